@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art.h: the one public header of agentrt's C core.
+ *
+ * Two libraries in one:
+ *   constraint  art_schema -> art_constraint -> art_matcher: JSON Schema to token masks. Needs no engine.
+ *   runtime     art_engine -> art_model -> art_session: decode loop, sampling, streaming. Uses the first.
+ *
+ * Ownership   `_new`, `_compile`, `_open` and `_load` give the caller one reference, which the matching `_free`
+ *             drops; `_free(NULL)` does nothing. An object keeps what it was made from alive, so handles may be
+ *             freed in any order. Pointers described as "lent" stay valid until the next call on the same object.
+ * Errors      Functions that can fail return art_status. `err` may be NULL; it is written on failure only.
+ *             `*out` is set to NULL first and to the new object on success only.
+ * Threads     art_schema, art_vocab, art_constraint and art_model may be shared by any number of threads.
+ *             art_matcher and art_session belong to one thread at a time; art_session_cancel() is the exception.
+ * Strings     are UTF-8 with an explicit byte length unless a parameter says "NUL-terminated".
+ *
+ * The declarations between the CDEF markers are also what the Python binding is generated from
+ * (tools/gen_ffi.py): keep them free of preprocessor directives and of expressions cffi cannot parse. */
+#ifndef ART_H
+#define ART_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* CDEF-BEGIN */
+
+/* ------------------------------------------------------------------ status, errors, memory */
+
+typedef enum art_status {
+    ART_OK = 0,
+    ART_MORE = 1,     /* bounded work was done, nothing to report yet: call again */
+    ART_DONE = 2,     /* the stream is at its end */
+    ART_REJECTED = 3, /* the input is well formed but not allowed here; the object is unchanged */
+
+    ART_E_ARG = 10,    /* a parameter is out of its documented range */
+    ART_E_NOMEM = 11,  /* the allocator refused */
+    ART_E_LIMIT = 12,  /* a named cap was reached; the message names it */
+    ART_E_STATE = 13,  /* not possible in the object's present state */
+    ART_E_BUSY = 14,   /* the object is in use by another thread */
+    ART_E_FORKED = 15, /* the object was made by another process */
+
+    ART_E_SYNTAX = 20, /* not JSON; pos is the byte offset */
+
+    ART_E_SCHEMA = 30,      /* the schema breaks its own draft; path and keyword say where */
+    ART_E_UNSUPPORTED = 31, /* a keyword or value that this engine can not hold exactly */
+    ART_E_UNSATISFIABLE = 32, /* no value fits the schema */
+    ART_E_REF = 33,         /* a reference that leads nowhere */
+    ART_E_PATTERN = 34,     /* a regular expression that does not parse; pos is the byte offset in it */
+
+    ART_E_IO = 40,      /* a file can not be read or written */
+    ART_E_FORMAT = 41,  /* a file is not what it claims to be */
+    ART_E_ENGINE = 42,  /* the engine library is missing, refused or failed */
+    ART_E_CONTEXT = 43, /* the tokens do not fit into the context */
+    ART_E_CANCELLED = 44
+} art_status;
+
+typedef struct art_error {
+    art_status code;
+    size_t pos;       /* byte offset in the input; 0 when not applicable */
+    char keyword[32]; /* schema keyword, or "" ; NUL-terminated */
+    char path[256];   /* JSON Pointer into the schema, cut on the left with "..." when longer; NUL-terminated */
+    char msg[400];    /* NUL-terminated, names the rule that failed */
+} art_error;
+
+/* Allocator: size 0 frees, the old size is always given, NULL means out of memory. Called from whichever thread uses
+ * the object. A NULL `art_alloc *` means malloc. */
+typedef struct art_alloc {
+    void *(*fn)(void *ud, void *ptr, size_t old_size, size_t new_size);
+    void *ud;
+} art_alloc;
+
+const char *art_version(void);
+const char *art_status_name(art_status s);
+
+/* ------------------------------------------------------------------ vocabulary */
+
+/* The tokens of one tokenizer: bytes of each id, a trie over them and the masks that follow from JSON alone. */
+typedef struct art_vocab art_vocab;
+
+/* bytes:    all tokens' bytes, one after the other; copied.
+ * offsets:  n_tokens + 1 offsets into `bytes`; token i is bytes[offsets[i]] .. bytes[offsets[i + 1]]. A token without
+ *           bytes (control token, unused slot) is never allowed by a mask unless it is in eos_ids or a dialogue names it.
+ * eos_ids:  tokens that end the output; allowed exactly where the constraint is complete. */
+art_status art_vocab_new(const uint8_t *bytes, const uint32_t *offsets, uint32_t n_tokens, const uint32_t *eos_ids,
+                         uint32_t n_eos, const art_alloc *alloc, art_vocab **out, art_error *err);
+/* A vocabulary written by art_vocab_save() on a machine of the same byte order; mapped, not copied. */
+art_status art_vocab_open(const char *path, const art_alloc *alloc, art_vocab **out, art_error *err);
+art_status art_vocab_save(const art_vocab *v, const char *path, art_error *err);
+void art_vocab_free(art_vocab *v);
+uint32_t art_vocab_size(const art_vocab *v);
+size_t art_vocab_memory(const art_vocab *v); /* bytes held */
+/* Lends the bytes of a token (at least until the vocabulary is freed); *len 0 for one without bytes or out of range. */
+const uint8_t *art_vocab_token(const art_vocab *v, uint32_t id, size_t *len);
+
+/* ------------------------------------------------------------------ schema */
+
+/* A parsed JSON Schema (drafts 4, 6, 7, 2019-09, 2020-12), its references resolved. Immutable for the caller. */
+typedef struct art_schema art_schema;
+
+typedef enum art_formats { ART_FORMATS_ASSERT = 0, ART_FORMATS_ANNOTATE = 1 } art_formats;
+
+typedef struct art_resource { /* one entry of the registry that remote references are looked up in */
+    const char *uri;
+    size_t uri_len;
+    const char *json;
+    size_t json_len;
+} art_resource;
+
+typedef struct art_schema_opts { /* zero-initialise for the defaults */
+    uint32_t default_draft;      /* 4, 6, 7, 2019 or 2020; 0 means 2020; "$schema" wins */
+    art_formats formats;
+    const art_resource *registry; /* copied */
+    size_t n_registry;
+    size_t memory_max; /* bytes this schema and all that is derived from it may hold; 0: ART_SCHEMA_MEMORY_DEFAULT */
+} art_schema_opts;
+
+art_status art_schema_compile(const char *json, size_t json_len, const art_schema_opts *opts, const art_alloc *alloc,
+                              art_schema **out, art_error *err);
+void art_schema_free(art_schema *s);
+size_t art_schema_memory(const art_schema *s); /* bytes held now, lazily built tables included */
+/* ART_OK: the document fits. ART_REJECTED: it does not, err->pos is the first byte that no valid document has there.
+ * ART_E_SYNTAX is not used here: text that is not JSON is ART_REJECTED as well. */
+art_status art_schema_validate(art_schema *s, const uint8_t *json, size_t len, art_error *err);
+
+/* ------------------------------------------------------------------ constraint and matcher */
+
+/* What may be written: a schema's JSON text, or a dialogue. Immutable for the caller; caches grow inside, bounded. */
+typedef struct art_constraint art_constraint;
+
+typedef enum art_order { ART_ORDER_ANY = 0, ART_ORDER_SCHEMA = 1 } art_order;
+/* Whitespace between JSON tokens: any, none ("compact"), or 1 + n for at most n characters in a row. */
+typedef enum art_whitespace { ART_WS_ANY = 0, ART_WS_COMPACT = 1 } art_whitespace;
+
+typedef struct art_constraint_opts { /* zero-initialise for the defaults */
+    art_order property_order;
+    uint32_t whitespace;     /* art_whitespace, or 1 + the most characters in a row */
+    size_t cache_memory_max; /* bytes for memoised masks and transitions; 0: ART_CACHE_MEMORY_DEFAULT */
+} art_constraint_opts;
+
+/* vocab may be NULL: then only the byte functions of the matcher work. ART_E_UNSATISFIABLE when no value fits. */
+art_status art_constraint_new(art_schema *schema, art_vocab *vocab, const art_constraint_opts *opts,
+                              const art_alloc *alloc, art_constraint **out, art_error *err);
+void art_constraint_free(art_constraint *c);
+size_t art_constraint_memory(const art_constraint *c);
+
+/* A dialogue: one assistant turn of a chat model. Free text, or calls, or a value:
+ *
+ *     turn      = [reasoning] ( text | [text] calls | value )
+ *     reasoning = reasoning_open ... reasoning_close
+ *     calls     = begin call { separator call } end          (SmolLM2: one list)
+ *               | begin call end { between begin call end }   (Hermes; when `separator` is empty)
+ *     call      = name_prefix NAME args_prefix ARGUMENTS call_suffix
+ *
+ * All strings are bytes that are written literally. */
+typedef struct art_str {
+    const char *ptr;
+    size_t len;
+} art_str;
+
+typedef enum art_choice {
+    ART_CHOICE_AUTO = 0,     /* text, or calls */
+    ART_CHOICE_REQUIRED = 1, /* calls */
+    ART_CHOICE_NONE = 2      /* text (or the value) */
+} art_choice;
+
+typedef struct art_dialog_tool {
+    art_str name;
+    art_constraint *args; /* a schema constraint over the same vocabulary; kept alive by the dialogue */
+} art_dialog_tool;
+
+typedef struct art_dialog_spec { /* copied; zero-initialise */
+    art_str begin, name_prefix, args_prefix, call_suffix, separator, between, end;
+    int32_t begin_token; /* token id of `begin` when it is one control token, else -1; 0 means "not set" as well */
+    int32_t end_token;
+    art_str reasoning_open, reasoning_close; /* empty: no reasoning */
+    const art_dialog_tool *tools;
+    size_t n_tools;
+    uint32_t calls_max; /* in one turn; 0: ART_DIALOG_CALLS_DEFAULT */
+    art_choice choice;
+    art_constraint *value; /* when set, the turn's answer is this value instead of free text */
+} art_dialog_spec;
+
+art_status art_constraint_dialog(const art_dialog_spec *spec, art_vocab *vocab, const art_alloc *alloc,
+                                 art_constraint **out, art_error *err);
+
+/* One output being written. */
+typedef struct art_matcher art_matcher;
+
+art_status art_matcher_new(art_constraint *c, art_matcher **out, art_error *err);
+art_status art_matcher_copy(const art_matcher *m, art_matcher **out, art_error *err);
+void art_matcher_free(art_matcher *m);
+art_status art_matcher_reset(art_matcher *m);
+
+/* Bit (i % 32) of words[i / 32] is set when token i may come next. n_words >= ceil(n_tokens / 32); bits past the last
+ * token are cleared. *n_allowed (may be NULL): 0, 1 or 2; 2 stands for "two or more". 0 only after the end. */
+art_status art_matcher_fill_mask(art_matcher *m, uint32_t *words, size_t n_words, uint32_t *n_allowed, art_error *err);
+/* ART_OK or ART_REJECTED; about a microsecond, no mask is computed. */
+art_status art_matcher_allows(art_matcher *m, uint32_t token);
+/* ART_OK, or ART_REJECTED with the matcher unchanged. Accepting an end-of-sequence token ends the output. */
+art_status art_matcher_accept(art_matcher *m, uint32_t token);
+/* Feeds bytes one by one; *n_accepted of them were taken. ART_REJECTED when that is fewer than len. Counts as one step
+ * for rollback. */
+art_status art_matcher_accept_bytes(art_matcher *m, const uint8_t *bytes, size_t len, size_t *n_accepted);
+/* Undoes the last n accepts. ART_E_ARG when there were fewer (or more than ART_ROLLBACK_MAX ago). */
+art_status art_matcher_rollback(art_matcher *m, size_t n);
+/* The bytes that every valid continuation begins with, at most cap of them; *len is how many were written. */
+art_status art_matcher_forced(art_matcher *m, uint8_t *buf, size_t cap, size_t *len);
+int art_matcher_is_complete(art_matcher *m); /* end of sequence allowed now */
+int art_matcher_is_ended(const art_matcher *m); /* an end-of-sequence token was accepted */
+/* A shortest valid way to finish from here. *len is its length even when cap is too small (then ART_E_LIMIT). */
+art_status art_matcher_shortest(art_matcher *m, uint8_t *buf, size_t cap, size_t *len);
+/* Length in bytes of the shortest completion; 0 when complete. Cheap enough for every token. */
+size_t art_matcher_shortest_len(art_matcher *m);
+
+/* What the bytes of the last accept were. Spans cover them in order. */
+typedef enum art_span_kind {
+    ART_SPAN_TEXT = 0,
+    ART_SPAN_REASONING = 1,
+    ART_SPAN_MARKUP = 2, /* markers and the fixed parts of a call: not shown to anybody */
+    ART_SPAN_NAME = 3,
+    ART_SPAN_ARGS = 4,
+    ART_SPAN_VALUE = 5,
+    ART_SPAN_CALL_START = 6, /* empty span: the name is complete, `tool` is set */
+    ART_SPAN_CALL_END = 7    /* empty span: the arguments are complete */
+} art_span_kind;
+
+typedef struct art_span {
+    uint32_t kind; /* art_span_kind */
+    uint32_t tool; /* index into the dialogue's tools; for NAME, ARGS, CALL_START, CALL_END */
+    uint32_t start, len; /* bytes within the last accept */
+} art_span;
+
+/* Lends the spans of the last accept. Text that may still turn out to be the beginning of a marker is MARKUP only once
+ * the marker is whole: such bytes are held back, and reported as TEXT by a later accept when it was none, in which case
+ * `art_matcher_held` bytes of earlier accepts precede this accept's own (start counts from the first held byte). */
+const art_span *art_matcher_spans(const art_matcher *m, size_t *n);
+size_t art_matcher_held(const art_matcher *m);
+
+/* ------------------------------------------------------------------ samplers */
+
+typedef struct art_bias {
+    uint32_t token;
+    float bias; /* added to the logit; -INFINITY bans the token */
+} art_bias;
+
+typedef struct art_sample_params { /* art_sample_defaults() fills it */
+    float temperature;             /* 0: greedy */
+    int32_t top_k;                 /* 0: off */
+    float top_p;                   /* 1: off */
+    float min_p;                   /* 0: off */
+    float repetition_penalty;      /* 1: off */
+    float frequency_penalty;       /* 0: off */
+    float presence_penalty;        /* 0: off */
+    uint32_t penalty_last_n;       /* how many of the last tokens the penalties look at */
+    uint64_t seed;
+    const art_bias *bias; /* copied */
+    size_t n_bias;
+} art_sample_params;
+
+void art_sample_defaults(art_sample_params *p);
+/* Index of the largest of n finite or -INF logits among those whose mask bit is set (mask NULL: all); ties go to the
+ * smallest id. -1 when nothing is allowed or a NaN was met. */
+int64_t art_argmax(const float *logits, size_t n, const uint32_t *mask);
+
+/* ------------------------------------------------------------------ engine */
+
+/* What agentrt needs of an inference library. `self` is the vtable's own handle for a model or a context. */
+typedef struct art_engine_caps {
+    uint32_t n_vocab;
+    uint32_t n_ctx_train;
+    int32_t bos, eos, eot;     /* -1: none */
+    uint32_t can_copy : 1;     /* sequence copies */
+    uint32_t can_save : 1;     /* state_save and state_load */
+    uint32_t can_drop : 1;     /* kv_drop to any length */
+    uint32_t many_contexts : 1; /* several contexts of one model */
+    uint32_t add_bos : 1;
+} art_engine_caps;
+
+typedef struct art_context_params {
+    uint32_t n_ctx;     /* tokens; 0: the model's own, capped by ART_N_CTX_DEFAULT */
+    uint32_t n_batch;   /* most tokens in one eval; 0: ART_N_BATCH_DEFAULT */
+    uint32_t n_threads; /* 0: physical cores this process may use, see art_cpu_count() */
+} art_context_params;
+
+typedef struct art_engine {
+    uint32_t abi; /* ART_ENGINE_ABI */
+    const char *name;
+    void (*model_free)(void *model);
+    art_status (*model_caps)(void *model, art_engine_caps *caps, art_error *err);
+    /* Writes up to cap ids, *n is the number there are. special: control tokens in the text are recognised. */
+    art_status (*tokenize)(void *model, const char *text, size_t len, int special, int32_t *ids, size_t cap, size_t *n,
+                           art_error *err);
+    /* Bytes that a token adds to the text; 0 for control tokens unless `special`. Same buffer rule as tokenize. */
+    art_status (*token_bytes)(void *model, int32_t id, int special, uint8_t *buf, size_t cap, size_t *len);
+    int (*token_is_eog)(void *model, int32_t id);
+    int (*token_is_control)(void *model, int32_t id);
+    /* Metadata value for a GGUF key (NUL-terminated); *len 0 when absent. */
+    art_status (*meta)(void *model, const char *key, char *buf, size_t cap, size_t *len);
+    art_status (*ctx_new)(void *model, const art_context_params *p, void **ctx, art_error *err);
+    void (*ctx_free)(void *ctx);
+    uint32_t (*ctx_size)(void *ctx);
+    /* Evaluates n tokens at position n_past (everything at and after n_past is dropped first). Logits of the last one
+     * are lent by `logits` until the next call on the context. */
+    art_status (*eval)(void *ctx, const int32_t *ids, size_t n, size_t n_past, art_error *err);
+    const float *(*logits)(void *ctx);
+    art_status (*kv_drop)(void *ctx, size_t n_past, art_error *err);
+    art_status (*kv_copy)(void *dst_ctx, void *src_ctx, size_t n_tokens, art_error *err);
+    size_t (*state_size)(void *ctx);
+    art_status (*state_save)(void *ctx, uint8_t *buf, size_t cap, size_t *len, art_error *err);
+    art_status (*state_load)(void *ctx, const uint8_t *buf, size_t len, art_error *err);
+    /* Sets the flag that makes a running eval return ART_E_CANCELLED as soon as the library allows; any thread. */
+    void (*cancel)(void *ctx, int on);
+} art_engine;
+
+/* ------------------------------------------------------------------ model and session */
+
+typedef struct art_model art_model;
+
+typedef struct art_model_params {
+    int32_t n_gpu_layers;
+    uint32_t use_mmap : 1;
+    uint32_t vocab_only : 1;
+} art_model_params;
+
+/* Takes over `handle` (also on failure). Builds nothing: the vocabulary is made on first use. */
+art_status art_model_new(const art_engine *engine, void *handle, const art_alloc *alloc, art_model **out,
+                         art_error *err);
+void art_model_free(art_model *m);
+art_status art_model_caps(art_model *m, art_engine_caps *caps, art_error *err);
+/* Lends the vocabulary, building it at the first call. */
+art_status art_model_vocab(art_model *m, art_vocab **out, art_error *err);
+art_status art_model_tokenize(art_model *m, const char *text, size_t len, int special, int32_t *ids, size_t cap,
+                              size_t *n, art_error *err);
+art_status art_model_token_bytes(art_model *m, int32_t id, int special, uint8_t *buf, size_t cap, size_t *len,
+                                 art_error *err);
+art_status art_model_meta(art_model *m, const char *key, char *buf, size_t cap, size_t *len, art_error *err);
+
+typedef struct art_session art_session;
+
+typedef enum art_stop {
+    ART_STOP_NONE = 0,
+    ART_STOP_EOS = 1,        /* the model ended its turn */
+    ART_STOP_STRING = 2,     /* a stop string was met; it is not part of the text */
+    ART_STOP_LENGTH = 3,     /* max_tokens */
+    ART_STOP_COMPLETE = 4,   /* the constraint admits nothing more */
+    ART_STOP_CANCELLED = 5,
+    ART_STOP_CONTEXT = 6     /* the context is full */
+} art_stop;
+
+typedef struct art_generate_params { /* art_generate_defaults() fills it */
+    art_sample_params sample;
+    uint32_t max_tokens; /* of new tokens; 0: until the context is full */
+    const art_str *stops; /* stop strings, copied */
+    size_t n_stops;
+    art_matcher *matcher; /* taken over by the session; NULL: unconstrained */
+    uint32_t flush_ms;    /* text deltas are joined for this long before an event; 0: one event a token */
+    uint32_t close_early : 1; /* with a matcher: start closing while the remaining tokens still cover it (default 1) */
+    uint32_t fast_forward : 1; /* append forced tokens in one batch (default 1) */
+} art_generate_params;
+
+void art_generate_defaults(art_generate_params *p);
+
+typedef enum art_event_kind {
+    ART_EV_TEXT = 1,
+    ART_EV_REASONING = 2,
+    ART_EV_CALL_START = 3, /* tool; data is its name */
+    ART_EV_CALL_ARGS = 4,  /* tool; data is a piece of the arguments' JSON */
+    ART_EV_CALL_END = 5,   /* tool */
+    ART_EV_DONE = 6        /* stop */
+} art_event_kind;
+
+typedef struct art_event {
+    uint32_t kind; /* art_event_kind */
+    uint32_t tool; /* index into the dialogue's tools */
+    uint32_t stop; /* art_stop */
+    uint32_t n_tokens; /* new tokens since the last event */
+    const char *data; /* lent, whole UTF-8 characters, not NUL-terminated */
+    size_t len;
+} art_event;
+
+typedef struct art_usage {
+    uint32_t prompt_tokens;     /* tokens of the prompt */
+    uint32_t cached_tokens;     /* of these, how many were in the KV cache already */
+    uint32_t completion_tokens; /* new tokens, forced ones included */
+    uint32_t forced_tokens;     /* of these, how many were appended without sampling */
+    uint32_t masks_computed;    /* full masks, for diagnosis: most tokens need none */
+    uint32_t reserved;
+    double prefill_ms; /* inside the engine, prompt */
+    double decode_ms;  /* inside the engine, after the prompt */
+    double total_ms;   /* since art_session_start */
+} art_usage;
+
+art_status art_session_new(art_model *m, const art_context_params *p, const art_alloc *alloc, art_session **out,
+                           art_error *err);
+void art_session_free(art_session *s); /* cancels nothing: no other thread may be inside */
+uint32_t art_session_n_ctx(const art_session *s);
+/* Sets the transcript to ids[0..n) and prepares generation after it. What the KV cache holds of a common prefix is kept.
+ * ART_E_CONTEXT when n does not fit (nothing is lost then). No evaluation happens here. */
+art_status art_session_start(art_session *s, const int32_t *ids, size_t n, const art_generate_params *p,
+                             art_error *err);
+/* Does bounded work: at most one prefill batch or one token. ART_OK: *ev holds an event. ART_MORE: call again.
+ * ART_DONE: *ev is ART_EV_DONE (also when called again). */
+art_status art_session_next(art_session *s, art_event *ev, art_error *err);
+/* Any thread, any time: the running or next art_session_next ends with ART_STOP_CANCELLED. Cleared by the next start. */
+void art_session_cancel(art_session *s);
+/* Lends the transcript: prompt and generated tokens. */
+const int32_t *art_session_tokens(const art_session *s, size_t *n);
+void art_session_usage(const art_session *s, art_usage *u);
+/* Copies the KV cache's first n tokens (as far as both hold them) from another session of the same model. */
+art_status art_session_fork(art_session *dst, art_session *src, size_t n, art_error *err);
+art_status art_session_save(art_session *s, uint8_t *buf, size_t cap, size_t *len, art_error *err);
+art_status art_session_load(art_session *s, const uint8_t *buf, size_t len, art_error *err);
+
+/* Physical cores this process may run on (affinity and cgroup quota), less the load others put on them; at least 1. */
+uint32_t art_cpu_count(void);
+
+/* CDEF-END */
+
+/* ------------------------------------------------------------------ limits */
+
+#define ART_ENGINE_ABI 1u
+
+#define ART_SCHEMA_BYTES_MAX (16u << 20)              /* of one schema document */
+#define ART_SCHEMA_DEPTH_MAX 512u                     /* nesting of a schema document, and of a validated one */
+#define ART_SCHEMA_MEMORY_DEFAULT ((size_t)64 << 20)  /* schema and everything derived from it */
+#define ART_CACHE_MEMORY_DEFAULT ((size_t)32 << 20)   /* memoised masks and transitions of one constraint */
+#define ART_VOCAB_TOKENS_MAX (1u << 22)
+#define ART_TOKEN_LEN_MAX 65535u /* bytes */
+#define ART_ROLLBACK_MAX 4096u   /* accepts that can be undone */
+#define ART_DIALOG_CALLS_DEFAULT 8u
+#define ART_N_CTX_DEFAULT 8192u
+#define ART_N_BATCH_DEFAULT 512u
+
+#ifdef __cplusplus
+}
+#endif
+#endif
