@@ -1,0 +1,71 @@
+"""The door to the C core: the only module that imports `agentrt._ffi`.
+
+The modules above take `ffi`, `lib` and `check` from here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from agentrt._ffi import ffi, lib
+from agentrt.errors import (
+    AgentrtError,
+    ArgumentError,
+    BusyError,
+    Cancelled,
+    ForkedError,
+    LimitExceeded,
+    ModelError,
+    OutOfMemory,
+    SchemaError,
+    StateError,
+)
+
+__all__ = ["check", "ffi", "lib", "new_error", "text"]
+
+_SIMPLE: dict[int, type[AgentrtError]] = {
+    lib.ART_E_ARG: ArgumentError,
+    lib.ART_E_NOMEM: OutOfMemory,
+    lib.ART_E_STATE: StateError,
+    lib.ART_E_BUSY: BusyError,
+    lib.ART_E_FORKED: ForkedError,
+    lib.ART_E_IO: ModelError,
+    lib.ART_E_FORMAT: ModelError,
+    lib.ART_E_ENGINE: ModelError,
+    lib.ART_E_CONTEXT: ModelError,
+    lib.ART_E_CANCELLED: Cancelled,
+}
+
+
+def new_error() -> Any:
+    """A cleared `art_error *` for the `err` parameter of a C function."""
+    return ffi.new("art_error *")
+
+
+def text(chars: Any) -> str:
+    """A NUL-terminated C string as str."""
+    return str(ffi.string(chars).decode("utf-8", "replace"))
+
+
+def check(status: int, err: Any = None) -> int:
+    """Raise what a C status stands for; progress statuses (below 10) are returned.
+
+    err:  the `art_error *` that was given to the call, or None when it takes none.
+    """
+    if status < lib.ART_E_ARG:
+        return status
+    _raise(status, err)
+
+
+def _raise(status: int, err: Any) -> NoReturn:
+    message, pos = text(lib.art_status_name(status)), 0
+    if err is not None and err.code == status:
+        message, pos = text(err.msg), int(err.pos)
+    if lib.ART_E_SYNTAX <= status < lib.ART_E_IO:
+        pointer, keyword = (text(err.path), text(err.keyword)) if err is not None else ("", "")
+        raise SchemaError(message, pointer=pointer, keyword=keyword, code=status, pos=pos)
+    if status == lib.ART_E_LIMIT:
+        raise LimitExceeded(message, which="core", code=status)
+    error = _SIMPLE.get(status, AgentrtError)(message)
+    error.code, error.pos = status, pos
+    raise error
