@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_regex.h: regular languages over Unicode strings (private to csrc).
+ *
+ * Purpose   builds languages from patterns, literals, classes and Boolean combinations of them, and runs them over the
+ * UTF-8 bytes of a decoded text. A language is a *term*; hash-consing makes equal terms equal numbers. Running a term
+ * is a lazy DFA whose states are Brzozowski derivatives, so intersection, complement and lookarounds cost a state and
+ * not a product construction, and nothing is built before the text reaches it. Owns      a context owns its terms and
+ * states until arti_re_ctx_free(); memory comes from the arti_mem given at creation, which must outlive it. Terms and
+ * states are plain numbers, valid for the context that made them, and never expire. Threads   not synchronised: one
+ * caller at a time, under the owner's lock. Excepted are the `peek` functions and arti_re_accepts(), which any thread
+ * may call at any time with a state that it learnt from a synchronised call or a peek. Errors    a function that
+ * returns a term or a state returns ARTI_RE_FAIL when it can not; an operand ARTI_RE_FAIL gives ARTI_RE_FAIL, so calls
+ * can be nested and checked once. arti_re_error() tells what happened. Nothing is half done after a failure: the same
+ * call may be repeated, for instance with more memory. Limits    the ARTI_RE_*_MAX below; beyond one is ART_E_LIMIT
+ * with its name in the message. Every call does bounded work (ARTI_RE_WORK_MAX), so no pattern hangs. Cost      step:
+ * three dependent loads once the transition is known; otherwise a derivative, linear in the size of the term.
+ *
+ * A text is a sequence of Unicode scalar values: surrogates belong to no text, and bytes that are not UTF-8 lead to
+ * ARTI_RE_DEAD. All lengths are in code points; a character of which some bytes are already there counts one among what
+ * remains.
+ *
+ * Sources: J. Brzozowski, "Derivatives of regular expressions", JACM 1964; S. Owens, J. Reppy, A. Turon,
+ * "Regular-expression derivatives re-examined", JFP 2009; lookarounds after the idea of location-based derivatives in
+ * I. Varatalu, M. Veanes, J. Ernits, "RE#", POPL 2025. */
+#ifndef ART_REGEX_H
+#define ART_REGEX_H
+
+#include "art_mem.h"
+#include <stdatomic.h>
+
+#define ARTI_RE_PATTERN_BYTES_MAX 65536u /* of one pattern */
+#define ARTI_RE_NESTING_MAX 250u         /* groups and lookarounds within each other */
+#define ARTI_RE_REPEAT_MAX 1000000u      /* a bound in {m,n} */
+#define ARTI_RE_LENGTH_MAX                                                                                             \
+    ((uint32_t)1 << 30)         /* finite length of a longest text; also bounds the product of nested repetitions */
+#define ARTI_RE_WIDTH_MAX 8192u /* alternatives in a union, operands in an intersection */
+#define ARTI_RE_TERMS_MAX ((uint32_t)1 << 21)   /* per context */
+#define ARTI_RE_STATES_MAX ((uint32_t)1 << 18)  /* per context */
+#define ARTI_RE_CLASSES_MAX ((uint32_t)1 << 16) /* different character classes per context */
+#define ARTI_RE_WORK_MAX ((uint32_t)1 << 21)    /* terms visited or built by one call; about 50 ns each */
+#define ARTI_RE_PROBE_MAX 256u                  /* states that arti_re_is_universal and _is_closed look at */
+
+typedef struct arti_re_ctx arti_re_ctx;
+typedef uint32_t arti_re;       /* a term: a language */
+typedef uint32_t arti_re_state; /* a state of the lazy DFA: the language of what may follow */
+
+#define ARTI_RE_FAIL UINT32_MAX           /* no term, no state */
+#define ARTI_RE_NONE 0u                   /* term: no text at all */
+#define ARTI_RE_EMPTY 1u                  /* term: the empty text */
+#define ARTI_RE_ANY 2u                    /* term: every text */
+#define ARTI_RE_DEAD 0u                   /* state: nothing can follow */
+#define ARTI_RE_UNKNOWN (UINT32_MAX - 1u) /* peek: not computed so far */
+#define ARTI_RE_UNBOUNDED UINT32_MAX      /* length: no longest text; repeat: no maximum */
+
+typedef struct arti_re_range { /* code points lo..hi, both included */
+    uint32_t lo, hi;
+} arti_re_range;
+
+art_status arti_re_ctx_new(arti_mem *mem, arti_re_ctx **out, art_error *err);
+void arti_re_ctx_free(arti_re_ctx *c);
+/* Why the last call that failed did so; *err (may be NULL) receives the message. */
+art_status arti_re_error(const arti_re_ctx *c, art_error *err);
+
+/* ------------------------------------------------------------------ terms */
+
+/* All texts that contain a match of an ECMA 262 pattern with flag `u` (search semantics), with the leniencies of Annex
+ * B where they can not change a meaning: identity escapes, lone `]`, `{` and `}`. What does not parse is ART_E_PATTERN,
+ * what is no regular language (back-references) or not held exactly (a lookahead inside a lookbehind that reaches
+ * beyond its end) is ART_E_UNSUPPORTED; err->pos is the byte offset in the pattern. */
+arti_re arti_re_pattern(arti_re_ctx *c, const char *pattern, size_t len);
+
+/* Exactly this text; ART_E_ARG when it is not UTF-8. */
+arti_re arti_re_literal(arti_re_ctx *c, const char *text, size_t len);
+/* Texts that begin or end with this one. */
+arti_re arti_re_prefix(arti_re_ctx *c, const char *text, size_t len);
+arti_re arti_re_suffix(arti_re_ctx *c, const char *text, size_t len);
+/* One character out of n ranges, in any order, overlaps allowed; surrogates are dropped. */
+arti_re arti_re_class(arti_re_ctx *c, const arti_re_range *ranges, size_t n);
+/* n operands; none of them gives ANY (and) or NONE (or). */
+arti_re arti_re_and(arti_re_ctx *c, const arti_re *t, size_t n);
+arti_re arti_re_or(arti_re_ctx *c, const arti_re *t, size_t n);
+arti_re arti_re_not(arti_re_ctx *c, arti_re t);
+/* A text of a followed by one of b. */
+arti_re arti_re_concat(arti_re_ctx *c, arti_re a, arti_re b);
+/* min to max texts of t in a row; max may be ARTI_RE_UNBOUNDED. */
+arti_re arti_re_repeat(arti_re_ctx *c, arti_re t, uint32_t min, uint32_t max);
+
+static inline arti_re arti_re_and2(arti_re_ctx *c, arti_re a, arti_re b) {
+    const arti_re t[2] = {a, b};
+    return arti_re_and(c, t, 2);
+}
+
+static inline arti_re arti_re_or2(arti_re_ctx *c, arti_re a, arti_re b) {
+    const arti_re t[2] = {a, b};
+    return arti_re_or(c, t, 2);
+}
+
+/* ------------------------------------------------------------------ states */
+
+/* What a state keeps for the functions inline below; the rest lies behind it. All but `next` is written before the
+ * state's number is given away and never changes. */
+typedef struct arti_re_row {
+    const uint8_t *byte_class;   /* 256 entries: equal numbers, equal transitions */
+    _Atomic arti_re_state *next; /* by byte class; ARTI_RE_UNKNOWN until computed */
+    uint32_t n_classes;
+    uint32_t accepts;
+} arti_re_row;
+
+#define ARTI_RE_PAGE 256u /* rows per page; pages never move */
+
+typedef struct arti_re_head { /* first member of arti_re_ctx */
+    arti_re_row *pages[ARTI_RE_STATES_MAX / ARTI_RE_PAGE];
+} arti_re_head;
+
+static inline const arti_re_row *arti_re_row_of(const arti_re_ctx *c, arti_re_state s) {
+    return &((const arti_re_head *)(const void *)c)->pages[s / ARTI_RE_PAGE][s % ARTI_RE_PAGE];
+}
+
+/* The state before the first byte. ARTI_RE_DEAD exactly when the language is empty. */
+arti_re_state arti_re_start(arti_re_ctx *c, arti_re t);
+
+/* The state after one more byte if that is known, else ARTI_RE_UNKNOWN. Any thread. */
+static inline arti_re_state arti_re_peek(const arti_re_ctx *c, arti_re_state s, uint8_t byte) {
+    const arti_re_row *r = arti_re_row_of(c, s);
+    return atomic_load_explicit(&r->next[r->byte_class[byte]], memory_order_acquire);
+}
+
+arti_re_state arti_re_step_slow(arti_re_ctx *c, arti_re_state s, uint8_t byte);
+
+/* The state after one more byte. ARTI_RE_DEAD exactly when no accepted text goes on like this. ARTI_RE_FAIL on
+ * ART_E_NOMEM and ART_E_LIMIT only. A step from ARTI_RE_DEAD is ARTI_RE_DEAD. */
+static inline arti_re_state arti_re_step(arti_re_ctx *c, arti_re_state s, uint8_t byte) {
+    const arti_re_state n = arti_re_peek(c, s, byte);
+    return n != ARTI_RE_UNKNOWN ? n : arti_re_step_slow(c, s, byte);
+}
+
+/* The text so far belongs to the language. Any thread. */
+static inline bool arti_re_accepts(const arti_re_ctx *c, arti_re_state s) {
+    return arti_re_row_of(c, s)->accepts;
+}
+
+/* Steps over len bytes; stops early at ARTI_RE_DEAD. */
+arti_re_state arti_re_run(arti_re_ctx *c, arti_re_state s, const uint8_t *bytes, size_t len);
+
+/* ------------------------------------------------------------------ what may follow */
+
+/* Lengths of the texts that may follow a live state. `contiguous` promises that every length between the two occurs;
+ * without it there may be gaps, and arti_re_length_in() tells. */
+typedef struct arti_re_lengths {
+    uint32_t shortest; /* 0 exactly when the state accepts */
+    uint32_t longest;  /* or ARTI_RE_UNBOUNDED */
+    bool contiguous;
+} arti_re_lengths;
+
+/* ART_REJECTED for ARTI_RE_DEAD. Exact; ART_E_LIMIT when finding out is too much work. O(1) for a state asked before.
+ */
+art_status arti_re_get_lengths(arti_re_ctx *c, arti_re_state s, arti_re_lengths *out);
+/* The same without a lock: false when nobody has asked for this state so far. Any thread. */
+bool arti_re_peek_lengths(const arti_re_ctx *c, arti_re_state s, arti_re_lengths *out);
+
+/* The smallest length in [lo, hi] that some accepted continuation has; hi may be ARTI_RE_UNBOUNDED. ART_REJECTED when
+ * there is none. O(1) when the lengths are contiguous, else the product with a counter. */
+art_status arti_re_length_in(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, uint32_t *len);
+
+/* Every text may follow. false may also mean that more than ARTI_RE_PROBE_MAX states would have to be looked at.
+ * Cached. */
+bool arti_re_is_universal(arti_re_ctx *c, arti_re_state s);
+/* Whatever text follows, no prefix of it is dead: the state needs no attention while characters go by, only at the end.
+ * Same proviso. */
+bool arti_re_is_closed(arti_re_ctx *c, arti_re_state s);
+
+typedef struct arti_re_bytes { /* bit (b % 64) of bits[b / 64] */
+    uint64_t bits[4];
+} arti_re_bytes;
+
+/* Bytes that do not lead to ARTI_RE_DEAD. */
+art_status arti_re_live_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *out);
+/* Characters that lead back to s: ASCII bytes, and lead bytes of which every character does. Empty inside a character.
+ */
+art_status arti_re_loop_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *out);
+
+/* Writes a continuation of the smallest possible length in [lo, hi] that leads to acceptance, in readable characters
+ * where there is a choice. *len is its length in bytes even when that is more than cap (then ART_E_LIMIT and nothing is
+ * written). ART_REJECTED when there is none. Deterministic. */
+art_status arti_re_witness(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, uint8_t *buf, size_t cap,
+                           size_t *len);
+
+/* Any 32 bits, each value about equally likely. */
+typedef uint32_t arti_re_random_fn(void *ud);
+
+/* The same at random: a length out of the first 64 or so possible ones, and any character that fits at each place. */
+art_status arti_re_random_witness(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, arti_re_random_fn *random,
+                                  void *ud, uint8_t *buf, size_t cap, size_t *len);
+
+/* ------------------------------------------------------------------ figures */
+
+typedef struct arti_re_stats {
+    uint32_t n_terms, n_states, n_classes;
+    size_t bytes;
+} arti_re_stats;
+
+void arti_re_get_stats(const arti_re_ctx *c, arti_re_stats *out);
+
+#endif
