@@ -10,6 +10,7 @@
 #define ART_RUN_H
 
 #include "art.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 
 typedef struct arti_run arti_run;
@@ -45,5 +46,24 @@ typedef struct arti_run_ops {
 struct arti_run { /* first member of every run */
     const arti_run_ops *ops;
 };
+
+/* ------------------------------------------------------------------ what an art_constraint is made of */
+
+typedef struct arti_constraint_ops {
+    /* A fresh run. embedded: no leading or trailing whitespace of its own around the value, as inside a dialogue; the run does not hold a
+     * reference to c, its owner does. */
+    art_status (*run_new)(art_constraint *c, bool embedded, arti_run **out, art_error *err);
+    size_t (*memory)(const art_constraint *c);
+    void (*free)(art_constraint *c); /* frees what the kind owns and the object itself; called when the last reference goes */
+} arti_constraint_ops;
+
+struct art_constraint { /* first member of every kind */
+    const arti_constraint_ops *ops;
+    atomic_uint refs;   /* starts at 1 */
+    art_vocab *vocab;   /* NULL: bytes only. The kind's free drops it. */
+    art_alloc alloc;    /* for matchers */
+};
+
+art_constraint *arti_constraint_ref(art_constraint *c); /* one more reference; art_constraint_free() drops it */
 
 #endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_bits.h: rows of bits, as token masks are (private to csrc).
+ *
+ * Purpose   copy, or, and, count over rows of 32-bit words. Bit i is bit i % 32 of word i / 32.
+ * Threads   pure functions; the processor's abilities are asked once and cached in an atomic.
+ * Cost      16 KB rows: about 0.3 us for copy and or. AVX2 is chosen at run time, NEON at compile time (it is part of
+ *           AArch64); ART_NO_SIMD builds only the portable twin, which tests compare with the others. */
+#ifndef ART_BITS_H
+#define ART_BITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline size_t arti_bits_words(size_t n_bits) { return (n_bits + 31u) / 32u; }
+static inline void arti_bits_set(uint32_t *w, size_t i) { w[i >> 5] |= UINT32_C(1) << (i & 31u); }
+static inline void arti_bits_clear(uint32_t *w, size_t i) { w[i >> 5] &= ~(UINT32_C(1) << (i & 31u)); }
+static inline bool arti_bits_test(const uint32_t *w, size_t i) { return (w[i >> 5] >> (i & 31u)) & 1u; }
+
+static inline void arti_bits_copy(uint32_t *dst, const uint32_t *src, size_t n_words) {
+    memcpy(dst, src, n_words * sizeof *dst);
+}
+static inline void arti_bits_zero(uint32_t *dst, size_t n_words) { memset(dst, 0, n_words * sizeof *dst); }
+
+void arti_bits_or(uint32_t *dst, const uint32_t *src, size_t n_words);     /* dst |= src */
+void arti_bits_and(uint32_t *dst, const uint32_t *src, size_t n_words);    /* dst &= src */
+void arti_bits_andnot(uint32_t *dst, const uint32_t *src, size_t n_words); /* dst &= ~src */
+size_t arti_bits_count(const uint32_t *w, size_t n_words);
+/* 0, 1 or 2; 2 stands for "two or more". Stops early: about nothing for dense rows. */
+uint32_t arti_bits_count_to_two(const uint32_t *w, size_t n_words);
+bool arti_bits_equal(const uint32_t *a, const uint32_t *b, size_t n_words);
+/* Sets bits ids[0 .. n). */
+void arti_bits_set_ids(uint32_t *w, const uint32_t *ids, size_t n);
+
+/* The portable twins, for tests. */
+void arti_bits_or_portable(uint32_t *dst, const uint32_t *src, size_t n_words);
+void arti_bits_and_portable(uint32_t *dst, const uint32_t *src, size_t n_words);
+void arti_bits_andnot_portable(uint32_t *dst, const uint32_t *src, size_t n_words);
+size_t arti_bits_count_portable(const uint32_t *w, size_t n_words);
+
+#endif

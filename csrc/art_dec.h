@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_dec.h: exact decimals, and numbers that are still being written (private to csrc).
+ *
+ * Purpose   1. decimals of any size: parse, compare, is-multiple-of, least common multiple;
+ *           2. a *rule* (bounds, multiples, excluded values) over numbers, with the questions that a matcher and an emptiness check
+ *              ask: does this number fit, can this prefix still become one that fits, which is a shortest one.
+ * Owns      an arti_dec is a value in an arena; a rule borrows its decimals. arti_num is plain data.
+ * Threads   everything is immutable after creation; the question functions use only their stack.
+ * Errors    ART_E_LIMIT past the caps, ART_E_NOMEM; the question functions can not fail.
+ * Limits    ARTI_DEC_DIGITS_MAX significant digits and ARTI_DEC_EXP_MAX for schema numbers. Numbers being written may be longer: past
+ *           ARTI_NUM_DIGITS_MAX significant digits a prefix under a rule is dead (a rule-less number has no limit).
+ * Cost      tens of nanoseconds when everything fits 64 bits, else O(digits^2).
+ *
+ * Needs from the caller: keep the text of the number so far (at most ARTI_NUM_TEXT_MAX bytes under a rule) and give it with
+ * each question; arti_num alone is enough while it has at most 18 significant digits. */
+#ifndef ART_DEC_H
+#define ART_DEC_H
+
+#include "art_mem.h"
+
+#define ARTI_DEC_DIGITS_MAX 1024u
+#define ARTI_DEC_EXP_MAX 100000
+#define ARTI_NUM_DIGITS_MAX 1400u
+#define ARTI_NUM_TEXT_MAX 4096u
+
+/* ------------------------------------------------------------------ decimals */
+
+/* (-1)^neg * coef * 10^exp. Normal form: coef does not end in 0; zero is n = 0, exp = 0, neg = false. */
+typedef struct arti_dec {
+    bool neg;
+    uint32_t n;          /* limbs in use, least significant first, base 10^9 */
+    int64_t exp;
+    int64_t small;       /* the value when is_small: integers of at most 18 digits */
+    bool is_small;
+    const uint32_t *limb;
+} arti_dec;
+
+/* From JSON number text. ART_E_SYNTAX when it is none. */
+art_status arti_dec_parse(arti_arena *arena, const char *text, size_t len, arti_dec *out, art_error *err);
+arti_dec arti_dec_int(int64_t v, uint32_t limbs[3]); /* limbs: storage that the result borrows; |v| < 10^18 */
+int arti_dec_cmp(const arti_dec *a, const arti_dec *b); /* -1, 0, 1 */
+static inline bool arti_dec_is_zero(const arti_dec *a) { return a->n == 0; }
+bool arti_dec_is_integer(const arti_dec *a);
+/* a is k * m for a whole k. m > 0. */
+bool arti_dec_is_multiple(const arti_dec *a, const arti_dec *m);
+/* Least common multiple of two positive decimals. ART_E_LIMIT when it has too many digits. */
+art_status arti_dec_lcm(arti_arena *arena, const arti_dec *a, const arti_dec *b, arti_dec *out, art_error *err);
+bool arti_dec_negate(const arti_dec *a, arti_dec *out); /* shares limbs; always true */
+/* Shortest JSON text of the value (plain or with exponent). Returns its length, writes at most cap bytes. */
+size_t arti_dec_write(const arti_dec *a, char *buf, size_t cap);
+
+/* ------------------------------------------------------------------ rules */
+
+typedef struct arti_num_rule { /* zero-initialise; then fill and call arti_num_rule_finish() */
+    const arti_dec *lo, *hi;   /* NULL: none */
+    bool lo_open, hi_open;     /* exclusive */
+    const arti_dec *step;      /* the value is a multiple of this ("integer" is step 1; join by arti_dec_lcm); NULL: none */
+    const arti_dec *not_step;  /* array: the value is a multiple of none of these */
+    const arti_dec *not_value; /* array: the value is none of these */
+    uint32_t n_not_step, n_not_value; /* at most ARTI_NUM_NOT_STEP_MAX, ARTI_NUM_NOT_VALUE_MAX */
+    /* set by arti_num_rule_finish() */
+    bool is_any;   /* no condition at all */
+    bool is_small; /* 64-bit arithmetic is enough: whole bounds of at most 17 digits, step 1, nothing excluded */
+    int64_t small_lo, small_hi;
+} arti_num_rule;
+
+#define ARTI_NUM_NOT_STEP_MAX 8u
+#define ARTI_NUM_NOT_VALUE_MAX 64u
+
+void arti_num_rule_finish(arti_num_rule *r);
+bool arti_num_rule_has(const arti_num_rule *r, const arti_dec *v); /* does the value fit? */
+bool arti_num_rule_is_empty(const arti_num_rule *r);               /* does no number fit? Exact. */
+
+/* ------------------------------------------------------------------ numbers being written */
+
+typedef enum arti_num_lex { /* where in the grammar of a number */
+    ARTI_NUM_START,    /* nothing yet */
+    ARTI_NUM_MINUS,
+    ARTI_NUM_ZERO,     /* "0" : may end; no more digits before the point */
+    ARTI_NUM_INT,      /* may end */
+    ARTI_NUM_POINT,    /* "1." */
+    ARTI_NUM_FRAC,     /* may end */
+    ARTI_NUM_E,        /* "1e" */
+    ARTI_NUM_E_SIGN,   /* "1e+" */
+    ARTI_NUM_E_DIGITS  /* may end */
+} arti_num_lex;
+
+typedef struct arti_num { /* zero-initialised: nothing written yet */
+    uint8_t lex;      /* arti_num_lex */
+    bool neg, exp_neg;
+    uint8_t pad;
+    uint32_t len;     /* bytes of text */
+    uint32_t n_int;   /* digits before the point */
+    uint32_t n_frac;  /* digits after the point */
+    uint32_t n_sig;   /* significant digits: from the first non-zero one on */
+    uint32_t n_exp;   /* digits of the exponent */
+    uint32_t exp;     /* magnitude of the exponent so far, saturating */
+    uint64_t sig;     /* the significant digits as an integer while n_sig <= 18 */
+} arti_num;
+
+typedef enum arti_num_style {
+    ARTI_NUM_ANY_STYLE, /* every spelling of JSON: 500e-2 is 5 (validation) */
+    ARTI_NUM_USUAL      /* what serialisers write (generation): an exponent only after one non-zero digit before the point,
+                           of at most ARTI_NUM_USUAL_EXP digits; so that under "maximum": 10 the prefix 50 is dead */
+} arti_num_style;
+
+#define ARTI_NUM_USUAL_EXP 3u
+
+/* Takes one byte by the grammar alone; false (unchanged) when it does not go on with the number. */
+bool arti_num_step(arti_num *n, uint8_t byte);
+static inline bool arti_num_may_end(const arti_num *n) {
+    return n->lex == ARTI_NUM_ZERO || n->lex == ARTI_NUM_INT || n->lex == ARTI_NUM_FRAC || n->lex == ARTI_NUM_E_DIGITS;
+}
+
+/* The number may end here and fits. text: its n->len bytes. */
+bool arti_num_fits(const arti_num_rule *r, const arti_num *n, const uint8_t *text);
+/* Some continuation (none included) fits. Exact for the style. */
+bool arti_num_alive(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style);
+/* A shortest continuation that fits: returns its length (0: fits already), writes at most cap bytes; SIZE_MAX when there is none.
+ * Among the plain spellings it is a shortest; an exponent is used only where no plain spelling fits within ARTI_NUM_PLAIN_MAX
+ * more bytes. From ARTI_NUM_START it is the shortest witness of the rule. */
+size_t arti_num_shortest(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style,
+                         uint8_t *buf, size_t cap);
+
+#define ARTI_NUM_PLAIN_MAX 400u
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_vocab.h: what is known of a tokenizer's tokens before any schema is (private to csrc; art_vocab_* is public, see art.h).
+ *
+ * Purpose   a trie over the tokens' bytes in depth-first order with subtree skips, and the token sets that follow from JSON's
+ *           strings alone.
+ * Owns      one block (the image) that holds everything, or a mapped file with the same bytes.
+ * Threads   immutable after creation; reference counted.
+ * Errors    ART_E_ARG, ART_E_LIMIT, ART_E_NOMEM; files: ART_E_IO, ART_E_FORMAT.
+ * Limits    ART_VOCAB_TOKENS_MAX tokens of ART_TOKEN_LEN_MAX bytes, ARTI_VOCAB_BYTES_MAX bytes in all (so nodes fit 32 bits).
+ * Cost      build O(total bytes): tens of milliseconds for 128k tokens; memory about 80 bytes a token.
+ *
+ * String positions. Inside a JSON string a matcher is in one of ARTI_U8_STATES states between bytes: ARTI_U8_0 is "between
+ * characters", the others are "in the middle of a character". For each of them the tokens are split into
+ *   stay    bytes that may all lie inside the string: no quote, no backslash, no control character, valid UTF-8 (it may end in
+ *           the middle of a character);
+ *   leave   the same, then an unescaped quote, then anything: kept as (token, code points before the quote, suffix);
+ *   escape  a backslash is met before the first unescaped quote: to be walked one by one;
+ *   other   never possible there.
+ * Code points are counted by their first byte, so a token that starts in the middle of a character does not count that one. */
+#ifndef ART_VOCAB_H
+#define ART_VOCAB_H
+
+#include "art_mem.h"
+#include <stdatomic.h>
+
+#define ARTI_VOCAB_BYTES_MAX ((size_t)1 << 28)
+#define ARTI_STAY_ROWS 64u
+
+/* ------------------------------------------------------------------ UTF-8 */
+
+enum { /* what the next byte must be */
+    ARTI_U8_0,  /* any first byte */
+    ARTI_U8_1,  /* 80..BF, then done */
+    ARTI_U8_2,  /* 80..BF, then U8_1 */
+    ARTI_U8_3,  /* 80..BF, then U8_2 */
+    ARTI_U8_E0, /* A0..BF, then U8_1 */
+    ARTI_U8_ED, /* 80..9F, then U8_1 */
+    ARTI_U8_F0, /* 90..BF, then U8_2 */
+    ARTI_U8_F4, /* 80..8F, then U8_2 */
+    ARTI_U8_STATES,
+    ARTI_U8_BAD = 0xFF
+};
+extern const uint8_t arti_u8_lead[256]; /* state after a byte at ARTI_U8_0; ARTI_U8_BAD for one that can not stand there */
+
+static inline uint8_t arti_u8_next(uint8_t state, uint8_t byte) {
+    switch (state) {
+    case ARTI_U8_0: return arti_u8_lead[byte];
+    case ARTI_U8_1: return (byte & 0xC0u) == 0x80u ? ARTI_U8_0 : ARTI_U8_BAD;
+    case ARTI_U8_2: return (byte & 0xC0u) == 0x80u ? ARTI_U8_1 : ARTI_U8_BAD;
+    case ARTI_U8_3: return (byte & 0xC0u) == 0x80u ? ARTI_U8_2 : ARTI_U8_BAD;
+    case ARTI_U8_E0: return byte >= 0xA0u && byte <= 0xBFu ? ARTI_U8_1 : ARTI_U8_BAD;
+    case ARTI_U8_ED: return byte >= 0x80u && byte <= 0x9Fu ? ARTI_U8_1 : ARTI_U8_BAD;
+    case ARTI_U8_F0: return byte >= 0x90u && byte <= 0xBFu ? ARTI_U8_2 : ARTI_U8_BAD;
+    case ARTI_U8_F4: return byte >= 0x80u && byte <= 0x8Fu ? ARTI_U8_2 : ARTI_U8_BAD;
+    default: return ARTI_U8_BAD;
+    }
+}
+
+/* ------------------------------------------------------------------ character atoms */
+
+/* The characters that may stand unescaped in a JSON string, cut into ranges that regular expressions tend to respect. Atom i is
+ * the code points arti_atoms[i].lo .. hi; bit i of an atom set stands for it. The special bits above say what else is met. */
+typedef struct arti_atom {
+    uint32_t lo, hi;
+} arti_atom;
+#define ARTI_N_ATOMS 60u
+extern const arti_atom arti_atoms[ARTI_N_ATOMS];
+#define ARTI_ATOM_QUOTE (UINT64_C(1) << 60)
+#define ARTI_ATOM_BACKSLASH (UINT64_C(1) << 61)
+#define ARTI_ATOM_CONTROL (UINT64_C(1) << 62) /* below U+0020 */
+#define ARTI_ATOM_PARTIAL (UINT64_C(1) << 63) /* invalid UTF-8, or cut in the middle of a character */
+#define ARTI_ATOM_SPECIAL (ARTI_ATOM_QUOTE | ARTI_ATOM_BACKSLASH | ARTI_ATOM_CONTROL | ARTI_ATOM_PARTIAL)
+uint32_t arti_atom_of(uint32_t code_point); /* index; code_point is neither control nor quote nor backslash nor surrogate */
+
+/* ------------------------------------------------------------------ the vocabulary */
+
+/* Nodes stand in depth-first order, the root first; a node's first child is the next node unless `next` says that there is
+ * none. Tokens sorted by bytes stand in `order`: node i's own tokens are order[node[i].tok .. node[i + 1].tok), those of its
+ * subtree order[node[i].tok .. node[node[i].next].tok). There is a sentinel behind the last node. Walking a trie pruned:
+ *
+ *     for (i = 1; i < n_nodes;) { d = node[i].depth;   // depth of the root's children is 1
+ *         state[d] = step(state[d - 1], node[i].byte);
+ *         if (dead(state[d])) { i = node[i].next; continue; }
+ *         allow tokens order[node[i].tok .. node[i + 1].tok);  i++; } */
+typedef struct arti_node {
+    uint32_t next; /* index just behind the subtree */
+    uint32_t tok;
+    uint16_t depth;
+    uint8_t byte;
+    uint8_t pad;
+} arti_node;
+
+typedef struct arti_leave { /* a token that leaves the string it begins in */
+    uint32_t token;
+    uint16_t n_cp;   /* code points that begin before the quote */
+    uint16_t n_byte; /* bytes before the quote */
+} arti_leave;
+
+typedef struct arti_suffix { /* tokens that leave with the same bytes after the quote; bytes are those of any of its tokens */
+    uint32_t first, n;       /* into `leave` */
+    uint32_t bytes;          /* offset into token bytes */
+    uint32_t len;            /* 0: the token ends with the quote */
+} arti_suffix;
+
+typedef struct arti_group { /* stay tokens (from ARTI_U8_0, ending between characters) that use exactly this set of atoms */
+    uint64_t atoms;
+    uint32_t first, n; /* into group_ids / group_cps, ascending by code points */
+    int32_t row;       /* index of a dense row of all its tokens, or -1 */
+    uint32_t max_cp;   /* of any of its tokens */
+} arti_group;
+
+typedef struct arti_u8_sets { /* per string state */
+    uint32_t stay, n_stay;     /* into stay_ids / stay_cps, ascending by code points */
+    uint32_t suffix, n_suffix; /* into suffixes */
+    uint32_t escape, n_escape; /* into escape_ids */
+} arti_u8_sets;
+
+typedef struct arti_vocab_header arti_vocab_header; /* of the image; private to art_vocab.c */
+
+struct art_vocab {
+    atomic_uint refs;
+    arti_mem mem;
+    const arti_vocab_header *image;
+    size_t image_size;
+    bool mapped;
+
+    uint32_t n_tokens, n_words, n_nodes, n_eos, n_order, n_groups, n_dense, n_suffixes, n_u8[ARTI_U8_STATES];
+    uint32_t token_len_max, stay_cp_max;
+    const uint8_t *bytes;
+    const uint32_t *offsets; /* n_tokens + 1 */
+    const uint32_t *eos;     /* ids, ascending */
+    const arti_node *node;   /* n_nodes + 1 */
+    const uint64_t *below;   /* per node: atoms (and special bits) of all bytes below it, as read from ARTI_U8_0 at the node */
+    const uint32_t *order;   /* token ids with bytes (end-of-sequence ones left out), sorted by bytes */
+    const uint32_t *root_child; /* 256: node of the root's child with that byte, 0 for none */
+
+    /* Row k (0 <= k < ARTI_STAY_ROWS): tokens that stay from ARTI_U8_0 with at most k code points; the last row has no limit. */
+    const uint32_t *stay_rows; /* ARTI_STAY_ROWS rows of n_words */
+    arti_u8_sets u8[ARTI_U8_STATES];
+    const uint32_t *stay_ids;
+    const uint16_t *stay_cps;
+    const arti_leave *leave; /* within a suffix ascending by n_cp */
+    const arti_suffix *suffixes;
+    const uint32_t *escape_ids;
+
+    const arti_group *groups;
+    const uint32_t *group_ids;
+    const uint16_t *group_cps;
+    const uint32_t *dense_rows; /* n_dense rows of n_words */
+    const uint32_t *partial_ids; /* stay tokens from ARTI_U8_0 that end in the middle of a character: in no group */
+    uint32_t n_partial;
+
+    const uint32_t *space_row;  /* only JSON whitespace */
+    const uint32_t *digit_row;  /* only 0..9 */
+    const uint32_t *text_row;   /* every token with bytes that is no end-of-sequence token */
+    const uint32_t *eos_row;
+};
+
+art_vocab *arti_vocab_ref(art_vocab *v); /* one more reference; art_vocab_free() drops it */
+
+static inline const uint8_t *arti_vocab_bytes(const art_vocab *v, uint32_t id, size_t *len) {
+    *len = v->offsets[id + 1] - v->offsets[id];
+    return v->bytes + v->offsets[id];
+}
+/* Row of tokens that stay in a string between characters and add at most `room` code points. */
+static inline const uint32_t *arti_vocab_stay(const art_vocab *v, uint32_t room) {
+    uint32_t k = room < ARTI_STAY_ROWS - 1u ? room : ARTI_STAY_ROWS - 1u;
+    return v->stay_rows + (size_t)k * v->n_words;
+}
+
+#endif
