@@ -583,417 +583,489 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 /************************************************************/
 
 static void *_cffi_types[] = {
-/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 372), // art_span const *()(art_matcher const *, size_t *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 362), // art_matcher const *
-/*  2 */ _CFFI_OP(_CFFI_OP_POINTER, 28), // size_t *
+/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 442), // art_span const *()(art_matcher const *, size_t *)
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 432), // art_matcher const *
+/*  2 */ _CFFI_OP(_CFFI_OP_POINTER, 44), // size_t *
 /*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  4 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_constraint *, art_matcher * *, art_error *)
-/*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 349), // art_constraint *
-/*  6 */ _CFFI_OP(_CFFI_OP_POINTER, 24), // art_matcher * *
-/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 357), // art_error *
+/*  4 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_constraint *, art_matcher * *, art_error *)
+/*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 416), // art_constraint *
+/*  6 */ _CFFI_OP(_CFFI_OP_POINTER, 49), // art_matcher * *
+/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_error *
 /*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
-/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 352), // art_dialog_spec const *
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 389), // art_vocab *
-/* 12 */ _CFFI_OP(_CFFI_OP_POINTER, 345), // art_alloc const *
-/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 5), // art_constraint * *
-/* 14 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 15 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 16 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
-/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 355), // art_engine const *
-/* 18 */ _CFFI_OP(_CFFI_OP_POINTER, 410), // void *
-/* 19 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
-/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 59), // art_model * *
-/* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 22 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 23 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_matcher *)
-/* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 362), // art_matcher *
-/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 26 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_matcher *, size_t)
-/* 27 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 28 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 29 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 30 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
-/* 31 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 32 */ _CFFI_OP(_CFFI_OP_POINTER, 39), // uint32_t *
-/* 33 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 34 */ _CFFI_OP(_CFFI_OP_NOOP, 32),
-/* 35 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 36 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 37 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_matcher *, uint32_t)
-/* 38 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 39 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
-/* 40 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 41 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
-/* 42 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 43 */ _CFFI_OP(_CFFI_OP_POINTER, 406), // uint8_t *
-/* 44 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 419), // art_ctransformers *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 461), // char const *
+/* 12 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 434), // art_model_params const *
+/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 412), // art_alloc const *
+/* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 84), // art_model * *
+/* 16 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 17 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
+/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 421), // art_dialog_spec const *
+/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 459), // art_vocab *
+/* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 5), // art_constraint * *
+/* 23 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 24 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
+/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 424), // art_engine const *
+/* 27 */ _CFFI_OP(_CFFI_OP_POINTER, 482), // void *
+/* 28 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
+/* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 33 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_llama *
+/* 34 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 35 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
+/* 38 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 39 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 40 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
+/* 41 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 42 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
+/* 43 */ _CFFI_OP(_CFFI_OP_POINTER, 420), // art_device *
+/* 44 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
 /* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 46 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
-/* 48 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 49 */ _CFFI_OP(_CFFI_OP_POINTER, 406), // uint8_t const *
-/* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 51 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 52 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 53 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_matcher const *, art_matcher * *, art_error *)
-/* 54 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 55 */ _CFFI_OP(_CFFI_OP_NOOP, 6),
-/* 56 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 57 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 58 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
-/* 59 */ _CFFI_OP(_CFFI_OP_POINTER, 363), // art_model *
-/* 60 */ _CFFI_OP(_CFFI_OP_POINTER, 351), // art_context_params const *
-/* 61 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
-/* 62 */ _CFFI_OP(_CFFI_OP_POINTER, 117), // art_session * *
-/* 63 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 64 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_model *, art_engine_caps *, art_error *)
-/* 66 */ _CFFI_OP(_CFFI_OP_NOOP, 59),
-/* 67 */ _CFFI_OP(_CFFI_OP_POINTER, 356), // art_engine_caps *
-/* 68 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_model *, art_vocab * *, art_error *)
-/* 71 */ _CFFI_OP(_CFFI_OP_NOOP, 59),
-/* 72 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // art_vocab * *
-/* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 74 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 75 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
-/* 76 */ _CFFI_OP(_CFFI_OP_NOOP, 59),
-/* 77 */ _CFFI_OP(_CFFI_OP_POINTER, 391), // char const *
-/* 78 */ _CFFI_OP(_CFFI_OP_POINTER, 391), // char *
-/* 79 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 46 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher *)
+/* 49 */ _CFFI_OP(_CFFI_OP_POINTER, 432), // art_matcher *
+/* 50 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 51 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher *, size_t)
+/* 52 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 53 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
+/* 56 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 57 */ _CFFI_OP(_CFFI_OP_POINTER, 64), // uint32_t *
+/* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 59 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
+/* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 61 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher *, uint32_t)
+/* 63 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 64 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
+/* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 66 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
+/* 67 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 478), // uint8_t *
+/* 69 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 70 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 71 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 72 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
+/* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 478), // uint8_t const *
+/* 75 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 76 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher const *, art_matcher * *, art_error *)
+/* 79 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 6),
 /* 81 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 83 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 59),
-/* 85 */ _CFFI_OP(_CFFI_OP_NOOP, 77),
-/* 86 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 87 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
-/* 88 */ _CFFI_OP(_CFFI_OP_POINTER, 95), // int32_t *
-/* 89 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 90 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 91 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 92 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 93 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
-/* 94 */ _CFFI_OP(_CFFI_OP_NOOP, 59),
-/* 95 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
-/* 96 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 97 */ _CFFI_OP(_CFFI_OP_NOOP, 43),
-/* 98 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 99 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 101 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 102 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
-/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 369), // art_schema *
-/* 104 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 105 */ _CFFI_OP(_CFFI_OP_POINTER, 350), // art_constraint_opts const *
-/* 106 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
-/* 107 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 108 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 109 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 110 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
-/* 111 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
-/* 112 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 113 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 114 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 115 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 116 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_session *, art_event *, art_error *)
-/* 117 */ _CFFI_OP(_CFFI_OP_POINTER, 371), // art_session *
-/* 118 */ _CFFI_OP(_CFFI_OP_POINTER, 358), // art_event *
-/* 119 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 120 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 121 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_session *, art_session *, size_t, art_error *)
-/* 122 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
-/* 123 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
-/* 124 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 83 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
+/* 84 */ _CFFI_OP(_CFFI_OP_POINTER, 433), // art_model *
+/* 85 */ _CFFI_OP(_CFFI_OP_POINTER, 418), // art_context_params const *
+/* 86 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 87 */ _CFFI_OP(_CFFI_OP_POINTER, 142), // art_session * *
+/* 88 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 89 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_model *, art_engine_caps *, art_error *)
+/* 91 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
+/* 92 */ _CFFI_OP(_CFFI_OP_POINTER, 425), // art_engine_caps *
+/* 93 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 95 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_model *, art_vocab * *, art_error *)
+/* 96 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
+/* 97 */ _CFFI_OP(_CFFI_OP_POINTER, 20), // art_vocab * *
+/* 98 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 100 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
+/* 101 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
+/* 102 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 461), // char *
+/* 104 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 106 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 107 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 108 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 109 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
+/* 110 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 111 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 112 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 113 */ _CFFI_OP(_CFFI_OP_POINTER, 120), // int32_t *
+/* 114 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 115 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 116 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 117 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 118 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
+/* 119 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
+/* 120 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
+/* 121 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 122 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
+/* 123 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 124 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 125 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 126 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 127 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
-/* 128 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
-/* 129 */ _CFFI_OP(_CFFI_OP_POINTER, 95), // int32_t const *
-/* 130 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 131 */ _CFFI_OP(_CFFI_OP_POINTER, 361), // art_generate_params const *
-/* 132 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 133 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 134 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
-/* 135 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
-/* 136 */ _CFFI_OP(_CFFI_OP_NOOP, 43),
-/* 137 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 138 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 127 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
+/* 128 */ _CFFI_OP(_CFFI_OP_POINTER, 439), // art_schema *
+/* 129 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 130 */ _CFFI_OP(_CFFI_OP_POINTER, 417), // art_constraint_opts const *
+/* 131 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 132 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
+/* 133 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 134 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 135 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
+/* 136 */ _CFFI_OP(_CFFI_OP_NOOP, 128),
+/* 137 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 138 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 139 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 140 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 141 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
-/* 142 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
-/* 143 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 144 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 145 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 146 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 147 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(art_vocab const *, char const *, art_error *)
-/* 148 */ _CFFI_OP(_CFFI_OP_POINTER, 389), // art_vocab const *
-/* 149 */ _CFFI_OP(_CFFI_OP_NOOP, 77),
-/* 150 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 151 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 152 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
-/* 153 */ _CFFI_OP(_CFFI_OP_NOOP, 77),
-/* 154 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
-/* 155 */ _CFFI_OP(_CFFI_OP_NOOP, 72),
-/* 156 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 157 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 158 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
-/* 159 */ _CFFI_OP(_CFFI_OP_NOOP, 77),
-/* 160 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 161 */ _CFFI_OP(_CFFI_OP_POINTER, 370), // art_schema_opts const *
-/* 162 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
-/* 163 */ _CFFI_OP(_CFFI_OP_POINTER, 103), // art_schema * *
-/* 164 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 165 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 166 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
-/* 167 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 168 */ _CFFI_OP(_CFFI_OP_POINTER, 39), // uint32_t const *
-/* 169 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 170 */ _CFFI_OP(_CFFI_OP_NOOP, 168),
-/* 171 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 172 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
-/* 173 */ _CFFI_OP(_CFFI_OP_NOOP, 72),
+/* 141 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_session *, art_error *)
+/* 142 */ _CFFI_OP(_CFFI_OP_POINTER, 441), // art_session *
+/* 143 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 144 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_session *, art_event *, art_error *)
+/* 146 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
+/* 147 */ _CFFI_OP(_CFFI_OP_POINTER, 427), // art_event *
+/* 148 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 149 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 150 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_session *, art_session *, size_t, art_error *)
+/* 151 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
+/* 152 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
+/* 153 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 154 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 155 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
+/* 157 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
+/* 158 */ _CFFI_OP(_CFFI_OP_POINTER, 120), // int32_t const *
+/* 159 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 160 */ _CFFI_OP(_CFFI_OP_POINTER, 430), // art_generate_params const *
+/* 161 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 162 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 163 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
+/* 164 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
+/* 165 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
+/* 166 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 167 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 169 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 170 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
+/* 171 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
+/* 172 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 173 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 174 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 175 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 176 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(void *, art_context_params const *, void * *, art_error *)
-/* 177 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 60),
-/* 179 */ _CFFI_OP(_CFFI_OP_POINTER, 18), // void * *
-/* 180 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 181 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 182 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(void *, art_engine_caps *, art_error *)
-/* 183 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 184 */ _CFFI_OP(_CFFI_OP_NOOP, 67),
+/* 176 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_vocab const *, char const *, art_error *)
+/* 177 */ _CFFI_OP(_CFFI_OP_POINTER, 459), // art_vocab const *
+/* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 179 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 181 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
+/* 182 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 183 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 184 */ _CFFI_OP(_CFFI_OP_POINTER, 10), // art_ctransformers * *
 /* 185 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 186 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 187 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(void *, char const *, char *, size_t, size_t *)
-/* 188 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 189 */ _CFFI_OP(_CFFI_OP_NOOP, 77),
-/* 190 */ _CFFI_OP(_CFFI_OP_NOOP, 78),
-/* 191 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 192 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 193 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 194 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 195 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 196 */ _CFFI_OP(_CFFI_OP_NOOP, 77),
-/* 197 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 198 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 199 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
-/* 200 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 201 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 202 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 203 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 204 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
-/* 205 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 206 */ _CFFI_OP(_CFFI_OP_NOOP, 129),
-/* 207 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 208 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 209 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 210 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 211 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 212 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 213 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 214 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 215 */ _CFFI_OP(_CFFI_OP_NOOP, 43),
-/* 216 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 217 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 218 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 219 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(void *, size_t, art_error *)
-/* 220 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 221 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 187 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
+/* 188 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 189 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 190 */ _CFFI_OP(_CFFI_OP_NOOP, 97),
+/* 191 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 192 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 193 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
+/* 194 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 195 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 196 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 197 */ _CFFI_OP(_CFFI_OP_POINTER, 33), // art_llama * *
+/* 198 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 199 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 200 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
+/* 201 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 202 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 203 */ _CFFI_OP(_CFFI_OP_POINTER, 440), // art_schema_opts const *
+/* 204 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 205 */ _CFFI_OP(_CFFI_OP_POINTER, 128), // art_schema * *
+/* 206 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 207 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 208 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
+/* 209 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 210 */ _CFFI_OP(_CFFI_OP_POINTER, 64), // uint32_t const *
+/* 211 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 212 */ _CFFI_OP(_CFFI_OP_NOOP, 210),
+/* 213 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 214 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 215 */ _CFFI_OP(_CFFI_OP_NOOP, 97),
+/* 216 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 217 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 218 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, art_context_params const *, void * *, art_error *)
+/* 219 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 220 */ _CFFI_OP(_CFFI_OP_NOOP, 85),
+/* 221 */ _CFFI_OP(_CFFI_OP_POINTER, 27), // void * *
 /* 222 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 223 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 224 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 225 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 226 */ _CFFI_OP(_CFFI_OP_NOOP, 43),
-/* 227 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 228 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 229 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 230 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 231 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(void *, uint8_t const *, size_t, art_error *)
-/* 232 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 233 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 234 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 235 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 236 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 237 */ _CFFI_OP(_CFFI_OP_FUNCTION, 244), // art_status()(void *, void *, size_t, art_error *)
-/* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 239 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 240 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 241 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 242 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 243 */ _CFFI_OP(_CFFI_OP_FUNCTION, 77), // char const *()(art_status)
-/* 244 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_status
+/* 224 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, art_engine_caps *, art_error *)
+/* 225 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 226 */ _CFFI_OP(_CFFI_OP_NOOP, 92),
+/* 227 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 228 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 229 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, char const *, char *, size_t, size_t *)
+/* 230 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 231 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 232 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
+/* 233 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 234 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 235 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 236 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 237 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 239 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 240 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 241 */ _CFFI_OP(_CFFI_OP_NOOP, 113),
+/* 242 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 243 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 244 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 245 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 246 */ _CFFI_OP(_CFFI_OP_FUNCTION, 77), // char const *()(void)
-/* 247 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 248 */ _CFFI_OP(_CFFI_OP_FUNCTION, 266), // float const *()(void *)
-/* 249 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 250 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 251 */ _CFFI_OP(_CFFI_OP_FUNCTION, 87), // int()(art_matcher *)
-/* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 253 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 254 */ _CFFI_OP(_CFFI_OP_FUNCTION, 87), // int()(art_matcher const *)
-/* 255 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 256 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 257 */ _CFFI_OP(_CFFI_OP_FUNCTION, 87), // int()(void *, int32_t)
-/* 258 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 259 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 246 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
+/* 247 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 249 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 250 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 251 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 252 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 253 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 254 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 255 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 256 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 257 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
+/* 258 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 259 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 260 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 261 */ _CFFI_OP(_CFFI_OP_FUNCTION, 129), // int32_t const *()(art_session const *, size_t *)
-/* 262 */ _CFFI_OP(_CFFI_OP_POINTER, 371), // art_session const *
-/* 263 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 264 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 265 */ _CFFI_OP(_CFFI_OP_FUNCTION, 402), // int64_t()(float const *, size_t, uint32_t const *)
-/* 266 */ _CFFI_OP(_CFFI_OP_POINTER, 400), // float const *
-/* 267 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 268 */ _CFFI_OP(_CFFI_OP_NOOP, 168),
-/* 269 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 270 */ _CFFI_OP(_CFFI_OP_FUNCTION, 28), // size_t()(art_constraint const *)
-/* 271 */ _CFFI_OP(_CFFI_OP_POINTER, 349), // art_constraint const *
+/* 261 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, size_t, art_error *)
+/* 262 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 263 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 264 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 265 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 266 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 267 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 268 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
+/* 269 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 270 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 271 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 272 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 273 */ _CFFI_OP(_CFFI_OP_FUNCTION, 28), // size_t()(art_matcher *)
-/* 274 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 275 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 276 */ _CFFI_OP(_CFFI_OP_FUNCTION, 28), // size_t()(art_matcher const *)
-/* 277 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 273 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, uint8_t const *, size_t, art_error *)
+/* 274 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 275 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 276 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 277 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 278 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 279 */ _CFFI_OP(_CFFI_OP_FUNCTION, 28), // size_t()(art_schema const *)
-/* 280 */ _CFFI_OP(_CFFI_OP_POINTER, 369), // art_schema const *
-/* 281 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 282 */ _CFFI_OP(_CFFI_OP_FUNCTION, 28), // size_t()(art_vocab const *)
-/* 283 */ _CFFI_OP(_CFFI_OP_NOOP, 148),
+/* 279 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, void *, size_t, art_error *)
+/* 280 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 281 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 282 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 283 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 284 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 285 */ _CFFI_OP(_CFFI_OP_FUNCTION, 28), // size_t()(void *)
-/* 286 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
+/* 285 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_llama const *)
+/* 286 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_llama const *
 /* 287 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 288 */ _CFFI_OP(_CFFI_OP_FUNCTION, 39), // uint32_t()(art_session const *)
-/* 289 */ _CFFI_OP(_CFFI_OP_NOOP, 262),
+/* 288 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_model const *)
+/* 289 */ _CFFI_OP(_CFFI_OP_POINTER, 433), // art_model const *
 /* 290 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 291 */ _CFFI_OP(_CFFI_OP_FUNCTION, 39), // uint32_t()(art_vocab const *)
-/* 292 */ _CFFI_OP(_CFFI_OP_NOOP, 148),
+/* 291 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_status)
+/* 292 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_status
 /* 293 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 294 */ _CFFI_OP(_CFFI_OP_FUNCTION, 39), // uint32_t()(void *)
-/* 295 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 297 */ _CFFI_OP(_CFFI_OP_FUNCTION, 39), // uint32_t()(void)
+/* 294 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(void)
+/* 295 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION, 317), // float const *()(void *)
+/* 297 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 298 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 299 */ _CFFI_OP(_CFFI_OP_FUNCTION, 49), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
-/* 300 */ _CFFI_OP(_CFFI_OP_NOOP, 148),
-/* 301 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 302 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 304 */ _CFFI_OP(_CFFI_OP_FUNCTION, 18), // void *()(void *, void *, size_t, size_t)
-/* 305 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 306 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 307 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 308 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 309 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 310 */ _CFFI_OP(_CFFI_OP_FUNCTION, 410), // void()(art_constraint *)
-/* 311 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 312 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 313 */ _CFFI_OP(_CFFI_OP_FUNCTION, 410), // void()(art_generate_params *)
-/* 314 */ _CFFI_OP(_CFFI_OP_POINTER, 361), // art_generate_params *
+/* 299 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher *)
+/* 300 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 301 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 302 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher const *)
+/* 303 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 304 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 305 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *)
+/* 306 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 307 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *, int32_t)
+/* 309 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 310 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 311 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 312 */ _CFFI_OP(_CFFI_OP_FUNCTION, 158), // int32_t const *()(art_session const *, size_t *)
+/* 313 */ _CFFI_OP(_CFFI_OP_POINTER, 441), // art_session const *
+/* 314 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 315 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 316 */ _CFFI_OP(_CFFI_OP_FUNCTION, 410), // void()(art_matcher *)
-/* 317 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 318 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 319 */ _CFFI_OP(_CFFI_OP_FUNCTION, 410), // void()(art_model *)
-/* 320 */ _CFFI_OP(_CFFI_OP_NOOP, 59),
-/* 321 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 322 */ _CFFI_OP(_CFFI_OP_FUNCTION, 410), // void()(art_sample_params *)
-/* 323 */ _CFFI_OP(_CFFI_OP_POINTER, 368), // art_sample_params *
-/* 324 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 325 */ _CFFI_OP(_CFFI_OP_FUNCTION, 410), // void()(art_schema *)
-/* 326 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
-/* 327 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 328 */ _CFFI_OP(_CFFI_OP_FUNCTION, 410), // void()(art_session *)
-/* 329 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
-/* 330 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 331 */ _CFFI_OP(_CFFI_OP_FUNCTION, 410), // void()(art_session const *, art_usage *)
-/* 332 */ _CFFI_OP(_CFFI_OP_NOOP, 262),
-/* 333 */ _CFFI_OP(_CFFI_OP_POINTER, 388), // art_usage *
-/* 334 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 335 */ _CFFI_OP(_CFFI_OP_FUNCTION, 410), // void()(art_vocab *)
-/* 336 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 337 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION, 410), // void()(void *)
-/* 339 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 340 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 341 */ _CFFI_OP(_CFFI_OP_FUNCTION, 410), // void()(void *, int)
-/* 342 */ _CFFI_OP(_CFFI_OP_NOOP, 18),
-/* 343 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 316 */ _CFFI_OP(_CFFI_OP_FUNCTION, 474), // int64_t()(float const *, size_t, uint32_t const *)
+/* 317 */ _CFFI_OP(_CFFI_OP_POINTER, 472), // float const *
+/* 318 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 319 */ _CFFI_OP(_CFFI_OP_NOOP, 210),
+/* 320 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 321 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_constraint const *)
+/* 322 */ _CFFI_OP(_CFFI_OP_POINTER, 416), // art_constraint const *
+/* 323 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 324 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher *)
+/* 325 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 326 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 327 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher const *)
+/* 328 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 329 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 330 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_schema const *)
+/* 331 */ _CFFI_OP(_CFFI_OP_POINTER, 439), // art_schema const *
+/* 332 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 333 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_vocab const *)
+/* 334 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
+/* 335 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 336 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(void *)
+/* 337 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 339 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_session const *)
+/* 340 */ _CFFI_OP(_CFFI_OP_NOOP, 313),
+/* 341 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 342 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_vocab const *)
+/* 343 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
 /* 344 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 345 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
-/* 346 */ _CFFI_OP(_CFFI_OP_POINTER, 347), // art_bias const *
-/* 347 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
-/* 348 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
-/* 349 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
-/* 350 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
-/* 351 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
-/* 352 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_dialog_spec
-/* 353 */ _CFFI_OP(_CFFI_OP_POINTER, 354), // art_dialog_tool const *
-/* 354 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_dialog_tool
-/* 355 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_engine
-/* 356 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_engine_caps
-/* 357 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_error
-/* 358 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_event
-/* 359 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_event_kind
-/* 360 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_formats
-/* 361 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_generate_params
-/* 362 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_matcher
-/* 363 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_model
-/* 364 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_model_params
-/* 365 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_order
-/* 366 */ _CFFI_OP(_CFFI_OP_POINTER, 367), // art_resource const *
-/* 367 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_resource
-/* 368 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_sample_params
-/* 369 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_schema
-/* 370 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_schema_opts
-/* 371 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_session
-/* 372 */ _CFFI_OP(_CFFI_OP_POINTER, 373), // art_span const *
-/* 373 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_span
-/* 374 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_span_kind
-/* 375 */ _CFFI_OP(_CFFI_OP_POINTER, 176), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
-/* 376 */ _CFFI_OP(_CFFI_OP_POINTER, 182), // art_status(*)(void *, art_engine_caps *, art_error *)
-/* 377 */ _CFFI_OP(_CFFI_OP_POINTER, 187), // art_status(*)(void *, char const *, char *, size_t, size_t *)
-/* 378 */ _CFFI_OP(_CFFI_OP_POINTER, 194), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 379 */ _CFFI_OP(_CFFI_OP_POINTER, 204), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
-/* 380 */ _CFFI_OP(_CFFI_OP_POINTER, 211), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 381 */ _CFFI_OP(_CFFI_OP_POINTER, 219), // art_status(*)(void *, size_t, art_error *)
-/* 382 */ _CFFI_OP(_CFFI_OP_POINTER, 224), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 383 */ _CFFI_OP(_CFFI_OP_POINTER, 231), // art_status(*)(void *, uint8_t const *, size_t, art_error *)
-/* 384 */ _CFFI_OP(_CFFI_OP_POINTER, 237), // art_status(*)(void *, void *, size_t, art_error *)
-/* 385 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_stop
-/* 386 */ _CFFI_OP(_CFFI_OP_POINTER, 387), // art_str const *
-/* 387 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_str
-/* 388 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_usage
-/* 389 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_vocab
-/* 390 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_whitespace
-/* 391 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 392 */ _CFFI_OP(_CFFI_OP_ARRAY, 391), // char[256]
-/* 393 */ (_cffi_opcode_t)(256),
-/* 394 */ _CFFI_OP(_CFFI_OP_ARRAY, 391), // char[32]
-/* 395 */ (_cffi_opcode_t)(32),
-/* 396 */ _CFFI_OP(_CFFI_OP_ARRAY, 391), // char[400]
-/* 397 */ (_cffi_opcode_t)(400),
-/* 398 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
-/* 399 */ _CFFI_OP(_CFFI_OP_POINTER, 248), // float const *(*)(void *)
-/* 400 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
-/* 401 */ _CFFI_OP(_CFFI_OP_POINTER, 257), // int(*)(void *, int32_t)
-/* 402 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
-/* 403 */ _CFFI_OP(_CFFI_OP_POINTER, 285), // size_t(*)(void *)
-/* 404 */ _CFFI_OP(_CFFI_OP_POINTER, 294), // uint32_t(*)(void *)
-/* 405 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 406 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 407 */ _CFFI_OP(_CFFI_OP_POINTER, 304), // void *(*)(void *, void *, size_t, size_t)
-/* 408 */ _CFFI_OP(_CFFI_OP_POINTER, 338), // void(*)(void *)
-/* 409 */ _CFFI_OP(_CFFI_OP_POINTER, 341), // void(*)(void *, int)
-/* 410 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 345 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void *)
+/* 346 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 347 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 348 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void)
+/* 349 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 350 */ _CFFI_OP(_CFFI_OP_FUNCTION, 74), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
+/* 351 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
+/* 352 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 353 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 354 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 355 */ _CFFI_OP(_CFFI_OP_FUNCTION, 27), // void *()(void *, void *, size_t, size_t)
+/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 357 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 358 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 359 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 360 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 361 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_constraint *)
+/* 362 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 363 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 364 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_ctransformers *)
+/* 365 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 366 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 367 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_generate_params *)
+/* 368 */ _CFFI_OP(_CFFI_OP_POINTER, 430), // art_generate_params *
+/* 369 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 370 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_llama *)
+/* 371 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 372 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 373 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_llama *, char *, size_t, size_t *)
+/* 374 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 375 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
+/* 376 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 377 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 378 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 379 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_matcher *)
+/* 380 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 381 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 382 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_model *)
+/* 383 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
+/* 384 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 385 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_model_params *)
+/* 386 */ _CFFI_OP(_CFFI_OP_POINTER, 434), // art_model_params *
+/* 387 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 388 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_sample_params *)
+/* 389 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_sample_params *
+/* 390 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 391 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_schema *)
+/* 392 */ _CFFI_OP(_CFFI_OP_NOOP, 128),
+/* 393 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 394 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_session *)
+/* 395 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
+/* 396 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 397 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_session const *, art_usage *)
+/* 398 */ _CFFI_OP(_CFFI_OP_NOOP, 313),
+/* 399 */ _CFFI_OP(_CFFI_OP_POINTER, 458), // art_usage *
+/* 400 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 401 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_vocab *)
+/* 402 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 403 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 404 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(void *)
+/* 405 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 406 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 407 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(void *, int(*)(void *), void *)
+/* 408 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 409 */ _CFFI_OP(_CFFI_OP_POINTER, 305), // int(*)(void *)
+/* 410 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 411 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 412 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
+/* 413 */ _CFFI_OP(_CFFI_OP_POINTER, 414), // art_bias const *
+/* 414 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
+/* 415 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
+/* 416 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
+/* 417 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
+/* 418 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
+/* 419 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_ctransformers
+/* 420 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_device
+/* 421 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_dialog_spec
+/* 422 */ _CFFI_OP(_CFFI_OP_POINTER, 423), // art_dialog_tool const *
+/* 423 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_dialog_tool
+/* 424 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_engine
+/* 425 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_engine_caps
+/* 426 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_error
+/* 427 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_event
+/* 428 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_event_kind
+/* 429 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_formats
+/* 430 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_generate_params
+/* 431 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_llama
+/* 432 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_matcher
+/* 433 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_model
+/* 434 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_model_params
+/* 435 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_order
+/* 436 */ _CFFI_OP(_CFFI_OP_POINTER, 437), // art_resource const *
+/* 437 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_resource
+/* 438 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_sample_params
+/* 439 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_schema
+/* 440 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_schema_opts
+/* 441 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_session
+/* 442 */ _CFFI_OP(_CFFI_OP_POINTER, 443), // art_span const *
+/* 443 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_span
+/* 444 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_span_kind
+/* 445 */ _CFFI_OP(_CFFI_OP_POINTER, 218), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
+/* 446 */ _CFFI_OP(_CFFI_OP_POINTER, 224), // art_status(*)(void *, art_engine_caps *, art_error *)
+/* 447 */ _CFFI_OP(_CFFI_OP_POINTER, 229), // art_status(*)(void *, char const *, char *, size_t, size_t *)
+/* 448 */ _CFFI_OP(_CFFI_OP_POINTER, 236), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 449 */ _CFFI_OP(_CFFI_OP_POINTER, 246), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
+/* 450 */ _CFFI_OP(_CFFI_OP_POINTER, 253), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 451 */ _CFFI_OP(_CFFI_OP_POINTER, 261), // art_status(*)(void *, size_t, art_error *)
+/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 266), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 453 */ _CFFI_OP(_CFFI_OP_POINTER, 273), // art_status(*)(void *, uint8_t const *, size_t, art_error *)
+/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 279), // art_status(*)(void *, void *, size_t, art_error *)
+/* 455 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_stop
+/* 456 */ _CFFI_OP(_CFFI_OP_POINTER, 457), // art_str const *
+/* 457 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_str
+/* 458 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_usage
+/* 459 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_vocab
+/* 460 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_whitespace
+/* 461 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 462 */ _CFFI_OP(_CFFI_OP_ARRAY, 461), // char[256]
+/* 463 */ (_cffi_opcode_t)(256),
+/* 464 */ _CFFI_OP(_CFFI_OP_ARRAY, 461), // char[32]
+/* 465 */ (_cffi_opcode_t)(32),
+/* 466 */ _CFFI_OP(_CFFI_OP_ARRAY, 461), // char[400]
+/* 467 */ (_cffi_opcode_t)(400),
+/* 468 */ _CFFI_OP(_CFFI_OP_ARRAY, 461), // char[96]
+/* 469 */ (_cffi_opcode_t)(96),
+/* 470 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
+/* 471 */ _CFFI_OP(_CFFI_OP_POINTER, 296), // float const *(*)(void *)
+/* 472 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
+/* 473 */ _CFFI_OP(_CFFI_OP_POINTER, 308), // int(*)(void *, int32_t)
+/* 474 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
+/* 475 */ _CFFI_OP(_CFFI_OP_POINTER, 336), // size_t(*)(void *)
+/* 476 */ _CFFI_OP(_CFFI_OP_POINTER, 345), // uint32_t(*)(void *)
+/* 477 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 478 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 479 */ _CFFI_OP(_CFFI_OP_POINTER, 355), // void *(*)(void *, void *, size_t, size_t)
+/* 480 */ _CFFI_OP(_CFFI_OP_POINTER, 404), // void(*)(void *)
+/* 481 */ _CFFI_OP(_CFFI_OP_POINTER, 407), // void(*)(void *, int(*)(void *), void *)
+/* 482 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_const_ART_CHOICE_AUTO(unsigned long long *o)
@@ -1376,10 +1448,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(266), arg0, (char **)&x0);
+      _cffi_type(317), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (float const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(266), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(317), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1389,10 +1461,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(168), arg2, (char **)&x2);
+      _cffi_type(210), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(168), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(210), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1439,37 +1511,37 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(10), arg0, (char **)&x0);
+      _cffi_type(19), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_dialog_spec const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(10), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(19), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg1, (char **)&x1);
+      _cffi_type(20), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(12), arg2, (char **)&x2);
+      _cffi_type(14), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(12), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(22), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_constraint * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(22), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1490,7 +1562,7 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1549,10 +1621,10 @@ _cffi_f_art_constraint_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(271), arg0, (char **)&x0);
+      _cffi_type(322), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(271), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(322), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1601,46 +1673,46 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(103), arg0, (char **)&x0);
+      _cffi_type(128), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(103), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(128), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg1, (char **)&x1);
+      _cffi_type(20), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(105), arg2, (char **)&x2);
+      _cffi_type(130), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_constraint_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(105), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(130), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(12), arg3, (char **)&x3);
+      _cffi_type(14), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(12), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg4, (char **)&x4);
+      _cffi_type(22), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_constraint * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(22), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1661,7 +1733,7 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1695,6 +1767,251 @@ _cffi_f_art_cpu_count(PyObject *self, PyObject *noarg)
 #  define _cffi_f_art_cpu_count _cffi_d_art_cpu_count
 #endif
 
+static void _cffi_d_art_ctransformers_free(art_ctransformers * x0)
+{
+  art_ctransformers_free(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_ctransformers_free(PyObject *self, PyObject *arg0)
+{
+  art_ctransformers * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(10), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_ctransformers *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(10), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { art_ctransformers_free(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_art_ctransformers_free _cffi_d_art_ctransformers_free
+#endif
+
+static art_status _cffi_d_art_ctransformers_model_load(art_ctransformers * x0, char const * x1, char const * x2, art_model_params const * x3, art_alloc const * x4, art_model * * x5, art_error * x6)
+{
+  return art_ctransformers_model_load(x0, x1, x2, x3, x4, x5, x6);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_ctransformers_model_load(PyObject *self, PyObject *args)
+{
+  art_ctransformers * x0;
+  char const * x1;
+  char const * x2;
+  art_model_params const * x3;
+  art_alloc const * x4;
+  art_model * * x5;
+  art_error * x6;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+  PyObject *arg6;
+
+  if (!PyArg_UnpackTuple(args, "art_ctransformers_model_load", 7, 7, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5, &arg6))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(10), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_ctransformers *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(10), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(11), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(11), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(11), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (art_model_params const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(14), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(14), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(15), arg5, (char **)&x5);
+  if (datasize != 0) {
+    x5 = ((size_t)datasize) <= 640 ? (art_model * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(15), arg5, (char **)&x5,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(7), arg6, (char **)&x6);
+  if (datasize != 0) {
+    x6 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(7), arg6, (char **)&x6,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_ctransformers_model_load(x0, x1, x2, x3, x4, x5, x6); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_ctransformers_model_load _cffi_d_art_ctransformers_model_load
+#endif
+
+static art_status _cffi_d_art_ctransformers_open(char const * x0, art_alloc const * x1, art_ctransformers * * x2, art_error * x3)
+{
+  return art_ctransformers_open(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
+{
+  char const * x0;
+  art_alloc const * x1;
+  art_ctransformers * * x2;
+  art_error * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "art_ctransformers_open", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(11), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(14), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(14), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(184), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_ctransformers * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(184), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(7), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(7), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_ctransformers_open(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_ctransformers_open _cffi_d_art_ctransformers_open
+#endif
+
+static char const * _cffi_d_art_ctransformers_variant(void)
+{
+  return art_ctransformers_variant();
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_ctransformers_variant(PyObject *self, PyObject *noarg)
+{
+  char const * result;
+  PyObject *pyresult;
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_ctransformers_variant(); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  (void)noarg; /* unused */
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(11));
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_ctransformers_variant _cffi_d_art_ctransformers_variant
+#endif
+
 static void _cffi_d_art_generate_defaults(art_generate_params * x0)
 {
   art_generate_defaults(x0);
@@ -1708,10 +2025,10 @@ _cffi_f_art_generate_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(314), arg0, (char **)&x0);
+      _cffi_type(368), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_generate_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(314), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(368), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1729,6 +2046,418 @@ _cffi_f_art_generate_defaults(PyObject *self, PyObject *arg0)
 }
 #else
 #  define _cffi_f_art_generate_defaults _cffi_d_art_generate_defaults
+#endif
+
+static art_status _cffi_d_art_llama_devices(art_llama * x0, int x1, art_device * x2, size_t x3, size_t * x4, art_error * x5)
+{
+  return art_llama_devices(x0, x1, x2, x3, x4, x5);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_llama_devices(PyObject *self, PyObject *args)
+{
+  art_llama * x0;
+  int x1;
+  art_device * x2;
+  size_t x3;
+  size_t * x4;
+  art_error * x5;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+
+  if (!PyArg_UnpackTuple(args, "art_llama_devices", 6, 6, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(33), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(33), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, int);
+  if (x1 == (int)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(43), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_device *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(43), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x3 = _cffi_to_c_int(arg3, size_t);
+  if (x3 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(2), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(2), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(7), arg5, (char **)&x5);
+  if (datasize != 0) {
+    x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(7), arg5, (char **)&x5,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_llama_devices(x0, x1, x2, x3, x4, x5); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_llama_devices _cffi_d_art_llama_devices
+#endif
+
+static void _cffi_d_art_llama_free(art_llama * x0)
+{
+  art_llama_free(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_llama_free(PyObject *self, PyObject *arg0)
+{
+  art_llama * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(33), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(33), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { art_llama_free(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_art_llama_free _cffi_d_art_llama_free
+#endif
+
+static void _cffi_d_art_llama_log(art_llama * x0, char * x1, size_t x2, size_t * x3)
+{
+  art_llama_log(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_llama_log(PyObject *self, PyObject *args)
+{
+  art_llama * x0;
+  char * x1;
+  size_t x2;
+  size_t * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "art_llama_log", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(33), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(33), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(103), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(103), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x2 = _cffi_to_c_int(arg2, size_t);
+  if (x2 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(2), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(2), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { art_llama_log(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_art_llama_log _cffi_d_art_llama_log
+#endif
+
+static art_status _cffi_d_art_llama_model_load(art_llama * x0, char const * x1, art_model_params const * x2, art_alloc const * x3, art_model * * x4, art_error * x5)
+{
+  return art_llama_model_load(x0, x1, x2, x3, x4, x5);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
+{
+  art_llama * x0;
+  char const * x1;
+  art_model_params const * x2;
+  art_alloc const * x3;
+  art_model * * x4;
+  art_error * x5;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+
+  if (!PyArg_UnpackTuple(args, "art_llama_model_load", 6, 6, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(33), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(33), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(11), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_model_params const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(14), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(14), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(15), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (art_model * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(15), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(7), arg5, (char **)&x5);
+  if (datasize != 0) {
+    x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(7), arg5, (char **)&x5,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_llama_model_load(x0, x1, x2, x3, x4, x5); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_llama_model_load _cffi_d_art_llama_model_load
+#endif
+
+static art_status _cffi_d_art_llama_open(char const * x0, char const * x1, art_alloc const * x2, art_llama * * x3, art_error * x4)
+{
+  return art_llama_open(x0, x1, x2, x3, x4);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_llama_open(PyObject *self, PyObject *args)
+{
+  char const * x0;
+  char const * x1;
+  art_alloc const * x2;
+  art_llama * * x3;
+  art_error * x4;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+
+  if (!PyArg_UnpackTuple(args, "art_llama_open", 5, 5, &arg0, &arg1, &arg2, &arg3, &arg4))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(11), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(11), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(14), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(14), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(197), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (art_llama * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(197), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(7), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(7), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_llama_open(x0, x1, x2, x3, x4); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_llama_open _cffi_d_art_llama_open
+#endif
+
+static char const * _cffi_d_art_llama_version(art_llama const * x0)
+{
+  return art_llama_version(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_llama_version(PyObject *self, PyObject *arg0)
+{
+  art_llama const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  char const * result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(286), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_llama const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(286), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_llama_version(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(11));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_llama_version _cffi_d_art_llama_version
 #endif
 
 static art_status _cffi_d_art_matcher_accept(art_matcher * x0, uint32_t x1)
@@ -1752,10 +2481,10 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg0, (char **)&x0);
+      _cffi_type(49), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1771,7 +2500,7 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1804,19 +2533,19 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg0, (char **)&x0);
+      _cffi_type(49), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg1, (char **)&x1);
+      _cffi_type(74), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1841,7 +2570,7 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1870,10 +2599,10 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg0, (char **)&x0);
+      _cffi_type(49), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1889,7 +2618,7 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1953,7 +2682,7 @@ _cffi_f_art_matcher_copy(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1988,19 +2717,19 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg0, (char **)&x0);
+      _cffi_type(49), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(32), arg1, (char **)&x1);
+      _cffi_type(57), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(32), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(57), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2010,10 +2739,10 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(32), arg3, (char **)&x3);
+      _cffi_type(57), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(32), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(57), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2034,7 +2763,7 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2067,19 +2796,19 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg0, (char **)&x0);
+      _cffi_type(49), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(43), arg1, (char **)&x1);
+      _cffi_type(68), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(43), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(68), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2104,7 +2833,7 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2125,10 +2854,10 @@ _cffi_f_art_matcher_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg0, (char **)&x0);
+      _cffi_type(49), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2201,10 +2930,10 @@ _cffi_f_art_matcher_is_complete(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg0, (char **)&x0);
+      _cffi_type(49), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2318,7 +3047,7 @@ _cffi_f_art_matcher_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2341,10 +3070,10 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg0, (char **)&x0);
+      _cffi_type(49), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2356,7 +3085,7 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2385,10 +3114,10 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg0, (char **)&x0);
+      _cffi_type(49), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2404,7 +3133,7 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2437,19 +3166,19 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg0, (char **)&x0);
+      _cffi_type(49), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(43), arg1, (char **)&x1);
+      _cffi_type(68), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(43), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(68), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2474,7 +3203,7 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2497,10 +3226,10 @@ _cffi_f_art_matcher_shortest_len(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(24), arg0, (char **)&x0);
+      _cffi_type(49), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(24), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2565,7 +3294,7 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(372));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(442));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2596,19 +3325,19 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(59), arg0, (char **)&x0);
+      _cffi_type(84), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(59), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(67), arg1, (char **)&x1);
+      _cffi_type(92), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_engine_caps *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(67), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(92), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2629,12 +3358,86 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
 #else
 #  define _cffi_f_art_model_caps _cffi_d_art_model_caps
+#endif
+
+static void _cffi_d_art_model_defaults(art_model_params * x0)
+{
+  art_model_defaults(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_model_defaults(PyObject *self, PyObject *arg0)
+{
+  art_model_params * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(386), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_model_params *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(386), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { art_model_defaults(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_art_model_defaults _cffi_d_art_model_defaults
+#endif
+
+static char const * _cffi_d_art_model_engine(art_model const * x0)
+{
+  return art_model_engine(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_model_engine(PyObject *self, PyObject *arg0)
+{
+  art_model const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  char const * result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(289), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_model const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(289), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_model_engine(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(11));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_model_engine _cffi_d_art_model_engine
 #endif
 
 static void _cffi_d_art_model_free(art_model * x0)
@@ -2650,10 +3453,10 @@ _cffi_f_art_model_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(59), arg0, (char **)&x0);
+      _cffi_type(84), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(59), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2702,28 +3505,28 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(59), arg0, (char **)&x0);
+      _cffi_type(84), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(59), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(77), arg1, (char **)&x1);
+      _cffi_type(11), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(77), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(78), arg2, (char **)&x2);
+      _cffi_type(103), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(78), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(103), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2757,7 +3560,7 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2792,37 +3595,37 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg0, (char **)&x0);
+      _cffi_type(26), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_engine const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(26), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(18), arg1, (char **)&x1);
+      _cffi_type(27), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(18), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(27), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(12), arg2, (char **)&x2);
+      _cffi_type(14), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(12), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg3, (char **)&x3);
+      _cffi_type(15), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_model * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(15), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2843,7 +3646,7 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2882,10 +3685,10 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(59), arg0, (char **)&x0);
+      _cffi_type(84), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(59), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2899,10 +3702,10 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(43), arg3, (char **)&x3);
+      _cffi_type(68), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(43), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(68), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2936,7 +3739,7 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2977,19 +3780,19 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(59), arg0, (char **)&x0);
+      _cffi_type(84), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(59), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(77), arg1, (char **)&x1);
+      _cffi_type(11), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(77), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3003,10 +3806,10 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(88), arg4, (char **)&x4);
+      _cffi_type(113), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(88), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(113), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3040,7 +3843,7 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3071,19 +3874,19 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(59), arg0, (char **)&x0);
+      _cffi_type(84), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(59), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(72), arg1, (char **)&x1);
+      _cffi_type(97), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(72), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(97), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3104,7 +3907,7 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3125,10 +3928,10 @@ _cffi_f_art_sample_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(323), arg0, (char **)&x0);
+      _cffi_type(389), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_sample_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(323), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(389), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3177,10 +3980,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(77), arg0, (char **)&x0);
+      _cffi_type(11), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(77), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3190,28 +3993,28 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(161), arg2, (char **)&x2);
+      _cffi_type(203), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_schema_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(161), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(203), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(12), arg3, (char **)&x3);
+      _cffi_type(14), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(12), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(163), arg4, (char **)&x4);
+      _cffi_type(205), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_schema * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(163), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(205), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3232,7 +4035,7 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3253,10 +4056,10 @@ _cffi_f_art_schema_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(103), arg0, (char **)&x0);
+      _cffi_type(128), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(103), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(128), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3291,10 +4094,10 @@ _cffi_f_art_schema_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(280), arg0, (char **)&x0);
+      _cffi_type(331), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(280), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(331), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3339,19 +4142,19 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(103), arg0, (char **)&x0);
+      _cffi_type(128), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(103), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(128), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg1, (char **)&x1);
+      _cffi_type(74), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3376,7 +4179,7 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3397,10 +4200,10 @@ _cffi_f_art_session_cancel(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(117), arg0, (char **)&x0);
+      _cffi_type(142), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(117), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3445,19 +4248,19 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(117), arg0, (char **)&x0);
+      _cffi_type(142), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(117), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(117), arg1, (char **)&x1);
+      _cffi_type(142), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(117), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(142), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3482,7 +4285,7 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3503,10 +4306,10 @@ _cffi_f_art_session_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(117), arg0, (char **)&x0);
+      _cffi_type(142), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(117), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3551,19 +4354,19 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(117), arg0, (char **)&x0);
+      _cffi_type(142), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(117), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg1, (char **)&x1);
+      _cffi_type(74), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3588,7 +4391,7 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3611,10 +4414,10 @@ _cffi_f_art_session_n_ctx(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(262), arg0, (char **)&x0);
+      _cffi_type(313), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(262), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(313), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3661,37 +4464,37 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(59), arg0, (char **)&x0);
+      _cffi_type(84), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(59), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(60), arg1, (char **)&x1);
+      _cffi_type(85), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_context_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(60), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(85), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(12), arg2, (char **)&x2);
+      _cffi_type(14), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(12), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(62), arg3, (char **)&x3);
+      _cffi_type(87), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_session * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(62), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(87), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3712,7 +4515,7 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3743,19 +4546,19 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(117), arg0, (char **)&x0);
+      _cffi_type(142), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(117), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(118), arg1, (char **)&x1);
+      _cffi_type(147), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_event *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(118), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(147), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3776,12 +4579,65 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
 #else
 #  define _cffi_f_art_session_next _cffi_d_art_session_next
+#endif
+
+static art_status _cffi_d_art_session_reset(art_session * x0, art_error * x1)
+{
+  return art_session_reset(x0, x1);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_session_reset(PyObject *self, PyObject *args)
+{
+  art_session * x0;
+  art_error * x1;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+
+  if (!PyArg_UnpackTuple(args, "art_session_reset", 2, 2, &arg0, &arg1))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(142), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(7), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(7), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_session_reset(x0, x1); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_session_reset _cffi_d_art_session_reset
 #endif
 
 static art_status _cffi_d_art_session_save(art_session * x0, uint8_t * x1, size_t x2, size_t * x3, art_error * x4)
@@ -3811,19 +4667,19 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(117), arg0, (char **)&x0);
+      _cffi_type(142), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(117), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(43), arg1, (char **)&x1);
+      _cffi_type(68), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(43), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(68), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3857,7 +4713,7 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3892,19 +4748,19 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(117), arg0, (char **)&x0);
+      _cffi_type(142), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(117), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(129), arg1, (char **)&x1);
+      _cffi_type(158), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(129), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3914,10 +4770,10 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(131), arg3, (char **)&x3);
+      _cffi_type(160), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_generate_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(131), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(160), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3938,7 +4794,7 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3967,10 +4823,10 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(262), arg0, (char **)&x0);
+      _cffi_type(313), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(262), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(313), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3991,7 +4847,7 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(129));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(158));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4018,19 +4874,19 @@ _cffi_f_art_session_usage(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(262), arg0, (char **)&x0);
+      _cffi_type(313), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(262), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(313), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(333), arg1, (char **)&x1);
+      _cffi_type(399), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_usage *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(333), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(399), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4062,7 +4918,7 @@ _cffi_f_art_status_name(PyObject *self, PyObject *arg0)
   char const * result;
   PyObject *pyresult;
 
-  if (_cffi_to_c((char *)&x0, _cffi_type(244), arg0) < 0)
+  if (_cffi_to_c((char *)&x0, _cffi_type(292), arg0) < 0)
     return NULL;
 
   Py_BEGIN_ALLOW_THREADS
@@ -4072,7 +4928,7 @@ _cffi_f_art_status_name(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(77));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(11));
   return pyresult;
 }
 #else
@@ -4098,7 +4954,7 @@ _cffi_f_art_version(PyObject *self, PyObject *noarg)
 
   (void)self; /* unused */
   (void)noarg; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(77));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(11));
   return pyresult;
 }
 #else
@@ -4118,10 +4974,10 @@ _cffi_f_art_vocab_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(20), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4156,10 +5012,10 @@ _cffi_f_art_vocab_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(148), arg0, (char **)&x0);
+      _cffi_type(177), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(148), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(177), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4212,19 +5068,19 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(74), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(74), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(168), arg1, (char **)&x1);
+      _cffi_type(210), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(168), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(210), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4234,10 +5090,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(168), arg3, (char **)&x3);
+      _cffi_type(210), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(168), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(210), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4247,19 +5103,19 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(12), arg5, (char **)&x5);
+      _cffi_type(14), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(12), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(72), arg6, (char **)&x6);
+      _cffi_type(97), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(72), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(97), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4280,7 +5136,7 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4313,28 +5169,28 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(77), arg0, (char **)&x0);
+      _cffi_type(11), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(77), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(12), arg1, (char **)&x1);
+      _cffi_type(14), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(12), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(72), arg2, (char **)&x2);
+      _cffi_type(97), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(72), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(97), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4355,7 +5211,7 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4386,19 +5242,19 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(148), arg0, (char **)&x0);
+      _cffi_type(177), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(148), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(177), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(77), arg1, (char **)&x1);
+      _cffi_type(11), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(77), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4419,7 +5275,7 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(244));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4442,10 +5298,10 @@ _cffi_f_art_vocab_size(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(148), arg0, (char **)&x0);
+      _cffi_type(177), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(148), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(177), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4488,10 +5344,10 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(148), arg0, (char **)&x0);
+      _cffi_type(177), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(148), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(177), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4516,7 +5372,7 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(49));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(74));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4565,6 +5421,20 @@ static void _cffi_checkfld__art_context_params(art_context_params *p)
   (void)((p->n_threads) | 0);  /* check that 'art_context_params.n_threads' is an integer */
 }
 struct _cffi_align__art_context_params { char x; art_context_params y; };
+
+_CFFI_UNUSED_FN
+static void _cffi_checkfld__art_device(art_device *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  { char(*tmp)[32] = &p->name; (void)tmp; }
+  { char(*tmp)[96] = &p->description; (void)tmp; }
+  (void)((p->is_gpu) | 0);  /* check that 'art_device.is_gpu' is an integer */
+  (void)((p->reserved) | 0);  /* check that 'art_device.reserved' is an integer */
+  (void)((p->memory_free) | 0);  /* check that 'art_device.memory_free' is an integer */
+  (void)((p->memory_total) | 0);  /* check that 'art_device.memory_total' is an integer */
+}
+struct _cffi_align__art_device { char x; art_device y; };
 
 _CFFI_UNUSED_FN
 static void _cffi_checkfld__art_dialog_spec(art_dialog_spec *p)
@@ -4624,7 +5494,7 @@ static void _cffi_checkfld__art_engine(art_engine *p)
   { size_t(* *tmp)(void *) = &p->state_size; (void)tmp; }
   { art_status(* *tmp)(void *, uint8_t *, size_t, size_t *, art_error *) = &p->state_save; (void)tmp; }
   { art_status(* *tmp)(void *, uint8_t const *, size_t, art_error *) = &p->state_load; (void)tmp; }
-  { void(* *tmp)(void *, int) = &p->cancel; (void)tmp; }
+  { void(* *tmp)(void *, int(*)(void *), void *) = &p->set_abort; (void)tmp; }
 }
 struct _cffi_align__art_engine { char x; art_engine y; };
 
@@ -4641,6 +5511,7 @@ static void _cffi_checkfld__art_engine_caps(art_engine_caps *p)
   (void)((p->can_copy) | 0);  /* check that 'art_engine_caps.can_copy' is an integer */
   (void)((p->can_save) | 0);  /* check that 'art_engine_caps.can_save' is an integer */
   (void)((p->can_drop) | 0);  /* check that 'art_engine_caps.can_drop' is an integer */
+  (void)((p->can_abort) | 0);  /* check that 'art_engine_caps.can_abort' is an integer */
   (void)((p->many_contexts) | 0);  /* check that 'art_engine_caps.many_contexts' is an integer */
   (void)((p->add_bos) | 0);  /* check that 'art_engine_caps.add_bos' is an integer */
 }
@@ -4684,6 +5555,9 @@ static void _cffi_checkfld__art_generate_params(art_generate_params *p)
   (void)((p->n_stops) | 0);  /* check that 'art_generate_params.n_stops' is an integer */
   { art_matcher * *tmp = &p->matcher; (void)tmp; }
   (void)((p->flush_ms) | 0);  /* check that 'art_generate_params.flush_ms' is an integer */
+  (void)((p->poll_ms) | 0);  /* check that 'art_generate_params.poll_ms' is an integer */
+  { int(* *tmp)(void *) = &p->poll; (void)tmp; }
+  { void * *tmp = &p->poll_ud; (void)tmp; }
   (void)((p->close_early) | 0);  /* check that 'art_generate_params.close_early' is an integer */
   (void)((p->fast_forward) | 0);  /* check that 'art_generate_params.fast_forward' is an integer */
 }
@@ -4695,6 +5569,7 @@ static void _cffi_checkfld__art_model_params(art_model_params *p)
   /* only to generate compile-time warnings or errors */
   (void)p;
   (void)((p->n_gpu_layers) | 0);  /* check that 'art_model_params.n_gpu_layers' is an integer */
+  (void)((p->n_ctx) | 0);  /* check that 'art_model_params.n_ctx' is an integer */
   (void)((p->use_mmap) | 0);  /* check that 'art_model_params.use_mmap' is an integer */
   (void)((p->vocab_only) | 0);  /* check that 'art_model_params.vocab_only' is an integer */
 }
@@ -4835,517 +5710,572 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_STOP_STRING", (void *)_cffi_const_ART_STOP_STRING, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
-  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 265), (void *)_cffi_d_art_argmax },
-  { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_art_constraint_dialog },
-  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 310), (void *)_cffi_d_art_constraint_free },
-  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 270), (void *)_cffi_d_art_constraint_memory },
-  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 102), (void *)_cffi_d_art_constraint_new },
-  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 297), (void *)_cffi_d_art_cpu_count },
-  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 313), (void *)_cffi_d_art_generate_defaults },
-  { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 37), (void *)_cffi_d_art_matcher_accept },
-  { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 47), (void *)_cffi_d_art_matcher_accept_bytes },
-  { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 37), (void *)_cffi_d_art_matcher_allows },
-  { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 53), (void *)_cffi_d_art_matcher_copy },
-  { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 30), (void *)_cffi_d_art_matcher_fill_mask },
-  { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 41), (void *)_cffi_d_art_matcher_forced },
-  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 316), (void *)_cffi_d_art_matcher_free },
-  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 276), (void *)_cffi_d_art_matcher_held },
-  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 251), (void *)_cffi_d_art_matcher_is_complete },
-  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 254), (void *)_cffi_d_art_matcher_is_ended },
+  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 316), (void *)_cffi_d_art_argmax },
+  { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_art_constraint_dialog },
+  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 361), (void *)_cffi_d_art_constraint_free },
+  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 321), (void *)_cffi_d_art_constraint_memory },
+  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 127), (void *)_cffi_d_art_constraint_new },
+  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 348), (void *)_cffi_d_art_cpu_count },
+  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 364), (void *)_cffi_d_art_ctransformers_free },
+  { "art_ctransformers_model_load", (void *)_cffi_f_art_ctransformers_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_art_ctransformers_model_load },
+  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 181), (void *)_cffi_d_art_ctransformers_open },
+  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 294), (void *)_cffi_d_art_ctransformers_variant },
+  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 367), (void *)_cffi_d_art_generate_defaults },
+  { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 40), (void *)_cffi_d_art_llama_devices },
+  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 370), (void *)_cffi_d_art_llama_free },
+  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 373), (void *)_cffi_d_art_llama_log },
+  { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 32), (void *)_cffi_d_art_llama_model_load },
+  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 193), (void *)_cffi_d_art_llama_open },
+  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 285), (void *)_cffi_d_art_llama_version },
+  { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_matcher_accept },
+  { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 72), (void *)_cffi_d_art_matcher_accept_bytes },
+  { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_matcher_allows },
+  { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 78), (void *)_cffi_d_art_matcher_copy },
+  { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 55), (void *)_cffi_d_art_matcher_fill_mask },
+  { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 66), (void *)_cffi_d_art_matcher_forced },
+  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 379), (void *)_cffi_d_art_matcher_free },
+  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 327), (void *)_cffi_d_art_matcher_held },
+  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 299), (void *)_cffi_d_art_matcher_is_complete },
+  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 302), (void *)_cffi_d_art_matcher_is_ended },
   { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 4), (void *)_cffi_d_art_matcher_new },
-  { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 23), (void *)_cffi_d_art_matcher_reset },
-  { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 26), (void *)_cffi_d_art_matcher_rollback },
-  { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 41), (void *)_cffi_d_art_matcher_shortest },
-  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 273), (void *)_cffi_d_art_matcher_shortest_len },
+  { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 48), (void *)_cffi_d_art_matcher_reset },
+  { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 51), (void *)_cffi_d_art_matcher_rollback },
+  { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 66), (void *)_cffi_d_art_matcher_shortest },
+  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 324), (void *)_cffi_d_art_matcher_shortest_len },
   { "art_matcher_spans", (void *)_cffi_f_art_matcher_spans, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 0), (void *)_cffi_d_art_matcher_spans },
-  { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 65), (void *)_cffi_d_art_model_caps },
-  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 319), (void *)_cffi_d_art_model_free },
-  { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 75), (void *)_cffi_d_art_model_meta },
-  { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 16), (void *)_cffi_d_art_model_new },
-  { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 93), (void *)_cffi_d_art_model_token_bytes },
-  { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 83), (void *)_cffi_d_art_model_tokenize },
-  { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 70), (void *)_cffi_d_art_model_vocab },
-  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 322), (void *)_cffi_d_art_sample_defaults },
-  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 158), (void *)_cffi_d_art_schema_compile },
-  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 325), (void *)_cffi_d_art_schema_free },
-  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 279), (void *)_cffi_d_art_schema_memory },
-  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 110), (void *)_cffi_d_art_schema_validate },
-  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 328), (void *)_cffi_d_art_session_cancel },
-  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 121), (void *)_cffi_d_art_session_fork },
-  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 328), (void *)_cffi_d_art_session_free },
-  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 141), (void *)_cffi_d_art_session_load },
-  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 288), (void *)_cffi_d_art_session_n_ctx },
-  { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 58), (void *)_cffi_d_art_session_new },
-  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 116), (void *)_cffi_d_art_session_next },
-  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 134), (void *)_cffi_d_art_session_save },
-  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 127), (void *)_cffi_d_art_session_start },
-  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 261), (void *)_cffi_d_art_session_tokens },
-  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 331), (void *)_cffi_d_art_session_usage },
-  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 243), (void *)_cffi_d_art_status_name },
-  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 246), (void *)_cffi_d_art_version },
-  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 335), (void *)_cffi_d_art_vocab_free },
-  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 282), (void *)_cffi_d_art_vocab_memory },
-  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 166), (void *)_cffi_d_art_vocab_new },
-  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 152), (void *)_cffi_d_art_vocab_open },
-  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 147), (void *)_cffi_d_art_vocab_save },
-  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 291), (void *)_cffi_d_art_vocab_size },
-  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 299), (void *)_cffi_d_art_vocab_token },
+  { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 90), (void *)_cffi_d_art_model_caps },
+  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 385), (void *)_cffi_d_art_model_defaults },
+  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 288), (void *)_cffi_d_art_model_engine },
+  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 382), (void *)_cffi_d_art_model_free },
+  { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 100), (void *)_cffi_d_art_model_meta },
+  { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 25), (void *)_cffi_d_art_model_new },
+  { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 118), (void *)_cffi_d_art_model_token_bytes },
+  { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 108), (void *)_cffi_d_art_model_tokenize },
+  { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 95), (void *)_cffi_d_art_model_vocab },
+  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 388), (void *)_cffi_d_art_sample_defaults },
+  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 200), (void *)_cffi_d_art_schema_compile },
+  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 391), (void *)_cffi_d_art_schema_free },
+  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 330), (void *)_cffi_d_art_schema_memory },
+  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 135), (void *)_cffi_d_art_schema_validate },
+  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 394), (void *)_cffi_d_art_session_cancel },
+  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 150), (void *)_cffi_d_art_session_fork },
+  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 394), (void *)_cffi_d_art_session_free },
+  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 170), (void *)_cffi_d_art_session_load },
+  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 339), (void *)_cffi_d_art_session_n_ctx },
+  { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 83), (void *)_cffi_d_art_session_new },
+  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 145), (void *)_cffi_d_art_session_next },
+  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 141), (void *)_cffi_d_art_session_reset },
+  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 163), (void *)_cffi_d_art_session_save },
+  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 156), (void *)_cffi_d_art_session_start },
+  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 312), (void *)_cffi_d_art_session_tokens },
+  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 397), (void *)_cffi_d_art_session_usage },
+  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 291), (void *)_cffi_d_art_status_name },
+  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 294), (void *)_cffi_d_art_version },
+  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 401), (void *)_cffi_d_art_vocab_free },
+  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 333), (void *)_cffi_d_art_vocab_memory },
+  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 208), (void *)_cffi_d_art_vocab_new },
+  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 187), (void *)_cffi_d_art_vocab_open },
+  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 176), (void *)_cffi_d_art_vocab_save },
+  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 342), (void *)_cffi_d_art_vocab_size },
+  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 350), (void *)_cffi_d_art_vocab_token },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "fn", offsetof(art_alloc, fn),
           sizeof(((art_alloc *)0)->fn),
-          _CFFI_OP(_CFFI_OP_NOOP, 407) },
+          _CFFI_OP(_CFFI_OP_NOOP, 479) },
   { "ud", offsetof(art_alloc, ud),
           sizeof(((art_alloc *)0)->ud),
-          _CFFI_OP(_CFFI_OP_NOOP, 18) },
+          _CFFI_OP(_CFFI_OP_NOOP, 27) },
   { "token", offsetof(art_bias, token),
              sizeof(((art_bias *)0)->token),
-             _CFFI_OP(_CFFI_OP_NOOP, 39) },
+             _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "bias", offsetof(art_bias, bias),
             sizeof(((art_bias *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 400) },
+            _CFFI_OP(_CFFI_OP_NOOP, 472) },
   { "property_order", offsetof(art_constraint_opts, property_order),
                       sizeof(((art_constraint_opts *)0)->property_order),
-                      _CFFI_OP(_CFFI_OP_NOOP, 365) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 435) },
   { "whitespace", offsetof(art_constraint_opts, whitespace),
                   sizeof(((art_constraint_opts *)0)->whitespace),
-                  _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "cache_memory_max", offsetof(art_constraint_opts, cache_memory_max),
                         sizeof(((art_constraint_opts *)0)->cache_memory_max),
-                        _CFFI_OP(_CFFI_OP_NOOP, 28) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "n_ctx", offsetof(art_context_params, n_ctx),
              sizeof(((art_context_params *)0)->n_ctx),
-             _CFFI_OP(_CFFI_OP_NOOP, 39) },
+             _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "n_batch", offsetof(art_context_params, n_batch),
                sizeof(((art_context_params *)0)->n_batch),
-               _CFFI_OP(_CFFI_OP_NOOP, 39) },
+               _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "n_threads", offsetof(art_context_params, n_threads),
                  sizeof(((art_context_params *)0)->n_threads),
-                 _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
+  { "name", offsetof(art_device, name),
+            sizeof(((art_device *)0)->name),
+            _CFFI_OP(_CFFI_OP_NOOP, 464) },
+  { "description", offsetof(art_device, description),
+                   sizeof(((art_device *)0)->description),
+                   _CFFI_OP(_CFFI_OP_NOOP, 468) },
+  { "is_gpu", offsetof(art_device, is_gpu),
+              sizeof(((art_device *)0)->is_gpu),
+              _CFFI_OP(_CFFI_OP_NOOP, 64) },
+  { "reserved", offsetof(art_device, reserved),
+                sizeof(((art_device *)0)->reserved),
+                _CFFI_OP(_CFFI_OP_NOOP, 64) },
+  { "memory_free", offsetof(art_device, memory_free),
+                   sizeof(((art_device *)0)->memory_free),
+                   _CFFI_OP(_CFFI_OP_NOOP, 477) },
+  { "memory_total", offsetof(art_device, memory_total),
+                    sizeof(((art_device *)0)->memory_total),
+                    _CFFI_OP(_CFFI_OP_NOOP, 477) },
   { "begin", offsetof(art_dialog_spec, begin),
              sizeof(((art_dialog_spec *)0)->begin),
-             _CFFI_OP(_CFFI_OP_NOOP, 387) },
+             _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "name_prefix", offsetof(art_dialog_spec, name_prefix),
                    sizeof(((art_dialog_spec *)0)->name_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 387) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "args_prefix", offsetof(art_dialog_spec, args_prefix),
                    sizeof(((art_dialog_spec *)0)->args_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 387) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "call_suffix", offsetof(art_dialog_spec, call_suffix),
                    sizeof(((art_dialog_spec *)0)->call_suffix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 387) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "separator", offsetof(art_dialog_spec, separator),
                  sizeof(((art_dialog_spec *)0)->separator),
-                 _CFFI_OP(_CFFI_OP_NOOP, 387) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "between", offsetof(art_dialog_spec, between),
                sizeof(((art_dialog_spec *)0)->between),
-               _CFFI_OP(_CFFI_OP_NOOP, 387) },
+               _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "end", offsetof(art_dialog_spec, end),
            sizeof(((art_dialog_spec *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 387) },
+           _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "begin_token", offsetof(art_dialog_spec, begin_token),
                    sizeof(((art_dialog_spec *)0)->begin_token),
-                   _CFFI_OP(_CFFI_OP_NOOP, 95) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 120) },
   { "end_token", offsetof(art_dialog_spec, end_token),
                  sizeof(((art_dialog_spec *)0)->end_token),
-                 _CFFI_OP(_CFFI_OP_NOOP, 95) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 120) },
   { "reasoning_open", offsetof(art_dialog_spec, reasoning_open),
                       sizeof(((art_dialog_spec *)0)->reasoning_open),
-                      _CFFI_OP(_CFFI_OP_NOOP, 387) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "reasoning_close", offsetof(art_dialog_spec, reasoning_close),
                        sizeof(((art_dialog_spec *)0)->reasoning_close),
-                       _CFFI_OP(_CFFI_OP_NOOP, 387) },
+                       _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "tools", offsetof(art_dialog_spec, tools),
              sizeof(((art_dialog_spec *)0)->tools),
-             _CFFI_OP(_CFFI_OP_NOOP, 353) },
+             _CFFI_OP(_CFFI_OP_NOOP, 422) },
   { "n_tools", offsetof(art_dialog_spec, n_tools),
                sizeof(((art_dialog_spec *)0)->n_tools),
-               _CFFI_OP(_CFFI_OP_NOOP, 28) },
+               _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "calls_max", offsetof(art_dialog_spec, calls_max),
                  sizeof(((art_dialog_spec *)0)->calls_max),
-                 _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "choice", offsetof(art_dialog_spec, choice),
               sizeof(((art_dialog_spec *)0)->choice),
-              _CFFI_OP(_CFFI_OP_NOOP, 348) },
+              _CFFI_OP(_CFFI_OP_NOOP, 415) },
   { "value", offsetof(art_dialog_spec, value),
              sizeof(((art_dialog_spec *)0)->value),
              _CFFI_OP(_CFFI_OP_NOOP, 5) },
   { "name", offsetof(art_dialog_tool, name),
             sizeof(((art_dialog_tool *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 387) },
+            _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "args", offsetof(art_dialog_tool, args),
             sizeof(((art_dialog_tool *)0)->args),
             _CFFI_OP(_CFFI_OP_NOOP, 5) },
   { "abi", offsetof(art_engine, abi),
            sizeof(((art_engine *)0)->abi),
-           _CFFI_OP(_CFFI_OP_NOOP, 39) },
+           _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "name", offsetof(art_engine, name),
             sizeof(((art_engine *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 77) },
+            _CFFI_OP(_CFFI_OP_NOOP, 11) },
   { "model_free", offsetof(art_engine, model_free),
                   sizeof(((art_engine *)0)->model_free),
-                  _CFFI_OP(_CFFI_OP_NOOP, 408) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 480) },
   { "model_caps", offsetof(art_engine, model_caps),
                   sizeof(((art_engine *)0)->model_caps),
-                  _CFFI_OP(_CFFI_OP_NOOP, 376) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 446) },
   { "tokenize", offsetof(art_engine, tokenize),
                 sizeof(((art_engine *)0)->tokenize),
-                _CFFI_OP(_CFFI_OP_NOOP, 378) },
+                _CFFI_OP(_CFFI_OP_NOOP, 448) },
   { "token_bytes", offsetof(art_engine, token_bytes),
                    sizeof(((art_engine *)0)->token_bytes),
-                   _CFFI_OP(_CFFI_OP_NOOP, 380) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 450) },
   { "token_is_eog", offsetof(art_engine, token_is_eog),
                     sizeof(((art_engine *)0)->token_is_eog),
-                    _CFFI_OP(_CFFI_OP_NOOP, 401) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 473) },
   { "token_is_control", offsetof(art_engine, token_is_control),
                         sizeof(((art_engine *)0)->token_is_control),
-                        _CFFI_OP(_CFFI_OP_NOOP, 401) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 473) },
   { "meta", offsetof(art_engine, meta),
             sizeof(((art_engine *)0)->meta),
-            _CFFI_OP(_CFFI_OP_NOOP, 377) },
+            _CFFI_OP(_CFFI_OP_NOOP, 447) },
   { "ctx_new", offsetof(art_engine, ctx_new),
                sizeof(((art_engine *)0)->ctx_new),
-               _CFFI_OP(_CFFI_OP_NOOP, 375) },
+               _CFFI_OP(_CFFI_OP_NOOP, 445) },
   { "ctx_free", offsetof(art_engine, ctx_free),
                 sizeof(((art_engine *)0)->ctx_free),
-                _CFFI_OP(_CFFI_OP_NOOP, 408) },
+                _CFFI_OP(_CFFI_OP_NOOP, 480) },
   { "ctx_size", offsetof(art_engine, ctx_size),
                 sizeof(((art_engine *)0)->ctx_size),
-                _CFFI_OP(_CFFI_OP_NOOP, 404) },
+                _CFFI_OP(_CFFI_OP_NOOP, 476) },
   { "eval", offsetof(art_engine, eval),
             sizeof(((art_engine *)0)->eval),
-            _CFFI_OP(_CFFI_OP_NOOP, 379) },
+            _CFFI_OP(_CFFI_OP_NOOP, 449) },
   { "logits", offsetof(art_engine, logits),
               sizeof(((art_engine *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 399) },
+              _CFFI_OP(_CFFI_OP_NOOP, 471) },
   { "kv_drop", offsetof(art_engine, kv_drop),
                sizeof(((art_engine *)0)->kv_drop),
-               _CFFI_OP(_CFFI_OP_NOOP, 381) },
+               _CFFI_OP(_CFFI_OP_NOOP, 451) },
   { "kv_copy", offsetof(art_engine, kv_copy),
                sizeof(((art_engine *)0)->kv_copy),
-               _CFFI_OP(_CFFI_OP_NOOP, 384) },
+               _CFFI_OP(_CFFI_OP_NOOP, 454) },
   { "state_size", offsetof(art_engine, state_size),
                   sizeof(((art_engine *)0)->state_size),
-                  _CFFI_OP(_CFFI_OP_NOOP, 403) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 475) },
   { "state_save", offsetof(art_engine, state_save),
                   sizeof(((art_engine *)0)->state_save),
-                  _CFFI_OP(_CFFI_OP_NOOP, 382) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 452) },
   { "state_load", offsetof(art_engine, state_load),
                   sizeof(((art_engine *)0)->state_load),
-                  _CFFI_OP(_CFFI_OP_NOOP, 383) },
-  { "cancel", offsetof(art_engine, cancel),
-              sizeof(((art_engine *)0)->cancel),
-              _CFFI_OP(_CFFI_OP_NOOP, 409) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 453) },
+  { "set_abort", offsetof(art_engine, set_abort),
+                 sizeof(((art_engine *)0)->set_abort),
+                 _CFFI_OP(_CFFI_OP_NOOP, 481) },
   { "n_vocab", offsetof(art_engine_caps, n_vocab),
                sizeof(((art_engine_caps *)0)->n_vocab),
-               _CFFI_OP(_CFFI_OP_NOOP, 39) },
+               _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "n_ctx_train", offsetof(art_engine_caps, n_ctx_train),
                    sizeof(((art_engine_caps *)0)->n_ctx_train),
-                   _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "bos", offsetof(art_engine_caps, bos),
            sizeof(((art_engine_caps *)0)->bos),
-           _CFFI_OP(_CFFI_OP_NOOP, 95) },
+           _CFFI_OP(_CFFI_OP_NOOP, 120) },
   { "eos", offsetof(art_engine_caps, eos),
            sizeof(((art_engine_caps *)0)->eos),
-           _CFFI_OP(_CFFI_OP_NOOP, 95) },
+           _CFFI_OP(_CFFI_OP_NOOP, 120) },
   { "eot", offsetof(art_engine_caps, eot),
            sizeof(((art_engine_caps *)0)->eot),
-           _CFFI_OP(_CFFI_OP_NOOP, 95) },
+           _CFFI_OP(_CFFI_OP_NOOP, 120) },
   { "can_copy", (size_t)-1,
                 1 /* bits */,
-                _CFFI_OP(_CFFI_OP_BITFIELD, 39) },
+                _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "can_save", (size_t)-1,
                 1 /* bits */,
-                _CFFI_OP(_CFFI_OP_BITFIELD, 39) },
+                _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "can_drop", (size_t)-1,
                 1 /* bits */,
-                _CFFI_OP(_CFFI_OP_BITFIELD, 39) },
+                _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
+  { "can_abort", (size_t)-1,
+                 1 /* bits */,
+                 _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "many_contexts", (size_t)-1,
                      1 /* bits */,
-                     _CFFI_OP(_CFFI_OP_BITFIELD, 39) },
+                     _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "add_bos", (size_t)-1,
                1 /* bits */,
-               _CFFI_OP(_CFFI_OP_BITFIELD, 39) },
+               _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "code", offsetof(art_error, code),
             sizeof(((art_error *)0)->code),
-            _CFFI_OP(_CFFI_OP_NOOP, 244) },
+            _CFFI_OP(_CFFI_OP_NOOP, 292) },
   { "pos", offsetof(art_error, pos),
            sizeof(((art_error *)0)->pos),
-           _CFFI_OP(_CFFI_OP_NOOP, 28) },
+           _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "keyword", offsetof(art_error, keyword),
                sizeof(((art_error *)0)->keyword),
-               _CFFI_OP(_CFFI_OP_NOOP, 394) },
+               _CFFI_OP(_CFFI_OP_NOOP, 464) },
   { "path", offsetof(art_error, path),
             sizeof(((art_error *)0)->path),
-            _CFFI_OP(_CFFI_OP_NOOP, 392) },
+            _CFFI_OP(_CFFI_OP_NOOP, 462) },
   { "msg", offsetof(art_error, msg),
            sizeof(((art_error *)0)->msg),
-           _CFFI_OP(_CFFI_OP_NOOP, 396) },
+           _CFFI_OP(_CFFI_OP_NOOP, 466) },
   { "kind", offsetof(art_event, kind),
             sizeof(((art_event *)0)->kind),
-            _CFFI_OP(_CFFI_OP_NOOP, 39) },
+            _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "tool", offsetof(art_event, tool),
             sizeof(((art_event *)0)->tool),
-            _CFFI_OP(_CFFI_OP_NOOP, 39) },
+            _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "stop", offsetof(art_event, stop),
             sizeof(((art_event *)0)->stop),
-            _CFFI_OP(_CFFI_OP_NOOP, 39) },
+            _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "n_tokens", offsetof(art_event, n_tokens),
                 sizeof(((art_event *)0)->n_tokens),
-                _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "data", offsetof(art_event, data),
             sizeof(((art_event *)0)->data),
-            _CFFI_OP(_CFFI_OP_NOOP, 77) },
+            _CFFI_OP(_CFFI_OP_NOOP, 11) },
   { "len", offsetof(art_event, len),
            sizeof(((art_event *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 28) },
+           _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "sample", offsetof(art_generate_params, sample),
               sizeof(((art_generate_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 368) },
+              _CFFI_OP(_CFFI_OP_NOOP, 438) },
   { "max_tokens", offsetof(art_generate_params, max_tokens),
                   sizeof(((art_generate_params *)0)->max_tokens),
-                  _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "stops", offsetof(art_generate_params, stops),
              sizeof(((art_generate_params *)0)->stops),
-             _CFFI_OP(_CFFI_OP_NOOP, 386) },
+             _CFFI_OP(_CFFI_OP_NOOP, 456) },
   { "n_stops", offsetof(art_generate_params, n_stops),
                sizeof(((art_generate_params *)0)->n_stops),
-               _CFFI_OP(_CFFI_OP_NOOP, 28) },
+               _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "matcher", offsetof(art_generate_params, matcher),
                sizeof(((art_generate_params *)0)->matcher),
-               _CFFI_OP(_CFFI_OP_NOOP, 24) },
+               _CFFI_OP(_CFFI_OP_NOOP, 49) },
   { "flush_ms", offsetof(art_generate_params, flush_ms),
                 sizeof(((art_generate_params *)0)->flush_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                _CFFI_OP(_CFFI_OP_NOOP, 64) },
+  { "poll_ms", offsetof(art_generate_params, poll_ms),
+               sizeof(((art_generate_params *)0)->poll_ms),
+               _CFFI_OP(_CFFI_OP_NOOP, 64) },
+  { "poll", offsetof(art_generate_params, poll),
+            sizeof(((art_generate_params *)0)->poll),
+            _CFFI_OP(_CFFI_OP_NOOP, 409) },
+  { "poll_ud", offsetof(art_generate_params, poll_ud),
+               sizeof(((art_generate_params *)0)->poll_ud),
+               _CFFI_OP(_CFFI_OP_NOOP, 27) },
   { "close_early", (size_t)-1,
                    1 /* bits */,
-                   _CFFI_OP(_CFFI_OP_BITFIELD, 39) },
+                   _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "fast_forward", (size_t)-1,
                     1 /* bits */,
-                    _CFFI_OP(_CFFI_OP_BITFIELD, 39) },
+                    _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "n_gpu_layers", offsetof(art_model_params, n_gpu_layers),
                     sizeof(((art_model_params *)0)->n_gpu_layers),
-                    _CFFI_OP(_CFFI_OP_NOOP, 95) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 120) },
+  { "n_ctx", offsetof(art_model_params, n_ctx),
+             sizeof(((art_model_params *)0)->n_ctx),
+             _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "use_mmap", (size_t)-1,
                 1 /* bits */,
-                _CFFI_OP(_CFFI_OP_BITFIELD, 39) },
+                _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "vocab_only", (size_t)-1,
                   1 /* bits */,
-                  _CFFI_OP(_CFFI_OP_BITFIELD, 39) },
+                  _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "uri", offsetof(art_resource, uri),
            sizeof(((art_resource *)0)->uri),
-           _CFFI_OP(_CFFI_OP_NOOP, 77) },
+           _CFFI_OP(_CFFI_OP_NOOP, 11) },
   { "uri_len", offsetof(art_resource, uri_len),
                sizeof(((art_resource *)0)->uri_len),
-               _CFFI_OP(_CFFI_OP_NOOP, 28) },
+               _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "json", offsetof(art_resource, json),
             sizeof(((art_resource *)0)->json),
-            _CFFI_OP(_CFFI_OP_NOOP, 77) },
+            _CFFI_OP(_CFFI_OP_NOOP, 11) },
   { "json_len", offsetof(art_resource, json_len),
                 sizeof(((art_resource *)0)->json_len),
-                _CFFI_OP(_CFFI_OP_NOOP, 28) },
+                _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "temperature", offsetof(art_sample_params, temperature),
                    sizeof(((art_sample_params *)0)->temperature),
-                   _CFFI_OP(_CFFI_OP_NOOP, 400) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 472) },
   { "top_k", offsetof(art_sample_params, top_k),
              sizeof(((art_sample_params *)0)->top_k),
-             _CFFI_OP(_CFFI_OP_NOOP, 95) },
+             _CFFI_OP(_CFFI_OP_NOOP, 120) },
   { "top_p", offsetof(art_sample_params, top_p),
              sizeof(((art_sample_params *)0)->top_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 400) },
+             _CFFI_OP(_CFFI_OP_NOOP, 472) },
   { "min_p", offsetof(art_sample_params, min_p),
              sizeof(((art_sample_params *)0)->min_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 400) },
+             _CFFI_OP(_CFFI_OP_NOOP, 472) },
   { "repetition_penalty", offsetof(art_sample_params, repetition_penalty),
                           sizeof(((art_sample_params *)0)->repetition_penalty),
-                          _CFFI_OP(_CFFI_OP_NOOP, 400) },
+                          _CFFI_OP(_CFFI_OP_NOOP, 472) },
   { "frequency_penalty", offsetof(art_sample_params, frequency_penalty),
                          sizeof(((art_sample_params *)0)->frequency_penalty),
-                         _CFFI_OP(_CFFI_OP_NOOP, 400) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 472) },
   { "presence_penalty", offsetof(art_sample_params, presence_penalty),
                         sizeof(((art_sample_params *)0)->presence_penalty),
-                        _CFFI_OP(_CFFI_OP_NOOP, 400) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 472) },
   { "penalty_last_n", offsetof(art_sample_params, penalty_last_n),
                       sizeof(((art_sample_params *)0)->penalty_last_n),
-                      _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "seed", offsetof(art_sample_params, seed),
             sizeof(((art_sample_params *)0)->seed),
-            _CFFI_OP(_CFFI_OP_NOOP, 405) },
+            _CFFI_OP(_CFFI_OP_NOOP, 477) },
   { "bias", offsetof(art_sample_params, bias),
             sizeof(((art_sample_params *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 346) },
+            _CFFI_OP(_CFFI_OP_NOOP, 413) },
   { "n_bias", offsetof(art_sample_params, n_bias),
               sizeof(((art_sample_params *)0)->n_bias),
-              _CFFI_OP(_CFFI_OP_NOOP, 28) },
+              _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "default_draft", offsetof(art_schema_opts, default_draft),
                      sizeof(((art_schema_opts *)0)->default_draft),
-                     _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "formats", offsetof(art_schema_opts, formats),
                sizeof(((art_schema_opts *)0)->formats),
-               _CFFI_OP(_CFFI_OP_NOOP, 360) },
+               _CFFI_OP(_CFFI_OP_NOOP, 429) },
   { "registry", offsetof(art_schema_opts, registry),
                 sizeof(((art_schema_opts *)0)->registry),
-                _CFFI_OP(_CFFI_OP_NOOP, 366) },
+                _CFFI_OP(_CFFI_OP_NOOP, 436) },
   { "n_registry", offsetof(art_schema_opts, n_registry),
                   sizeof(((art_schema_opts *)0)->n_registry),
-                  _CFFI_OP(_CFFI_OP_NOOP, 28) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "memory_max", offsetof(art_schema_opts, memory_max),
                   sizeof(((art_schema_opts *)0)->memory_max),
-                  _CFFI_OP(_CFFI_OP_NOOP, 28) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "kind", offsetof(art_span, kind),
             sizeof(((art_span *)0)->kind),
-            _CFFI_OP(_CFFI_OP_NOOP, 39) },
+            _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "tool", offsetof(art_span, tool),
             sizeof(((art_span *)0)->tool),
-            _CFFI_OP(_CFFI_OP_NOOP, 39) },
+            _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "start", offsetof(art_span, start),
              sizeof(((art_span *)0)->start),
-             _CFFI_OP(_CFFI_OP_NOOP, 39) },
+             _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "len", offsetof(art_span, len),
            sizeof(((art_span *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 39) },
+           _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "ptr", offsetof(art_str, ptr),
            sizeof(((art_str *)0)->ptr),
-           _CFFI_OP(_CFFI_OP_NOOP, 77) },
+           _CFFI_OP(_CFFI_OP_NOOP, 11) },
   { "len", offsetof(art_str, len),
            sizeof(((art_str *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 28) },
+           _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "prompt_tokens", offsetof(art_usage, prompt_tokens),
                      sizeof(((art_usage *)0)->prompt_tokens),
-                     _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "cached_tokens", offsetof(art_usage, cached_tokens),
                      sizeof(((art_usage *)0)->cached_tokens),
-                     _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "completion_tokens", offsetof(art_usage, completion_tokens),
                          sizeof(((art_usage *)0)->completion_tokens),
-                         _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "forced_tokens", offsetof(art_usage, forced_tokens),
                      sizeof(((art_usage *)0)->forced_tokens),
-                     _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "masks_computed", offsetof(art_usage, masks_computed),
                       sizeof(((art_usage *)0)->masks_computed),
-                      _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "reserved", offsetof(art_usage, reserved),
                 sizeof(((art_usage *)0)->reserved),
-                _CFFI_OP(_CFFI_OP_NOOP, 39) },
+                _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "prefill_ms", offsetof(art_usage, prefill_ms),
                   sizeof(((art_usage *)0)->prefill_ms),
-                  _CFFI_OP(_CFFI_OP_NOOP, 398) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 470) },
   { "decode_ms", offsetof(art_usage, decode_ms),
                  sizeof(((art_usage *)0)->decode_ms),
-                 _CFFI_OP(_CFFI_OP_NOOP, 398) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 470) },
   { "total_ms", offsetof(art_usage, total_ms),
                 sizeof(((art_usage *)0)->total_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 398) },
+                _CFFI_OP(_CFFI_OP_NOOP, 470) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "art_alloc", 345, _CFFI_F_CHECK_FIELDS,
+  { "art_alloc", 412, _CFFI_F_CHECK_FIELDS,
     sizeof(art_alloc), offsetof(struct _cffi_align__art_alloc, y), 0, 2 },
-  { "art_bias", 347, _CFFI_F_CHECK_FIELDS,
+  { "art_bias", 414, _CFFI_F_CHECK_FIELDS,
     sizeof(art_bias), offsetof(struct _cffi_align__art_bias, y), 2, 2 },
-  { "art_constraint", 349, _CFFI_F_OPAQUE,
+  { "art_constraint", 416, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint_opts", 350, _CFFI_F_CHECK_FIELDS,
+  { "art_constraint_opts", 417, _CFFI_F_CHECK_FIELDS,
     sizeof(art_constraint_opts), offsetof(struct _cffi_align__art_constraint_opts, y), 4, 3 },
-  { "art_context_params", 351, _CFFI_F_CHECK_FIELDS,
+  { "art_context_params", 418, _CFFI_F_CHECK_FIELDS,
     sizeof(art_context_params), offsetof(struct _cffi_align__art_context_params, y), 7, 3 },
-  { "art_dialog_spec", 352, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_dialog_spec), offsetof(struct _cffi_align__art_dialog_spec, y), 10, 16 },
-  { "art_dialog_tool", 354, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_dialog_tool), offsetof(struct _cffi_align__art_dialog_tool, y), 26, 2 },
-  { "art_engine", 355, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_engine), offsetof(struct _cffi_align__art_engine, y), 28, 20 },
-  { "art_engine_caps", 356, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_engine_caps), offsetof(struct _cffi_align__art_engine_caps, y), 48, 10 },
-  { "art_error", 357, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 58, 5 },
-  { "art_event", 358, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 63, 6 },
-  { "art_generate_params", 361, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 69, 8 },
-  { "art_matcher", 362, _CFFI_F_OPAQUE,
+  { "art_ctransformers", 419, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model", 363, _CFFI_F_OPAQUE,
+  { "art_device", 420, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_device), offsetof(struct _cffi_align__art_device, y), 10, 6 },
+  { "art_dialog_spec", 421, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_dialog_spec), offsetof(struct _cffi_align__art_dialog_spec, y), 16, 16 },
+  { "art_dialog_tool", 423, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_dialog_tool), offsetof(struct _cffi_align__art_dialog_tool, y), 32, 2 },
+  { "art_engine", 424, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_engine), offsetof(struct _cffi_align__art_engine, y), 34, 20 },
+  { "art_engine_caps", 425, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_engine_caps), offsetof(struct _cffi_align__art_engine_caps, y), 54, 11 },
+  { "art_error", 426, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 65, 5 },
+  { "art_event", 427, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 70, 6 },
+  { "art_generate_params", 430, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 76, 11 },
+  { "art_llama", 431, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model_params", 364, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 77, 3 },
-  { "art_resource", 367, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 80, 4 },
-  { "art_sample_params", 368, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 84, 11 },
-  { "art_schema", 369, _CFFI_F_OPAQUE,
+  { "art_matcher", 432, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_schema_opts", 370, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 95, 5 },
-  { "art_session", 371, _CFFI_F_OPAQUE,
+  { "art_model", 433, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_span", 373, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 100, 4 },
-  { "art_str", 387, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 104, 2 },
-  { "art_usage", 388, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 106, 9 },
-  { "art_vocab", 389, _CFFI_F_OPAQUE,
+  { "art_model_params", 434, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 87, 4 },
+  { "art_resource", 437, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 91, 4 },
+  { "art_sample_params", 438, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 95, 11 },
+  { "art_schema", 439, _CFFI_F_OPAQUE,
+    (size_t)-1, -1, -1, 0 /* opaque */ },
+  { "art_schema_opts", 440, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 106, 5 },
+  { "art_session", 441, _CFFI_F_OPAQUE,
+    (size_t)-1, -1, -1, 0 /* opaque */ },
+  { "art_span", 443, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 111, 4 },
+  { "art_str", 457, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 115, 2 },
+  { "art_usage", 458, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 117, 9 },
+  { "art_vocab", 459, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
 };
 
 static const struct _cffi_enum_s _cffi_enums[] = {
-  { "art_choice", 348, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
+  { "art_choice", 415, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
     "ART_CHOICE_AUTO,ART_CHOICE_REQUIRED,ART_CHOICE_NONE" },
-  { "art_event_kind", 359, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
+  { "art_event_kind", 428, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
     "ART_EV_TEXT,ART_EV_REASONING,ART_EV_CALL_START,ART_EV_CALL_ARGS,ART_EV_CALL_END,ART_EV_DONE" },
-  { "art_formats", 360, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
+  { "art_formats", 429, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
     "ART_FORMATS_ASSERT,ART_FORMATS_ANNOTATE" },
-  { "art_order", 365, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
+  { "art_order", 435, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
     "ART_ORDER_ANY,ART_ORDER_SCHEMA" },
-  { "art_span_kind", 374, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
+  { "art_span_kind", 444, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
     "ART_SPAN_TEXT,ART_SPAN_REASONING,ART_SPAN_MARKUP,ART_SPAN_NAME,ART_SPAN_ARGS,ART_SPAN_VALUE,ART_SPAN_CALL_START,"
     "ART_SPAN_CALL_END" },
-  { "art_status", 244, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
+  { "art_status", 292, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
     "ART_OK,ART_MORE,ART_DONE,ART_REJECTED,ART_E_ARG,ART_E_NOMEM,ART_E_LIMIT,ART_E_STATE,ART_E_BUSY,ART_E_FORKED,"
     "ART_E_SYNTAX,ART_E_SCHEMA,ART_E_UNSUPPORTED,ART_E_UNSATISFIABLE,ART_E_REF,ART_E_PATTERN,ART_E_IO,ART_E_FORMAT,"
     "ART_E_ENGINE,ART_E_CONTEXT,ART_E_CANCELLED" },
-  { "art_stop", 385, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
+  { "art_stop", 455, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
     "ART_STOP_NONE,ART_STOP_EOS,ART_STOP_STRING,ART_STOP_LENGTH,ART_STOP_COMPLETE,ART_STOP_CANCELLED,ART_STOP_CONTEXT" },
-  { "art_whitespace", 390, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
+  { "art_whitespace", 460, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
     "ART_WS_ANY,ART_WS_COMPACT" },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "art_alloc", 345 },
-  { "art_bias", 347 },
-  { "art_choice", 348 },
-  { "art_constraint", 349 },
-  { "art_constraint_opts", 350 },
-  { "art_context_params", 351 },
-  { "art_dialog_spec", 352 },
-  { "art_dialog_tool", 354 },
-  { "art_engine", 355 },
-  { "art_engine_caps", 356 },
-  { "art_error", 357 },
-  { "art_event", 358 },
-  { "art_event_kind", 359 },
-  { "art_formats", 360 },
-  { "art_generate_params", 361 },
-  { "art_matcher", 362 },
-  { "art_model", 363 },
-  { "art_model_params", 364 },
-  { "art_order", 365 },
-  { "art_resource", 367 },
-  { "art_sample_params", 368 },
-  { "art_schema", 369 },
-  { "art_schema_opts", 370 },
-  { "art_session", 371 },
-  { "art_span", 373 },
-  { "art_span_kind", 374 },
-  { "art_status", 244 },
-  { "art_stop", 385 },
-  { "art_str", 387 },
-  { "art_usage", 388 },
-  { "art_vocab", 389 },
-  { "art_whitespace", 390 },
+  { "art_alloc", 412 },
+  { "art_bias", 414 },
+  { "art_choice", 415 },
+  { "art_constraint", 416 },
+  { "art_constraint_opts", 417 },
+  { "art_context_params", 418 },
+  { "art_ctransformers", 419 },
+  { "art_device", 420 },
+  { "art_dialog_spec", 421 },
+  { "art_dialog_tool", 423 },
+  { "art_engine", 424 },
+  { "art_engine_caps", 425 },
+  { "art_error", 426 },
+  { "art_event", 427 },
+  { "art_event_kind", 428 },
+  { "art_formats", 429 },
+  { "art_generate_params", 430 },
+  { "art_llama", 431 },
+  { "art_matcher", 432 },
+  { "art_model", 433 },
+  { "art_model_params", 434 },
+  { "art_order", 435 },
+  { "art_resource", 437 },
+  { "art_sample_params", 438 },
+  { "art_schema", 439 },
+  { "art_schema_opts", 440 },
+  { "art_session", 441 },
+  { "art_span", 443 },
+  { "art_span_kind", 444 },
+  { "art_status", 292 },
+  { "art_stop", 455 },
+  { "art_str", 457 },
+  { "art_usage", 458 },
+  { "art_vocab", 459 },
+  { "art_whitespace", 460 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -5355,12 +6285,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   _cffi_enums,
   _cffi_typenames,
-  106,  /* num_globals */
-  24,  /* num_struct_unions */
+  119,  /* num_globals */
+  27,  /* num_struct_unions */
   8,  /* num_enums */
-  32,  /* num_typenames */
+  35,  /* num_typenames */
   NULL,  /* no includes */
-  411,  /* num_types */
+  483,  /* num_types */
   0,  /* flags */
 };
 

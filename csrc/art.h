@@ -274,15 +274,16 @@ typedef struct art_engine_caps {
     uint32_t n_vocab;
     uint32_t n_ctx_train;
     int32_t bos, eos, eot;     /* -1: none */
-    uint32_t can_copy : 1;     /* sequence copies */
-    uint32_t can_save : 1;     /* state_save and state_load */
-    uint32_t can_drop : 1;     /* kv_drop to any length */
+    uint32_t can_copy : 1;      /* kv_copy between contexts */
+    uint32_t can_save : 1;      /* state_save and state_load */
+    uint32_t can_drop : 1;      /* kv_drop to any length; without it only to 0 */
+    uint32_t can_abort : 1;     /* a running eval can be aborted */
     uint32_t many_contexts : 1; /* several contexts of one model */
-    uint32_t add_bos : 1;
+    uint32_t add_bos : 1;       /* a prompt begins with bos */
 } art_engine_caps;
 
 typedef struct art_context_params {
-    uint32_t n_ctx;     /* tokens; 0: the model's own, capped by ART_N_CTX_DEFAULT */
+    uint32_t n_ctx;     /* tokens; 0: what the model was trained with, capped by ART_N_CTX_DEFAULT */
     uint32_t n_batch;   /* most tokens in one eval; 0: ART_N_BATCH_DEFAULT */
     uint32_t n_threads; /* 0: physical cores this process may use, see art_cpu_count() */
 } art_context_params;
@@ -304,8 +305,8 @@ typedef struct art_engine {
     art_status (*ctx_new)(void *model, const art_context_params *p, void **ctx, art_error *err);
     void (*ctx_free)(void *ctx);
     uint32_t (*ctx_size)(void *ctx);
-    /* Evaluates n tokens at position n_past (everything at and after n_past is dropped first). Logits of the last one
-     * are lent by `logits` until the next call on the context. */
+    /* Evaluates 0 < n <= n_batch tokens at position n_past (everything at and after n_past is dropped first). Logits of the
+     * last one are lent by `logits` until the next call on the context. On an error nothing at or after n_past is held. */
     art_status (*eval)(void *ctx, const int32_t *ids, size_t n, size_t n_past, art_error *err);
     const float *(*logits)(void *ctx);
     art_status (*kv_drop)(void *ctx, size_t n_past, art_error *err);
@@ -313,24 +314,29 @@ typedef struct art_engine {
     size_t (*state_size)(void *ctx);
     art_status (*state_save)(void *ctx, uint8_t *buf, size_t cap, size_t *len, art_error *err);
     art_status (*state_load)(void *ctx, const uint8_t *buf, size_t len, art_error *err);
-    /* Sets the flag that makes a running eval return ART_E_CANCELLED as soon as the library allows; any thread. */
-    void (*cancel)(void *ctx, int on);
+    /* A running eval calls fn(ud) now and then, on the thread that runs eval, and returns ART_E_CANCELLED soon after it said
+     * non-zero. NULL when the library can not do that (caps.can_abort). */
+    void (*set_abort)(void *ctx, int (*fn)(void *ud), void *ud);
 } art_engine;
 
-/* ------------------------------------------------------------------ model and session */
+/* ------------------------------------------------------------------ model */
 
 typedef struct art_model art_model;
 
-typedef struct art_model_params {
-    int32_t n_gpu_layers;
-    uint32_t use_mmap : 1;
-    uint32_t vocab_only : 1;
+typedef struct art_model_params { /* art_model_defaults() fills it */
+    int32_t n_gpu_layers;    /* 0: none, -1: all */
+    uint32_t n_ctx;          /* engines whose model and context are one (ctransformers): its size; others ignore it */
+    uint32_t use_mmap : 1;   /* default 1 */
+    uint32_t vocab_only : 1; /* tokenizer only: no session can be made */
 } art_model_params;
+
+void art_model_defaults(art_model_params *p);
 
 /* Takes over `handle` (also on failure). Builds nothing: the vocabulary is made on first use. */
 art_status art_model_new(const art_engine *engine, void *handle, const art_alloc *alloc, art_model **out,
                          art_error *err);
 void art_model_free(art_model *m);
+const char *art_model_engine(const art_model *m); /* the vtable's name */
 art_status art_model_caps(art_model *m, art_engine_caps *caps, art_error *err);
 /* Lends the vocabulary, building it at the first call. */
 art_status art_model_vocab(art_model *m, art_vocab **out, art_error *err);
@@ -339,6 +345,53 @@ art_status art_model_tokenize(art_model *m, const char *text, size_t len, int sp
 art_status art_model_token_bytes(art_model *m, int32_t id, int special, uint8_t *buf, size_t cap, size_t *len,
                                  art_error *err);
 art_status art_model_meta(art_model *m, const char *key, char *buf, size_t cap, size_t *len, art_error *err);
+
+/* ------------------------------------------------------------------ llama.cpp */
+
+/* libllama, opened at run time. Stays mapped until the process ends, as its threads and devices can not be unloaded safely. */
+typedef struct art_llama art_llama;
+
+/* lib_path:    libllama.so; its own dependencies are found beside it.
+ * backend_dir: folder of ggml's backend libraries, for builds that load them at run time; NULL: the folder of lib_path.
+ * Sets OMP_WAIT_POLICY=passive in the environment when it is unset: OpenMP's spinning threads make a busy machine ten times
+ * slower. That has no effect when the program has loaded OpenMP before. ART_E_ENGINE when the library can not be loaded or is not of
+ * a layout that is known; open one library only once at a time, as its log has one destination. */
+art_status art_llama_open(const char *lib_path, const char *backend_dir, const art_alloc *alloc, art_llama **out,
+                          art_error *err);
+void art_llama_free(art_llama *l);
+const char *art_llama_version(const art_llama *l); /* "" when the library does not say */
+
+typedef struct art_device {
+    char name[32];
+    char description[96];
+    uint32_t is_gpu;
+    uint32_t reserved;
+    uint64_t memory_free, memory_total; /* bytes; 0: unknown */
+} art_device;
+
+/* Devices found so far. all: load the backends of every kind of device first, which takes 0.1 to 1 s with a GPU; else only the
+ * processor's are. */
+art_status art_llama_devices(art_llama *l, int all, art_device *devices, size_t cap, size_t *n, art_error *err);
+/* Takes whole lines out of the log ("E:", "W:", "I:" or "D:" before each, LF after each); *len 0 when there are none. Lines that did not
+ * fit into ART_LLAMA_LOG_BYTES since the last call are lost, oldest first. Any thread. */
+void art_llama_log(art_llama *l, char *buf, size_t cap, size_t *len);
+/* ART_E_IO, ART_E_FORMAT (with the byte offset in pos) or ART_E_ENGINE; the message names the file. */
+art_status art_llama_model_load(art_llama *l, const char *path, const art_model_params *p, const art_alloc *alloc,
+                                art_model **out, art_error *err);
+
+/* ------------------------------------------------------------------ ctransformers */
+
+/* libctransformers 0.2.27 (2023, frozen): llama and falcon GGUF files with their output tensor, and GGML files of 2023. */
+typedef struct art_ctransformers art_ctransformers;
+
+art_status art_ctransformers_open(const char *lib_path, const art_alloc *alloc, art_ctransformers **out, art_error *err);
+void art_ctransformers_free(art_ctransformers *c);
+const char *art_ctransformers_variant(void); /* "avx2", "avx" or "basic": the best folder for this processor */
+/* model_type: "llama", "gpt2", "falcon", ...; NULL or "": from the file, which must be a GGUF then. */
+art_status art_ctransformers_model_load(art_ctransformers *c, const char *path, const char *model_type,
+                                        const art_model_params *p, const art_alloc *alloc, art_model **out, art_error *err);
+
+/* ------------------------------------------------------------------ session */
 
 typedef struct art_session art_session;
 
@@ -359,6 +412,9 @@ typedef struct art_generate_params { /* art_generate_defaults() fills it */
     size_t n_stops;
     art_matcher *matcher; /* taken over by the session; NULL: unconstrained */
     uint32_t flush_ms;    /* text deltas are joined for this long before an event; 0: one event a token */
+    uint32_t poll_ms;     /* least time between two calls of poll; default 50 */
+    int (*poll)(void *ud); /* called on the session's thread while an engine works; non-zero cancels. NULL: none */
+    void *poll_ud;
     uint32_t close_early : 1; /* with a matcher: start closing while the remaining tokens still cover it (default 1) */
     uint32_t fast_forward : 1; /* append forced tokens in one batch (default 1) */
 } art_generate_params;
@@ -399,6 +455,7 @@ art_status art_session_new(art_model *m, const art_context_params *p, const art_
                            art_error *err);
 void art_session_free(art_session *s); /* cancels nothing: no other thread may be inside */
 uint32_t art_session_n_ctx(const art_session *s);
+art_status art_session_reset(art_session *s, art_error *err); /* forgets the transcript and what is cached of it */
 /* Sets the transcript to ids[0..n) and prepares generation after it. What the KV cache holds of a common prefix is kept.
  * ART_E_CONTEXT when n does not fit (nothing is lost then). No evaluation happens here. */
 art_status art_session_start(art_session *s, const int32_t *ids, size_t n, const art_generate_params *p,
@@ -435,6 +492,10 @@ uint32_t art_cpu_count(void);
 #define ART_DIALOG_CALLS_DEFAULT 8u
 #define ART_N_CTX_DEFAULT 8192u
 #define ART_N_BATCH_DEFAULT 512u
+#define ART_LLAMA_LOG_BYTES 65536u /* of engine log kept until it is asked for */
+#define ART_STOPS_MAX 16u          /* stop strings of one request */
+#define ART_STOP_LEN_MAX 256u      /* bytes of each */
+#define ART_BIAS_MAX 65536u        /* biased tokens of one request */
 
 #ifdef __cplusplus
 }
