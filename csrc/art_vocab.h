@@ -10,7 +10,7 @@
  * Limits    ART_VOCAB_TOKENS_MAX tokens of ART_TOKEN_LEN_MAX bytes, ARTI_VOCAB_BYTES_MAX bytes in all (so nodes fit 32 bits).
  * Cost      build O(total bytes): tens of milliseconds for 128k tokens; memory about 80 bytes a token.
  *
- * String positions. Inside a JSON string a matcher is in one of ARTI_U8_STATES states between bytes: ARTI_U8_0 is "between
+ * String positions. Inside a JSON string a matcher is in one of ARTI_U8_STATES states (art_utf8.h): ARTI_U8_0 is "between
  * characters", the others are "in the middle of a character". For each of them the tokens are split into
  *   stay    bytes that may all lie inside the string: no quote, no backslash, no control character, valid UTF-8 (it may end in
  *           the middle of a character);
@@ -22,40 +22,11 @@
 #define ART_VOCAB_H
 
 #include "art_mem.h"
+#include "art_utf8.h"
 #include <stdatomic.h>
 
 #define ARTI_VOCAB_BYTES_MAX ((size_t)1 << 28)
 #define ARTI_STAY_ROWS 64u
-
-/* ------------------------------------------------------------------ UTF-8 */
-
-enum { /* what the next byte must be */
-    ARTI_U8_0,  /* any first byte */
-    ARTI_U8_1,  /* 80..BF, then done */
-    ARTI_U8_2,  /* 80..BF, then U8_1 */
-    ARTI_U8_3,  /* 80..BF, then U8_2 */
-    ARTI_U8_E0, /* A0..BF, then U8_1 */
-    ARTI_U8_ED, /* 80..9F, then U8_1 */
-    ARTI_U8_F0, /* 90..BF, then U8_2 */
-    ARTI_U8_F4, /* 80..8F, then U8_2 */
-    ARTI_U8_STATES,
-    ARTI_U8_BAD = 0xFF
-};
-extern const uint8_t arti_u8_lead[256]; /* state after a byte at ARTI_U8_0; ARTI_U8_BAD for one that can not stand there */
-
-static inline uint8_t arti_u8_next(uint8_t state, uint8_t byte) {
-    switch (state) {
-    case ARTI_U8_0: return arti_u8_lead[byte];
-    case ARTI_U8_1: return (byte & 0xC0u) == 0x80u ? ARTI_U8_0 : ARTI_U8_BAD;
-    case ARTI_U8_2: return (byte & 0xC0u) == 0x80u ? ARTI_U8_1 : ARTI_U8_BAD;
-    case ARTI_U8_3: return (byte & 0xC0u) == 0x80u ? ARTI_U8_2 : ARTI_U8_BAD;
-    case ARTI_U8_E0: return byte >= 0xA0u && byte <= 0xBFu ? ARTI_U8_1 : ARTI_U8_BAD;
-    case ARTI_U8_ED: return byte >= 0x80u && byte <= 0x9Fu ? ARTI_U8_1 : ARTI_U8_BAD;
-    case ARTI_U8_F0: return byte >= 0x90u && byte <= 0xBFu ? ARTI_U8_2 : ARTI_U8_BAD;
-    case ARTI_U8_F4: return byte >= 0x80u && byte <= 0x8Fu ? ARTI_U8_2 : ARTI_U8_BAD;
-    default: return ARTI_U8_BAD;
-    }
-}
 
 /* ------------------------------------------------------------------ character atoms */
 
