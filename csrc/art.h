@@ -211,6 +211,7 @@ art_status art_matcher_rollback(art_matcher *m, size_t n);
 /* The bytes that every valid continuation begins with, at most cap of them; *len is how many were written. */
 art_status art_matcher_forced(art_matcher *m, uint8_t *buf, size_t cap, size_t *len);
 int art_matcher_is_complete(art_matcher *m); /* end of sequence allowed now */
+int art_matcher_is_closed(art_matcher *m);   /* complete, and nothing but whitespace or end of sequence may follow */
 int art_matcher_is_ended(const art_matcher *m); /* an end-of-sequence token was accepted */
 /* A shortest valid way to finish from here. *len is its length even when cap is too small (then ART_E_LIMIT). */
 art_status art_matcher_shortest(art_matcher *m, uint8_t *buf, size_t cap, size_t *len);
@@ -248,7 +249,7 @@ typedef struct art_bias {
     float bias; /* added to the logit; -INFINITY bans the token */
 } art_bias;
 
-typedef struct art_sample_params { /* art_sample_defaults() fills it */
+typedef struct art_sample_params { /* art_sample_defaults() fills it; docs/sampling.md defines what is drawn */
     float temperature;             /* 0: greedy */
     int32_t top_k;                 /* 0: off */
     float top_p;                   /* 1: off */
@@ -256,7 +257,7 @@ typedef struct art_sample_params { /* art_sample_defaults() fills it */
     float repetition_penalty;      /* 1: off */
     float frequency_penalty;       /* 0: off */
     float presence_penalty;        /* 0: off */
-    uint32_t penalty_last_n;       /* how many of the last tokens the penalties look at */
+    uint32_t penalty_last_n;       /* how many of the transcript's last tokens the penalties look at */
     uint64_t seed;
     const art_bias *bias; /* copied */
     size_t n_bias;
@@ -313,7 +314,7 @@ typedef struct art_engine {
     art_status (*kv_copy)(void *dst_ctx, void *src_ctx, size_t n_tokens, art_error *err);
     size_t (*state_size)(void *ctx);
     art_status (*state_save)(void *ctx, uint8_t *buf, size_t cap, size_t *len, art_error *err);
-    art_status (*state_load)(void *ctx, const uint8_t *buf, size_t len, art_error *err);
+    art_status (*state_load)(void *ctx, const uint8_t *buf, size_t len, size_t n_tokens, art_error *err);
     /* A running eval calls fn(ud) now and then, on the thread that runs eval, and returns ART_E_CANCELLED soon after it said
      * non-zero. NULL when the library can not do that (caps.can_abort). */
     void (*set_abort)(void *ctx, int (*fn)(void *ud), void *ud);
@@ -410,7 +411,7 @@ typedef struct art_generate_params { /* art_generate_defaults() fills it */
     uint32_t max_tokens; /* of new tokens; 0: until the context is full */
     const art_str *stops; /* stop strings, copied */
     size_t n_stops;
-    art_matcher *matcher; /* taken over by the session; NULL: unconstrained */
+    art_matcher *matcher; /* taken over by the session, also when starting fails; NULL: unconstrained */
     uint32_t flush_ms;    /* text deltas are joined for this long before an event; 0: one event a token */
     uint32_t poll_ms;     /* least time between two calls of poll; default 50 */
     int (*poll)(void *ud); /* called on the session's thread while an engine works; non-zero cancels. NULL: none */
