@@ -583,115 +583,115 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 /************************************************************/
 
 static void *_cffi_types[] = {
-/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 442), // art_span const *()(art_matcher const *, size_t *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 432), // art_matcher const *
+/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 443), // art_span const *()(art_matcher const *, size_t *)
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 433), // art_matcher const *
 /*  2 */ _CFFI_OP(_CFFI_OP_POINTER, 44), // size_t *
 /*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  4 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_constraint *, art_matcher * *, art_error *)
-/*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 416), // art_constraint *
+/*  4 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_constraint *, art_matcher * *, art_error *)
+/*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 417), // art_constraint *
 /*  6 */ _CFFI_OP(_CFFI_OP_POINTER, 49), // art_matcher * *
-/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_error *
+/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 427), // art_error *
 /*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 419), // art_ctransformers *
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 461), // char const *
+/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 420), // art_ctransformers *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 462), // char const *
 /* 12 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 434), // art_model_params const *
-/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 412), // art_alloc const *
+/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 435), // art_model_params const *
+/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 413), // art_alloc const *
 /* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 84), // art_model * *
 /* 16 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 17 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
-/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 421), // art_dialog_spec const *
-/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 459), // art_vocab *
+/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
+/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 422), // art_dialog_spec const *
+/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 460), // art_vocab *
 /* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 5), // art_constraint * *
 /* 23 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 24 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
-/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 424), // art_engine const *
-/* 27 */ _CFFI_OP(_CFFI_OP_POINTER, 482), // void *
+/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
+/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 425), // art_engine const *
+/* 27 */ _CFFI_OP(_CFFI_OP_POINTER, 483), // void *
 /* 28 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
 /* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 33 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_llama *
+/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 33 */ _CFFI_OP(_CFFI_OP_POINTER, 432), // art_llama *
 /* 34 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 35 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
 /* 38 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 39 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 40 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
+/* 40 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
 /* 41 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
 /* 42 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
-/* 43 */ _CFFI_OP(_CFFI_OP_POINTER, 420), // art_device *
+/* 43 */ _CFFI_OP(_CFFI_OP_POINTER, 421), // art_device *
 /* 44 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
 /* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 46 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher *)
-/* 49 */ _CFFI_OP(_CFFI_OP_POINTER, 432), // art_matcher *
+/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher *)
+/* 49 */ _CFFI_OP(_CFFI_OP_POINTER, 433), // art_matcher *
 /* 50 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 51 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher *, size_t)
+/* 51 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher *, size_t)
 /* 52 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
 /* 53 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
+/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
 /* 56 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
 /* 57 */ _CFFI_OP(_CFFI_OP_POINTER, 64), // uint32_t *
 /* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 59 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
 /* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 61 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher *, uint32_t)
+/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher *, uint32_t)
 /* 63 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
 /* 64 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
 /* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 66 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
+/* 66 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
 /* 67 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 478), // uint8_t *
+/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 479), // uint8_t *
 /* 69 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 70 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 71 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 72 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
+/* 72 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
 /* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 478), // uint8_t const *
+/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 479), // uint8_t const *
 /* 75 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 76 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_matcher const *, art_matcher * *, art_error *)
+/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher const *, art_matcher * *, art_error *)
 /* 79 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
 /* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 6),
 /* 81 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 83 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
-/* 84 */ _CFFI_OP(_CFFI_OP_POINTER, 433), // art_model *
-/* 85 */ _CFFI_OP(_CFFI_OP_POINTER, 418), // art_context_params const *
+/* 83 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
+/* 84 */ _CFFI_OP(_CFFI_OP_POINTER, 434), // art_model *
+/* 85 */ _CFFI_OP(_CFFI_OP_POINTER, 419), // art_context_params const *
 /* 86 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 87 */ _CFFI_OP(_CFFI_OP_POINTER, 142), // art_session * *
 /* 88 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 89 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_model *, art_engine_caps *, art_error *)
+/* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_model *, art_engine_caps *, art_error *)
 /* 91 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
-/* 92 */ _CFFI_OP(_CFFI_OP_POINTER, 425), // art_engine_caps *
+/* 92 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_engine_caps *
 /* 93 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 95 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_model *, art_vocab * *, art_error *)
+/* 95 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_model *, art_vocab * *, art_error *)
 /* 96 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
 /* 97 */ _CFFI_OP(_CFFI_OP_POINTER, 20), // art_vocab * *
 /* 98 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 100 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
+/* 100 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
 /* 101 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
 /* 102 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 461), // char *
+/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 462), // char *
 /* 104 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 106 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 107 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 108 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 108 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
 /* 109 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
 /* 110 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 111 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
@@ -701,7 +701,7 @@ static void *_cffi_types[] = {
 /* 115 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 116 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 117 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 118 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
+/* 118 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
 /* 119 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
 /* 120 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
 /* 121 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
@@ -710,88 +710,88 @@ static void *_cffi_types[] = {
 /* 124 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 125 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 126 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 127 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
-/* 128 */ _CFFI_OP(_CFFI_OP_POINTER, 439), // art_schema *
+/* 127 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
+/* 128 */ _CFFI_OP(_CFFI_OP_POINTER, 440), // art_schema *
 /* 129 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 130 */ _CFFI_OP(_CFFI_OP_POINTER, 417), // art_constraint_opts const *
+/* 130 */ _CFFI_OP(_CFFI_OP_POINTER, 418), // art_constraint_opts const *
 /* 131 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 132 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
 /* 133 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 134 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 135 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
+/* 135 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
 /* 136 */ _CFFI_OP(_CFFI_OP_NOOP, 128),
 /* 137 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
 /* 138 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 139 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 140 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 141 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_session *, art_error *)
-/* 142 */ _CFFI_OP(_CFFI_OP_POINTER, 441), // art_session *
+/* 141 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_session *, art_error *)
+/* 142 */ _CFFI_OP(_CFFI_OP_POINTER, 442), // art_session *
 /* 143 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 144 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_session *, art_event *, art_error *)
+/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_session *, art_event *, art_error *)
 /* 146 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
-/* 147 */ _CFFI_OP(_CFFI_OP_POINTER, 427), // art_event *
+/* 147 */ _CFFI_OP(_CFFI_OP_POINTER, 428), // art_event *
 /* 148 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 149 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 150 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_session *, art_session *, size_t, art_error *)
+/* 150 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_session *, art_session *, size_t, art_error *)
 /* 151 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
 /* 152 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
 /* 153 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 154 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 155 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
+/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
 /* 157 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
 /* 158 */ _CFFI_OP(_CFFI_OP_POINTER, 120), // int32_t const *
 /* 159 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 160 */ _CFFI_OP(_CFFI_OP_POINTER, 430), // art_generate_params const *
+/* 160 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_generate_params const *
 /* 161 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 162 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 163 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
+/* 163 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
 /* 164 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
 /* 165 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
 /* 166 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 167 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 169 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 170 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
+/* 170 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
 /* 171 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
 /* 172 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
 /* 173 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 174 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 175 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 176 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(art_vocab const *, char const *, art_error *)
-/* 177 */ _CFFI_OP(_CFFI_OP_POINTER, 459), // art_vocab const *
+/* 176 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_vocab const *, char const *, art_error *)
+/* 177 */ _CFFI_OP(_CFFI_OP_POINTER, 460), // art_vocab const *
 /* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 179 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 181 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
+/* 181 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
 /* 182 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 183 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 184 */ _CFFI_OP(_CFFI_OP_POINTER, 10), // art_ctransformers * *
 /* 185 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 186 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 187 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
+/* 187 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
 /* 188 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 189 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 190 */ _CFFI_OP(_CFFI_OP_NOOP, 97),
 /* 191 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 192 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 193 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
+/* 193 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
 /* 194 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 195 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 196 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 197 */ _CFFI_OP(_CFFI_OP_POINTER, 33), // art_llama * *
 /* 198 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 199 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 200 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
+/* 200 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
 /* 201 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 202 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 203 */ _CFFI_OP(_CFFI_OP_POINTER, 440), // art_schema_opts const *
+/* 203 */ _CFFI_OP(_CFFI_OP_POINTER, 441), // art_schema_opts const *
 /* 204 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 205 */ _CFFI_OP(_CFFI_OP_POINTER, 128), // art_schema * *
 /* 206 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 207 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 208 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
+/* 208 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
 /* 209 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
 /* 210 */ _CFFI_OP(_CFFI_OP_POINTER, 64), // uint32_t const *
 /* 211 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
@@ -801,25 +801,25 @@ static void *_cffi_types[] = {
 /* 215 */ _CFFI_OP(_CFFI_OP_NOOP, 97),
 /* 216 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 217 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 218 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, art_context_params const *, void * *, art_error *)
+/* 218 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, art_context_params const *, void * *, art_error *)
 /* 219 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 220 */ _CFFI_OP(_CFFI_OP_NOOP, 85),
 /* 221 */ _CFFI_OP(_CFFI_OP_POINTER, 27), // void * *
 /* 222 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 223 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 224 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, art_engine_caps *, art_error *)
+/* 224 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, art_engine_caps *, art_error *)
 /* 225 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 226 */ _CFFI_OP(_CFFI_OP_NOOP, 92),
 /* 227 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 228 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 229 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, char const *, char *, size_t, size_t *)
+/* 229 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, char const *, char *, size_t, size_t *)
 /* 230 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 231 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 232 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
 /* 233 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 234 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 235 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 236 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 236 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
 /* 237 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 239 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
@@ -829,14 +829,14 @@ static void *_cffi_types[] = {
 /* 243 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 244 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 245 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 246 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
+/* 246 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
 /* 247 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
 /* 249 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 250 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 251 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 252 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 253 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 253 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
 /* 254 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 255 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 256 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
@@ -844,228 +844,229 @@ static void *_cffi_types[] = {
 /* 258 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 259 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 260 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 261 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, size_t, art_error *)
+/* 261 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, size_t, art_error *)
 /* 262 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 263 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 264 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 265 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 266 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 266 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
 /* 267 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 268 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
 /* 269 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 270 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 271 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 272 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 273 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, uint8_t const *, size_t, art_error *)
+/* 273 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
 /* 274 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 275 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
 /* 276 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 277 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 278 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 279 */ _CFFI_OP(_CFFI_OP_FUNCTION, 292), // art_status()(void *, void *, size_t, art_error *)
-/* 280 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 277 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 278 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 279 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 280 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, void *, size_t, art_error *)
 /* 281 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 282 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 283 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 284 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 285 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_llama const *)
-/* 286 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_llama const *
-/* 287 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 288 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_model const *)
-/* 289 */ _CFFI_OP(_CFFI_OP_POINTER, 433), // art_model const *
-/* 290 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 291 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_status)
-/* 292 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_status
-/* 293 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 294 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(void)
-/* 295 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION, 317), // float const *()(void *)
-/* 297 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 298 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 299 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher *)
-/* 300 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 301 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 302 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher const *)
-/* 303 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 304 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 305 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *)
-/* 306 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 307 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *, int32_t)
-/* 309 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 310 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 311 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 312 */ _CFFI_OP(_CFFI_OP_FUNCTION, 158), // int32_t const *()(art_session const *, size_t *)
-/* 313 */ _CFFI_OP(_CFFI_OP_POINTER, 441), // art_session const *
-/* 314 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 315 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 316 */ _CFFI_OP(_CFFI_OP_FUNCTION, 474), // int64_t()(float const *, size_t, uint32_t const *)
-/* 317 */ _CFFI_OP(_CFFI_OP_POINTER, 472), // float const *
-/* 318 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 319 */ _CFFI_OP(_CFFI_OP_NOOP, 210),
-/* 320 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 321 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_constraint const *)
-/* 322 */ _CFFI_OP(_CFFI_OP_POINTER, 416), // art_constraint const *
-/* 323 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 324 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher *)
-/* 325 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 326 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 327 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher const *)
-/* 328 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 329 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 330 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_schema const *)
-/* 331 */ _CFFI_OP(_CFFI_OP_POINTER, 439), // art_schema const *
-/* 332 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 333 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_vocab const *)
-/* 334 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
-/* 335 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 336 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(void *)
-/* 337 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 339 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_session const *)
-/* 340 */ _CFFI_OP(_CFFI_OP_NOOP, 313),
-/* 341 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 342 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_vocab const *)
-/* 343 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
-/* 344 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 345 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void *)
-/* 346 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 347 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 348 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void)
-/* 349 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 350 */ _CFFI_OP(_CFFI_OP_FUNCTION, 74), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
-/* 351 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
-/* 352 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 353 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 354 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 355 */ _CFFI_OP(_CFFI_OP_FUNCTION, 27), // void *()(void *, void *, size_t, size_t)
-/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 282 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 283 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 284 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 285 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 286 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_llama const *)
+/* 287 */ _CFFI_OP(_CFFI_OP_POINTER, 432), // art_llama const *
+/* 288 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 289 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_model const *)
+/* 290 */ _CFFI_OP(_CFFI_OP_POINTER, 434), // art_model const *
+/* 291 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 292 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_status)
+/* 293 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_status
+/* 294 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 295 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(void)
+/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 297 */ _CFFI_OP(_CFFI_OP_FUNCTION, 318), // float const *()(void *)
+/* 298 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 299 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 300 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher *)
+/* 301 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 302 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher const *)
+/* 304 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 305 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 306 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *)
+/* 307 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 309 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *, int32_t)
+/* 310 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 311 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 312 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 313 */ _CFFI_OP(_CFFI_OP_FUNCTION, 158), // int32_t const *()(art_session const *, size_t *)
+/* 314 */ _CFFI_OP(_CFFI_OP_POINTER, 442), // art_session const *
+/* 315 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 316 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 317 */ _CFFI_OP(_CFFI_OP_FUNCTION, 475), // int64_t()(float const *, size_t, uint32_t const *)
+/* 318 */ _CFFI_OP(_CFFI_OP_POINTER, 473), // float const *
+/* 319 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 320 */ _CFFI_OP(_CFFI_OP_NOOP, 210),
+/* 321 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 322 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_constraint const *)
+/* 323 */ _CFFI_OP(_CFFI_OP_POINTER, 417), // art_constraint const *
+/* 324 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 325 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher *)
+/* 326 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 327 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 328 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher const *)
+/* 329 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 330 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 331 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_schema const *)
+/* 332 */ _CFFI_OP(_CFFI_OP_POINTER, 440), // art_schema const *
+/* 333 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 334 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_vocab const *)
+/* 335 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
+/* 336 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 337 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(void *)
+/* 338 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 339 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 340 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_session const *)
+/* 341 */ _CFFI_OP(_CFFI_OP_NOOP, 314),
+/* 342 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 343 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_vocab const *)
+/* 344 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
+/* 345 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 346 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void *)
+/* 347 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 348 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 349 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void)
+/* 350 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 351 */ _CFFI_OP(_CFFI_OP_FUNCTION, 74), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
+/* 352 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
+/* 353 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 354 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 355 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 356 */ _CFFI_OP(_CFFI_OP_FUNCTION, 27), // void *()(void *, void *, size_t, size_t)
 /* 357 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 358 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 358 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 359 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 360 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 361 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_constraint *)
-/* 362 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 363 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 364 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_ctransformers *)
-/* 365 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
-/* 366 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 367 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_generate_params *)
-/* 368 */ _CFFI_OP(_CFFI_OP_POINTER, 430), // art_generate_params *
-/* 369 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 370 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_llama *)
-/* 371 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 372 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 373 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_llama *, char *, size_t, size_t *)
-/* 374 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 375 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
-/* 376 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 377 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 378 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 379 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_matcher *)
-/* 380 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 381 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 382 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_model *)
-/* 383 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
-/* 384 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 385 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_model_params *)
-/* 386 */ _CFFI_OP(_CFFI_OP_POINTER, 434), // art_model_params *
-/* 387 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 388 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_sample_params *)
-/* 389 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_sample_params *
-/* 390 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 391 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_schema *)
-/* 392 */ _CFFI_OP(_CFFI_OP_NOOP, 128),
-/* 393 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 394 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_session *)
-/* 395 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
-/* 396 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 397 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_session const *, art_usage *)
-/* 398 */ _CFFI_OP(_CFFI_OP_NOOP, 313),
-/* 399 */ _CFFI_OP(_CFFI_OP_POINTER, 458), // art_usage *
-/* 400 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 401 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(art_vocab *)
-/* 402 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 403 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 404 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(void *)
-/* 405 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 406 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 407 */ _CFFI_OP(_CFFI_OP_FUNCTION, 482), // void()(void *, int(*)(void *), void *)
-/* 408 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 409 */ _CFFI_OP(_CFFI_OP_POINTER, 305), // int(*)(void *)
-/* 410 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 411 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 412 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
-/* 413 */ _CFFI_OP(_CFFI_OP_POINTER, 414), // art_bias const *
-/* 414 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
-/* 415 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
-/* 416 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
-/* 417 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
-/* 418 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
-/* 419 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_ctransformers
-/* 420 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_device
-/* 421 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_dialog_spec
-/* 422 */ _CFFI_OP(_CFFI_OP_POINTER, 423), // art_dialog_tool const *
-/* 423 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_dialog_tool
-/* 424 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_engine
-/* 425 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_engine_caps
-/* 426 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_error
-/* 427 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_event
-/* 428 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_event_kind
-/* 429 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_formats
-/* 430 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_generate_params
-/* 431 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_llama
-/* 432 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_matcher
-/* 433 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_model
-/* 434 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_model_params
-/* 435 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_order
-/* 436 */ _CFFI_OP(_CFFI_OP_POINTER, 437), // art_resource const *
-/* 437 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_resource
-/* 438 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_sample_params
-/* 439 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_schema
-/* 440 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_schema_opts
-/* 441 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_session
-/* 442 */ _CFFI_OP(_CFFI_OP_POINTER, 443), // art_span const *
-/* 443 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_span
-/* 444 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_span_kind
-/* 445 */ _CFFI_OP(_CFFI_OP_POINTER, 218), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
-/* 446 */ _CFFI_OP(_CFFI_OP_POINTER, 224), // art_status(*)(void *, art_engine_caps *, art_error *)
-/* 447 */ _CFFI_OP(_CFFI_OP_POINTER, 229), // art_status(*)(void *, char const *, char *, size_t, size_t *)
-/* 448 */ _CFFI_OP(_CFFI_OP_POINTER, 236), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 449 */ _CFFI_OP(_CFFI_OP_POINTER, 246), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
-/* 450 */ _CFFI_OP(_CFFI_OP_POINTER, 253), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 451 */ _CFFI_OP(_CFFI_OP_POINTER, 261), // art_status(*)(void *, size_t, art_error *)
-/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 266), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 453 */ _CFFI_OP(_CFFI_OP_POINTER, 273), // art_status(*)(void *, uint8_t const *, size_t, art_error *)
-/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 279), // art_status(*)(void *, void *, size_t, art_error *)
-/* 455 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_stop
-/* 456 */ _CFFI_OP(_CFFI_OP_POINTER, 457), // art_str const *
-/* 457 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_str
-/* 458 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_usage
-/* 459 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_vocab
-/* 460 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_whitespace
-/* 461 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 462 */ _CFFI_OP(_CFFI_OP_ARRAY, 461), // char[256]
-/* 463 */ (_cffi_opcode_t)(256),
-/* 464 */ _CFFI_OP(_CFFI_OP_ARRAY, 461), // char[32]
-/* 465 */ (_cffi_opcode_t)(32),
-/* 466 */ _CFFI_OP(_CFFI_OP_ARRAY, 461), // char[400]
-/* 467 */ (_cffi_opcode_t)(400),
-/* 468 */ _CFFI_OP(_CFFI_OP_ARRAY, 461), // char[96]
-/* 469 */ (_cffi_opcode_t)(96),
-/* 470 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
-/* 471 */ _CFFI_OP(_CFFI_OP_POINTER, 296), // float const *(*)(void *)
-/* 472 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
-/* 473 */ _CFFI_OP(_CFFI_OP_POINTER, 308), // int(*)(void *, int32_t)
-/* 474 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
-/* 475 */ _CFFI_OP(_CFFI_OP_POINTER, 336), // size_t(*)(void *)
-/* 476 */ _CFFI_OP(_CFFI_OP_POINTER, 345), // uint32_t(*)(void *)
-/* 477 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 478 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 479 */ _CFFI_OP(_CFFI_OP_POINTER, 355), // void *(*)(void *, void *, size_t, size_t)
-/* 480 */ _CFFI_OP(_CFFI_OP_POINTER, 404), // void(*)(void *)
-/* 481 */ _CFFI_OP(_CFFI_OP_POINTER, 407), // void(*)(void *, int(*)(void *), void *)
-/* 482 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 360 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 361 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 362 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_constraint *)
+/* 363 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 364 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 365 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_ctransformers *)
+/* 366 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 367 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 368 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_generate_params *)
+/* 369 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_generate_params *
+/* 370 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 371 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_llama *)
+/* 372 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 373 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 374 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_llama *, char *, size_t, size_t *)
+/* 375 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 376 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
+/* 377 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 378 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 379 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 380 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_matcher *)
+/* 381 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 382 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 383 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_model *)
+/* 384 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
+/* 385 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 386 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_model_params *)
+/* 387 */ _CFFI_OP(_CFFI_OP_POINTER, 435), // art_model_params *
+/* 388 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 389 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_sample_params *)
+/* 390 */ _CFFI_OP(_CFFI_OP_POINTER, 439), // art_sample_params *
+/* 391 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 392 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_schema *)
+/* 393 */ _CFFI_OP(_CFFI_OP_NOOP, 128),
+/* 394 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 395 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_session *)
+/* 396 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
+/* 397 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 398 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_session const *, art_usage *)
+/* 399 */ _CFFI_OP(_CFFI_OP_NOOP, 314),
+/* 400 */ _CFFI_OP(_CFFI_OP_POINTER, 459), // art_usage *
+/* 401 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 402 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_vocab *)
+/* 403 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 404 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 405 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(void *)
+/* 406 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 407 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 408 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(void *, int(*)(void *), void *)
+/* 409 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 410 */ _CFFI_OP(_CFFI_OP_POINTER, 306), // int(*)(void *)
+/* 411 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 412 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 413 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
+/* 414 */ _CFFI_OP(_CFFI_OP_POINTER, 415), // art_bias const *
+/* 415 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
+/* 416 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
+/* 417 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
+/* 418 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
+/* 419 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
+/* 420 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_ctransformers
+/* 421 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_device
+/* 422 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_dialog_spec
+/* 423 */ _CFFI_OP(_CFFI_OP_POINTER, 424), // art_dialog_tool const *
+/* 424 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_dialog_tool
+/* 425 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_engine
+/* 426 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_engine_caps
+/* 427 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_error
+/* 428 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_event
+/* 429 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_event_kind
+/* 430 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_formats
+/* 431 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_generate_params
+/* 432 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_llama
+/* 433 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_matcher
+/* 434 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_model
+/* 435 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_model_params
+/* 436 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_order
+/* 437 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_resource const *
+/* 438 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_resource
+/* 439 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_sample_params
+/* 440 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_schema
+/* 441 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_schema_opts
+/* 442 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_session
+/* 443 */ _CFFI_OP(_CFFI_OP_POINTER, 444), // art_span const *
+/* 444 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_span
+/* 445 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_span_kind
+/* 446 */ _CFFI_OP(_CFFI_OP_POINTER, 218), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
+/* 447 */ _CFFI_OP(_CFFI_OP_POINTER, 224), // art_status(*)(void *, art_engine_caps *, art_error *)
+/* 448 */ _CFFI_OP(_CFFI_OP_POINTER, 229), // art_status(*)(void *, char const *, char *, size_t, size_t *)
+/* 449 */ _CFFI_OP(_CFFI_OP_POINTER, 236), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 450 */ _CFFI_OP(_CFFI_OP_POINTER, 246), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
+/* 451 */ _CFFI_OP(_CFFI_OP_POINTER, 253), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 261), // art_status(*)(void *, size_t, art_error *)
+/* 453 */ _CFFI_OP(_CFFI_OP_POINTER, 266), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 273), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 455 */ _CFFI_OP(_CFFI_OP_POINTER, 280), // art_status(*)(void *, void *, size_t, art_error *)
+/* 456 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_stop
+/* 457 */ _CFFI_OP(_CFFI_OP_POINTER, 458), // art_str const *
+/* 458 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_str
+/* 459 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_usage
+/* 460 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_vocab
+/* 461 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_whitespace
+/* 462 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 463 */ _CFFI_OP(_CFFI_OP_ARRAY, 462), // char[256]
+/* 464 */ (_cffi_opcode_t)(256),
+/* 465 */ _CFFI_OP(_CFFI_OP_ARRAY, 462), // char[32]
+/* 466 */ (_cffi_opcode_t)(32),
+/* 467 */ _CFFI_OP(_CFFI_OP_ARRAY, 462), // char[400]
+/* 468 */ (_cffi_opcode_t)(400),
+/* 469 */ _CFFI_OP(_CFFI_OP_ARRAY, 462), // char[96]
+/* 470 */ (_cffi_opcode_t)(96),
+/* 471 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
+/* 472 */ _CFFI_OP(_CFFI_OP_POINTER, 297), // float const *(*)(void *)
+/* 473 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
+/* 474 */ _CFFI_OP(_CFFI_OP_POINTER, 309), // int(*)(void *, int32_t)
+/* 475 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
+/* 476 */ _CFFI_OP(_CFFI_OP_POINTER, 337), // size_t(*)(void *)
+/* 477 */ _CFFI_OP(_CFFI_OP_POINTER, 346), // uint32_t(*)(void *)
+/* 478 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 479 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 480 */ _CFFI_OP(_CFFI_OP_POINTER, 356), // void *(*)(void *, void *, size_t, size_t)
+/* 481 */ _CFFI_OP(_CFFI_OP_POINTER, 405), // void(*)(void *)
+/* 482 */ _CFFI_OP(_CFFI_OP_POINTER, 408), // void(*)(void *, int(*)(void *), void *)
+/* 483 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_const_ART_CHOICE_AUTO(unsigned long long *o)
@@ -1448,10 +1449,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(317), arg0, (char **)&x0);
+      _cffi_type(318), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (float const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(317), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(318), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1562,7 +1563,7 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1621,10 +1622,10 @@ _cffi_f_art_constraint_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(322), arg0, (char **)&x0);
+      _cffi_type(323), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(322), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(323), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1733,7 +1734,7 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1903,7 +1904,7 @@ _cffi_f_art_ctransformers_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1978,7 +1979,7 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2025,10 +2026,10 @@ _cffi_f_art_generate_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(368), arg0, (char **)&x0);
+      _cffi_type(369), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_generate_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(368), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(369), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2127,7 +2128,7 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2328,7 +2329,7 @@ _cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2414,7 +2415,7 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2437,10 +2438,10 @@ _cffi_f_art_llama_version(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(286), arg0, (char **)&x0);
+      _cffi_type(287), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(286), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(287), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2500,7 +2501,7 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2570,7 +2571,7 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2618,7 +2619,7 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2682,7 +2683,7 @@ _cffi_f_art_matcher_copy(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2763,7 +2764,7 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2833,7 +2834,7 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2913,6 +2914,44 @@ _cffi_f_art_matcher_held(PyObject *self, PyObject *arg0)
 }
 #else
 #  define _cffi_f_art_matcher_held _cffi_d_art_matcher_held
+#endif
+
+static int _cffi_d_art_matcher_is_closed(art_matcher * x0)
+{
+  return art_matcher_is_closed(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_matcher_is_closed(PyObject *self, PyObject *arg0)
+{
+  art_matcher * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(49), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_matcher_is_closed(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_matcher_is_closed _cffi_d_art_matcher_is_closed
 #endif
 
 static int _cffi_d_art_matcher_is_complete(art_matcher * x0)
@@ -3047,7 +3086,7 @@ _cffi_f_art_matcher_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3085,7 +3124,7 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3133,7 +3172,7 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3203,7 +3242,7 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3294,7 +3333,7 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(442));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(443));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3358,7 +3397,7 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3379,10 +3418,10 @@ _cffi_f_art_model_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(386), arg0, (char **)&x0);
+      _cffi_type(387), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(386), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(387), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3417,10 +3456,10 @@ _cffi_f_art_model_engine(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(289), arg0, (char **)&x0);
+      _cffi_type(290), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(289), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(290), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3560,7 +3599,7 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3646,7 +3685,7 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3739,7 +3778,7 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3843,7 +3882,7 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3907,7 +3946,7 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3928,10 +3967,10 @@ _cffi_f_art_sample_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(389), arg0, (char **)&x0);
+      _cffi_type(390), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_sample_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(389), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(390), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4035,7 +4074,7 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4094,10 +4133,10 @@ _cffi_f_art_schema_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(331), arg0, (char **)&x0);
+      _cffi_type(332), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(331), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(332), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4179,7 +4218,7 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4285,7 +4324,7 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4391,7 +4430,7 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4414,10 +4453,10 @@ _cffi_f_art_session_n_ctx(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(313), arg0, (char **)&x0);
+      _cffi_type(314), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(313), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(314), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4515,7 +4554,7 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4579,7 +4618,7 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4632,7 +4671,7 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4713,7 +4752,7 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4794,7 +4833,7 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4823,10 +4862,10 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(313), arg0, (char **)&x0);
+      _cffi_type(314), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(313), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(314), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4874,19 +4913,19 @@ _cffi_f_art_session_usage(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(313), arg0, (char **)&x0);
+      _cffi_type(314), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(313), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(314), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(399), arg1, (char **)&x1);
+      _cffi_type(400), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_usage *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(399), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(400), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4918,7 +4957,7 @@ _cffi_f_art_status_name(PyObject *self, PyObject *arg0)
   char const * result;
   PyObject *pyresult;
 
-  if (_cffi_to_c((char *)&x0, _cffi_type(292), arg0) < 0)
+  if (_cffi_to_c((char *)&x0, _cffi_type(293), arg0) < 0)
     return NULL;
 
   Py_BEGIN_ALLOW_THREADS
@@ -5136,7 +5175,7 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5211,7 +5250,7 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5275,7 +5314,7 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(292));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5493,7 +5532,7 @@ static void _cffi_checkfld__art_engine(art_engine *p)
   { art_status(* *tmp)(void *, void *, size_t, art_error *) = &p->kv_copy; (void)tmp; }
   { size_t(* *tmp)(void *) = &p->state_size; (void)tmp; }
   { art_status(* *tmp)(void *, uint8_t *, size_t, size_t *, art_error *) = &p->state_save; (void)tmp; }
-  { art_status(* *tmp)(void *, uint8_t const *, size_t, art_error *) = &p->state_load; (void)tmp; }
+  { art_status(* *tmp)(void *, uint8_t const *, size_t, size_t, art_error *) = &p->state_load; (void)tmp; }
   { void(* *tmp)(void *, int(*)(void *), void *) = &p->set_abort; (void)tmp; }
 }
 struct _cffi_align__art_engine { char x; art_engine y; };
@@ -5710,80 +5749,81 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_STOP_STRING", (void *)_cffi_const_ART_STOP_STRING, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
-  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 316), (void *)_cffi_d_art_argmax },
+  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 317), (void *)_cffi_d_art_argmax },
   { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_art_constraint_dialog },
-  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 361), (void *)_cffi_d_art_constraint_free },
-  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 321), (void *)_cffi_d_art_constraint_memory },
+  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 362), (void *)_cffi_d_art_constraint_free },
+  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 322), (void *)_cffi_d_art_constraint_memory },
   { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 127), (void *)_cffi_d_art_constraint_new },
-  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 348), (void *)_cffi_d_art_cpu_count },
-  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 364), (void *)_cffi_d_art_ctransformers_free },
+  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 349), (void *)_cffi_d_art_cpu_count },
+  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 365), (void *)_cffi_d_art_ctransformers_free },
   { "art_ctransformers_model_load", (void *)_cffi_f_art_ctransformers_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_art_ctransformers_model_load },
   { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 181), (void *)_cffi_d_art_ctransformers_open },
-  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 294), (void *)_cffi_d_art_ctransformers_variant },
-  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 367), (void *)_cffi_d_art_generate_defaults },
+  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 295), (void *)_cffi_d_art_ctransformers_variant },
+  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 368), (void *)_cffi_d_art_generate_defaults },
   { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 40), (void *)_cffi_d_art_llama_devices },
-  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 370), (void *)_cffi_d_art_llama_free },
-  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 373), (void *)_cffi_d_art_llama_log },
+  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 371), (void *)_cffi_d_art_llama_free },
+  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 374), (void *)_cffi_d_art_llama_log },
   { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 32), (void *)_cffi_d_art_llama_model_load },
   { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 193), (void *)_cffi_d_art_llama_open },
-  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 285), (void *)_cffi_d_art_llama_version },
+  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 286), (void *)_cffi_d_art_llama_version },
   { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_matcher_accept },
   { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 72), (void *)_cffi_d_art_matcher_accept_bytes },
   { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_matcher_allows },
   { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 78), (void *)_cffi_d_art_matcher_copy },
   { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 55), (void *)_cffi_d_art_matcher_fill_mask },
   { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 66), (void *)_cffi_d_art_matcher_forced },
-  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 379), (void *)_cffi_d_art_matcher_free },
-  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 327), (void *)_cffi_d_art_matcher_held },
-  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 299), (void *)_cffi_d_art_matcher_is_complete },
-  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 302), (void *)_cffi_d_art_matcher_is_ended },
+  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 380), (void *)_cffi_d_art_matcher_free },
+  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 328), (void *)_cffi_d_art_matcher_held },
+  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 300), (void *)_cffi_d_art_matcher_is_closed },
+  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 300), (void *)_cffi_d_art_matcher_is_complete },
+  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 303), (void *)_cffi_d_art_matcher_is_ended },
   { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 4), (void *)_cffi_d_art_matcher_new },
   { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 48), (void *)_cffi_d_art_matcher_reset },
   { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 51), (void *)_cffi_d_art_matcher_rollback },
   { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 66), (void *)_cffi_d_art_matcher_shortest },
-  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 324), (void *)_cffi_d_art_matcher_shortest_len },
+  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 325), (void *)_cffi_d_art_matcher_shortest_len },
   { "art_matcher_spans", (void *)_cffi_f_art_matcher_spans, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 0), (void *)_cffi_d_art_matcher_spans },
   { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 90), (void *)_cffi_d_art_model_caps },
-  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 385), (void *)_cffi_d_art_model_defaults },
-  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 288), (void *)_cffi_d_art_model_engine },
-  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 382), (void *)_cffi_d_art_model_free },
+  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 386), (void *)_cffi_d_art_model_defaults },
+  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 289), (void *)_cffi_d_art_model_engine },
+  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 383), (void *)_cffi_d_art_model_free },
   { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 100), (void *)_cffi_d_art_model_meta },
   { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 25), (void *)_cffi_d_art_model_new },
   { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 118), (void *)_cffi_d_art_model_token_bytes },
   { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 108), (void *)_cffi_d_art_model_tokenize },
   { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 95), (void *)_cffi_d_art_model_vocab },
-  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 388), (void *)_cffi_d_art_sample_defaults },
+  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 389), (void *)_cffi_d_art_sample_defaults },
   { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 200), (void *)_cffi_d_art_schema_compile },
-  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 391), (void *)_cffi_d_art_schema_free },
-  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 330), (void *)_cffi_d_art_schema_memory },
+  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 392), (void *)_cffi_d_art_schema_free },
+  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 331), (void *)_cffi_d_art_schema_memory },
   { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 135), (void *)_cffi_d_art_schema_validate },
-  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 394), (void *)_cffi_d_art_session_cancel },
+  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 395), (void *)_cffi_d_art_session_cancel },
   { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 150), (void *)_cffi_d_art_session_fork },
-  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 394), (void *)_cffi_d_art_session_free },
+  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 395), (void *)_cffi_d_art_session_free },
   { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 170), (void *)_cffi_d_art_session_load },
-  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 339), (void *)_cffi_d_art_session_n_ctx },
+  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 340), (void *)_cffi_d_art_session_n_ctx },
   { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 83), (void *)_cffi_d_art_session_new },
   { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 145), (void *)_cffi_d_art_session_next },
   { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 141), (void *)_cffi_d_art_session_reset },
   { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 163), (void *)_cffi_d_art_session_save },
   { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 156), (void *)_cffi_d_art_session_start },
-  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 312), (void *)_cffi_d_art_session_tokens },
-  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 397), (void *)_cffi_d_art_session_usage },
-  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 291), (void *)_cffi_d_art_status_name },
-  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 294), (void *)_cffi_d_art_version },
-  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 401), (void *)_cffi_d_art_vocab_free },
-  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 333), (void *)_cffi_d_art_vocab_memory },
+  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 313), (void *)_cffi_d_art_session_tokens },
+  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 398), (void *)_cffi_d_art_session_usage },
+  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 292), (void *)_cffi_d_art_status_name },
+  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 295), (void *)_cffi_d_art_version },
+  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 402), (void *)_cffi_d_art_vocab_free },
+  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 334), (void *)_cffi_d_art_vocab_memory },
   { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 208), (void *)_cffi_d_art_vocab_new },
   { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 187), (void *)_cffi_d_art_vocab_open },
   { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 176), (void *)_cffi_d_art_vocab_save },
-  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 342), (void *)_cffi_d_art_vocab_size },
-  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 350), (void *)_cffi_d_art_vocab_token },
+  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 343), (void *)_cffi_d_art_vocab_size },
+  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 351), (void *)_cffi_d_art_vocab_token },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "fn", offsetof(art_alloc, fn),
           sizeof(((art_alloc *)0)->fn),
-          _CFFI_OP(_CFFI_OP_NOOP, 479) },
+          _CFFI_OP(_CFFI_OP_NOOP, 480) },
   { "ud", offsetof(art_alloc, ud),
           sizeof(((art_alloc *)0)->ud),
           _CFFI_OP(_CFFI_OP_NOOP, 27) },
@@ -5792,10 +5832,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "bias", offsetof(art_bias, bias),
             sizeof(((art_bias *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 472) },
+            _CFFI_OP(_CFFI_OP_NOOP, 473) },
   { "property_order", offsetof(art_constraint_opts, property_order),
                       sizeof(((art_constraint_opts *)0)->property_order),
-                      _CFFI_OP(_CFFI_OP_NOOP, 435) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 436) },
   { "whitespace", offsetof(art_constraint_opts, whitespace),
                   sizeof(((art_constraint_opts *)0)->whitespace),
                   _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -5813,10 +5853,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "name", offsetof(art_device, name),
             sizeof(((art_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 464) },
+            _CFFI_OP(_CFFI_OP_NOOP, 465) },
   { "description", offsetof(art_device, description),
                    sizeof(((art_device *)0)->description),
-                   _CFFI_OP(_CFFI_OP_NOOP, 468) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "is_gpu", offsetof(art_device, is_gpu),
               sizeof(((art_device *)0)->is_gpu),
               _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -5825,31 +5865,31 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "memory_free", offsetof(art_device, memory_free),
                    sizeof(((art_device *)0)->memory_free),
-                   _CFFI_OP(_CFFI_OP_NOOP, 477) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 478) },
   { "memory_total", offsetof(art_device, memory_total),
                     sizeof(((art_device *)0)->memory_total),
-                    _CFFI_OP(_CFFI_OP_NOOP, 477) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 478) },
   { "begin", offsetof(art_dialog_spec, begin),
              sizeof(((art_dialog_spec *)0)->begin),
-             _CFFI_OP(_CFFI_OP_NOOP, 457) },
+             _CFFI_OP(_CFFI_OP_NOOP, 458) },
   { "name_prefix", offsetof(art_dialog_spec, name_prefix),
                    sizeof(((art_dialog_spec *)0)->name_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 457) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 458) },
   { "args_prefix", offsetof(art_dialog_spec, args_prefix),
                    sizeof(((art_dialog_spec *)0)->args_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 457) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 458) },
   { "call_suffix", offsetof(art_dialog_spec, call_suffix),
                    sizeof(((art_dialog_spec *)0)->call_suffix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 457) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 458) },
   { "separator", offsetof(art_dialog_spec, separator),
                  sizeof(((art_dialog_spec *)0)->separator),
-                 _CFFI_OP(_CFFI_OP_NOOP, 457) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 458) },
   { "between", offsetof(art_dialog_spec, between),
                sizeof(((art_dialog_spec *)0)->between),
-               _CFFI_OP(_CFFI_OP_NOOP, 457) },
+               _CFFI_OP(_CFFI_OP_NOOP, 458) },
   { "end", offsetof(art_dialog_spec, end),
            sizeof(((art_dialog_spec *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 457) },
+           _CFFI_OP(_CFFI_OP_NOOP, 458) },
   { "begin_token", offsetof(art_dialog_spec, begin_token),
                    sizeof(((art_dialog_spec *)0)->begin_token),
                    _CFFI_OP(_CFFI_OP_NOOP, 120) },
@@ -5858,13 +5898,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 120) },
   { "reasoning_open", offsetof(art_dialog_spec, reasoning_open),
                       sizeof(((art_dialog_spec *)0)->reasoning_open),
-                      _CFFI_OP(_CFFI_OP_NOOP, 457) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 458) },
   { "reasoning_close", offsetof(art_dialog_spec, reasoning_close),
                        sizeof(((art_dialog_spec *)0)->reasoning_close),
-                       _CFFI_OP(_CFFI_OP_NOOP, 457) },
+                       _CFFI_OP(_CFFI_OP_NOOP, 458) },
   { "tools", offsetof(art_dialog_spec, tools),
              sizeof(((art_dialog_spec *)0)->tools),
-             _CFFI_OP(_CFFI_OP_NOOP, 422) },
+             _CFFI_OP(_CFFI_OP_NOOP, 423) },
   { "n_tools", offsetof(art_dialog_spec, n_tools),
                sizeof(((art_dialog_spec *)0)->n_tools),
                _CFFI_OP(_CFFI_OP_NOOP, 44) },
@@ -5873,13 +5913,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "choice", offsetof(art_dialog_spec, choice),
               sizeof(((art_dialog_spec *)0)->choice),
-              _CFFI_OP(_CFFI_OP_NOOP, 415) },
+              _CFFI_OP(_CFFI_OP_NOOP, 416) },
   { "value", offsetof(art_dialog_spec, value),
              sizeof(((art_dialog_spec *)0)->value),
              _CFFI_OP(_CFFI_OP_NOOP, 5) },
   { "name", offsetof(art_dialog_tool, name),
             sizeof(((art_dialog_tool *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 457) },
+            _CFFI_OP(_CFFI_OP_NOOP, 458) },
   { "args", offsetof(art_dialog_tool, args),
             sizeof(((art_dialog_tool *)0)->args),
             _CFFI_OP(_CFFI_OP_NOOP, 5) },
@@ -5891,58 +5931,58 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 11) },
   { "model_free", offsetof(art_engine, model_free),
                   sizeof(((art_engine *)0)->model_free),
-                  _CFFI_OP(_CFFI_OP_NOOP, 480) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 481) },
   { "model_caps", offsetof(art_engine, model_caps),
                   sizeof(((art_engine *)0)->model_caps),
-                  _CFFI_OP(_CFFI_OP_NOOP, 446) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 447) },
   { "tokenize", offsetof(art_engine, tokenize),
                 sizeof(((art_engine *)0)->tokenize),
-                _CFFI_OP(_CFFI_OP_NOOP, 448) },
+                _CFFI_OP(_CFFI_OP_NOOP, 449) },
   { "token_bytes", offsetof(art_engine, token_bytes),
                    sizeof(((art_engine *)0)->token_bytes),
-                   _CFFI_OP(_CFFI_OP_NOOP, 450) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 451) },
   { "token_is_eog", offsetof(art_engine, token_is_eog),
                     sizeof(((art_engine *)0)->token_is_eog),
-                    _CFFI_OP(_CFFI_OP_NOOP, 473) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 474) },
   { "token_is_control", offsetof(art_engine, token_is_control),
                         sizeof(((art_engine *)0)->token_is_control),
-                        _CFFI_OP(_CFFI_OP_NOOP, 473) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 474) },
   { "meta", offsetof(art_engine, meta),
             sizeof(((art_engine *)0)->meta),
-            _CFFI_OP(_CFFI_OP_NOOP, 447) },
+            _CFFI_OP(_CFFI_OP_NOOP, 448) },
   { "ctx_new", offsetof(art_engine, ctx_new),
                sizeof(((art_engine *)0)->ctx_new),
-               _CFFI_OP(_CFFI_OP_NOOP, 445) },
+               _CFFI_OP(_CFFI_OP_NOOP, 446) },
   { "ctx_free", offsetof(art_engine, ctx_free),
                 sizeof(((art_engine *)0)->ctx_free),
-                _CFFI_OP(_CFFI_OP_NOOP, 480) },
+                _CFFI_OP(_CFFI_OP_NOOP, 481) },
   { "ctx_size", offsetof(art_engine, ctx_size),
                 sizeof(((art_engine *)0)->ctx_size),
-                _CFFI_OP(_CFFI_OP_NOOP, 476) },
+                _CFFI_OP(_CFFI_OP_NOOP, 477) },
   { "eval", offsetof(art_engine, eval),
             sizeof(((art_engine *)0)->eval),
-            _CFFI_OP(_CFFI_OP_NOOP, 449) },
+            _CFFI_OP(_CFFI_OP_NOOP, 450) },
   { "logits", offsetof(art_engine, logits),
               sizeof(((art_engine *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 471) },
+              _CFFI_OP(_CFFI_OP_NOOP, 472) },
   { "kv_drop", offsetof(art_engine, kv_drop),
                sizeof(((art_engine *)0)->kv_drop),
-               _CFFI_OP(_CFFI_OP_NOOP, 451) },
+               _CFFI_OP(_CFFI_OP_NOOP, 452) },
   { "kv_copy", offsetof(art_engine, kv_copy),
                sizeof(((art_engine *)0)->kv_copy),
-               _CFFI_OP(_CFFI_OP_NOOP, 454) },
+               _CFFI_OP(_CFFI_OP_NOOP, 455) },
   { "state_size", offsetof(art_engine, state_size),
                   sizeof(((art_engine *)0)->state_size),
-                  _CFFI_OP(_CFFI_OP_NOOP, 475) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 476) },
   { "state_save", offsetof(art_engine, state_save),
                   sizeof(((art_engine *)0)->state_save),
-                  _CFFI_OP(_CFFI_OP_NOOP, 452) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 453) },
   { "state_load", offsetof(art_engine, state_load),
                   sizeof(((art_engine *)0)->state_load),
-                  _CFFI_OP(_CFFI_OP_NOOP, 453) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 454) },
   { "set_abort", offsetof(art_engine, set_abort),
                  sizeof(((art_engine *)0)->set_abort),
-                 _CFFI_OP(_CFFI_OP_NOOP, 481) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 482) },
   { "n_vocab", offsetof(art_engine_caps, n_vocab),
                sizeof(((art_engine_caps *)0)->n_vocab),
                _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -5978,19 +6018,19 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "code", offsetof(art_error, code),
             sizeof(((art_error *)0)->code),
-            _CFFI_OP(_CFFI_OP_NOOP, 292) },
+            _CFFI_OP(_CFFI_OP_NOOP, 293) },
   { "pos", offsetof(art_error, pos),
            sizeof(((art_error *)0)->pos),
            _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "keyword", offsetof(art_error, keyword),
                sizeof(((art_error *)0)->keyword),
-               _CFFI_OP(_CFFI_OP_NOOP, 464) },
+               _CFFI_OP(_CFFI_OP_NOOP, 465) },
   { "path", offsetof(art_error, path),
             sizeof(((art_error *)0)->path),
-            _CFFI_OP(_CFFI_OP_NOOP, 462) },
+            _CFFI_OP(_CFFI_OP_NOOP, 463) },
   { "msg", offsetof(art_error, msg),
            sizeof(((art_error *)0)->msg),
-           _CFFI_OP(_CFFI_OP_NOOP, 466) },
+           _CFFI_OP(_CFFI_OP_NOOP, 467) },
   { "kind", offsetof(art_event, kind),
             sizeof(((art_event *)0)->kind),
             _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -6011,13 +6051,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
            _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "sample", offsetof(art_generate_params, sample),
               sizeof(((art_generate_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 438) },
+              _CFFI_OP(_CFFI_OP_NOOP, 439) },
   { "max_tokens", offsetof(art_generate_params, max_tokens),
                   sizeof(((art_generate_params *)0)->max_tokens),
                   _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "stops", offsetof(art_generate_params, stops),
              sizeof(((art_generate_params *)0)->stops),
-             _CFFI_OP(_CFFI_OP_NOOP, 456) },
+             _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "n_stops", offsetof(art_generate_params, n_stops),
                sizeof(((art_generate_params *)0)->n_stops),
                _CFFI_OP(_CFFI_OP_NOOP, 44) },
@@ -6032,7 +6072,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "poll", offsetof(art_generate_params, poll),
             sizeof(((art_generate_params *)0)->poll),
-            _CFFI_OP(_CFFI_OP_NOOP, 409) },
+            _CFFI_OP(_CFFI_OP_NOOP, 410) },
   { "poll_ud", offsetof(art_generate_params, poll_ud),
                sizeof(((art_generate_params *)0)->poll_ud),
                _CFFI_OP(_CFFI_OP_NOOP, 27) },
@@ -6068,34 +6108,34 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "temperature", offsetof(art_sample_params, temperature),
                    sizeof(((art_sample_params *)0)->temperature),
-                   _CFFI_OP(_CFFI_OP_NOOP, 472) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 473) },
   { "top_k", offsetof(art_sample_params, top_k),
              sizeof(((art_sample_params *)0)->top_k),
              _CFFI_OP(_CFFI_OP_NOOP, 120) },
   { "top_p", offsetof(art_sample_params, top_p),
              sizeof(((art_sample_params *)0)->top_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 472) },
+             _CFFI_OP(_CFFI_OP_NOOP, 473) },
   { "min_p", offsetof(art_sample_params, min_p),
              sizeof(((art_sample_params *)0)->min_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 472) },
+             _CFFI_OP(_CFFI_OP_NOOP, 473) },
   { "repetition_penalty", offsetof(art_sample_params, repetition_penalty),
                           sizeof(((art_sample_params *)0)->repetition_penalty),
-                          _CFFI_OP(_CFFI_OP_NOOP, 472) },
+                          _CFFI_OP(_CFFI_OP_NOOP, 473) },
   { "frequency_penalty", offsetof(art_sample_params, frequency_penalty),
                          sizeof(((art_sample_params *)0)->frequency_penalty),
-                         _CFFI_OP(_CFFI_OP_NOOP, 472) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 473) },
   { "presence_penalty", offsetof(art_sample_params, presence_penalty),
                         sizeof(((art_sample_params *)0)->presence_penalty),
-                        _CFFI_OP(_CFFI_OP_NOOP, 472) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 473) },
   { "penalty_last_n", offsetof(art_sample_params, penalty_last_n),
                       sizeof(((art_sample_params *)0)->penalty_last_n),
                       _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "seed", offsetof(art_sample_params, seed),
             sizeof(((art_sample_params *)0)->seed),
-            _CFFI_OP(_CFFI_OP_NOOP, 477) },
+            _CFFI_OP(_CFFI_OP_NOOP, 478) },
   { "bias", offsetof(art_sample_params, bias),
             sizeof(((art_sample_params *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 413) },
+            _CFFI_OP(_CFFI_OP_NOOP, 414) },
   { "n_bias", offsetof(art_sample_params, n_bias),
               sizeof(((art_sample_params *)0)->n_bias),
               _CFFI_OP(_CFFI_OP_NOOP, 44) },
@@ -6104,10 +6144,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                      _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "formats", offsetof(art_schema_opts, formats),
                sizeof(((art_schema_opts *)0)->formats),
-               _CFFI_OP(_CFFI_OP_NOOP, 429) },
+               _CFFI_OP(_CFFI_OP_NOOP, 430) },
   { "registry", offsetof(art_schema_opts, registry),
                 sizeof(((art_schema_opts *)0)->registry),
-                _CFFI_OP(_CFFI_OP_NOOP, 436) },
+                _CFFI_OP(_CFFI_OP_NOOP, 437) },
   { "n_registry", offsetof(art_schema_opts, n_registry),
                   sizeof(((art_schema_opts *)0)->n_registry),
                   _CFFI_OP(_CFFI_OP_NOOP, 44) },
@@ -6152,130 +6192,130 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "prefill_ms", offsetof(art_usage, prefill_ms),
                   sizeof(((art_usage *)0)->prefill_ms),
-                  _CFFI_OP(_CFFI_OP_NOOP, 470) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 471) },
   { "decode_ms", offsetof(art_usage, decode_ms),
                  sizeof(((art_usage *)0)->decode_ms),
-                 _CFFI_OP(_CFFI_OP_NOOP, 470) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 471) },
   { "total_ms", offsetof(art_usage, total_ms),
                 sizeof(((art_usage *)0)->total_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 470) },
+                _CFFI_OP(_CFFI_OP_NOOP, 471) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "art_alloc", 412, _CFFI_F_CHECK_FIELDS,
+  { "art_alloc", 413, _CFFI_F_CHECK_FIELDS,
     sizeof(art_alloc), offsetof(struct _cffi_align__art_alloc, y), 0, 2 },
-  { "art_bias", 414, _CFFI_F_CHECK_FIELDS,
+  { "art_bias", 415, _CFFI_F_CHECK_FIELDS,
     sizeof(art_bias), offsetof(struct _cffi_align__art_bias, y), 2, 2 },
-  { "art_constraint", 416, _CFFI_F_OPAQUE,
+  { "art_constraint", 417, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint_opts", 417, _CFFI_F_CHECK_FIELDS,
+  { "art_constraint_opts", 418, _CFFI_F_CHECK_FIELDS,
     sizeof(art_constraint_opts), offsetof(struct _cffi_align__art_constraint_opts, y), 4, 3 },
-  { "art_context_params", 418, _CFFI_F_CHECK_FIELDS,
+  { "art_context_params", 419, _CFFI_F_CHECK_FIELDS,
     sizeof(art_context_params), offsetof(struct _cffi_align__art_context_params, y), 7, 3 },
-  { "art_ctransformers", 419, _CFFI_F_OPAQUE,
+  { "art_ctransformers", 420, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_device", 420, _CFFI_F_CHECK_FIELDS,
+  { "art_device", 421, _CFFI_F_CHECK_FIELDS,
     sizeof(art_device), offsetof(struct _cffi_align__art_device, y), 10, 6 },
-  { "art_dialog_spec", 421, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_spec", 422, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_spec), offsetof(struct _cffi_align__art_dialog_spec, y), 16, 16 },
-  { "art_dialog_tool", 423, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_tool", 424, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_tool), offsetof(struct _cffi_align__art_dialog_tool, y), 32, 2 },
-  { "art_engine", 424, _CFFI_F_CHECK_FIELDS,
+  { "art_engine", 425, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine), offsetof(struct _cffi_align__art_engine, y), 34, 20 },
-  { "art_engine_caps", 425, _CFFI_F_CHECK_FIELDS,
+  { "art_engine_caps", 426, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine_caps), offsetof(struct _cffi_align__art_engine_caps, y), 54, 11 },
-  { "art_error", 426, _CFFI_F_CHECK_FIELDS,
+  { "art_error", 427, _CFFI_F_CHECK_FIELDS,
     sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 65, 5 },
-  { "art_event", 427, _CFFI_F_CHECK_FIELDS,
+  { "art_event", 428, _CFFI_F_CHECK_FIELDS,
     sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 70, 6 },
-  { "art_generate_params", 430, _CFFI_F_CHECK_FIELDS,
+  { "art_generate_params", 431, _CFFI_F_CHECK_FIELDS,
     sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 76, 11 },
-  { "art_llama", 431, _CFFI_F_OPAQUE,
+  { "art_llama", 432, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_matcher", 432, _CFFI_F_OPAQUE,
+  { "art_matcher", 433, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model", 433, _CFFI_F_OPAQUE,
+  { "art_model", 434, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model_params", 434, _CFFI_F_CHECK_FIELDS,
+  { "art_model_params", 435, _CFFI_F_CHECK_FIELDS,
     sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 87, 4 },
-  { "art_resource", 437, _CFFI_F_CHECK_FIELDS,
+  { "art_resource", 438, _CFFI_F_CHECK_FIELDS,
     sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 91, 4 },
-  { "art_sample_params", 438, _CFFI_F_CHECK_FIELDS,
+  { "art_sample_params", 439, _CFFI_F_CHECK_FIELDS,
     sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 95, 11 },
-  { "art_schema", 439, _CFFI_F_OPAQUE,
+  { "art_schema", 440, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_schema_opts", 440, _CFFI_F_CHECK_FIELDS,
+  { "art_schema_opts", 441, _CFFI_F_CHECK_FIELDS,
     sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 106, 5 },
-  { "art_session", 441, _CFFI_F_OPAQUE,
+  { "art_session", 442, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_span", 443, _CFFI_F_CHECK_FIELDS,
+  { "art_span", 444, _CFFI_F_CHECK_FIELDS,
     sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 111, 4 },
-  { "art_str", 457, _CFFI_F_CHECK_FIELDS,
+  { "art_str", 458, _CFFI_F_CHECK_FIELDS,
     sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 115, 2 },
-  { "art_usage", 458, _CFFI_F_CHECK_FIELDS,
+  { "art_usage", 459, _CFFI_F_CHECK_FIELDS,
     sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 117, 9 },
-  { "art_vocab", 459, _CFFI_F_OPAQUE,
+  { "art_vocab", 460, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
 };
 
 static const struct _cffi_enum_s _cffi_enums[] = {
-  { "art_choice", 415, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
+  { "art_choice", 416, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
     "ART_CHOICE_AUTO,ART_CHOICE_REQUIRED,ART_CHOICE_NONE" },
-  { "art_event_kind", 428, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
+  { "art_event_kind", 429, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
     "ART_EV_TEXT,ART_EV_REASONING,ART_EV_CALL_START,ART_EV_CALL_ARGS,ART_EV_CALL_END,ART_EV_DONE" },
-  { "art_formats", 429, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
+  { "art_formats", 430, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
     "ART_FORMATS_ASSERT,ART_FORMATS_ANNOTATE" },
-  { "art_order", 435, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
+  { "art_order", 436, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
     "ART_ORDER_ANY,ART_ORDER_SCHEMA" },
-  { "art_span_kind", 444, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
+  { "art_span_kind", 445, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
     "ART_SPAN_TEXT,ART_SPAN_REASONING,ART_SPAN_MARKUP,ART_SPAN_NAME,ART_SPAN_ARGS,ART_SPAN_VALUE,ART_SPAN_CALL_START,"
     "ART_SPAN_CALL_END" },
-  { "art_status", 292, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
+  { "art_status", 293, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
     "ART_OK,ART_MORE,ART_DONE,ART_REJECTED,ART_E_ARG,ART_E_NOMEM,ART_E_LIMIT,ART_E_STATE,ART_E_BUSY,ART_E_FORKED,"
     "ART_E_SYNTAX,ART_E_SCHEMA,ART_E_UNSUPPORTED,ART_E_UNSATISFIABLE,ART_E_REF,ART_E_PATTERN,ART_E_IO,ART_E_FORMAT,"
     "ART_E_ENGINE,ART_E_CONTEXT,ART_E_CANCELLED" },
-  { "art_stop", 455, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
+  { "art_stop", 456, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
     "ART_STOP_NONE,ART_STOP_EOS,ART_STOP_STRING,ART_STOP_LENGTH,ART_STOP_COMPLETE,ART_STOP_CANCELLED,ART_STOP_CONTEXT" },
-  { "art_whitespace", 460, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
+  { "art_whitespace", 461, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
     "ART_WS_ANY,ART_WS_COMPACT" },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "art_alloc", 412 },
-  { "art_bias", 414 },
-  { "art_choice", 415 },
-  { "art_constraint", 416 },
-  { "art_constraint_opts", 417 },
-  { "art_context_params", 418 },
-  { "art_ctransformers", 419 },
-  { "art_device", 420 },
-  { "art_dialog_spec", 421 },
-  { "art_dialog_tool", 423 },
-  { "art_engine", 424 },
-  { "art_engine_caps", 425 },
-  { "art_error", 426 },
-  { "art_event", 427 },
-  { "art_event_kind", 428 },
-  { "art_formats", 429 },
-  { "art_generate_params", 430 },
-  { "art_llama", 431 },
-  { "art_matcher", 432 },
-  { "art_model", 433 },
-  { "art_model_params", 434 },
-  { "art_order", 435 },
-  { "art_resource", 437 },
-  { "art_sample_params", 438 },
-  { "art_schema", 439 },
-  { "art_schema_opts", 440 },
-  { "art_session", 441 },
-  { "art_span", 443 },
-  { "art_span_kind", 444 },
-  { "art_status", 292 },
-  { "art_stop", 455 },
-  { "art_str", 457 },
-  { "art_usage", 458 },
-  { "art_vocab", 459 },
-  { "art_whitespace", 460 },
+  { "art_alloc", 413 },
+  { "art_bias", 415 },
+  { "art_choice", 416 },
+  { "art_constraint", 417 },
+  { "art_constraint_opts", 418 },
+  { "art_context_params", 419 },
+  { "art_ctransformers", 420 },
+  { "art_device", 421 },
+  { "art_dialog_spec", 422 },
+  { "art_dialog_tool", 424 },
+  { "art_engine", 425 },
+  { "art_engine_caps", 426 },
+  { "art_error", 427 },
+  { "art_event", 428 },
+  { "art_event_kind", 429 },
+  { "art_formats", 430 },
+  { "art_generate_params", 431 },
+  { "art_llama", 432 },
+  { "art_matcher", 433 },
+  { "art_model", 434 },
+  { "art_model_params", 435 },
+  { "art_order", 436 },
+  { "art_resource", 438 },
+  { "art_sample_params", 439 },
+  { "art_schema", 440 },
+  { "art_schema_opts", 441 },
+  { "art_session", 442 },
+  { "art_span", 444 },
+  { "art_span_kind", 445 },
+  { "art_status", 293 },
+  { "art_stop", 456 },
+  { "art_str", 458 },
+  { "art_usage", 459 },
+  { "art_vocab", 460 },
+  { "art_whitespace", 461 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -6285,12 +6325,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   _cffi_enums,
   _cffi_typenames,
-  119,  /* num_globals */
+  120,  /* num_globals */
   27,  /* num_struct_unions */
   8,  /* num_enums */
   35,  /* num_typenames */
   NULL,  /* no includes */
-  483,  /* num_types */
+  484,  /* num_types */
   0,  /* flags */
 };
 

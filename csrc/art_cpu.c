@@ -39,7 +39,8 @@ static uint32_t quota(void) {
     char line[128];
     if (read_line("/sys/fs/cgroup/cpu.max", line, sizeof line)) {
         double max = 0, period = 0;
-        if (sscanf(line, "%lf %lf", &max, &period) == 2 && max > 0 && period > 0) return (uint32_t)((max + period - 1) / period);
+        if (sscanf(line, "%lf %lf", &max, &period) == 2 && max > 0 && period > 0)
+            return (uint32_t)((max + period - 1) / period);
         return 0;
     }
     char line2[128];
@@ -57,7 +58,8 @@ static uint32_t load_of_others(void) {
     char line[128];
     double minute = 0;
     unsigned running = 0;
-    if (!read_line("/proc/loadavg", line, sizeof line) || sscanf(line, "%lf %*f %*f %u/", &minute, &running) != 2) return 0;
+    if (!read_line("/proc/loadavg", line, sizeof line) || sscanf(line, "%lf %*f %*f %u/", &minute, &running) != 2)
+        return 0;
     uint32_t now = running > 0 ? running - 1 : 0, lately = (uint32_t)(minute + 0.5);
     return now < lately ? now : lately;
 }

@@ -13,9 +13,9 @@
 #include "art_bits.h"
 #include "art_vocab.h"
 
-#define TOKEN_RESERVE 256u   /* bytes of a token; longer ones grow the buffer */
-#define FORCED_BYTES 512u    /* asked of the matcher at once */
-#define TRAIL_KEEP 4096u     /* more than any marker that a dialogue holds back */
+#define TOKEN_RESERVE 256u /* bytes of a token; longer ones grow the buffer */
+#define FORCED_BYTES 512u  /* asked of the matcher at once */
+#define TRAIL_KEEP 4096u   /* more than any marker that a dialogue holds back */
 
 static bool reserve(art_session *s, uint8_t **buf, size_t *cap, size_t need) {
     void *p = *buf;
@@ -77,7 +77,8 @@ art_status arti_decode_start(art_session *s, size_t n, const art_generate_params
     bool fits;
     st = completion_fits(s, left, &fits, err);
     if (st == ART_OK && !fits)
-        return arti_fail(err, ART_E_LIMIT, 0, "the shortest output that the constraint allows has %zu tokens, but only %zu may be written",
+        return arti_fail(err, ART_E_LIMIT, 0,
+                         "the shortest output that the constraint allows has %zu tokens, but only %zu may be written",
                          s->ids.n, left);
     return st;
 }

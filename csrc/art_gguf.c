@@ -19,8 +19,8 @@ typedef struct reader {
 } reader;
 
 static art_status damaged(reader *r, const char *what) {
-    return arti_fail(r->err, ART_E_FORMAT, (size_t)r->pos, "%s: damaged or cut off GGUF file: %s at byte %llu of %llu", r->path,
-                     what, (unsigned long long)r->pos, (unsigned long long)r->size);
+    return arti_fail(r->err, ART_E_FORMAT, (size_t)r->pos, "%s: damaged or cut off GGUF file: %s at byte %llu of %llu",
+                     r->path, what, (unsigned long long)r->pos, (unsigned long long)r->size);
 }
 
 /* Makes the next n <= 32 KiB bytes available and steps over them; NULL after an error was set. */
@@ -112,11 +112,11 @@ static art_status skip_value(reader *r, uint32_t type) {
 static const struct {
     uint16_t n, bytes;
 } blocks[] = {
-    [0] = {1, 4},      [1] = {1, 2},      [2] = {32, 18},    [3] = {32, 20},    [6] = {32, 22},    [7] = {32, 24},
-    [8] = {32, 34},    [9] = {32, 36},    [10] = {256, 84},  [11] = {256, 110}, [12] = {256, 144}, [13] = {256, 176},
-    [14] = {256, 210}, [15] = {256, 292}, [16] = {256, 66},  [17] = {256, 74},  [18] = {256, 98},  [19] = {256, 50},
-    [20] = {32, 18},   [21] = {256, 110}, [22] = {256, 82},  [23] = {256, 136}, [24] = {1, 1},     [25] = {1, 2},
-    [26] = {1, 4},     [27] = {1, 8},     [28] = {1, 8},     [29] = {256, 56},  [30] = {1, 2},     [34] = {256, 54},
+    [0] = {1, 4},      [1] = {1, 2},      [2] = {32, 18},   [3] = {32, 20},    [6] = {32, 22},    [7] = {32, 24},
+    [8] = {32, 34},    [9] = {32, 36},    [10] = {256, 84}, [11] = {256, 110}, [12] = {256, 144}, [13] = {256, 176},
+    [14] = {256, 210}, [15] = {256, 292}, [16] = {256, 66}, [17] = {256, 74},  [18] = {256, 98},  [19] = {256, 50},
+    [20] = {32, 18},   [21] = {256, 110}, [22] = {256, 82}, [23] = {256, 136}, [24] = {1, 1},     [25] = {1, 2},
+    [26] = {1, 4},     [27] = {1, 8},     [28] = {1, 8},    [29] = {256, 56},  [30] = {1, 2},     [34] = {256, 54},
     [35] = {256, 66},  [39] = {32, 17},
 };
 
@@ -155,13 +155,16 @@ static art_status read_tensor(reader *r, uint64_t alignment, extent *data) {
 
 static art_status walk(reader *r, arti_gguf_info *info) {
     art_status st = ART_OK;
-    if (r->size < 4) return arti_fail(r->err, ART_E_FORMAT, 0, "%s: not a GGUF model file (%llu bytes)", r->path, (unsigned long long)r->size);
+    if (r->size < 4)
+        return arti_fail(r->err, ART_E_FORMAT, 0, "%s: not a GGUF model file (%llu bytes)", r->path,
+                         (unsigned long long)r->size);
     const uint8_t *magic = take(r, 4, "the header", &st);
     if (!magic) return st;
     if (memcmp(magic, "GGUF", 4) != 0) return arti_fail(r->err, ART_E_FORMAT, 0, "%s: not a GGUF model file", r->path);
     st = read_u32(r, &info->version, "the header");
     if (st == ART_OK && (info->version < 2 || info->version > 3))
-        return arti_fail(r->err, ART_E_FORMAT, 4, "%s: GGUF version %u is not supported (2 and 3 are)", r->path, info->version);
+        return arti_fail(r->err, ART_E_FORMAT, 4, "%s: GGUF version %u is not supported (2 and 3 are)", r->path,
+                         info->version);
     if (st == ART_OK) st = read_u64(r, &info->n_tensors, "the header");
     if (st == ART_OK) st = read_u64(r, &info->n_kv, "the header");
     if (st != ART_OK) return st;
@@ -196,8 +199,8 @@ static art_status walk(reader *r, arti_gguf_info *info) {
     uint64_t start = (r->pos + alignment - 1) / alignment * alignment;
     if (info->n_tensors && (start > r->size || data.end > r->size - start))
         return arti_fail(r->err, ART_E_FORMAT, (size_t)r->size,
-                         "%s: cut off: %llu bytes of tensor data are missing at the end (the file has %llu bytes)", r->path,
-                         (unsigned long long)(start + data.end - r->size), (unsigned long long)r->size);
+                         "%s: cut off: %llu bytes of tensor data are missing at the end (the file has %llu bytes)",
+                         r->path, (unsigned long long)(start + data.end - r->size), (unsigned long long)r->size);
     return ART_OK;
 }
 

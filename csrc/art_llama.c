@@ -108,7 +108,8 @@ struct art_llama {
     api f;
     char *backend_dir;
     size_t backend_dir_size;
-    pthread_mutex_t load_lock; /* model loading and backend loading, so that `log.error` belongs to the load that fails */
+    pthread_mutex_t
+        load_lock; /* model loading and backend loading, so that `log.error` belongs to the load that fails */
     bool cpu_loaded, all_loaded;
     log_ring log;
 };
@@ -204,11 +205,11 @@ static void set_i32(blob *p, size_t at, int32_t v) {
 }
 
 enum { /* stable places */
-    MODEL_N_GPU_LAYERS = 16,
-    CTX_N_CTX = 0,
-    CTX_N_BATCH = 4,
-    CTX_N_UBATCH = 8,
-    CTX_N_SEQ_MAX = 12,
+       MODEL_N_GPU_LAYERS = 16,
+       CTX_N_CTX = 0,
+       CTX_N_BATCH = 4,
+       CTX_N_UBATCH = 8,
+       CTX_N_SEQ_MAX = 12,
 };
 
 static art_status check_layout(art_llama *l, const char *path, art_error *err) {
@@ -218,7 +219,8 @@ static art_status check_layout(art_llama *l, const char *path, art_error *err) {
     if (i32_at(&c, CTX_N_CTX) != 512 || i32_at(&c, CTX_N_BATCH) != 2048 || i32_at(&c, CTX_N_UBATCH) != 512 ||
         i32_at(&c, CTX_N_SEQ_MAX) != 1 || memcmp(m.b, null_pointers, sizeof null_pointers) != 0 ||
         (layers != 0 && layers != -1 && layers != 999))
-        return arti_fail(err, ART_E_ENGINE, 0, "%s: this build's parameters have a layout that agentrt does not know", path);
+        return arti_fail(err, ART_E_ENGINE, 0, "%s: this build's parameters have a layout that agentrt does not know",
+                         path);
     return ART_OK;
 }
 
@@ -292,7 +294,8 @@ static void release(art_llama *l) {
     arti_free(&mem, l, sizeof *l);
 }
 
-art_status art_llama_open(const char *lib_path, const char *backend_dir, const art_alloc *alloc, art_llama **out, art_error *err) {
+art_status art_llama_open(const char *lib_path, const char *backend_dir, const art_alloc *alloc, art_llama **out,
+                          art_error *err) {
     *out = NULL;
     arti_mem mem;
     arti_mem_init(&mem, alloc, 0);
@@ -346,7 +349,8 @@ static void load_backends(art_llama *l, bool all) { /* load_lock is held */
     }
     if (!l->cpu_loaded) {
         bool have = f->ggml_backend_dev_count && f->ggml_backend_dev_count() > 0;
-        if (!have && f->ggml_backend_load_cpu_from_path) have = f->ggml_backend_load_cpu_from_path(l->backend_dir) != NULL;
+        if (!have && f->ggml_backend_load_cpu_from_path)
+            have = f->ggml_backend_load_cpu_from_path(l->backend_dir) != NULL;
         if (!have && f->ggml_backend_load_all_from_path) f->ggml_backend_load_all_from_path(l->backend_dir);
         l->cpu_loaded = true;
     }
@@ -358,8 +362,8 @@ art_status art_llama_devices(art_llama *l, int all, art_device *devices, size_t 
     pthread_mutex_lock(&l->load_lock);
     load_backends(l, all != 0);
     pthread_mutex_unlock(&l->load_lock);
-    if (!f->ggml_backend_dev_count || !f->ggml_backend_dev_get || !f->ggml_backend_dev_name || !f->ggml_backend_dev_description ||
-        !f->ggml_backend_dev_type || !f->ggml_backend_dev_memory)
+    if (!f->ggml_backend_dev_count || !f->ggml_backend_dev_get || !f->ggml_backend_dev_name ||
+        !f->ggml_backend_dev_description || !f->ggml_backend_dev_type || !f->ggml_backend_dev_memory)
         return arti_fail(err, ART_E_ENGINE, 0, "this libllama does not list its devices");
     *n = f->ggml_backend_dev_count();
     for (size_t i = 0; i < *n && i < cap; i++) {
@@ -408,7 +412,9 @@ art_status art_llama_model_load(art_llama *l, const char *path, const art_model_
     set_i32(&params, MODEL_N_GPU_LAYERS, p->n_gpu_layers < 0 ? 9999 : p->n_gpu_layers);
     if (p->vocab_only) {
         size_t at = vocab_only_at(l, &params);
-        if (!at) return arti_fail(err, ART_E_ENGINE, 0, "this libllama's parameters have no place for vocab_only that is known");
+        if (!at)
+            return arti_fail(err, ART_E_ENGINE, 0,
+                             "this libllama's parameters have no place for vocab_only that is known");
         params.b[at] = 1;
     }
     if (!p->use_mmap && !set_no_mmap(l, &params))
@@ -468,8 +474,8 @@ static art_status model_caps(void *handle, art_engine_caps *caps, art_error *err
     return ART_OK;
 }
 
-static art_status model_tokenize(void *handle, const char *text, size_t len, int special, int32_t *ids, size_t cap, size_t *n,
-                                 art_error *err) {
+static art_status model_tokenize(void *handle, const char *text, size_t len, int special, int32_t *ids, size_t cap,
+                                 size_t *n, art_error *err) {
     model *m = handle;
     *n = 0;
     if (len > INT32_MAX / 2) return arti_fail(err, ART_E_ARG, 0, "text of %zu bytes is too long", len);
@@ -485,8 +491,8 @@ static art_status model_token_bytes(void *handle, int32_t id, int special, uint8
     model *m = handle;
     *len = 0;
     if (id < 0 || (uint32_t)id >= m->n_vocab) return ART_E_ARG;
-    int32_t got = m->lib->f.llama_token_to_piece(m->vocab, id, (char *)buf, cap > INT32_MAX ? INT32_MAX : (int32_t)cap, 0,
-                                                 special != 0);
+    int32_t got = m->lib->f.llama_token_to_piece(m->vocab, id, (char *)buf, cap > INT32_MAX ? INT32_MAX : (int32_t)cap,
+                                                 0, special != 0);
     *len = got < 0 ? (size_t)-got : (size_t)got;
     return ART_OK;
 }
@@ -520,7 +526,7 @@ typedef struct context {
     const float *logits;
     int (*abort_fn)(void *ud);
     void *abort_ud;
-    batch batch; /* arrays for n_batch tokens in `arrays` */
+    batch batch;  /* arrays for n_batch tokens in `arrays` */
     int32_t zero; /* the sequence that every token belongs to */
     void *arrays;
     size_t arrays_size;
@@ -583,7 +589,8 @@ static art_status ctx_new(void *handle, const art_context_params *p, void **ctx,
     m->lib->log.error[0] = 0;
     c->llama = f->llama_init_from_model(m->llama, params);
     if (!c->llama)
-        st = arti_fail(err, ART_E_ENGINE, 0, "llama.cpp can not make a context of %u tokens: %s", p->n_ctx, last_error(m->lib));
+        st = arti_fail(err, ART_E_ENGINE, 0, "llama.cpp can not make a context of %u tokens: %s", p->n_ctx,
+                       last_error(m->lib));
     pthread_mutex_unlock(&m->lib->load_lock);
     if (st != ART_OK) goto fail;
     c->n_ctx = f->llama_n_ctx(c->llama);
@@ -646,7 +653,8 @@ static void restore(context *c, size_t n_past) {
 static art_status eval(void *ctx, const int32_t *ids, size_t n, size_t n_past, art_error *err) {
     context *c = ctx;
     const api *f = &c->m->lib->f;
-    if (n == 0 || n > c->n_batch || n_past > c->n_past) return arti_fail(err, ART_E_ARG, 0, "eval of %zu tokens at %zu", n, n_past);
+    if (n == 0 || n > c->n_batch || n_past > c->n_past)
+        return arti_fail(err, ART_E_ARG, 0, "eval of %zu tokens at %zu", n, n_past);
     if (n > c->n_ctx - n_past)
         return arti_fail(err, ART_E_CONTEXT, 0, "%zu tokens do not fit into the context of %u", n_past + n, c->n_ctx);
     art_status st = kv_drop(c, n_past, err);
@@ -707,7 +715,8 @@ static art_status state_load(void *ctx, const uint8_t *buf, size_t len, size_t n
 static art_status kv_copy(void *dst_ctx, void *src_ctx, size_t n_tokens, art_error *err) {
     context *d = dst_ctx, *s = src_ctx;
     if (n_tokens > s->n_past) return arti_fail(err, ART_E_ARG, 0, "only %zu tokens are there to be copied", s->n_past);
-    if (n_tokens > d->n_ctx) return arti_fail(err, ART_E_CONTEXT, 0, "%zu tokens do not fit into a context of %u", n_tokens, d->n_ctx);
+    if (n_tokens > d->n_ctx)
+        return arti_fail(err, ART_E_CONTEXT, 0, "%zu tokens do not fit into a context of %u", n_tokens, d->n_ctx);
     size_t size = state_size(s), len = 0;
     uint8_t *buf = arti_realloc(&d->mem, NULL, 0, size);
     if (!buf) return arti_mem_fail(&d->mem, err);

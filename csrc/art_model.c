@@ -7,7 +7,8 @@ void art_model_defaults(art_model_params *p) {
     *p = (art_model_params){.use_mmap = 1};
 }
 
-art_status art_model_new(const art_engine *engine, void *handle, const art_alloc *alloc, art_model **out, art_error *err) {
+art_status art_model_new(const art_engine *engine, void *handle, const art_alloc *alloc, art_model **out,
+                         art_error *err) {
     *out = NULL;
     if (engine->abi != ART_ENGINE_ABI) {
         engine->model_free(handle);
@@ -28,7 +29,8 @@ art_status art_model_new(const art_engine *engine, void *handle, const art_alloc
     pthread_mutex_init(&m->lock, NULL);
     art_status st = engine->model_caps(handle, &m->caps, err);
     if (st == ART_OK && (m->caps.n_vocab == 0 || m->caps.n_vocab > ART_VOCAB_TOKENS_MAX))
-        st = arti_fail(err, ART_E_LIMIT, 0, "a vocabulary of %u tokens is outside 1 .. ART_VOCAB_TOKENS_MAX", m->caps.n_vocab);
+        st = arti_fail(err, ART_E_LIMIT, 0, "a vocabulary of %u tokens is outside 1 .. ART_VOCAB_TOKENS_MAX",
+                       m->caps.n_vocab);
     if (st != ART_OK) {
         art_model_free(m);
         return st;
@@ -88,10 +90,12 @@ static art_status gather_tokens(art_model *m, gather *g, art_error *err) {
             continue;
         }
         for (int again = 0;; again = 1) {
-            art_status st = e->token_bytes(m->handle, (int32_t)id, 0, g->bytes ? g->bytes + g->n_bytes : NULL, g->cap - g->n_bytes, &len);
+            art_status st = e->token_bytes(m->handle, (int32_t)id, 0, g->bytes ? g->bytes + g->n_bytes : NULL,
+                                           g->cap - g->n_bytes, &len);
             if (st != ART_OK) return arti_fail(err, st, id, "the engine can not spell token %u", id);
             if (len <= g->cap - g->n_bytes) break;
-            if (again || len > ART_TOKEN_LEN_MAX) return arti_fail(err, ART_E_LIMIT, id, "token %u is longer than ART_TOKEN_LEN_MAX", id);
+            if (again || len > ART_TOKEN_LEN_MAX)
+                return arti_fail(err, ART_E_LIMIT, id, "token %u is longer than ART_TOKEN_LEN_MAX", id);
             p = g->bytes;
             bool ok = arti_vec_reserve(&m->mem, &p, &g->cap, g->n_bytes + len, 1);
             g->bytes = p;
@@ -114,7 +118,8 @@ art_status art_model_vocab(art_model *m, art_vocab **out, art_error *err) {
         g.offsets = arti_realloc(&m->mem, NULL, 0, offsets_size);
         st = g.offsets ? gather_tokens(m, &g, err) : arti_mem_fail(&m->mem, err);
         if (st == ART_OK)
-            st = art_vocab_new(g.bytes, g.offsets, m->caps.n_vocab, g.eos, (uint32_t)g.n_eos, &m->mem.alloc, &m->vocab, err);
+            st = art_vocab_new(g.bytes, g.offsets, m->caps.n_vocab, g.eos, (uint32_t)g.n_eos, &m->mem.alloc, &m->vocab,
+                               err);
         arti_free(&m->mem, g.bytes, g.cap);
         arti_free(&m->mem, g.offsets, offsets_size);
         arti_free(&m->mem, g.eos, g.eos_cap * sizeof *g.eos);
@@ -124,14 +129,16 @@ art_status art_model_vocab(art_model *m, art_vocab **out, art_error *err) {
     return st;
 }
 
-art_status art_model_tokenize(art_model *m, const char *text, size_t len, int special, int32_t *ids, size_t cap, size_t *n,
-                              art_error *err) {
+art_status art_model_tokenize(art_model *m, const char *text, size_t len, int special, int32_t *ids, size_t cap,
+                              size_t *n, art_error *err) {
     return m->engine->tokenize(m->handle, text, len, special, ids, cap, n, err);
 }
 
-art_status art_model_token_bytes(art_model *m, int32_t id, int special, uint8_t *buf, size_t cap, size_t *len, art_error *err) {
+art_status art_model_token_bytes(art_model *m, int32_t id, int special, uint8_t *buf, size_t cap, size_t *len,
+                                 art_error *err) {
     *len = 0;
-    if (id < 0 || (uint32_t)id >= m->caps.n_vocab) return arti_fail(err, ART_E_ARG, 0, "token %d is not in the vocabulary", (int)id);
+    if (id < 0 || (uint32_t)id >= m->caps.n_vocab)
+        return arti_fail(err, ART_E_ARG, 0, "token %d is not in the vocabulary", (int)id);
     art_status st = m->engine->token_bytes(m->handle, id, special, buf, cap, len);
     return st == ART_OK ? st : arti_fail(err, st, 0, "the engine can not spell token %d", (int)id);
 }
@@ -143,7 +150,8 @@ art_status art_model_meta(art_model *m, const char *key, char *buf, size_t cap, 
 
 art_status arti_model_ctx_new(art_model *m, const art_context_params *p, void **ctx, art_error *err) {
     *ctx = NULL;
-    if (arti_model_forked(m)) return arti_fail(err, ART_E_FORKED, 0, "the model was loaded by another process: load it again after the fork");
+    if (arti_model_forked(m))
+        return arti_fail(err, ART_E_FORKED, 0, "the model was loaded by another process: load it again after the fork");
     art_status st = ART_OK;
     pthread_mutex_lock(&m->lock);
     if (m->n_contexts && !m->caps.many_contexts)

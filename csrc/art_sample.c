@@ -45,19 +45,28 @@ static bool has_penalties(const art_sample_params *p) {
 
 static art_status check_params(const arti_sampler *s, const art_sample_params *p, art_error *err) {
     const char *what = NULL;
-    if (!(p->temperature >= 0.0f && p->temperature <= 100.0f)) what = "temperature must be in 0 .. 100";
-    else if (p->top_k < 0) what = "top_k must not be negative";
-    else if (!(p->top_p > 0.0f && p->top_p <= 1.0f)) what = "top_p must be in (0, 1]";
-    else if (!(p->min_p >= 0.0f && p->min_p <= 1.0f)) what = "min_p must be in 0 .. 1";
-    else if (!(p->repetition_penalty > 0.0f && p->repetition_penalty <= 100.0f)) what = "repetition_penalty must be in (0, 100]";
-    else if (!(fabsf(p->frequency_penalty) <= 100.0f)) what = "frequency_penalty must be in -100 .. 100";
-    else if (!(fabsf(p->presence_penalty) <= 100.0f)) what = "presence_penalty must be in -100 .. 100";
-    else if (p->n_bias > ART_BIAS_MAX) what = "there are more logit biases than ART_BIAS_MAX";
+    if (!(p->temperature >= 0.0f && p->temperature <= 100.0f))
+        what = "temperature must be in 0 .. 100";
+    else if (p->top_k < 0)
+        what = "top_k must not be negative";
+    else if (!(p->top_p > 0.0f && p->top_p <= 1.0f))
+        what = "top_p must be in (0, 1]";
+    else if (!(p->min_p >= 0.0f && p->min_p <= 1.0f))
+        what = "min_p must be in 0 .. 1";
+    else if (!(p->repetition_penalty > 0.0f && p->repetition_penalty <= 100.0f))
+        what = "repetition_penalty must be in (0, 100]";
+    else if (!(fabsf(p->frequency_penalty) <= 100.0f))
+        what = "frequency_penalty must be in -100 .. 100";
+    else if (!(fabsf(p->presence_penalty) <= 100.0f))
+        what = "presence_penalty must be in -100 .. 100";
+    else if (p->n_bias > ART_BIAS_MAX)
+        what = "there are more logit biases than ART_BIAS_MAX";
     if (what) return arti_fail(err, ART_E_ARG, 0, "%s", what);
     for (size_t i = 0; i < p->n_bias; i++) {
         float b = p->bias[i].bias;
         if (p->bias[i].token >= s->n_vocab)
-            return arti_fail(err, ART_E_ARG, i, "logit bias for token %u, which is not in the vocabulary", p->bias[i].token);
+            return arti_fail(err, ART_E_ARG, i, "logit bias for token %u, which is not in the vocabulary",
+                             p->bias[i].token);
         if (!(fabsf(b) <= 1e6f) && b != -INFINITY)
             return arti_fail(err, ART_E_ARG, i, "logit bias of token %u is out of range", p->bias[i].token);
     }
@@ -177,7 +186,8 @@ static bool last_kept(arti_sampler *s, size_t n, double total, bool complete, ui
     if (total < 0.0) { /* first pass over the top_k for their weight */
         total = 0.0;
         size_t left = n;
-        for (size_t i = 0; i < limit && left; i++) total += weight_of(s, s->logits[heap_pop(s->logits, s->heap, &left)]);
+        for (size_t i = 0; i < limit && left; i++)
+            total += weight_of(s, s->logits[heap_pop(s->logits, s->heap, &left)]);
         memcpy(s->heap, s->kept, n * sizeof *s->heap);
         heap_make(s->logits, s->heap, n);
     }

@@ -48,14 +48,16 @@ static int on_abort(void *ud) {
     return 1;
 }
 
-art_status art_session_new(art_model *m, const art_context_params *p, const art_alloc *alloc, art_session **out, art_error *err) {
+art_status art_session_new(art_model *m, const art_context_params *p, const art_alloc *alloc, art_session **out,
+                           art_error *err) {
     *out = NULL;
     art_context_params cp = p ? *p : (art_context_params){0};
     const art_engine_caps *caps = &m->caps;
     if (cp.n_ctx == 0) {
         cp.n_ctx = caps->n_ctx_train && caps->n_ctx_train < ART_N_CTX_DEFAULT ? caps->n_ctx_train : ART_N_CTX_DEFAULT;
     }
-    if (cp.n_ctx < 8 || cp.n_ctx > (1u << 28)) return arti_fail(err, ART_E_ARG, 0, "a context of %u tokens is outside 8 .. 2^28", cp.n_ctx);
+    if (cp.n_ctx < 8 || cp.n_ctx > (1u << 28))
+        return arti_fail(err, ART_E_ARG, 0, "a context of %u tokens is outside 8 .. 2^28", cp.n_ctx);
     if (cp.n_batch == 0) cp.n_batch = ART_N_BATCH_DEFAULT;
     if (cp.n_batch > cp.n_ctx) cp.n_batch = cp.n_ctx;
     if (cp.n_threads == 0) cp.n_threads = art_cpu_count();
@@ -101,7 +103,8 @@ uint32_t art_session_n_ctx(const art_session *s) {
 
 static art_status enter(art_session *s, art_error *err) {
     if (arti_model_forked(s->model))
-        return arti_fail(err, ART_E_FORKED, 0, "the session was made by another process: load the model again after the fork");
+        return arti_fail(err, ART_E_FORKED, 0,
+                         "the session was made by another process: load the model again after the fork");
     if (atomic_flag_test_and_set_explicit(&s->busy, memory_order_acquire))
         return arti_fail(err, ART_E_BUSY, 0, "the session is in use by another thread");
     return ART_OK;
@@ -142,7 +145,8 @@ art_status art_session_reset(art_session *s, art_error *err) {
 static art_status check_prompt(const art_session *s, const int32_t *ids, size_t n, art_error *err) {
     if (n == 0) return arti_fail(err, ART_E_ARG, 0, "a prompt needs at least one token");
     if (n >= s->n_ctx)
-        return arti_fail(err, ART_E_CONTEXT, 0, "the prompt of %zu tokens leaves no room in the context of %u", n, s->n_ctx);
+        return arti_fail(err, ART_E_CONTEXT, 0, "the prompt of %zu tokens leaves no room in the context of %u", n,
+                         s->n_ctx);
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || (uint32_t)ids[i] >= s->model->caps.n_vocab)
             return arti_fail(err, ART_E_ARG, i, "token %d at %zu is not in the vocabulary", (int)ids[i], i);
@@ -178,7 +182,8 @@ static art_status start(art_session *s, const int32_t *ids, size_t n, const art_
     return ART_OK;
 }
 
-art_status art_session_start(art_session *s, const int32_t *ids, size_t n, const art_generate_params *p, art_error *err) {
+art_status art_session_start(art_session *s, const int32_t *ids, size_t n, const art_generate_params *p,
+                             art_error *err) {
     art_generate_params defaults;
     if (!p) {
         art_generate_defaults(&defaults);
@@ -212,8 +217,10 @@ static art_status eval_some(art_session *s, art_error *err) {
     double before = arti_now_ms();
     art_status st = s->model->engine->eval(s->ctx, s->tokens + s->n_kv, n, s->n_kv, err);
     double took = arti_now_ms() - before;
-    if (s->n_kv < s->n_prompt) s->usage.prefill_ms += took;
-    else s->usage.decode_ms += took;
+    if (s->n_kv < s->n_prompt)
+        s->usage.prefill_ms += took;
+    else
+        s->usage.decode_ms += took;
     if (st != ART_OK) return st;
     s->n_kv += n;
     s->have_logits = true;
@@ -329,7 +336,8 @@ typedef struct saved { /* what a saved session begins with; native byte order */
 
 static const char saved_magic[8] = "artsess1";
 
-static uint64_t checksum(const uint8_t *p, size_t n) { /* FNV-1a over 8 bytes at a time: against damage, not against forgery */
+static uint64_t checksum(const uint8_t *p,
+                         size_t n) { /* FNV-1a over 8 bytes at a time: against damage, not against forgery */
     uint64_t h = UINT64_C(0xCBF29CE484222325);
     for (; n >= 8; n -= 8, p += 8) {
         uint64_t w;
@@ -343,7 +351,8 @@ static uint64_t checksum(const uint8_t *p, size_t n) { /* FNV-1a over 8 bytes at
 
 static art_status save(art_session *s, uint8_t *buf, size_t cap, size_t *len, art_error *err) {
     const art_engine *e = s->model->engine;
-    if (!s->model->caps.can_save) return arti_fail(err, ART_E_STATE, 0, "the %s engine can not save a session", e->name);
+    if (!s->model->caps.can_save)
+        return arti_fail(err, ART_E_STATE, 0, "the %s engine can not save a session", e->name);
     size_t state = e->state_size(s->ctx), ids = s->n_kv * sizeof *s->tokens, need = sizeof(saved) + ids + state;
     *len = need;
     if (cap < need) return arti_fail(err, ART_E_LIMIT, 0, "the session needs a buffer of %zu bytes", need);
@@ -370,10 +379,12 @@ art_status art_session_save(art_session *s, uint8_t *buf, size_t cap, size_t *le
 static art_status load(art_session *s, const uint8_t *buf, size_t len, art_error *err) {
     const art_engine *e = s->model->engine;
     saved h;
-    if (!s->model->caps.can_save) return arti_fail(err, ART_E_STATE, 0, "the %s engine can not load a session", e->name);
+    if (!s->model->caps.can_save)
+        return arti_fail(err, ART_E_STATE, 0, "the %s engine can not load a session", e->name);
     if (len < sizeof h) return arti_fail(err, ART_E_FORMAT, 0, "not a saved session");
     memcpy(&h, buf, sizeof h);
-    if (memcmp(h.magic, saved_magic, sizeof h.magic) != 0) return arti_fail(err, ART_E_FORMAT, 0, "not a saved session");
+    if (memcmp(h.magic, saved_magic, sizeof h.magic) != 0)
+        return arti_fail(err, ART_E_FORMAT, 0, "not a saved session");
     if (h.n_vocab != s->model->caps.n_vocab || h.n_ctx_train != s->model->caps.n_ctx_train)
         return arti_fail(err, ART_E_FORMAT, 0, "this session was saved from another model");
     size_t room = len - sizeof h;

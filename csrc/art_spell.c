@@ -36,7 +36,8 @@ static bool is_spelling(const art_vocab *v, const arti_ids *ids, const uint8_t *
     return at == len;
 }
 
-art_status arti_spell(art_model *m, const art_vocab *v, arti_mem *mem, const uint8_t *bytes, size_t len, arti_ids *ids, art_error *err) {
+art_status arti_spell(art_model *m, const art_vocab *v, arti_mem *mem, const uint8_t *bytes, size_t len, arti_ids *ids,
+                      art_error *err) {
     if (!reserve(mem, ids, len + 1)) return arti_mem_fail(mem, err);
     art_status st = m->engine->tokenize(m->handle, (const char *)bytes, len, 0, ids->ids, ids->cap, &ids->n, NULL);
     if (st == ART_OK && ids->n <= ids->cap && is_spelling(v, ids, bytes, len)) return ART_OK;

@@ -33,12 +33,13 @@ static bool reserve_pieces(arti_text *t, size_t need) {
 }
 
 art_status arti_text_start(arti_text *t, const art_str *stops, size_t n_stops, art_error *err) {
-    if (n_stops > ART_STOPS_MAX) return arti_fail(err, ART_E_ARG, 0, "more than ART_STOPS_MAX (%u) stop strings", ART_STOPS_MAX);
+    if (n_stops > ART_STOPS_MAX)
+        return arti_fail(err, ART_E_ARG, 0, "more than ART_STOPS_MAX (%u) stop strings", ART_STOPS_MAX);
     size_t total = 0;
     for (size_t i = 0; i < n_stops; i++) {
         if (stops[i].len == 0 || stops[i].len > ART_STOP_LEN_MAX)
-            return arti_fail(err, ART_E_ARG, i, "stop string %zu has %zu bytes, not 1 .. ART_STOP_LEN_MAX (%u)", i, stops[i].len,
-                             ART_STOP_LEN_MAX);
+            return arti_fail(err, ART_E_ARG, i, "stop string %zu has %zu bytes, not 1 .. ART_STOP_LEN_MAX (%u)", i,
+                             stops[i].len, ART_STOP_LEN_MAX);
         total += stops[i].len;
     }
     if (!reserve_bytes(t, &t->out, &t->out_cap, OUT_RESERVE) || !reserve_pieces(t, PIECES_RESERVE) ||
@@ -124,7 +125,8 @@ static size_t ended_stop(const arti_text *t) {
     size_t at = SIZE_MAX;
     for (size_t k = 0; k < t->n_stops; k++) {
         size_t n = t->stops[k].len;
-        if (n <= t->n_held && memcmp(t->held + t->n_held - n, t->stop_bytes + t->stops[k].start, n) == 0 && t->n_held - n < at)
+        if (n <= t->n_held && memcmp(t->held + t->n_held - n, t->stop_bytes + t->stops[k].start, n) == 0 &&
+            t->n_held - n < at)
             at = t->n_held - n;
     }
     return at;
@@ -164,7 +166,8 @@ art_status arti_text_end(arti_text *t) {
     return st;
 }
 
-art_status arti_text_feed(arti_text *t, uint32_t kind, uint32_t tool, const uint8_t *bytes, size_t len, bool stoppable) {
+art_status arti_text_feed(arti_text *t, uint32_t kind, uint32_t tool, const uint8_t *bytes, size_t len,
+                          bool stoppable) {
     if (!len || t->stopped) return ART_OK;
     if (kind != t->kind || tool != t->tool) {
         art_status st = arti_text_end(t);

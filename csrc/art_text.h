@@ -55,6 +55,8 @@ art_status arti_text_end(arti_text *t);
 art_status arti_text_mark(arti_text *t, uint32_t kind, uint32_t tool, const uint8_t *bytes, size_t len);
 /* Takes the next piece; its bytes stay until the next feed. */
 bool arti_text_take(arti_text *t, arti_piece *piece, const char **data);
-static inline bool arti_text_ready(const arti_text *t) { return t->next_piece < t->n_pieces; }
+static inline bool arti_text_ready(const arti_text *t) {
+    return t->next_piece < t->n_pieces;
+}
 
 #endif
