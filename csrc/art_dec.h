@@ -20,7 +20,7 @@
 #include "art_mem.h"
 
 #define ARTI_DEC_DIGITS_MAX 1024u
-#define ARTI_DEC_EXP_MAX 100000
+#define ARTI_DEC_EXP_MAX 1100 /* decimal places on either side of the point */
 #define ARTI_NUM_DIGITS_MAX 1400u
 #define ARTI_NUM_TEXT_MAX 4096u
 
@@ -46,7 +46,7 @@ bool arti_dec_is_integer(const arti_dec *a);
 bool arti_dec_is_multiple(const arti_dec *a, const arti_dec *m);
 /* Least common multiple of two positive decimals. ART_E_LIMIT when it has too many digits. */
 art_status arti_dec_lcm(arti_arena *arena, const arti_dec *a, const arti_dec *b, arti_dec *out, art_error *err);
-bool arti_dec_negate(const arti_dec *a, arti_dec *out); /* shares limbs; always true */
+arti_dec arti_dec_negate(const arti_dec *a); /* shares the limbs */
 /* Shortest JSON text of the value (plain or with exponent). Returns its length, writes at most cap bytes. */
 size_t arti_dec_write(const arti_dec *a, char *buf, size_t cap);
 
@@ -102,7 +102,8 @@ typedef struct arti_num { /* zero-initialised: nothing written yet */
 typedef enum arti_num_style {
     ARTI_NUM_ANY_STYLE, /* every spelling of JSON: 500e-2 is 5 (validation) */
     ARTI_NUM_USUAL      /* what serialisers write (generation): an exponent only after one non-zero digit before the point,
-                           of at most ARTI_NUM_USUAL_EXP digits; so that under "maximum": 10 the prefix 50 is dead */
+                           of at most ARTI_NUM_USUAL_EXP digits; so that under "maximum": 10 the prefix 50 is dead. Without a
+                           rule (is_any) every prefix is alive. */
 } arti_num_style;
 
 #define ARTI_NUM_USUAL_EXP 3u
@@ -117,9 +118,9 @@ static inline bool arti_num_may_end(const arti_num *n) {
 bool arti_num_fits(const arti_num_rule *r, const arti_num *n, const uint8_t *text);
 /* Some continuation (none included) fits. Exact for the style. */
 bool arti_num_alive(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style);
-/* A shortest continuation that fits: returns its length (0: fits already), writes at most cap bytes; SIZE_MAX when there is none.
- * Among the plain spellings it is a shortest; an exponent is used only where no plain spelling fits within ARTI_NUM_PLAIN_MAX
- * more bytes. From ARTI_NUM_START it is the shortest witness of the rule. */
+/* A shortest continuation that fits: returns its length (0: fits already), writes at most cap bytes; SIZE_MAX when there is none
+ * (exactly when the prefix is dead). Plain spellings of more than ARTI_NUM_PLAIN_MAX further bytes are not looked at. From
+ * ARTI_NUM_START it is a shortest witness of the rule. */
 size_t arti_num_shortest(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style,
                          uint8_t *buf, size_t cap);
 
