@@ -3,9 +3,9 @@
  * art_bits.h: rows of bits, as token masks are (private to csrc).
  *
  * Purpose   copy, or, and, count over rows of 32-bit words. Bit i is bit i % 32 of word i / 32.
- * Threads   pure functions; the processor's abilities are asked once and cached in an atomic.
- * Cost      16 KB rows: about 0.3 us for copy and or. AVX2 is chosen at run time, NEON at compile time (it is part of
- *           AArch64); ART_NO_SIMD builds only the portable twin, which tests compare with the others. */
+ * Threads   pure functions.
+ * Cost      16 KB rows: about 0.3 us for copy and or. AVX2 is chosen at run time; the portable twins are plain loops that
+ *           compilers turn into SSE2 or NEON. ART_NO_SIMD builds only the portable twins, which tests compare with the others. */
 #ifndef ART_BITS_H
 #define ART_BITS_H
 

@@ -3,9 +3,9 @@
  * art_simd.h: passes over the logits of a vocabulary (private to csrc; art_argmax is public, see art.h).
  *
  * Purpose   the vector work of a sampler: largest value, exponentials and their sum, values above a threshold.
- * Threads   pure functions; the processor's abilities are asked once and cached in an atomic.
+ * Threads   pure functions.
  * Errors    a NaN among the allowed values is reported, never propagated.
- * Cost      128k floats: argmax about 10 us, softmax about 50 us with AVX2. ART_NO_SIMD builds only the portable twins.
+ * Cost      128k floats: argmax about 5 us, softmax about 90 us with AVX2 (chosen at run time). ART_NO_SIMD builds only the portable twins.
  *
  * `mask` is a row of bits as in art_bits.h, NULL for "all allowed"; values whose bit is clear are not looked at. -INFINITY is an
  * ordinary value that is never chosen. */

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "art_bits.h"
+
+#if !defined(ART_NO_SIMD) && defined(__x86_64__) && defined(__GNUC__)
+#define USE_AVX2 1
+#include <immintrin.h>
+#else
+#define USE_AVX2 0
+#endif
+
+void arti_bits_or_portable(uint32_t *dst, const uint32_t *src, size_t n_words) {
+    for (size_t i = 0; i < n_words; i++) dst[i] |= src[i];
+}
+
+void arti_bits_and_portable(uint32_t *dst, const uint32_t *src, size_t n_words) {
+    for (size_t i = 0; i < n_words; i++) dst[i] &= src[i];
+}
+
+void arti_bits_andnot_portable(uint32_t *dst, const uint32_t *src, size_t n_words) {
+    for (size_t i = 0; i < n_words; i++) dst[i] &= ~src[i];
+}
+
+static inline uint32_t count_word(uint32_t w) {
+    w -= (w >> 1) & 0x55555555u;
+    w = (w & 0x33333333u) + ((w >> 2) & 0x33333333u);
+    w = (w + (w >> 4)) & 0x0F0F0F0Fu;
+    return (w * 0x01010101u) >> 24;
+}
+
+size_t arti_bits_count_portable(const uint32_t *w, size_t n_words) {
+    size_t n = 0;
+    for (size_t i = 0; i < n_words; i++) n += count_word(w[i]);
+    return n;
+}
+
+#if USE_AVX2
+
+static inline bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt"); }
+
+/* dst[i] = dst[i] op src[i] over whole vectors; the portable twin does the rest. */
+#define DEFINE_AVX2(name, expression)                                                                                  \
+    __attribute__((target("avx2"))) static void name##_avx2(uint32_t *dst, const uint32_t *src, size_t n_words) {     \
+        size_t i = 0;                                                                                                  \
+        for (; i + 16 <= n_words; i += 16) {                                                                           \
+            __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)(dst + i));                                  \
+            __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(src + i));                                  \
+            __m256i c = _mm256_loadu_si256((const __m256i *)(const void *)(dst + i + 8));                              \
+            __m256i d = _mm256_loadu_si256((const __m256i *)(const void *)(src + i + 8));                              \
+            _mm256_storeu_si256((__m256i *)(void *)(dst + i), expression(b, a));                                       \
+            _mm256_storeu_si256((__m256i *)(void *)(dst + i + 8), expression(d, c));                                   \
+        }                                                                                                              \
+        name##_portable(dst + i, src + i, n_words - i);                                                                \
+    }
+DEFINE_AVX2(arti_bits_or, _mm256_or_si256)
+DEFINE_AVX2(arti_bits_and, _mm256_and_si256)
+DEFINE_AVX2(arti_bits_andnot, _mm256_andnot_si256)
+#undef DEFINE_AVX2
+
+__attribute__((target("popcnt"))) static size_t count_popcnt(const uint32_t *w, size_t n_words) {
+    size_t n = 0, i = 0;
+    for (; i + 2 <= n_words; i += 2) {
+        uint64_t pair;
+        memcpy(&pair, w + i, sizeof pair);
+        n += (size_t)_mm_popcnt_u64(pair);
+    }
+    return i < n_words ? n + count_word(w[i]) : n;
+}
+
+#define DISPATCH(simd, portable) (has_avx2() ? simd : portable)
+#else
+#define DISPATCH(simd, portable) portable
+#endif
+
+void arti_bits_or(uint32_t *dst, const uint32_t *src, size_t n_words) {
+    DISPATCH(arti_bits_or_avx2, arti_bits_or_portable)(dst, src, n_words);
+}
+
+void arti_bits_and(uint32_t *dst, const uint32_t *src, size_t n_words) {
+    DISPATCH(arti_bits_and_avx2, arti_bits_and_portable)(dst, src, n_words);
+}
+
+void arti_bits_andnot(uint32_t *dst, const uint32_t *src, size_t n_words) {
+    DISPATCH(arti_bits_andnot_avx2, arti_bits_andnot_portable)(dst, src, n_words);
+}
+
+size_t arti_bits_count(const uint32_t *w, size_t n_words) {
+    return DISPATCH(count_popcnt, arti_bits_count_portable)(w, n_words);
+}
+
+uint32_t arti_bits_count_to_two(const uint32_t *w, size_t n_words) {
+    uint32_t n = 0;
+    size_t i = 0;
+    while (i < n_words && n < 2) {
+        uint64_t block = 0; /* skip runs of empty words quickly */
+        for (; i + 8 <= n_words; i += 8) {
+            block = 0;
+            for (size_t k = 0; k < 8; k++) block |= w[i + k];
+            if (block) break;
+        }
+        size_t end = i + 8 < n_words ? i + 8 : n_words;
+        for (; i < end && n < 2; i++)
+            if (w[i]) n += w[i] & (w[i] - 1) ? 2 : 1;
+    }
+    return n < 2 ? n : 2;
+}
+
+bool arti_bits_equal(const uint32_t *a, const uint32_t *b, size_t n_words) {
+    return memcmp(a, b, n_words * sizeof *a) == 0;
+}
+
+void arti_bits_set_ids(uint32_t *w, const uint32_t *ids, size_t n) {
+    for (size_t i = 0; i < n; i++) arti_bits_set(w, ids[i]);
+}
