@@ -36,10 +36,10 @@
     ((uint32_t)1 << 30)         /* finite length of a longest text; also bounds the product of nested repetitions */
 #define ARTI_RE_WIDTH_MAX 8192u /* alternatives in a union, operands in an intersection */
 #define ARTI_RE_TERMS_MAX ((uint32_t)1 << 21)   /* per context */
-#define ARTI_RE_STATES_MAX ((uint32_t)1 << 18)  /* per context */
+#define ARTI_RE_STATES_MAX ((uint32_t)1 << 16)  /* per context */
 #define ARTI_RE_CLASSES_MAX ((uint32_t)1 << 16) /* different character classes per context */
 #define ARTI_RE_WORK_MAX ((uint32_t)1 << 21)    /* terms visited or built by one call; about 50 ns each */
-#define ARTI_RE_PROBE_MAX 256u                  /* states that arti_re_is_universal and _is_closed look at */
+#define ARTI_RE_PROBE_MAX 64u                   /* states that arti_re_is_universal and _is_closed look at */
 
 typedef struct arti_re_ctx arti_re_ctx;
 typedef uint32_t arti_re;       /* a term: a language */
@@ -107,7 +107,7 @@ typedef struct arti_re_row {
     uint32_t accepts;
 } arti_re_row;
 
-#define ARTI_RE_PAGE 256u /* rows per page; pages never move */
+#define ARTI_RE_PAGE 64u /* rows per page; pages never move */
 
 typedef struct arti_re_head { /* first member of arti_re_ctx */
     arti_re_row *pages[ARTI_RE_STATES_MAX / ARTI_RE_PAGE];
@@ -197,7 +197,6 @@ art_status arti_re_random_witness(arti_re_ctx *c, arti_re_state s, uint32_t lo, 
 
 typedef struct arti_re_stats {
     uint32_t n_terms, n_states, n_classes;
-    size_t bytes;
 } arti_re_stats;
 
 void arti_re_get_stats(const arti_re_ctx *c, arti_re_stats *out);

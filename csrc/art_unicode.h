@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_unicode.h: properties of code points, by name (private to csrc).
+ *
+ * Purpose   the property expressions of ECMA 262 (\p{..}) and what internationalised domain names need to know of a character.
+ * Threads   constant tables.
+ * Cost      a look-up is a binary search; a set unpacks one range after the other. The version of Unicode is ARTI_UNICODE_VERSION. */
+#ifndef ART_UNICODE_H
+#define ART_UNICODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum arti_unicode_kind {
+    ARTI_UNICODE_CATEGORY, /* General_Category=name */
+    ARTI_UNICODE_SCRIPT,
+    ARTI_UNICODE_SCRIPT_EXTENSIONS,
+    ARTI_UNICODE_BINARY, /* a binary property */
+    ARTI_UNICODE_IDNA    /* derived property, joining type or direction, by the names that tools/gen_unicode.py gives */
+} arti_unicode_kind;
+
+typedef struct arti_unicode_set { /* an iterator; copy it to start again */
+    const uint8_t *at;
+    uint32_t n_left; /* ranges still to come */
+    uint32_t cp;     /* end of the last range + 1 */
+} arti_unicode_set;
+
+/* false when there is no such property. Names are matched exactly, long and short ones. */
+bool arti_unicode_find(arti_unicode_kind kind, const char *name, size_t len, arti_unicode_set *out);
+
+/* The next range, in order, disjoint and not adjacent; false at the end. */
+bool arti_unicode_next(arti_unicode_set *s, uint32_t *lo, uint32_t *hi);
+
+#endif
