@@ -35,11 +35,12 @@
 #define ARTI_RE_LENGTH_MAX                                                                                             \
     ((uint32_t)1 << 30)         /* finite length of a longest text; also bounds the product of nested repetitions */
 #define ARTI_RE_WIDTH_MAX 8192u /* alternatives in a union, operands in an intersection */
-#define ARTI_RE_TERMS_MAX ((uint32_t)1 << 21)   /* per context */
-#define ARTI_RE_STATES_MAX ((uint32_t)1 << 16)  /* per context */
-#define ARTI_RE_CLASSES_MAX ((uint32_t)1 << 16) /* different character classes per context */
-#define ARTI_RE_WORK_MAX ((uint32_t)1 << 21)    /* terms visited or built by one call; about 50 ns each */
-#define ARTI_RE_PROBE_MAX 64u                   /* states that arti_re_is_universal and _is_closed look at */
+#define ARTI_RE_TERMS_MAX ((uint32_t)1 << 21)        /* per context */
+#define ARTI_RE_STATES_MAX ((uint32_t)1 << 16)       /* per context */
+#define ARTI_RE_CLASSES_MAX ((uint32_t)1 << 16)      /* different character classes per context */
+#define ARTI_RE_WORK_MAX ((uint32_t)1 << 21)         /* terms visited or built by one call; about 50 ns each */
+#define ARTI_RE_LENGTHS_WORK_MAX ((uint32_t)1 << 12) /* of it, for the longest length and its gaps */
+#define ARTI_RE_PROBE_MAX 16u                        /* states that arti_re_is_universal and _is_closed look at */
 
 typedef struct arti_re_ctx arti_re_ctx;
 typedef uint32_t arti_re;       /* a term: a language */
@@ -107,7 +108,7 @@ typedef struct arti_re_row {
     uint32_t accepts;
 } arti_re_row;
 
-#define ARTI_RE_PAGE 64u /* rows per page; pages never move */
+#define ARTI_RE_PAGE 128u /* rows per page; pages never move */
 
 typedef struct arti_re_head { /* first member of arti_re_ctx */
     arti_re_row *pages[ARTI_RE_STATES_MAX / ARTI_RE_PAGE];
@@ -145,16 +146,16 @@ arti_re_state arti_re_run(arti_re_ctx *c, arti_re_state s, const uint8_t *bytes,
 
 /* ------------------------------------------------------------------ what may follow */
 
-/* Lengths of the texts that may follow a live state. `contiguous` promises that every length between the two occurs;
- * without it there may be gaps, and arti_re_length_in() tells. */
+/* Lengths of the texts that may follow a live state. `contiguous` promises that every length between the two occurs.
+ * Without it there may be gaps, and `longest` may be too big where the exact one would be too much work
+ * (ARTI_RE_LENGTHS_WORK_MAX); in either case arti_re_length_in() tells. */
 typedef struct arti_re_lengths {
-    uint32_t shortest; /* 0 exactly when the state accepts */
+    uint32_t shortest; /* exact; 0 exactly when the state accepts */
     uint32_t longest;  /* or ARTI_RE_UNBOUNDED */
     bool contiguous;
 } arti_re_lengths;
 
-/* ART_REJECTED for ARTI_RE_DEAD. Exact; ART_E_LIMIT when finding out is too much work. O(1) for a state asked before.
- */
+/* ART_REJECTED for ARTI_RE_DEAD. O(1) for a state asked before. */
 art_status arti_re_get_lengths(arti_re_ctx *c, arti_re_state s, arti_re_lengths *out);
 /* The same without a lock: false when nobody has asked for this state so far. Any thread. */
 bool arti_re_peek_lengths(const arti_re_ctx *c, arti_re_state s, arti_re_lengths *out);

@@ -151,6 +151,7 @@ typedef struct re_vertex { /* a term as a state over characters */
     uint32_t set;                                /* the set of this vertex alone; RE_NIL: none so far */
     uint8_t live, universal, closed, contiguous; /* RE_MAYBE, RE_YES, RE_NO */
     bool has_shortest, has_longest;
+    bool is_hard; /* its longest length was too much work to find */
 } re_vertex;
 
 typedef struct re_info { /* what belongs to a byte state besides its row */
@@ -190,9 +191,6 @@ typedef struct re_vec64 {
     uint64_t *at;
     size_t n, cap;
 } re_vec64;
-
-/* Fixed splits by ARTI_U8_*; number 0 is unused. */
-#define RE_SPLITS_FIXED ((uint32_t)ARTI_U8_STATES)
 
 struct arti_re_ctx {
     arti_re_head head;
@@ -318,7 +316,7 @@ static inline uint32_t re_tail(uint8_t u8) {
 }
 /* Smallest and largest character that begins with the bits of base and goes on in state u8. */
 void re_span(uint32_t base, uint8_t u8, uint32_t *lo, uint32_t *hi);
-/* The fixed splits and the dead state. */
+/* The dead state. */
 bool re_dfa_init(arti_re_ctx *c);
 
 /* RE_YES, RE_NO, or RE_MAYBE when that could not be found out (error set). */

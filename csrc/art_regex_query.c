@@ -277,10 +277,40 @@ static bool find_contiguous(arti_re_ctx *c, arti_re t, uint32_t shortest, uint32
 
 /* ------------------------------------------------------------------ lengths */
 
+/* Runs a search on a part of the work that is left. RE_NO: that was not enough (no error is left behind). */
+static uint8_t within(arti_re_ctx *c, bool (*search)(arti_re_ctx *, arti_re, arti_re_lengths *), arti_re t,
+                      arti_re_lengths *l) {
+    const uint32_t spare = c->work > ARTI_RE_LENGTHS_WORK_MAX ? c->work - ARTI_RE_LENGTHS_WORK_MAX : 0;
+    const art_error before = c->err;
+    c->work -= spare;
+    const bool done = search(c, t, l);
+    const bool too_much = !done && c->work == 0;
+    c->work += spare;
+    if (too_much && spare > 0) {
+        c->err = before;
+        return RE_NO;
+    }
+    return done ? RE_YES : RE_MAYBE;
+}
+
+static bool find_rest(arti_re_ctx *c, arti_re t, arti_re_lengths *l) {
+    return find_longest(c, t, &l->longest) && find_contiguous(c, t, l->shortest, l->longest, &l->contiguous);
+}
+
 /* Of a live term. */
 static bool term_lengths(arti_re_ctx *c, arti_re t, arti_re_lengths *out) {
-    return find_shortest(c, t, &out->shortest) && find_longest(c, t, &out->longest) &&
-           find_contiguous(c, t, out->shortest, out->longest, &out->contiguous);
+    if (!find_shortest(c, t, &out->shortest)) return false;
+    if (is_exact(c, t)) return find_rest(c, t, out);
+    const uint32_t v = re_vertex_of(c, t);
+    if (v == RE_NIL) return false;
+    if (!c->vertices[v].is_hard) {
+        const uint8_t found = within(c, find_rest, t, out);
+        if (found != RE_NO) return found == RE_YES;
+        c->vertices[v].is_hard = true;
+    }
+    out->longest = c->nodes[t].longest;
+    out->contiguous = false;
+    return true;
 }
 
 /* What a state is waiting for: its own term, or one of several terms after the character whose bytes are coming in. */
@@ -422,10 +452,23 @@ art_status arti_re_length_in(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint3
 
 /* ------------------------------------------------------------------ universal and closed */
 
+/* A text of t may begin with anything: it has an alternative ANY k. */
+static bool begins_with_any(const arti_re_ctx *c, arti_re t) {
+    const re_node *x = &c->nodes[t];
+    if (!(x->flags & RE_EXACT)) return false;
+    if (x->kind != RE_OR) return x->kind == RE_ANY || (x->kind == RE_CONCAT && x->a == ARTI_RE_ANY);
+    for (uint32_t i = 0; i < x->b; i++) {
+        const re_node *k = &c->nodes[x->kids[i]];
+        if (k->kind == RE_CONCAT && k->a == ARTI_RE_ANY) return true;
+    }
+    return false;
+}
+
 /* RE_YES when no vertex that t leads to is dead (and, if asked, all accept); RE_NO also when there are too many to look at. */
 static uint8_t probe(arti_re_ctx *c, arti_re t, bool accepting) {
     if (t == ARTI_RE_ANY) return RE_YES;
     if (accepting && !(c->nodes[t].flags & RE_NULLABLE)) return RE_NO;
+    if (!accepting && begins_with_any(c, t)) return RE_YES;
     const uint32_t root = re_vertex_of(c, t);
     if (root == RE_NIL) return RE_MAYBE;
     const uint8_t known = accepting ? c->vertices[root].universal : c->vertices[root].closed;
@@ -440,7 +483,7 @@ static uint8_t probe(arti_re_ctx *c, arti_re t, bool accepting) {
         for (uint32_t b = 0; b < n_blocks(c, v) && answer == RE_YES; b++) {
             const arti_re next = re_next(c, v, b);
             if (next == ARTI_RE_FAIL || !re_spend(c, 1)) return RE_MAYBE;
-            if (next == ARTI_RE_ANY) continue;
+            if (next == ARTI_RE_ANY || (!accepting && begins_with_any(c, next))) continue;
             if (accepting && !(c->nodes[next].flags & RE_NULLABLE)) {
                 answer = RE_NO;
                 break;
