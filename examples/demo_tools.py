@@ -1,0 +1,144 @@
+"""Tools for the demonstration: narrow, few parameters, and results that are sentences a small model can repeat.
+
+Each one brings an example along, which a model of this size needs to see what is wanted.
+
+    agentrt run "How many miles are 42 kilometers?" --tools examples/demo_tools.py
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Literal
+
+from agentrt import Example, ModelRetry, tool
+
+Unit = Literal[
+    "kilometers",
+    "miles",
+    "meters",
+    "feet",
+    "inches",
+    "centimeters",
+    "kilograms",
+    "pounds",
+    "celsius",
+    "fahrenheit",
+    "liters",
+    "gallons",
+]
+
+# What one unit is in the base unit of its quantity.
+_LENGTH = {
+    "kilometers": 1000.0,
+    "miles": 1609.344,
+    "meters": 1.0,
+    "feet": 0.3048,
+    "inches": 0.0254,
+    "centimeters": 0.01,
+}
+_MASS = {"kilograms": 1.0, "pounds": 0.45359237}
+_VOLUME = {"liters": 1.0, "gallons": 3.785411784}
+
+
+def _example(question: str, answer: str, **arguments: object) -> tuple[Example, ...]:
+    return (Example(question, arguments, result=answer, answer=f"{answer}."),)
+
+
+@tool(examples=_example("What is 6 plus 7?", "6 plus 7 is 13", a=6, b=7))
+def add(a: float, b: float) -> str:
+    """Add two numbers."""
+    return f"{_exact(a)} plus {_exact(b)} is {_exact(a + b)}"
+
+
+@tool(examples=_example("What is 50 minus 8?", "50 minus 8 is 42", a=50, b=8))
+def subtract(a: float, b: float) -> str:
+    """Subtract b from a."""
+    return f"{_exact(a)} minus {_exact(b)} is {_exact(a - b)}"
+
+
+@tool(examples=_example("What is 6 times 7?", "6 times 7 is 42", a=6, b=7))
+def multiply(a: float, b: float) -> str:
+    """Multiply two numbers."""
+    return f"{_exact(a)} times {_exact(b)} is {_exact(a * b)}"
+
+
+@tool(examples=_example("Divide 84 by 2.", "84 divided by 2 is 42", a=84, b=2))
+def divide(a: float, b: float) -> str:
+    """Divide a by b."""
+    if b == 0:
+        raise ModelRetry("no number can be divided by 0")
+    return f"{_exact(a)} divided by {_exact(b)} is {_exact(a / b)}"
+
+
+@tool(examples=_example("How much is 25 percent of 160?", "25 percent of 160 is 40", percent=25, value=160))
+def percent_of(percent: float, value: float) -> str:
+    """Take a percentage of a value."""
+    return f"{_exact(percent)} percent of {_exact(value)} is {_exact(percent * value / 100)}"
+
+
+@tool(
+    examples=_example("How many feet are 2 meters?", "2 meters are 6.56 feet", value=2, source="meters", target="feet")
+)
+def convert(value: float, source: Unit, target: Unit) -> str:
+    """Convert a value from one unit to another."""
+    for factors in (_LENGTH, _MASS, _VOLUME):
+        if source in factors and target in factors:
+            converted = value * factors[source] / factors[target]
+            break
+    else:
+        if (source, target) == ("celsius", "fahrenheit"):
+            converted = value * 9 / 5 + 32
+        elif (source, target) == ("fahrenheit", "celsius"):
+            converted = (value - 32) * 5 / 9
+        elif source == target:
+            converted = value
+        else:
+            raise ModelRetry(f"{source} can not be converted to {target}: use two units of the same quantity")
+    return f"{_exact(value)} {source} are {_rounded(converted)} {target}"
+
+
+@tool(examples=_example("Which weekday is 2024-07-04?", "2024-07-04 is a Thursday", date="2024-07-04"))
+def weekday(date: datetime.date) -> str:
+    """Tell the day of the week of a date."""
+    return f"{date} is a {date:%A}"
+
+
+@tool(
+    examples=_example(
+        "How many days are from 2024-01-01 to 2024-01-31?",
+        "30 days from 2024-01-01 to 2024-01-31",
+        start="2024-01-01",
+        end="2024-01-31",
+    )
+)
+def days_between(start: datetime.date, end: datetime.date) -> str:
+    """Count the days from a start date to an end date."""
+    return f"{(end - start).days} days from {start} to {end}"
+
+
+@tool(
+    examples=_example(
+        "Which date is 10 days after 2024-05-01?", "10 days after 2024-05-01 is 2024-05-11", date="2024-05-01", days=10
+    )
+)
+def add_days(date: datetime.date, days: int) -> str:
+    """Add a number of days to a date."""
+    try:
+        return f"{days} days after {date} is {date + datetime.timedelta(days=days)}"
+    except OverflowError:
+        raise ModelRetry("the calendar ends with the year 9999") from None
+
+
+TOOLS = [add, subtract, multiply, divide, percent_of, convert, weekday, days_between, add_days]
+
+
+def _exact(number: float) -> str:
+    """Up to six digits after the point, and none where there is nothing to show."""
+    return f"{number:.6f}".rstrip("0").rstrip(".") if abs(number) < 1e15 else f"{number:g}"
+
+
+def _rounded(number: float) -> str:
+    """Two digits after the point, or two that matter for small numbers."""
+    if abs(number) >= 1 or number == 0:
+        return f"{number:.2f}".rstrip("0").rstrip(".")
+    return f"{number:.2g}"
