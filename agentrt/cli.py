@@ -382,15 +382,15 @@ def _engines(options: argparse.Namespace) -> int:
 
 
 def _schema_check(options: argparse.Namespace) -> int:
-    from ._schema_check import check
-
     text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text(encoding="utf-8")
     vocab = None
     if options.model is not None:
         from .model import load
 
-        with load(None if options.model == "default" else options.model, vocab_only=True) as model:
+        with load(None if options.model == "default" else options.model) as model:
             vocab = model.vocab
+    from ._schema_check import check
+
     report = check(text, vocab=vocab, instances=options.instances, seed=options.seed)
     if options.json:
         _print_json(report)

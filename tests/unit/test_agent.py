@@ -97,7 +97,11 @@ def test_stream_yields_text_and_events():
 
 
 def test_run_is_a_fold_over_stream():
-    for turns in ([call("multiply", a=2, b=3), "6"], ["hello"], [[call("multiply", a=1, b=1), call("fail", reason="x")], "y"]):
+    for turns in (
+        [call("multiply", a=2, b=3), "6"],
+        ["hello"],
+        [[call("multiply", a=1, b=1), call("fail", reason="x")], "y"],
+    ):
         agent = Agent(ScriptedModel(turns), tools=[multiply, fail])
         streamed = Agent(ScriptedModel(turns), tools=[multiply, fail]).stream("?")
         list(streamed.events())
@@ -116,7 +120,15 @@ def test_a_conversation_continues():
     first = agent.run("Hi")
     second = agent.run("2 times 2?", messages=first.messages)
     assert second.messages[: len(first.messages)] == first.messages
-    assert [m.role for m in second.messages] == ["system", "user", "assistant", "user", "assistant", "tool", "assistant"]
+    assert [m.role for m in second.messages] == [
+        "system",
+        "user",
+        "assistant",
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+    ]
     restored = msgspec.json.decode(msgspec.json.encode(second.messages), type=tuple[Message, ...])
     assert restored == second.messages
     third = Agent(ScriptedModel([call("multiply", a=1, b=1), "1"]), tools=[multiply]).run("?", messages=second.messages)

@@ -80,8 +80,8 @@ def test_a_plain_function():
         (bool, "true", True),
         (str, '"a\\u00e9"', "aé"),
         (Literal["a", 1], "1", 1),
-        (Optional[int], "null", None),
-        (Union[int, str], '"x"', "x"),
+        (Optional[int], "null", None),  # noqa: UP045
+        (Union[int, str], '"x"', "x"),  # noqa: UP007
         (int | None, "4", 4),
         (list[int], "[1, 2.0]", [1, 2]),
         (dict[str, float], '{"a": 1}', {"a": 1.0}),
@@ -229,7 +229,7 @@ def bad_annotation(good: int, value: complex) -> None: ...
 def unresolved(value: "Nowhere") -> None: ...  # noqa: F821
 
 
-def two_structs(value: Union[Point, Trip]) -> None: ...
+def two_structs(value: Point | Trip) -> None: ...
 
 
 def star(*values: int) -> None: ...
