@@ -491,7 +491,7 @@ uint32_t art_cpu_count(void);
 #define ART_TOKEN_LEN_MAX 65535u /* bytes */
 #define ART_ROLLBACK_MAX 4096u   /* accepts that can be undone */
 #define ART_DIALOG_CALLS_DEFAULT 8u
-#define ART_N_CTX_DEFAULT 8192u
+#define ART_N_CTX_DEFAULT 4096u
 #define ART_N_BATCH_DEFAULT 512u
 #define ART_LLAMA_LOG_BYTES 65536u /* of engine log kept until it is asked for */
 #define ART_STOPS_MAX 16u          /* stop strings of one request */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_gguf.h"
 
-#include "art_mem.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -86,13 +85,13 @@ static art_status read_string(reader *r, char *out, size_t cap, const char *what
     return skip(r, len, what);
 }
 
-enum { T_STRING = 8, T_ARRAY = 9, N_TYPES = 13 };
+enum { N_TYPES = 13 };
 static const uint8_t scalar_size[N_TYPES] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8}; /* by GGUF value type */
 
 static art_status skip_value(reader *r, uint32_t type) {
     if (type < N_TYPES && scalar_size[type]) return skip(r, scalar_size[type], "a metadata value");
-    if (type == T_STRING) return read_string(r, NULL, 0, "a metadata string");
-    if (type != T_ARRAY) return damaged(r, "an unknown metadata type");
+    if (type == ARTI_GGUF_STRING) return read_string(r, NULL, 0, "a metadata string");
+    if (type != ARTI_GGUF_ARRAY) return damaged(r, "an unknown metadata type");
     uint32_t item = 0;
     uint64_t n = 0;
     art_status st = read_u32(r, &item, "a metadata array");
@@ -102,7 +101,7 @@ static art_status skip_value(reader *r, uint32_t type) {
         if (n > (r->size - r->pos) / scalar_size[item]) return damaged(r, "a metadata array");
         return skip(r, n * scalar_size[item], "a metadata array");
     }
-    if (item != T_STRING) return damaged(r, "an unknown array type");
+    if (item != ARTI_GGUF_STRING) return damaged(r, "an unknown array type");
     if (n > (r->size - r->pos) / 8) return damaged(r, "a metadata array");
     for (uint64_t i = 0; i < n && st == ART_OK; i++) st = read_string(r, NULL, 0, "a metadata string");
     return st;
@@ -122,14 +121,15 @@ static const struct {
 
 typedef struct extent { /* where the tensor data must reach to */
     uint64_t end;       /* relative to the data section */
-    bool misaligned;
+    bool misaligned, has_output;
 } extent;
 
 static art_status read_tensor(reader *r, uint64_t alignment, extent *data) {
     static const char what[] = "the tensor table";
     uint32_t n_dims = 0, type = 0;
     uint64_t offset = 0, dims[4] = {1, 1, 1, 1};
-    art_status st = read_string(r, NULL, 0, what);
+    char name[64];
+    art_status st = read_string(r, name, sizeof name, what);
     if (st == ART_OK) st = read_u32(r, &n_dims, what);
     if (st != ART_OK) return st;
     if (n_dims > 4) return damaged(r, "a tensor of more than four dimensions");
@@ -150,6 +150,7 @@ static art_status read_tensor(reader *r, uint64_t alignment, extent *data) {
     }
     if (offset > UINT64_MAX / 2) return damaged(r, "a tensor of impossible offset");
     if (offset + bytes > data->end) data->end = offset + bytes;
+    if (strcmp(name, "output.weight") == 0) data->has_output = true;
     return ART_OK;
 }
 
@@ -172,15 +173,16 @@ static art_status walk(reader *r, arti_gguf_info *info) {
     if (info->n_kv > r->size / 14 || info->n_tensors > r->size / 25) return damaged(r, "an impossible count");
 
     uint64_t alignment = 32;
+    info->kv_start = r->pos;
     for (uint64_t i = 0; i < info->n_kv; i++) {
         char key[128];
         uint32_t type = 0;
         st = read_string(r, key, sizeof key, "a metadata key");
         if (st == ART_OK) st = read_u32(r, &type, "a metadata value");
         if (st != ART_OK) return st;
-        if (strcmp(key, "general.architecture") == 0 && type == T_STRING) {
+        if (strcmp(key, "general.architecture") == 0 && type == ARTI_GGUF_STRING) {
             st = read_string(r, info->architecture, sizeof info->architecture, "general.architecture");
-        } else if (strcmp(key, "general.alignment") == 0 && type == 4) {
+        } else if (strcmp(key, "general.alignment") == 0 && type == ARTI_GGUF_U32) {
             uint32_t a = 0;
             st = read_u32(r, &a, "general.alignment");
             if (st == ART_OK && (a == 0 || (a & (a - 1)) != 0)) return damaged(r, "an impossible alignment");
@@ -190,11 +192,13 @@ static art_status walk(reader *r, arti_gguf_info *info) {
         }
         if (st != ART_OK) return st;
     }
+    info->kv_end = r->pos;
     extent data = {0};
     for (uint64_t i = 0; i < info->n_tensors; i++) {
         st = read_tensor(r, alignment, &data);
         if (st != ART_OK) return st;
     }
+    info->has_output = data.has_output;
     if (data.misaligned) return damaged(r, "a tensor that is not aligned");
     uint64_t start = (r->pos + alignment - 1) / alignment * alignment;
     if (info->n_tensors && (start > r->size || data.end > r->size - start))
@@ -220,4 +224,79 @@ art_status arti_gguf_check(const char *path, arti_gguf_info *info, art_error *er
     }
     close(r.fd);
     return st;
+}
+
+/* ------------------------------------------------------------------ metadata in memory */
+
+art_status arti_gguf_load(const char *path, const arti_gguf_info *info, arti_mem *mem, arti_gguf_meta *out,
+                          art_error *err) {
+    *out = (arti_gguf_meta){.n_kv = info->n_kv};
+    size_t size = (size_t)(info->kv_end - info->kv_start);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return arti_fail(err, ART_E_IO, 0, "%s: can not be opened: %s", path, strerror(errno));
+    uint8_t *bytes = arti_realloc(mem, NULL, 0, size ? size : 1);
+    art_status st = bytes ? ART_OK : arti_mem_fail(mem, err);
+    for (size_t n = 0; st == ART_OK && n < size;) {
+        ssize_t got = pread(fd, bytes + n, size - n, (off_t)(info->kv_start + n));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) {
+            st = arti_fail(err, ART_E_IO, 0, "%s: can not be read: %s", path,
+                           got < 0 ? strerror(errno) : "it became shorter");
+            arti_free(mem, bytes, size ? size : 1);
+        } else {
+            n += (size_t)got;
+        }
+    }
+    close(fd);
+    if (st != ART_OK) return st;
+    out->bytes = bytes;
+    out->size = size;
+    return ART_OK;
+}
+
+void arti_gguf_unload(arti_mem *mem, arti_gguf_meta *meta) {
+    arti_free(mem, meta->bytes, meta->size ? meta->size : 1);
+    *meta = (arti_gguf_meta){0};
+}
+
+static uint64_t get_le(const uint8_t *p, size_t n) {
+    uint64_t v = 0;
+    for (size_t i = n; i-- > 0;) v = v << 8 | p[i];
+    return v;
+}
+
+const uint8_t *arti_gguf_next_string(const uint8_t **at, size_t *len) {
+    const uint8_t *s = *at + 8;
+    *len = (size_t)get_le(*at, 8);
+    *at = s + *len;
+    return s;
+}
+
+/* The bytes were walked by arti_gguf_check(): lengths are believed here. */
+bool arti_gguf_find(const arti_gguf_meta *meta, const char *key, arti_gguf_value *out) {
+    const uint8_t *p = meta->bytes;
+    size_t key_len = strlen(key);
+    for (uint64_t i = 0; i < meta->n_kv; i++) {
+        size_t len;
+        const uint8_t *name = arti_gguf_next_string(&p, &len);
+        arti_gguf_value v = {.type = (uint32_t)get_le(p, 4), .n = 1};
+        p += 4;
+        if (v.type == ARTI_GGUF_ARRAY) {
+            v.is_array = true;
+            v.type = (uint32_t)get_le(p, 4);
+            v.n = get_le(p + 4, 8);
+            p += 12;
+        }
+        v.data = p;
+        if (len == key_len && memcmp(name, key, len) == 0) {
+            *out = v;
+            return true;
+        }
+        if (v.type == ARTI_GGUF_STRING) {
+            for (uint64_t k = 0; k < v.n; k++) arti_gguf_next_string(&p, &len);
+        } else {
+            p += v.n * scalar_size[v.type];
+        }
+    }
+    return false;
 }

@@ -27,9 +27,13 @@ def declarations() -> str:
     return re.sub(r"\n\s*\n+", "\n", body).strip() + "\n"
 
 
+# Functions that C calls and Python defines (agentrt/model.py).
+CALLBACKS = 'extern "Python" int agentrt_poll(void *);\n'
+
+
 def c_source(cdef: str) -> str:
     ffi = cffi.FFI()
-    ffi.cdef(cdef)
+    ffi.cdef(cdef + CALLBACKS)
     ffi.set_source("agentrt._ffi", '#include "art.h"', py_limited_api=True)
     out = ROOT / "build" / "_ffi.c"
     out.parent.mkdir(exist_ok=True)
