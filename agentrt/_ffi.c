@@ -1426,6 +1426,18 @@ static int _cffi_const_ART_WS_COMPACT(unsigned long long *o)
   return n;
 }
 
+static struct _cffi_externpy_s _cffi_externpy__agentrt_poll =
+  { "agentrt._ffi.agentrt_poll", (int)sizeof(int), 0, 0 };
+
+static int agentrt_poll(void * a0)
+{
+  char a[8];
+  char *p = a;
+  *(void * *)(p + 0) = a0;
+  _cffi_call_python(&_cffi_externpy__agentrt_poll, p);
+  return *(int *)p;
+}
+
 static int64_t _cffi_d_art_argmax(float const * x0, size_t x1, uint32_t const * x2)
 {
   return art_argmax(x0, x1, x2);
@@ -5749,6 +5761,7 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_STOP_STRING", (void *)_cffi_const_ART_STOP_STRING, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 410), (void *)agentrt_poll },
   { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 317), (void *)_cffi_d_art_argmax },
   { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_art_constraint_dialog },
   { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 362), (void *)_cffi_d_art_constraint_free },
@@ -6325,13 +6338,13 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   _cffi_enums,
   _cffi_typenames,
-  120,  /* num_globals */
+  121,  /* num_globals */
   27,  /* num_struct_unions */
   8,  /* num_enums */
   35,  /* num_typenames */
   NULL,  /* no includes */
   484,  /* num_types */
-  0,  /* flags */
+  1,  /* flags */
 };
 
 #ifdef __GNUC__
@@ -6342,6 +6355,9 @@ static const struct _cffi_type_context_s _cffi_type_context = {
 PyMODINIT_FUNC
 _cffi_pypyinit__ffi(const void *p[])
 {
+    if (((intptr_t)p[0]) >= 0x0A03) {
+        _cffi_call_python_org = (void(*)(struct _cffi_externpy_s *, char *))p[1];
+    }
     p[0] = (const void *)0x2601;
     p[1] = &_cffi_type_context;
     return NULL;

@@ -163,7 +163,9 @@ def select(engine: str) -> EngineInfo:
         if found.refused:
             raise ModelError(found.refused)
         return found
-    raise ArgumentError(f"engine must be 'auto', 'llama.cpp', 'ctransformers' or the path of a libllama, not {engine!r}")
+    raise ArgumentError(
+        f"engine must be 'auto', 'llama.cpp', 'ctransformers' or the path of a libllama, not {engine!r}"
+    )
 
 
 # ---------------------------------------------------------------- opened libraries
@@ -240,7 +242,9 @@ def open_library(info: EngineInfo) -> Library:
         if library is None:
             for other in _opened.values():
                 if other.is_llama and info.kind == "llama.cpp":
-                    raise ModelError(f"{info.path}: this process uses {other.info.path} already; one libllama a process")
+                    raise ModelError(
+                        f"{info.path}: this process uses {other.info.path} already; one libllama a process"
+                    )
             library = _opened[info.path] = Library(info)
         return library
 

@@ -14,15 +14,15 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from . import engines, models
-from ._core import check, ffi, lib, new_error, text
-from .errors import AgentrtError, ArgumentError, BusyError, ForkedError, LimitExceeded, StateError
+from ._core import check, ffi, lib, new_error
+from .errors import AgentrtError, ArgumentError, BusyError, ForkedError, StateError
 from .messages import Message, StopReason, Usage
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def load(
 
     path:          a GGUF file, `hf://owner/repository/file`, the name of a model in the cache, or None for the default
                    model, which is fetched once (see `agentrt.models`).
-    engine:        "auto" or "llama.cpp" for the first libllama that is found (see `agentrt.engines`), the path of one, or
-                   "ctransformers".
+    engine:        "auto" or "llama.cpp" for the first libllama that is found (see `agentrt.engines`), the path of
+                   one, or "ctransformers".
     n_ctx:         tokens of a session; 0: what the model was trained with, at most 4096.
     n_batch:       most prompt tokens evaluated at once; 0: 512.
     n_threads:     0: the physical cores that are free; see `cpu_count`.
@@ -237,13 +237,13 @@ class Model:
     ) -> Generation:
         """Text, or a value, from a prompt.
 
-        prompt:      text to be continued as it is (control tokens in it are recognised), messages, which are put through
-                     the model's chat template, or token ids. For an answer to a question give messages.
+        prompt:      text to be continued as it is (control tokens in it are recognised), messages, which are put
+                     through the model's chat template, or token ids. For an answer to a question give messages.
         schema:      what the output must be: a type, a JSON Schema (dict or JSON text) or a Schema; see
                      `Generation.output`. The output is valid always: `max_tokens` makes it end in time.
         max_tokens:  of new tokens; 0: until the context is full.
-        property_order, whitespace:  as Constraint takes them. Models write the order they are shown, and at most one space
-                     between JSON tokens, as they were trained.
+        property_order, whitespace:  as Constraint takes them. Models write the order they are shown, and at most one
+                     space between JSON tokens, as they were trained.
         options:     see `Session.start`: temperature, top_k, top_p, min_p, repetition_penalty, frequency_penalty,
                      presence_penalty, penalty_last_n, logit_bias, seed, stop.
 
@@ -493,7 +493,8 @@ class Model:
 class Session:
     """A transcript of tokens with its KV cache, and one request at a time on it; made by `Model.session`.
 
-    The next request's prompt may be anything: what it has in common with the transcript's beginning is not evaluated again.
+    The next request's prompt may be anything: what it has in common with the transcript's beginning is not evaluated
+    again.
     Threads: one at a time, a second one gets BusyError; `cancel` may be called from any.
     """
 
@@ -576,8 +577,9 @@ class Session:
         max_tokens:   of new tokens; 0: until the context is full.
         deadline:     `time.monotonic()` after which the request is cancelled, also in the middle of an evaluation.
         stop:         texts that end the answer and are not part of it; they do not apply to values and arguments.
-        temperature:  0 takes the likeliest token always. The filters top_k, top_p and min_p apply after it, in that order;
-                      penalties look at the transcript's last `penalty_last_n` tokens. The reference is docs/sampling.md.
+        temperature:  0 takes the likeliest token always. The filters top_k, top_p and min_p apply after it, in that
+                      order; penalties look at the transcript's last `penalty_last_n` tokens. The reference is
+                      docs/sampling.md.
         logit_bias:   token id to what is added to its logit; -inf bans it.
         seed:         same seed, same build, same tokens; None: a random one.
         flush_ms:     join the text of this many milliseconds into one event.
@@ -653,18 +655,21 @@ class Session:
             check(lib.art_session_reset(ptr, self._err), self._err)
 
     def fork(self, other: Session, n_tokens: int) -> None:
-        """Become a copy of the first *n_tokens* of another session of the same model, cache included, in milliseconds."""
+        """Become a copy of the first *n_tokens* of another session of the same model, cache included, in
+        milliseconds."""
         with self._entered() as ptr, other._entered() as source:
             check(lib.art_session_fork(ptr, source, n_tokens, self._err), self._err)
 
     def save(self) -> bytes:
-        """The evaluated part of the transcript with its cache, for `load` on the same model, engine build and machine kind."""
+        """The evaluated part of the transcript with its cache, for `load` on the same model, engine build and machine
+        kind."""
         with self._entered() as ptr:
             status = lib.art_session_save(ptr, ffi.NULL, 0, self._n, self._err)
             if status != lib.ART_E_LIMIT:
                 check(status, self._err)
             buf = bytearray(self._n[0])
-            check(lib.art_session_save(ptr, ffi.from_buffer("uint8_t[]", buf), len(buf), self._n, self._err), self._err)
+            room = ffi.from_buffer("uint8_t[]", buf)
+            check(lib.art_session_save(ptr, room, len(buf), self._n, self._err), self._err)
             return bytes(memoryview(buf)[: self._n[0]])
 
     def load(self, data: bytes) -> None:
@@ -851,7 +856,9 @@ def _schema_key(schema: Any) -> Any:
     try:
         hash(schema)
     except TypeError as error:
-        raise ArgumentError(f"a schema is a type, a dict, JSON text or a Schema, not {type(schema).__name__}") from error
+        raise ArgumentError(
+            f"a schema is a type, a dict, JSON text or a Schema, not {type(schema).__name__}"
+        ) from error
     return schema
 
 

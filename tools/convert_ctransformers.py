@@ -1,12 +1,13 @@
-"""Convert a llama-architecture GGUF file of today to one that ctransformers 0.2.27 (2023) loads as well as libllama does.
+"""Convert a llama-architecture GGUF file of today to one that ctransformers 0.2.27 (2023) loads as well as libllama
+does.
 
     python tools/convert_ctransformers.py IN.gguf OUT.gguf [--type f32|f16]
 
 What is changed:
 - tensors are dequantised to F32 (or F16 for matrices): with F32 the two engines give the same greedy tokens;
 - `output.weight` is written out where a model ties it to its embeddings;
-- byte-level BPE tokens (GPT-2's printable alphabet) become the raw bytes that the engine of 2023 expects, and get scores by
-  merge rank, as its tokenizer merges by score; control tokens keep their spelling.
+- byte-level BPE tokens (GPT-2's printable alphabet) become the raw bytes that the engine of 2023 expects, and get
+  scores by merge rank, as its tokenizer merges by score; control tokens keep their spelling.
 
 Needs the packages gguf and numpy.
 """
