@@ -601,13 +601,17 @@ static uint64_t with_head(uint64_t key, arti_re head) {
 /* keys[0..n) are alternatives with the same tail. Classes become one class, loops over the same body whose counts touch become one
  * loop; what is merged into another gets the head NONE. */
 static bool merge_heads(arti_re_ctx *c, uint64_t *keys, size_t n) {
+    const re_node *tail = &c->nodes[tail_of(keys[0])];
+    /* Before ANY fewer turns are more texts: x{3} ANY is within x{2} ANY. */
+    const bool before_any = tail->kind == RE_ANY || (tail->kind == RE_CONCAT && tail->a == ARTI_RE_ANY);
     for (size_t i = 0; n <= MERGE_MAX && i < n; i++) {
         for (size_t j = 0; j < n; j++) {
             if (i == j || head_of(keys[i]) == ARTI_RE_NONE || head_of(keys[j]) == ARTI_RE_NONE) continue;
             const loop_view u = view_loop(c, head_of(keys[i])), v = view_loop(c, head_of(keys[j]));
-            if (u.body != v.body || v.min > add_length(u.max, 1) || u.min > add_length(v.max, 1) || looks(c, u.body))
-                continue;
-            const arti_re loop = re_loop(c, u.body, u.min < v.min ? u.min : v.min, u.max > v.max ? u.max : v.max);
+            if (u.body != v.body || looks(c, u.body)) continue;
+            if (!before_any && (v.min > add_length(u.max, 1) || u.min > add_length(v.max, 1))) continue;
+            const uint32_t min = u.min < v.min ? u.min : v.min, max = u.max > v.max ? u.max : v.max;
+            const arti_re loop = re_loop(c, u.body, min, before_any ? min : max);
             if (loop == ARTI_RE_FAIL) return false;
             keys[i] = with_head(keys[i], loop);
             keys[j] = with_head(keys[j], ARTI_RE_NONE);
@@ -647,7 +651,7 @@ static bool merge_alternatives(arti_re_ctx *c, size_t base) {
     for (size_t i = 0; i < n; i++) {
         const arti_re head = head_of(keys[i]), tail = tail_of(keys[i]);
         const loop_view v = view_loop(c, head);
-        const bool is_loop = c->nodes[head].kind == RE_LOOP || head == ARTI_RE_ANY;
+        const bool is_loop = c->nodes[head].kind == RE_LOOP || head == ARTI_RE_ANY; /* the view of others is no loop */
         if (!is_loop || v.min > 1 || looks(c, v.body)) continue;
         const re_node *t = &c->nodes[tail];
         const uint64_t whole =

@@ -543,6 +543,11 @@ static uint32_t new_split(arti_re_ctx *c, uint32_t part, uint32_t base, uint8_t 
     return c->n_splits++;
 }
 
+/* The split that reads the rest of any character. */
+static uint32_t rest_split(arti_re_ctx *c, uint8_t u8) {
+    return new_split(c, RE_NIL, 0, u8);
+}
+
 /* ------------------------------------------------------------------ vertices */
 
 uint32_t re_vertex_of(arti_re_ctx *c, arti_re t) {
@@ -592,7 +597,9 @@ static uint8_t is_live_between(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_t 
     return RE_NO;
 }
 
+/* split RE_NIL (a failure) gives ARTI_RE_FAIL. */
 static arti_re_state state_of(arti_re_ctx *c, arti_re t, uint32_t split) {
+    if (split == RE_NIL) return ARTI_RE_FAIL;
     const re_split *s = c->splits[split];
     const uint32_t hash = re_mix(re_mix(3, t), split);
     uint32_t at = hash, id;
@@ -651,19 +658,15 @@ arti_re_state arti_re_step_slow(arti_re_ctx *c, arti_re_state s, uint8_t byte) {
     arti_re_state to = ARTI_RE_DEAD;
     switch ((re_move_kind)m.kind) {
     case RE_MOVE_DEAD: break;
-    case RE_MOVE_TAIL: to = state_of(c, info->term, m.u8); break;
+    case RE_MOVE_TAIL: to = state_of(c, info->term, rest_split(c, m.u8)); break;
     case RE_MOVE_END: to = whole_state(c, info->term); break;
-    case RE_MOVE_MIXED: {
-        const uint32_t next = new_split(c, split->part, m.value, m.u8);
-        to = next == RE_NIL ? ARTI_RE_FAIL : state_of(c, info->term, next);
-        break;
-    }
+    case RE_MOVE_MIXED: to = state_of(c, info->term, new_split(c, split->part, m.value, m.u8)); break;
     case RE_MOVE_CHAR:
     case RE_MOVE_BLOCK: {
         const uint32_t v = re_vertex_of(c, info->term);
         const arti_re t = v == RE_NIL ? ARTI_RE_FAIL : re_next(c, v, m.value);
         if (t == ARTI_RE_FAIL) return ARTI_RE_FAIL;
-        to = m.kind == RE_MOVE_CHAR ? whole_state(c, t) : state_of(c, t, m.u8);
+        to = m.kind == RE_MOVE_CHAR ? whole_state(c, t) : state_of(c, t, rest_split(c, m.u8));
         break;
     }
     }
@@ -677,18 +680,13 @@ arti_re_state arti_re_run(arti_re_ctx *c, arti_re_state s, const uint8_t *bytes,
 }
 
 bool re_dfa_init(arti_re_ctx *c) {
-    /* Split 0 is unused, so that the fixed splits have the numbers of their UTF-8 states. */
-    for (uint8_t u8 = 0; u8 < ARTI_U8_STATES; u8++)
-        if (new_split(c, RE_NIL, 0, u8) != u8) return false;
-    /* State 0: every byte leads back to it. */
-    re_split *none = arti_arena_zero(&c->arena, sizeof *none);
+    static const uint8_t all_alike[256] = {0};
     _Atomic arti_re_state *next = arti_arena_get(&c->arena, sizeof *next);
-    if (none) c->info_pages[0] = arti_calloc(c->mem, ARTI_RE_PAGE * sizeof(re_info));
+    c->info_pages[0] = arti_calloc(c->mem, ARTI_RE_PAGE * sizeof(re_info));
     if (c->info_pages[0]) c->head.pages[0] = arti_calloc(c->mem, ARTI_RE_PAGE * sizeof(arti_re_row));
     if (!next || !c->head.pages[0]) return re_refuse_memory(c), false;
-    atomic_init(next, ARTI_RE_DEAD);
-    c->head.pages[0][0] = (arti_re_row){.byte_class = none->byte_class, .next = next, .n_classes = 1};
-    *re_info_of(c, 0) = (re_info){.term = ARTI_RE_NONE, .split = 0};
+    atomic_init(next, ARTI_RE_DEAD); /* every byte leads back to it */
+    c->head.pages[0][0] = (arti_re_row){.byte_class = all_alike, .next = next, .n_classes = 1};
     c->n_states = 1;
     return true;
 }
