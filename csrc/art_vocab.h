@@ -8,7 +8,9 @@
  * Threads   immutable after creation; reference counted.
  * Errors    ART_E_ARG, ART_E_LIMIT, ART_E_NOMEM; files: ART_E_IO, ART_E_FORMAT.
  * Limits    ART_VOCAB_TOKENS_MAX tokens of ART_TOKEN_LEN_MAX bytes, ARTI_VOCAB_BYTES_MAX bytes in all (so nodes fit 32 bits).
- * Cost      build O(total bytes): tens of milliseconds for 128k tokens; memory about 80 bytes a token.
+ * Cost      build O(total bytes): tens of milliseconds for 128k tokens; memory about 90 bytes a token. A file opens in a few
+ *           milliseconds: its checksum and every index in it are verified, so that a damaged file can not lead anywhere. A file
+ *           that shrinks while it is mapped is beyond that (art_vocab_save() replaces files as a whole).
  *
  * String positions. Inside a JSON string a matcher is in one of ARTI_U8_STATES states (art_utf8.h): ARTI_U8_0 is "between
  * characters", the others are "in the middle of a character". For each of them the tokens are split into
@@ -25,7 +27,7 @@
 #include "art_utf8.h"
 #include <stdatomic.h>
 
-#define ARTI_VOCAB_BYTES_MAX ((size_t)1 << 28)
+#define ARTI_VOCAB_BYTES_MAX ((size_t)1 << 26)
 #define ARTI_STAY_ROWS 64u
 
 /* ------------------------------------------------------------------ character atoms */
@@ -62,7 +64,7 @@ typedef struct arti_node {
     uint8_t pad;
 } arti_node;
 
-typedef struct arti_leave { /* a token that leaves the string it begins in */
+typedef struct arti_leave { /* a token that leaves the string it begins in; the quote is byte n_byte of it */
     uint32_t token;
     uint16_t n_cp;   /* code points that begin before the quote */
     uint16_t n_byte; /* bytes before the quote */
@@ -82,7 +84,8 @@ typedef struct arti_group { /* stay tokens (from ARTI_U8_0, ending between chara
 } arti_group;
 
 typedef struct arti_u8_sets { /* per string state */
-    uint32_t stay, n_stay;     /* into stay_ids / stay_cps, ascending by code points */
+    uint32_t stay, n_stay;     /* into stay_ids / stay_cps, ascending by code points. For ARTI_U8_0, whose stay tokens are in the rows,
+                                  only those of more than ARTI_STAY_ROWS - 2 code points */
     uint32_t suffix, n_suffix; /* into suffixes */
     uint32_t escape, n_escape; /* into escape_ids */
 } arti_u8_sets;
@@ -92,39 +95,39 @@ typedef struct arti_vocab_header arti_vocab_header; /* of the image; private to 
 struct art_vocab {
     atomic_uint refs;
     arti_mem mem;
-    const arti_vocab_header *image;
+    arti_vocab_header *image;
     size_t image_size;
-    bool mapped;
+    bool is_mapped;
 
-    uint32_t n_tokens, n_words, n_nodes, n_eos, n_order, n_groups, n_dense, n_suffixes, n_u8[ARTI_U8_STATES];
-    uint32_t token_len_max, stay_cp_max;
+    uint32_t n_tokens, n_words, n_nodes, n_eos, n_order, n_groups, n_dense, n_suffixes, n_partial;
+    uint32_t token_len_max; /* bytes; no node is deeper */
+    uint32_t stay_cp_max;   /* most code points of a stay token from ARTI_U8_0 */
     const uint8_t *bytes;
-    const uint32_t *offsets; /* n_tokens + 1 */
-    const uint32_t *eos;     /* ids, ascending */
-    const arti_node *node;   /* n_nodes + 1 */
-    const uint64_t *below;   /* per node: atoms (and special bits) of all bytes below it, as read from ARTI_U8_0 at the node */
-    const uint32_t *order;   /* token ids with bytes (end-of-sequence ones left out), sorted by bytes */
-    const uint32_t *root_child; /* 256: node of the root's child with that byte, 0 for none */
+    const uint32_t *offsets;    /* n_tokens + 1 */
+    const uint32_t *eos;        /* ids, ascending */
+    const arti_node *node;      /* n_nodes + 1 */
+    const uint64_t *below;      /* per node: atoms and special bits of all bytes below it; for nodes between characters */
+    const uint32_t *order;      /* token ids with bytes (end-of-sequence ones left out), sorted by bytes */
+    const uint32_t *root_child; /* 256: the root's child with that byte, 0 for none */
 
-    /* Row k (0 <= k < ARTI_STAY_ROWS): tokens that stay from ARTI_U8_0 with at most k code points; the last row has no limit. */
+    /* Row k < ARTI_STAY_ROWS - 1: tokens that stay from ARTI_U8_0 with at most k code points; the last row: all that stay. */
     const uint32_t *stay_rows; /* ARTI_STAY_ROWS rows of n_words */
-    arti_u8_sets u8[ARTI_U8_STATES];
+    const arti_u8_sets *u8;    /* ARTI_U8_STATES */
     const uint32_t *stay_ids;
     const uint16_t *stay_cps;
-    const arti_leave *leave; /* within a suffix ascending by n_cp */
-    const arti_suffix *suffixes;
+    const arti_suffix *suffixes; /* per state ascending by bytes */
+    const arti_leave *leave;     /* within a suffix ascending by n_cp */
     const uint32_t *escape_ids;
 
     const arti_group *groups;
     const uint32_t *group_ids;
     const uint16_t *group_cps;
-    const uint32_t *dense_rows; /* n_dense rows of n_words */
+    const uint32_t *dense_rows;  /* n_dense rows of n_words */
     const uint32_t *partial_ids; /* stay tokens from ARTI_U8_0 that end in the middle of a character: in no group */
-    uint32_t n_partial;
 
-    const uint32_t *space_row;  /* only JSON whitespace */
-    const uint32_t *digit_row;  /* only 0..9 */
-    const uint32_t *text_row;   /* every token with bytes that is no end-of-sequence token */
+    const uint32_t *space_row; /* only JSON whitespace */
+    const uint32_t *digit_row; /* only 0..9 */
+    const uint32_t *text_row;  /* every token of `order` */
     const uint32_t *eos_row;
 };
 
@@ -134,10 +137,12 @@ static inline const uint8_t *arti_vocab_bytes(const art_vocab *v, uint32_t id, s
     *len = v->offsets[id + 1] - v->offsets[id];
     return v->bytes + v->offsets[id];
 }
-/* Row of tokens that stay in a string between characters and add at most `room` code points. */
+/* The row of tokens that stay in a string between characters and begin at most `room` code points there; NULL when there is no such
+ * row because room lies between the rows and stay_cp_max: then arti_vocab_copy_stay() puts it together. */
 static inline const uint32_t *arti_vocab_stay(const art_vocab *v, uint32_t room) {
-    uint32_t k = room < ARTI_STAY_ROWS - 1u ? room : ARTI_STAY_ROWS - 1u;
-    return v->stay_rows + (size_t)k * v->n_words;
+    if (room >= v->stay_cp_max) return v->stay_rows + (size_t)(ARTI_STAY_ROWS - 1u) * v->n_words;
+    return room < ARTI_STAY_ROWS - 1u ? v->stay_rows + (size_t)room * v->n_words : NULL;
 }
+void arti_vocab_copy_stay(const art_vocab *v, uint32_t room, uint32_t *words); /* the same, copied; for any room */
 
 #endif

@@ -1,0 +1,972 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Built in arrays of scratch memory (struct build), one per section, which are then laid out behind each other in the image. The
+ * image is position independent, so a file is the image and opening one is mapping and checking it. */
+#include "art_vocab.h"
+#include "art_bits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ------------------------------------------------------------------ atoms */
+
+const arti_atom arti_atoms[ARTI_N_ATOMS] = {
+    {' ', ' '},         {'!', '!'},         {'#', '#'},         {'$', '$'},         {'%', '%'},         {'&', '&'},
+    {'\'', '\''},       {'(', '('},         {')', ')'},         {'*', '*'},         {'+', '+'},         {',', ','},
+    {'-', '-'},         {'.', '.'},         {'/', '/'},         {'0', '0'},         {'1', '9'},         {':', ':'},
+    {';', ';'},         {'<', '<'},         {'=', '='},         {'>', '>'},         {'?', '?'},         {'@', '@'},
+    {'A', 'F'},         {'G', 'Z'},         {'[', '['},         {']', ']'},         {'^', '^'},         {'_', '_'},
+    {'`', '`'},         {'a', 'f'},         {'g', 'z'},         {'{', '{'},         {'|', '|'},         {'}', '}'},
+    {'~', '~'},         {0x7F, 0x7F},       {0x80, 0xBF},       {0xC0, 0xFF},       {0x100, 0x17F},     {0x180, 0x24F},
+    {0x250, 0x36F},     {0x370, 0x3FF},     {0x400, 0x4FF},     {0x500, 0x5FF},     {0x600, 0x6FF},     {0x700, 0xDFF},
+    {0xE00, 0xFFF},     {0x1000, 0x1FFF},   {0x2000, 0x206F},   {0x2070, 0x2FFF},   {0x3000, 0x303F},   {0x3040, 0x30FF},
+    {0x3100, 0x33FF},   {0x3400, 0x9FFF},   {0xA000, 0xABFF},   {0xAC00, 0xD7FF},   {0xE000, 0xFFFF},   {0x10000, 0x10FFFF},
+};
+
+uint32_t arti_atom_of(uint32_t code_point) {
+    uint32_t lo = 0, hi = ARTI_N_ATOMS - 1;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (code_point > arti_atoms[mid].hi)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* Atom bit, or special bit, of a character. */
+static uint64_t atom_bit(uint32_t cp) {
+    if (cp < 0x20u) return ARTI_ATOM_CONTROL;
+    if (cp == '"') return ARTI_ATOM_QUOTE;
+    if (cp == '\\') return ARTI_ATOM_BACKSLASH;
+    return UINT64_C(1) << arti_atom_of(cp);
+}
+
+/* ------------------------------------------------------------------ the image */
+
+enum { /* sections, in their order in the image */
+    SEC_BYTES,
+    SEC_OFFSETS,
+    SEC_EOS,
+    SEC_NODE,
+    SEC_BELOW,
+    SEC_ORDER,
+    SEC_ROOT_CHILD,
+    SEC_STAY_ROWS,
+    SEC_U8,
+    SEC_STAY_IDS,
+    SEC_STAY_CPS,
+    SEC_SUFFIXES,
+    SEC_LEAVE,
+    SEC_ESCAPE_IDS,
+    SEC_GROUPS,
+    SEC_GROUP_IDS,
+    SEC_GROUP_CPS,
+    SEC_DENSE_ROWS,
+    SEC_PARTIAL_IDS,
+    SEC_SMALL_ROWS, /* space, digit, text, eos */
+    SEC_COUNT
+};
+enum { ROW_SPACE, ROW_DIGIT, ROW_TEXT, ROW_EOS, SMALL_ROWS };
+
+static const uint16_t item_size[SEC_COUNT] = {
+    [SEC_BYTES] = 1,
+    [SEC_OFFSETS] = sizeof(uint32_t),
+    [SEC_EOS] = sizeof(uint32_t),
+    [SEC_NODE] = sizeof(arti_node),
+    [SEC_BELOW] = sizeof(uint64_t),
+    [SEC_ORDER] = sizeof(uint32_t),
+    [SEC_ROOT_CHILD] = sizeof(uint32_t),
+    [SEC_STAY_ROWS] = sizeof(uint32_t),
+    [SEC_U8] = sizeof(arti_u8_sets),
+    [SEC_STAY_IDS] = sizeof(uint32_t),
+    [SEC_STAY_CPS] = sizeof(uint16_t),
+    [SEC_SUFFIXES] = sizeof(arti_suffix),
+    [SEC_LEAVE] = sizeof(arti_leave),
+    [SEC_ESCAPE_IDS] = sizeof(uint32_t),
+    [SEC_GROUPS] = sizeof(arti_group),
+    [SEC_GROUP_IDS] = sizeof(uint32_t),
+    [SEC_GROUP_CPS] = sizeof(uint16_t),
+    [SEC_DENSE_ROWS] = sizeof(uint32_t),
+    [SEC_PARTIAL_IDS] = sizeof(uint32_t),
+    [SEC_SMALL_ROWS] = sizeof(uint32_t),
+};
+
+static const char image_magic[8] = {'A', 'R', 'T', 'V', 'O', 'C', 'A', 'B'};
+#define IMAGE_VERSION 1u
+#define IMAGE_BYTE_ORDER 0x01020304u
+#define IMAGE_ALIGN 64u
+
+struct arti_vocab_header {
+    char magic[8];
+    uint32_t version, byte_order;
+    uint64_t size;
+    uint64_t checksum; /* of the whole image, this field taken as 0 */
+    uint32_t n_tokens, token_len_max, stay_cp_max, reserved;
+    struct {
+        uint64_t at;
+        uint64_t n; /* items */
+    } sec[SEC_COUNT];
+};
+_Static_assert(sizeof(arti_node) == 12 && sizeof(arti_leave) == 8 && sizeof(arti_suffix) == 16, "layout of the image");
+_Static_assert(sizeof(arti_group) == 24 && sizeof(arti_u8_sets) == 24, "layout of the image");
+_Static_assert(sizeof(arti_vocab_header) % 8 == 0, "the checksum reads whole words");
+
+static size_t align_up(size_t n) { return (n + IMAGE_ALIGN - 1) & ~(size_t)(IMAGE_ALIGN - 1); }
+
+static inline uint64_t mix(uint64_t h, uint64_t w) {
+    h = (h ^ w) * UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ (h >> 32);
+}
+
+static uint64_t checksum(const arti_vocab_header *image, size_t size) {
+    const uint8_t *p = (const uint8_t *)image;
+    uint64_t lane[4] = {1, 2, 3, 4}, w;
+    arti_vocab_header head = *image;
+    head.checksum = 0;
+    for (size_t i = 0; i < sizeof head; i += 8) {
+        memcpy(&w, (const uint8_t *)&head + i, 8);
+        lane[0] = mix(lane[0], w);
+    }
+    size_t i = sizeof head;
+    for (; i + 32 <= size; i += 32)
+        for (size_t k = 0; k < 4; k++) {
+            memcpy(&w, p + i + 8 * k, 8);
+            lane[k] = mix(lane[k], w);
+        }
+    for (; i < size; i++) lane[0] = mix(lane[0], p[i]);
+    return mix(mix(lane[0], lane[1]), mix(lane[2], lane[3]));
+}
+
+/* Points the fields of v into its image, whose header has been found good. */
+static void bind_image(art_vocab *v) {
+    const arti_vocab_header *h = v->image;
+    const uint8_t *base = (const uint8_t *)h;
+    const void *at[SEC_COUNT];
+    for (int i = 0; i < SEC_COUNT; i++) at[i] = base + h->sec[i].at;
+    v->n_tokens = h->n_tokens;
+    v->n_words = (uint32_t)arti_bits_words(h->n_tokens);
+    v->token_len_max = h->token_len_max;
+    v->stay_cp_max = h->stay_cp_max;
+    v->n_nodes = (uint32_t)(h->sec[SEC_NODE].n - 1);
+    v->n_eos = (uint32_t)h->sec[SEC_EOS].n;
+    v->n_order = (uint32_t)h->sec[SEC_ORDER].n;
+    v->n_groups = (uint32_t)h->sec[SEC_GROUPS].n;
+    v->n_suffixes = (uint32_t)h->sec[SEC_SUFFIXES].n;
+    v->n_partial = (uint32_t)h->sec[SEC_PARTIAL_IDS].n;
+    v->n_dense = v->n_words ? (uint32_t)(h->sec[SEC_DENSE_ROWS].n / v->n_words) : 0;
+    v->bytes = at[SEC_BYTES];
+    v->offsets = at[SEC_OFFSETS];
+    v->eos = at[SEC_EOS];
+    v->node = at[SEC_NODE];
+    v->below = at[SEC_BELOW];
+    v->order = at[SEC_ORDER];
+    v->root_child = at[SEC_ROOT_CHILD];
+    v->stay_rows = at[SEC_STAY_ROWS];
+    v->u8 = at[SEC_U8];
+    v->stay_ids = at[SEC_STAY_IDS];
+    v->stay_cps = at[SEC_STAY_CPS];
+    v->suffixes = at[SEC_SUFFIXES];
+    v->leave = at[SEC_LEAVE];
+    v->escape_ids = at[SEC_ESCAPE_IDS];
+    v->groups = at[SEC_GROUPS];
+    v->group_ids = at[SEC_GROUP_IDS];
+    v->group_cps = at[SEC_GROUP_CPS];
+    v->dense_rows = at[SEC_DENSE_ROWS];
+    v->partial_ids = at[SEC_PARTIAL_IDS];
+    const uint32_t *small = at[SEC_SMALL_ROWS];
+    v->space_row = small + (size_t)ROW_SPACE * v->n_words;
+    v->digit_row = small + (size_t)ROW_DIGIT * v->n_words;
+    v->text_row = small + (size_t)ROW_TEXT * v->n_words;
+    v->eos_row = small + (size_t)ROW_EOS * v->n_words;
+}
+
+/* ------------------------------------------------------------------ building */
+
+typedef struct leave_key { /* a leave token while suffixes are being collected */
+    arti_leave leave;
+    uint32_t suffix, len; /* bytes behind the quote */
+} leave_key;
+
+typedef struct vec {
+    void *p;
+    size_t n, cap; /* items */
+} vec;
+
+typedef struct build {
+    arti_mem *mem;
+    art_error *err;
+    const uint8_t *bytes;
+    const uint32_t *offsets;
+    uint32_t n_tokens, n_words;
+    uint32_t token_len_max, stay_cp_max;
+    vec sec[SEC_COUNT];
+    uint32_t *temp; /* n_tokens words, for sorting */
+} build;
+
+static void *vec_add(build *b, int section, size_t n) {
+    vec *v = &b->sec[section];
+    if (!arti_vec_reserve(b->mem, &v->p, &v->cap, v->n + n, item_size[section])) return NULL;
+    void *at = (uint8_t *)v->p + v->n * item_size[section];
+    v->n += n;
+    return at;
+}
+
+/* A section of exactly n cleared items. */
+static void *vec_zero(build *b, int section, size_t n) {
+    vec *v = &b->sec[section];
+    if (n == 0) return v;
+    v->p = arti_calloc(b->mem, n * item_size[section]);
+    if (v->p) v->n = v->cap = n;
+    return v->p;
+}
+
+static inline const uint8_t *token(const build *b, uint32_t id, uint32_t *len) {
+    *len = b->offsets[id + 1] - b->offsets[id];
+    return b->bytes + b->offsets[id];
+}
+
+static int compare_tokens(const build *b, uint32_t x, uint32_t y) {
+    uint32_t n, m;
+    const uint8_t *p = token(b, x, &n), *q = token(b, y, &m);
+    int c = memcmp(p, q, n < m ? n : m);
+    return c ? c : (n > m) - (n < m);
+}
+
+/* Stable merge sort of ids by bytes: for the rare tokens that agree in their first eight bytes. */
+static void merge_sort(const build *b, uint32_t *ids, uint32_t n, uint32_t *temp) {
+    for (uint32_t width = 1; width < n; width *= 2) {
+        for (uint32_t from = 0; from < n; from += 2 * width) {
+            uint32_t mid = n - from < width ? n : from + width, end = n - from < 2 * width ? n : from + 2 * width;
+            uint32_t i = from, j = mid, k = from;
+            while (i < mid && j < end) temp[k++] = compare_tokens(b, ids[i], ids[j]) <= 0 ? ids[i++] : ids[j++];
+            while (i < mid) temp[k++] = ids[i++];
+            while (j < end) temp[k++] = ids[j++];
+        }
+        memcpy(ids, temp, n * sizeof *ids);
+    }
+}
+
+typedef struct sort_key {
+    uint64_t head; /* the first eight bytes, most significant first */
+    uint32_t id;
+} sort_key;
+
+/* Fills SEC_ORDER: radix sort by the first eight bytes, ties by merge sort. */
+static bool sort_tokens(build *b, const uint32_t *eos_row) {
+    uint32_t *order = vec_zero(b, SEC_ORDER, b->n_tokens), n = 0;
+    size_t size = (size_t)b->n_tokens * sizeof(sort_key);
+    sort_key *key = arti_realloc(b->mem, NULL, 0, size), *other = arti_realloc(b->mem, NULL, 0, size);
+    bool ok = order && key && other;
+    if (ok) {
+        for (uint32_t id = 0; id < b->n_tokens; id++) {
+            uint32_t len;
+            const uint8_t *p = token(b, id, &len);
+            if (len == 0 || arti_bits_test(eos_row, id)) continue;
+            uint64_t head = 0;
+            for (uint32_t i = 0; i < 8; i++) head = head << 8 | (i < len ? p[i] : 0);
+            key[n++] = (sort_key){head, id};
+        }
+        for (unsigned shift = 0; shift < 64; shift += 8) {
+            uint32_t count[257] = {0};
+            for (uint32_t i = 0; i < n; i++) count[(key[i].head >> shift & 255u) + 1]++;
+            for (int i = 0; i < 256; i++) count[i + 1] += count[i];
+            for (uint32_t i = 0; i < n; i++) other[count[key[i].head >> shift & 255u]++] = key[i];
+            sort_key *t = key;
+            key = other, other = t;
+        }
+        for (uint32_t i = 0; i < n; i++) order[i] = key[i].id;
+        for (uint32_t i = 0, j; i < n; i = j) {
+            for (j = i + 1; j < n && key[j].head == key[i].head; j++) {}
+            if (j - i > 1) merge_sort(b, order + i, j - i, b->temp);
+        }
+        b->sec[SEC_ORDER].n = n;
+    }
+    arti_free(b->mem, key, size);
+    arti_free(b->mem, other, size);
+    return ok;
+}
+
+static uint32_t common_prefix(const build *b, uint32_t x, uint32_t y) {
+    uint32_t n, m, i = 0;
+    const uint8_t *p = token(b, x, &n), *q = token(b, y, &m);
+    while (i < n && i < m && p[i] == q[i]) i++;
+    return i;
+}
+
+/* Fills SEC_NODE and SEC_ROOT_CHILD from the sorted tokens. */
+static bool build_trie(build *b) {
+    const uint32_t *order = b->sec[SEC_ORDER].p;
+    uint32_t n_order = (uint32_t)b->sec[SEC_ORDER].n, len;
+    size_t n_nodes = 1;
+    for (uint32_t k = 0; k < n_order; k++) {
+        token(b, order[k], &len);
+        n_nodes += len - (k ? common_prefix(b, order[k - 1], order[k]) : 0);
+    }
+    arti_node *node = vec_zero(b, SEC_NODE, n_nodes + 1);
+    uint32_t *root_child = vec_zero(b, SEC_ROOT_CHILD, 256);
+    size_t stack_size = ((size_t)b->token_len_max + 1) * sizeof(uint32_t);
+    uint32_t *open = arti_realloc(b->mem, NULL, 0, stack_size); /* node of each depth on the current path */
+    if (!node || !root_child || !open) {
+        arti_free(b->mem, open, stack_size);
+        return false;
+    }
+    uint32_t n = 1, depth = 0;
+    open[0] = 0;
+    for (uint32_t k = 0; k < n_order; k++) {
+        const uint8_t *p = token(b, order[k], &len);
+        uint32_t keep = k ? common_prefix(b, order[k - 1], order[k]) : 0;
+        for (; depth > keep; depth--) node[open[depth]].next = n;
+        while (depth < len) {
+            uint8_t byte = p[depth++];
+            if (depth == 1) root_child[byte] = n;
+            node[n] = (arti_node){.tok = k, .depth = (uint16_t)depth, .byte = byte};
+            open[depth] = n++;
+        }
+    }
+    for (; depth > 0; depth--) node[open[depth]].next = n;
+    node[0].next = n;
+    node[n] = (arti_node){.next = n, .tok = n_order};
+    arti_free(b->mem, open, stack_size);
+    return true;
+}
+
+/* Fills SEC_BELOW: first what each node itself adds, then the unions from the leaves up. */
+static bool build_below(build *b) {
+    const arti_node *node = b->sec[SEC_NODE].p;
+    size_t n_nodes = b->sec[SEC_NODE].n - 1, depths = (size_t)b->token_len_max + 2;
+    uint64_t *below = vec_zero(b, SEC_BELOW, n_nodes), *acc = arti_calloc(b->mem, depths * sizeof *acc);
+    struct path { /* per depth */
+        uint32_t cp;
+        uint8_t u8;
+    } *path = arti_calloc(b->mem, depths * sizeof *path);
+    bool ok = below && acc && path;
+    if (ok) {
+        for (size_t i = 1; i < n_nodes; i++) {
+            uint32_t d = node[i].depth;
+            uint8_t byte = node[i].byte, from = path[d - 1].u8, u8 = arti_u8_next(from, byte);
+            uint32_t cp = from == ARTI_U8_0 ? (byte < 0x80u   ? byte
+                                               : byte < 0xE0u ? byte & 0x1Fu
+                                               : byte < 0xF0u ? byte & 0x0Fu
+                                                              : byte & 0x07u)
+                                            : path[d - 1].cp << 6 | (byte & 0x3Fu);
+            path[d].u8 = u8;
+            path[d].cp = cp;
+            bool ends = node[i + 1].tok > node[i].tok;
+            below[i] = u8 == ARTI_U8_0 ? atom_bit(cp) : u8 == ARTI_U8_BAD || ends ? ARTI_ATOM_PARTIAL : 0;
+        }
+        for (size_t i = n_nodes; i-- > 1;) {
+            uint32_t d = node[i].depth;
+            uint64_t own = below[i];
+            below[i] = acc[d + 1];
+            acc[d] |= own | acc[d + 1];
+            acc[d + 1] = 0;
+        }
+        below[0] = acc[1];
+    }
+    arti_free(b->mem, acc, depths * sizeof *acc);
+    arti_free(b->mem, path, depths * sizeof *path);
+    return ok;
+}
+
+typedef enum token_class { CLASS_STAY, CLASS_LEAVE, CLASS_ESCAPE, CLASS_OTHER } token_class;
+
+typedef struct token_info {
+    token_class is;
+    uint8_t u8;            /* state at the end (stay) */
+    uint32_t n_cp, n_byte; /* up to the end, quote or backslash */
+    uint64_t atoms;
+} token_info;
+
+/* What a token does in a string in the given state. */
+static token_info classify(const uint8_t *p, uint32_t len, uint8_t u8) {
+    token_info t = {.is = CLASS_STAY};
+    uint32_t cp = 0, i = 0;
+    for (; i < len; i++) {
+        uint8_t c = p[i];
+        if (u8 == ARTI_U8_0) {
+            if (c == '"' || c == '\\') {
+                t.is = c == '"' ? CLASS_LEAVE : CLASS_ESCAPE;
+                break;
+            }
+            if (c < 0x20u) {
+                t.is = CLASS_OTHER;
+                break;
+            }
+            t.n_cp++;
+            cp = c < 0x80u ? c : c < 0xE0u ? c & 0x1Fu : c < 0xF0u ? c & 0x0Fu : c & 0x07u;
+        } else {
+            cp = cp << 6 | (c & 0x3Fu);
+        }
+        u8 = arti_u8_next(u8, c);
+        if (u8 == ARTI_U8_BAD) {
+            t.is = CLASS_OTHER;
+            break;
+        }
+        if (u8 == ARTI_U8_0) t.atoms |= atom_bit(cp);
+    }
+    t.n_byte = i;
+    t.u8 = u8;
+    return t;
+}
+
+static int compare_leave(const build *b, const leave_key *x, const leave_key *y) {
+    int c = memcmp(b->bytes + x->suffix, b->bytes + y->suffix, x->len < y->len ? x->len : y->len);
+    if (c == 0) c = (x->len > y->len) - (x->len < y->len);
+    return c ? c : (x->leave.n_cp > y->leave.n_cp) - (x->leave.n_cp < y->leave.n_cp);
+}
+
+static void sort_leave(const build *b, leave_key *k, leave_key *temp, size_t n) { /* stable merge sort */
+    for (size_t width = 1; width < n; width *= 2) {
+        for (size_t from = 0; from < n; from += 2 * width) {
+            size_t mid = n - from < width ? n : from + width, end = n - from < 2 * width ? n : from + 2 * width;
+            size_t i = from, j = mid, o = from;
+            while (i < mid && j < end) temp[o++] = compare_leave(b, &k[i], &k[j]) <= 0 ? k[i++] : k[j++];
+            while (i < mid) temp[o++] = k[i++];
+            while (j < end) temp[o++] = k[j++];
+        }
+        memcpy(k, temp, n * sizeof *k);
+    }
+}
+
+/* Moves collected leave tokens of one state into SEC_LEAVE and SEC_SUFFIXES. */
+static bool add_suffixes(build *b, leave_key *key, size_t n, arti_u8_sets *set) {
+    set->suffix = (uint32_t)b->sec[SEC_SUFFIXES].n;
+    set->n_suffix = 0;
+    if (n == 0) return true;
+    leave_key *temp = arti_realloc(b->mem, NULL, 0, n * sizeof *temp);
+    if (!temp) return false;
+    sort_leave(b, key, temp, n);
+    arti_free(b->mem, temp, n * sizeof *temp);
+    for (size_t i = 0; i < n; i++) {
+        bool fresh = i == 0 || key[i].len != key[i - 1].len ||
+                     memcmp(b->bytes + key[i].suffix, b->bytes + key[i - 1].suffix, key[i].len) != 0;
+        if (fresh) {
+            arti_suffix *s = vec_add(b, SEC_SUFFIXES, 1);
+            if (!s) return false;
+            *s = (arti_suffix){(uint32_t)b->sec[SEC_LEAVE].n, 0, key[i].suffix, key[i].len};
+            set->n_suffix++;
+        }
+        arti_leave *l = vec_add(b, SEC_LEAVE, 1);
+        if (!l) return false;
+        *l = key[i].leave;
+        ((arti_suffix *)b->sec[SEC_SUFFIXES].p)[b->sec[SEC_SUFFIXES].n - 1].n++;
+    }
+    return true;
+}
+
+typedef struct stay_key {
+    uint32_t id, cps;
+    uint64_t atoms;
+} stay_key;
+
+/* Stable counting sort by code points. */
+static bool sort_by_cps(build *b, stay_key **keys, size_t n, size_t size) {
+    uint32_t max = 0;
+    for (size_t i = 0; i < n; i++)
+        if ((*keys)[i].cps > max) max = (*keys)[i].cps;
+    size_t count_size = ((size_t)max + 2) * sizeof(uint32_t);
+    uint32_t *count = arti_calloc(b->mem, count_size);
+    stay_key *out = arti_realloc(b->mem, NULL, 0, size);
+    if (!count || !out) {
+        arti_free(b->mem, count, count_size);
+        arti_free(b->mem, out, size);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) count[(*keys)[i].cps + 1]++;
+    for (uint32_t i = 0; i <= max; i++) count[i + 1] += count[i];
+    for (size_t i = 0; i < n; i++) out[count[(*keys)[i].cps]++] = (*keys)[i];
+    arti_free(b->mem, count, count_size);
+    arti_free(b->mem, *keys, size);
+    *keys = out;
+    return true;
+}
+
+static inline size_t hash_atoms(uint64_t atoms, size_t mask) {
+    return (size_t)(mix(0x5bd1e995u, atoms) >> 20) & mask;
+}
+
+/* Groups the stay tokens (ascending by code points) by their atoms. */
+static bool build_groups(build *b, const stay_key *key, size_t n) {
+    size_t slots = 16;
+    while (slots < 2 * n) slots *= 2;
+    size_t table_size = slots * sizeof(uint32_t);
+    uint32_t *table = arti_calloc(b->mem, table_size); /* group index + 1 */
+    if (!table) return false;
+    bool ok = true;
+    for (size_t i = 0; i < n && ok; i++) {
+        size_t h = hash_atoms(key[i].atoms, slots - 1);
+        const arti_group *g = b->sec[SEC_GROUPS].p;
+        while (table[h] && g[table[h] - 1].atoms != key[i].atoms) h = (h + 1) & (slots - 1);
+        if (!table[h]) {
+            arti_group *fresh = vec_add(b, SEC_GROUPS, 1);
+            ok = fresh != NULL;
+            if (!ok) break;
+            *fresh = (arti_group){.atoms = key[i].atoms, .row = -1};
+            table[h] = (uint32_t)b->sec[SEC_GROUPS].n;
+        }
+        arti_group *mine = (arti_group *)b->sec[SEC_GROUPS].p + (table[h] - 1);
+        mine->n++;
+        mine->max_cp = key[i].cps;
+        b->temp[i] = table[h] - 1;
+    }
+    arti_group *g = b->sec[SEC_GROUPS].p;
+    size_t n_groups = b->sec[SEC_GROUPS].n, n_dense = 0;
+    uint32_t *ids = ok ? vec_zero(b, SEC_GROUP_IDS, n) : NULL;
+    uint16_t *cps = ok ? vec_zero(b, SEC_GROUP_CPS, n) : NULL;
+    ok = ids && cps;
+    uint32_t at = 0;
+    for (size_t k = 0; ok && k < n_groups; k++) {
+        g[k].first = at;
+        at += g[k].n;
+        if (g[k].n >= 64 && g[k].n >= b->n_words / 4) g[k].row = (int32_t)n_dense++;
+        g[k].n = 0;
+    }
+    uint32_t *rows = ok ? vec_zero(b, SEC_DENSE_ROWS, n_dense * b->n_words) : NULL;
+    ok = rows != NULL;
+    for (size_t i = 0; ok && i < n; i++) {
+        arti_group *mine = &g[b->temp[i]];
+        ids[mine->first + mine->n] = key[i].id;
+        cps[mine->first + mine->n] = (uint16_t)key[i].cps;
+        mine->n++;
+        if (mine->row >= 0) arti_bits_set(rows + (size_t)mine->row * b->n_words, key[i].id);
+    }
+    arti_free(b->mem, table, table_size);
+    return ok;
+}
+
+/* Rows, long tokens and groups from the stay tokens of ARTI_U8_0. */
+static bool build_stay(build *b, const stay_key *key, size_t n, arti_u8_sets *set) {
+    uint32_t *rows = vec_zero(b, SEC_STAY_ROWS, (size_t)ARTI_STAY_ROWS * b->n_words);
+    if (!rows) return false;
+    size_t i = 0;
+    for (uint32_t k = 0; k < ARTI_STAY_ROWS; k++) {
+        uint32_t *row = rows + (size_t)k * b->n_words;
+        if (k) arti_bits_copy(row, row - b->n_words, b->n_words);
+        for (; i < n && (key[i].cps <= k || k == ARTI_STAY_ROWS - 1); i++) {
+            arti_bits_set(row, key[i].id);
+            if (k < ARTI_STAY_ROWS - 1) continue;
+            uint32_t *id = vec_add(b, SEC_STAY_IDS, 1);
+            uint16_t *cps = vec_add(b, SEC_STAY_CPS, 1);
+            if (!id || !cps) return false;
+            *id = key[i].id;
+            *cps = (uint16_t)key[i].cps;
+            set->n_stay++;
+        }
+    }
+    b->stay_cp_max = n ? key[n - 1].cps : 0;
+    return true;
+}
+
+typedef struct collected { /* of one string state */
+    stay_key *stay;
+    leave_key *leave;
+    size_t n_stay, n_leave, cap_stay, cap_leave;
+} collected;
+
+static bool add_token(build *b, collected *c, uint32_t id, uint8_t state, arti_u8_sets *set) {
+    uint32_t len;
+    const uint8_t *p = token(b, id, &len);
+    token_info t = classify(p, len, state);
+    switch (t.is) {
+    case CLASS_STAY:
+        if (!arti_vec_reserve(b->mem, (void **)&c->stay, &c->cap_stay, c->n_stay + 1, sizeof *c->stay)) return false;
+        c->stay[c->n_stay++] = (stay_key){id, t.n_cp, t.u8 == ARTI_U8_0 ? t.atoms : ARTI_ATOM_PARTIAL};
+        return true;
+    case CLASS_LEAVE:
+        if (!arti_vec_reserve(b->mem, (void **)&c->leave, &c->cap_leave, c->n_leave + 1, sizeof *c->leave)) return false;
+        c->leave[c->n_leave++] =
+            (leave_key){{id, (uint16_t)t.n_cp, (uint16_t)t.n_byte}, b->offsets[id] + t.n_byte + 1, len - t.n_byte - 1};
+        return true;
+    case CLASS_ESCAPE: {
+        uint32_t *e = vec_add(b, SEC_ESCAPE_IDS, 1);
+        if (!e) return false;
+        *e = id;
+        set->n_escape++;
+        return true;
+    }
+    default: return true;
+    }
+}
+
+static bool finish_state(build *b, collected *c, uint8_t state, arti_u8_sets *set) {
+    if (!sort_by_cps(b, &c->stay, c->n_stay, c->cap_stay * sizeof *c->stay)) return false;
+    set->stay = (uint32_t)b->sec[SEC_STAY_IDS].n;
+    if (state == ARTI_U8_0) {
+        if (!build_stay(b, c->stay, c->n_stay, set)) return false;
+        size_t whole = 0; /* tokens that end between characters go into groups, the others are listed */
+        for (size_t i = 0; i < c->n_stay; i++) {
+            if (c->stay[i].atoms != ARTI_ATOM_PARTIAL) {
+                c->stay[whole++] = c->stay[i];
+                continue;
+            }
+            uint32_t *id = vec_add(b, SEC_PARTIAL_IDS, 1);
+            if (!id) return false;
+            *id = c->stay[i].id;
+        }
+        if (!build_groups(b, c->stay, whole)) return false;
+    } else {
+        for (size_t i = 0; i < c->n_stay; i++) {
+            uint32_t *id = vec_add(b, SEC_STAY_IDS, 1);
+            uint16_t *cps = vec_add(b, SEC_STAY_CPS, 1);
+            if (!id || !cps) return false;
+            *id = c->stay[i].id;
+            *cps = (uint16_t)c->stay[i].cps;
+            set->n_stay++;
+        }
+    }
+    return add_suffixes(b, c->leave, c->n_leave, set);
+}
+
+/* Fills everything that is about strings. */
+static bool build_strings(build *b) {
+    const uint32_t *order = b->sec[SEC_ORDER].p;
+    size_t n_order = b->sec[SEC_ORDER].n;
+    arti_u8_sets *sets = vec_zero(b, SEC_U8, ARTI_U8_STATES);
+    if (!sets) return false;
+    size_t from = 0, end = n_order; /* tokens that begin with 80..BF: all that another state than ARTI_U8_0 can take */
+    while (from < n_order && b->bytes[b->offsets[order[from]]] < 0x80u) from++;
+    for (end = from; end < n_order && b->bytes[b->offsets[order[end]]] < 0xC0u; end++) {}
+    bool ok = true;
+    for (uint8_t state = 0; state < ARTI_U8_STATES && ok; state++) {
+        collected c = {0};
+        arti_u8_sets *set = &sets[state];
+        set->escape = (uint32_t)b->sec[SEC_ESCAPE_IDS].n;
+        size_t i = state == ARTI_U8_0 ? 0 : from, stop = state == ARTI_U8_0 ? n_order : end;
+        if (!arti_vec_reserve(b->mem, (void **)&c.stay, &c.cap_stay, stop - i + 1, sizeof *c.stay)) ok = false;
+        for (; i < stop && ok; i++) ok = add_token(b, &c, order[i], state, set);
+        ok = ok && finish_state(b, &c, state, set);
+        arti_free(b->mem, c.stay, c.cap_stay * sizeof *c.stay);
+        arti_free(b->mem, c.leave, c.cap_leave * sizeof *c.leave);
+    }
+    return ok;
+}
+
+static bool only(const uint8_t *p, uint32_t len, const char *set) {
+    for (uint32_t i = 0; i < len; i++)
+        if (!p[i] || !strchr(set, p[i])) return false;
+    return true;
+}
+
+static void build_small_rows(build *b, uint32_t *rows) {
+    const uint32_t *order = b->sec[SEC_ORDER].p;
+    for (size_t i = 0; i < b->sec[SEC_ORDER].n; i++) {
+        uint32_t len;
+        const uint8_t *p = token(b, order[i], &len);
+        arti_bits_set(rows + (size_t)ROW_TEXT * b->n_words, order[i]);
+        if (only(p, len, " \t\n\r")) arti_bits_set(rows + (size_t)ROW_SPACE * b->n_words, order[i]);
+        if (only(p, len, "0123456789")) arti_bits_set(rows + (size_t)ROW_DIGIT * b->n_words, order[i]);
+    }
+}
+
+static bool build_all(build *b, const uint32_t *eos, uint32_t n_eos) {
+    uint32_t *rows = vec_zero(b, SEC_SMALL_ROWS, (size_t)SMALL_ROWS * b->n_words);
+    uint8_t *bytes = vec_zero(b, SEC_BYTES, b->offsets[b->n_tokens] - b->offsets[0]);
+    uint32_t *offsets = vec_zero(b, SEC_OFFSETS, (size_t)b->n_tokens + 1);
+    if (!rows || !bytes || !offsets) return false;
+    if (b->sec[SEC_BYTES].n) memcpy(bytes, b->bytes + b->offsets[0], b->sec[SEC_BYTES].n);
+    for (uint32_t i = 0; i <= b->n_tokens; i++) offsets[i] = b->offsets[i] - b->offsets[0];
+    b->bytes = bytes;
+    b->offsets = offsets;
+    uint32_t *eos_row = rows + (size_t)ROW_EOS * b->n_words;
+    arti_bits_set_ids(eos_row, eos, n_eos);
+    for (uint32_t id = 0; id < b->n_tokens && n_eos; id++) {
+        if (!arti_bits_test(eos_row, id)) continue;
+        uint32_t *e = vec_add(b, SEC_EOS, 1);
+        if (!e) return false;
+        *e = id;
+    }
+    if (!sort_tokens(b, eos_row) || !build_trie(b) || !build_below(b) || !build_strings(b)) return false;
+    build_small_rows(b, rows);
+    return true;
+}
+
+/* Lays the sections out behind each other. */
+static arti_vocab_header *make_image(build *b, size_t *size) {
+    size_t total = align_up(sizeof(arti_vocab_header));
+    for (int i = 0; i < SEC_COUNT; i++) total = align_up(total + b->sec[i].n * item_size[i]);
+    arti_vocab_header *h = arti_calloc(b->mem, total);
+    if (!h) return NULL;
+    memcpy(h->magic, image_magic, sizeof h->magic);
+    h->version = IMAGE_VERSION;
+    h->byte_order = IMAGE_BYTE_ORDER;
+    h->size = total;
+    h->n_tokens = b->n_tokens;
+    h->token_len_max = b->token_len_max;
+    h->stay_cp_max = b->stay_cp_max;
+    size_t at = align_up(sizeof *h);
+    for (int i = 0; i < SEC_COUNT; i++) {
+        h->sec[i].at = at;
+        h->sec[i].n = b->sec[i].n;
+        if (b->sec[i].n) memcpy((uint8_t *)h + at, b->sec[i].p, b->sec[i].n * item_size[i]);
+        at = align_up(at + b->sec[i].n * item_size[i]);
+    }
+    *size = total;
+    return h;
+}
+
+static art_status check_input(const uint8_t *bytes, const uint32_t *offsets, uint32_t n_tokens, const uint32_t *eos_ids,
+                              uint32_t n_eos, uint32_t *len_max, art_error *err) {
+    if (!offsets || n_tokens == 0) return arti_fail(err, ART_E_ARG, 0, "a vocabulary needs at least one token");
+    if (n_tokens > ART_VOCAB_TOKENS_MAX)
+        return arti_fail(err, ART_E_LIMIT, 0, "more than %u tokens", ART_VOCAB_TOKENS_MAX);
+    *len_max = 0;
+    for (uint32_t i = 0; i < n_tokens; i++) {
+        if (offsets[i + 1] < offsets[i]) return arti_fail(err, ART_E_ARG, 0, "offsets go down at token %u", i);
+        uint32_t len = offsets[i + 1] - offsets[i];
+        if (len > ART_TOKEN_LEN_MAX)
+            return arti_fail(err, ART_E_LIMIT, 0, "token %u is longer than %u bytes", i, ART_TOKEN_LEN_MAX);
+        if (len > *len_max) *len_max = len;
+    }
+    if (offsets[n_tokens] - offsets[0] > ARTI_VOCAB_BYTES_MAX)
+        return arti_fail(err, ART_E_LIMIT, 0, "tokens of more than %zu bytes in all", ARTI_VOCAB_BYTES_MAX);
+    if (offsets[n_tokens] > offsets[0] && !bytes) return arti_fail(err, ART_E_ARG, 0, "bytes is NULL");
+    for (uint32_t i = 0; i < n_eos; i++)
+        if (!eos_ids || eos_ids[i] >= n_tokens)
+            return arti_fail(err, ART_E_ARG, 0, "end-of-sequence id number %u is not a token", i);
+    return ART_OK;
+}
+
+static art_vocab *new_handle(const art_alloc *alloc) {
+    arti_mem mem;
+    arti_mem_init(&mem, alloc, 0);
+    art_vocab *v = arti_calloc(&mem, sizeof *v);
+    if (!v) return NULL;
+    v->mem = mem;
+    atomic_init(&v->refs, 1u);
+    return v;
+}
+
+static void free_handle(art_vocab *v) {
+    arti_mem mem = v->mem;
+    if (v->is_mapped)
+        munmap(v->image, v->image_size);
+    else
+        arti_free(&mem, v->image, v->image_size);
+    arti_free(&mem, v, sizeof *v);
+}
+
+art_status art_vocab_new(const uint8_t *bytes, const uint32_t *offsets, uint32_t n_tokens, const uint32_t *eos_ids,
+                         uint32_t n_eos, const art_alloc *alloc, art_vocab **out, art_error *err) {
+    *out = NULL;
+    build b = {.err = err, .bytes = bytes, .offsets = offsets, .n_tokens = n_tokens};
+    art_status s = check_input(bytes, offsets, n_tokens, eos_ids, n_eos, &b.token_len_max, err);
+    if (s != ART_OK) return s;
+    art_vocab *v = new_handle(alloc);
+    if (!v) return arti_fail(err, ART_E_NOMEM, 0, "out of memory");
+    b.mem = &v->mem;
+    b.n_words = (uint32_t)arti_bits_words(n_tokens);
+    size_t temp_size = (size_t)n_tokens * sizeof *b.temp;
+    b.temp = arti_realloc(b.mem, NULL, 0, temp_size);
+    if (b.temp && build_all(&b, eos_ids, n_eos)) v->image = make_image(&b, &v->image_size);
+    for (int i = 0; i < SEC_COUNT; i++) arti_free(b.mem, b.sec[i].p, b.sec[i].cap * item_size[i]);
+    arti_free(b.mem, b.temp, temp_size);
+    if (!v->image) {
+        free_handle(v);
+        return arti_fail(err, ART_E_NOMEM, 0, "out of memory");
+    }
+    bind_image(v);
+    *out = v;
+    return ART_OK;
+}
+
+/* ------------------------------------------------------------------ files */
+
+static bool ids_good(const uint32_t *ids, uint64_t n, uint32_t n_tokens) {
+    uint32_t max = 0;
+    for (uint64_t i = 0; i < n; i++) max = ids[i] > max ? ids[i] : max;
+    return n == 0 || max < n_tokens;
+}
+
+static bool rows_good(const uint32_t *rows, uint64_t n_rows, const art_vocab *v) {
+    uint32_t tail = v->n_tokens % 32;
+    for (uint64_t i = 0; i < n_rows && tail; i++)
+        if (rows[i * v->n_words + v->n_words - 1] >> tail) return false;
+    return true;
+}
+
+static bool header_good(const arti_vocab_header *h, size_t size) {
+    if (memcmp(h->magic, image_magic, sizeof h->magic) != 0 || h->version != IMAGE_VERSION ||
+        h->byte_order != IMAGE_BYTE_ORDER || h->size != size)
+        return false;
+    if (h->n_tokens == 0 || h->n_tokens > ART_VOCAB_TOKENS_MAX || h->token_len_max > ART_TOKEN_LEN_MAX) return false;
+    uint64_t end = align_up(sizeof *h);
+    for (int i = 0; i < SEC_COUNT; i++) {
+        if (h->sec[i].at != end || h->sec[i].n > (size - end) / item_size[i]) return false;
+        end = align_up(end + h->sec[i].n * item_size[i]);
+        if (end > size) return false;
+    }
+    uint64_t words = arti_bits_words(h->n_tokens), n_nodes = h->sec[SEC_NODE].n;
+    return end == size && n_nodes >= 2 && n_nodes <= UINT32_MAX && h->sec[SEC_BYTES].n <= ARTI_VOCAB_BYTES_MAX &&
+           h->sec[SEC_OFFSETS].n == (uint64_t)h->n_tokens + 1 && h->sec[SEC_BELOW].n == n_nodes - 1 &&
+           h->sec[SEC_ORDER].n <= h->n_tokens && h->sec[SEC_ROOT_CHILD].n == 256 &&
+           h->sec[SEC_STAY_ROWS].n == ARTI_STAY_ROWS * words && h->sec[SEC_U8].n == ARTI_U8_STATES &&
+           h->sec[SEC_STAY_IDS].n == h->sec[SEC_STAY_CPS].n && h->sec[SEC_GROUP_IDS].n == h->sec[SEC_GROUP_CPS].n &&
+           h->sec[SEC_DENSE_ROWS].n % words == 0 && h->sec[SEC_SMALL_ROWS].n == SMALL_ROWS * words;
+}
+
+/* Every node's `next` is the first later node that is not deeper; depths grow by one; tokens are in order. */
+static bool nodes_good(art_vocab *v, uint32_t *open) {
+    const arti_node *node = v->node;
+    if (node[0].depth != 0 || node[0].tok != 0 || node[v->n_nodes].tok != v->n_order) return false;
+    uint32_t depth = 0;
+    open[0] = 0;
+    for (uint32_t i = 1; i < v->n_nodes; i++) {
+        uint32_t d = node[i].depth;
+        if (d == 0 || d > depth + 1 || d > v->token_len_max || node[i].tok < node[i - 1].tok || node[i].tok > v->n_order)
+            return false;
+        for (; depth >= d; depth--)
+            if (node[open[depth]].next != i) return false;
+        open[d] = i;
+        depth = d;
+    }
+    for (; depth > 0; depth--)
+        if (node[open[depth]].next != v->n_nodes) return false;
+    return node[0].next == v->n_nodes && node[v->n_nodes - 1].tok <= v->n_order;
+}
+
+static bool tokens_good(const art_vocab *v, uint64_t n_bytes) {
+    if (v->offsets[0] != 0 || v->offsets[v->n_tokens] != n_bytes) return false;
+    for (uint32_t i = 0; i < v->n_tokens; i++)
+        if (v->offsets[i + 1] < v->offsets[i] || v->offsets[i + 1] - v->offsets[i] > v->token_len_max) return false;
+    return true;
+}
+
+static bool strings_good(const art_vocab *v, const arti_vocab_header *h) {
+    uint64_t n_stay = h->sec[SEC_STAY_IDS].n, n_escape = h->sec[SEC_ESCAPE_IDS].n, n_leave = h->sec[SEC_LEAVE].n;
+    for (int i = 0; i < ARTI_U8_STATES; i++) {
+        const arti_u8_sets *s = &v->u8[i];
+        if ((uint64_t)s->stay + s->n_stay > n_stay || (uint64_t)s->suffix + s->n_suffix > v->n_suffixes ||
+            (uint64_t)s->escape + s->n_escape > n_escape)
+            return false;
+    }
+    for (uint32_t i = 0; i < v->n_suffixes; i++) {
+        const arti_suffix *s = &v->suffixes[i];
+        if (s->n == 0 || (uint64_t)s->first + s->n > n_leave || (uint64_t)s->bytes + s->len > h->sec[SEC_BYTES].n)
+            return false;
+    }
+    for (uint64_t i = 0; i < n_leave; i++) {
+        const arti_leave *l = &v->leave[i];
+        if (l->token >= v->n_tokens || l->n_byte >= v->offsets[l->token + 1] - v->offsets[l->token]) return false;
+    }
+    for (uint32_t i = 0; i < v->n_groups; i++) {
+        const arti_group *g = &v->groups[i];
+        if ((uint64_t)g->first + g->n > h->sec[SEC_GROUP_IDS].n || g->row < -1 || g->row >= (int32_t)v->n_dense)
+            return false;
+    }
+    return true;
+}
+
+static bool content_good(art_vocab *v) {
+    const arti_vocab_header *h = v->image;
+    size_t stack_size = ((size_t)v->token_len_max + 1) * sizeof(uint32_t);
+    uint32_t *open = arti_realloc(&v->mem, NULL, 0, stack_size);
+    bool good = open && tokens_good(v, h->sec[SEC_BYTES].n) && nodes_good(v, open) && strings_good(v, h);
+    arti_free(&v->mem, open, stack_size);
+    if (!good) return false;
+    for (uint32_t i = 0; i < 256; i++)
+        if (v->root_child[i] >= v->n_nodes) return false;
+    for (uint32_t i = 1; i < v->n_eos; i++)
+        if (v->eos[i] <= v->eos[i - 1]) return false;
+    uint32_t n = v->n_tokens;
+    return ids_good(v->eos, v->n_eos, n) && ids_good(v->order, v->n_order, n) &&
+           ids_good(v->stay_ids, h->sec[SEC_STAY_IDS].n, n) && ids_good(v->escape_ids, h->sec[SEC_ESCAPE_IDS].n, n) &&
+           ids_good(v->group_ids, h->sec[SEC_GROUP_IDS].n, n) && ids_good(v->partial_ids, v->n_partial, n) &&
+           rows_good(v->stay_rows, ARTI_STAY_ROWS, v) && rows_good(v->dense_rows, v->n_dense, v) &&
+           rows_good(v->space_row, SMALL_ROWS, v);
+}
+
+art_status art_vocab_open(const char *path, const art_alloc *alloc, art_vocab **out, art_error *err) {
+    *out = NULL;
+    art_vocab *v = new_handle(alloc);
+    if (!v) return arti_fail(err, ART_E_NOMEM, 0, "out of memory");
+    art_status s = ART_OK;
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        s = arti_fail(err, ART_E_IO, 0, "can not read %s: %s", path, strerror(errno));
+    } else if (st.st_size < (off_t)sizeof(arti_vocab_header)) {
+        s = arti_fail(err, ART_E_FORMAT, 0, "%s is no vocabulary file: too short", path);
+    } else {
+        size_t size = (size_t)st.st_size;
+        void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED) {
+            s = arti_fail(err, ART_E_IO, 0, "can not map %s: %s", path, strerror(errno));
+        } else {
+            v->image = p;
+            v->image_size = size;
+            v->is_mapped = true;
+        }
+    }
+    if (fd >= 0) close(fd);
+    if (s == ART_OK) {
+        bool good = header_good(v->image, v->image_size) && checksum(v->image, v->image_size) == v->image->checksum;
+        if (good) {
+            bind_image(v);
+            good = content_good(v);
+        }
+        if (!good)
+            s = arti_fail(err, ART_E_FORMAT, 0, "%s is no vocabulary file of this version and machine, or is damaged", path);
+    }
+    if (s != ART_OK) {
+        free_handle(v);
+        return s;
+    }
+    *out = v;
+    return ART_OK;
+}
+
+/* Writes a new file beside the old one and puts it into its place, so that readers see either. */
+art_status art_vocab_save(const art_vocab *v, const char *path, art_error *err) {
+    char temp[4096];
+    int n = snprintf(temp, sizeof temp, "%s.%ld.tmp", path, (long)getpid());
+    if (n < 0 || (size_t)n >= sizeof temp) return arti_fail(err, ART_E_ARG, 0, "path of more than %zu bytes", sizeof temp);
+    arti_vocab_header head = *v->image;
+    head.checksum = checksum(v->image, v->image_size);
+    FILE *f = fopen(temp, "wb");
+    if (!f) return arti_fail(err, ART_E_IO, 0, "can not write %s: %s", temp, strerror(errno));
+    bool ok = fwrite(&head, sizeof head, 1, f) == 1 &&
+              fwrite((const uint8_t *)v->image + sizeof head, v->image_size - sizeof head, 1, f) == 1;
+    ok = fclose(f) == 0 && ok;
+    if (ok && rename(temp, path) == 0) return ART_OK;
+    art_status s = arti_fail(err, ART_E_IO, 0, "can not write %s: %s", path, strerror(errno));
+    unlink(temp);
+    return s;
+}
+
+/* ------------------------------------------------------------------ handles */
+
+art_vocab *arti_vocab_ref(art_vocab *v) {
+    atomic_fetch_add_explicit(&v->refs, 1u, memory_order_relaxed);
+    return v;
+}
+
+void art_vocab_free(art_vocab *v) {
+    if (v && atomic_fetch_sub_explicit(&v->refs, 1u, memory_order_acq_rel) == 1) free_handle(v);
+}
+
+uint32_t art_vocab_size(const art_vocab *v) { return v->n_tokens; }
+
+size_t art_vocab_memory(const art_vocab *v) { return v->image_size + sizeof *v; }
+
+const uint8_t *art_vocab_token(const art_vocab *v, uint32_t id, size_t *len) {
+    *len = 0;
+    return id < v->n_tokens ? arti_vocab_bytes(v, id, len) : v->bytes;
+}
+
+void arti_vocab_copy_stay(const art_vocab *v, uint32_t room, uint32_t *words) {
+    const uint32_t *row = arti_vocab_stay(v, room);
+    if (row) {
+        arti_bits_copy(words, row, v->n_words);
+        return;
+    }
+    arti_bits_copy(words, v->stay_rows + (size_t)(ARTI_STAY_ROWS - 2u) * v->n_words, v->n_words);
+    const arti_u8_sets *s = &v->u8[ARTI_U8_0];
+    for (uint32_t i = s->stay; i < s->stay + s->n_stay && v->stay_cps[i] <= room; i++)
+        arti_bits_set(words, v->stay_ids[i]);
+}

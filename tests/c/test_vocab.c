@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness.h"
+
+#include "art_bits.h"
+#include "art_vocab.h"
+
+#include <unistd.h>
+
+enum { N_RANDOM = 3000 };
+
+static harness heap;
+static art_alloc alloc;
+static uint64_t seed = 0x2545F4914F6CDD1Du;
+
+typedef struct tokens {
+    uint8_t bytes[1 << 16];
+    uint32_t offsets[N_RANDOM + 1];
+    uint32_t n;
+} tokens;
+
+static void add(tokens *t, const char *p, size_t len) {
+    if (t->n == 0) t->offsets[0] = 0;
+    memcpy(t->bytes + t->offsets[t->n], p, len);
+    t->offsets[t->n + 1] = t->offsets[t->n] + (uint32_t)len;
+    t->n++;
+}
+
+/* Tokens that reach every class: quotes, backslashes, controls, all cuts of multi-byte characters, duplicates, empty ones. */
+static void random_tokens(tokens *t, uint32_t n) {
+    static const char *const pieces[] = {"a", "b", "Z", "0", "7", " ", "\"", "\\", "\n", "\t", ",", ":", "}", "]", "-", ".", "_", "\xc3\xa9", "\xe4\xb8\xad",
+                                         "\xf0\x9f\x98\x80", "\xe4", "\xb8", "\xad", "\xf0", "\x9f", "\xed", "\xa0", "\xc0", "\xff", "\x80", "abcdefgh", "\"}", "\\n", "\x7f",
+                                         "\xd0\x96", "\xf4", "\x8f", "\xe0", "\xa4", "\x01", "the ", ""};
+    t->n = 0;
+    while (t->n < n) {
+        char buf[64];
+        size_t len = 0, k = harness_random(&seed) % 5;
+        for (size_t i = 0; i < k; i++) {
+            const char *p = pieces[harness_random(&seed) % (sizeof pieces / sizeof *pieces)];
+            memcpy(buf + len, p, strlen(p));
+            len += strlen(p);
+        }
+        if (harness_random(&seed) % 64 == 0) buf[len++] = 0;
+        add(t, buf, len);
+    }
+}
+
+/* Expected class of a token in a string state, byte by byte. 's'tay, 'l'eave, 'e'scape, 'o'ther. */
+static char expected(const uint8_t *p, size_t len, uint8_t state, uint32_t *n_cp, uint8_t *end, size_t *at) {
+    *n_cp = 0;
+    for (size_t i = 0; i < len; i++) {
+        *at = i;
+        if (state == ARTI_U8_0 && p[i] == '"') return 'l';
+        if (state == ARTI_U8_0 && p[i] == '\\') return 'e';
+        if (state == ARTI_U8_0 && p[i] < 0x20) return 'o';
+        if ((p[i] & 0xC0) != 0x80) (*n_cp)++;
+        state = arti_u8_next(state, p[i]);
+        if (state == ARTI_U8_BAD) return 'o';
+    }
+    *end = state;
+    return 's';
+}
+
+static bool is_eos(const art_vocab *v, uint32_t id) {
+    for (uint32_t i = 0; i < v->n_eos; i++)
+        if (v->eos[i] == id) return true;
+    return false;
+}
+
+static void check_trie(const art_vocab *v, const tokens *t) {
+    uint32_t seen = 0;
+    static uint8_t path[ART_TOKEN_LEN_MAX + 1];
+    assert(v->node[0].depth == 0 && v->node[0].next == v->n_nodes && v->node[v->n_nodes].tok == v->n_order);
+    for (uint32_t i = 0; i < v->n_nodes; i++) {
+        const arti_node *n = &v->node[i];
+        if (i) path[n->depth - 1] = n->byte;
+        if (n->depth == 1) assert(v->root_child[n->byte] == i);
+        for (uint32_t k = n->tok; k < v->node[i + 1].tok; k++, seen++) {
+            size_t len;
+            const uint8_t *p = arti_vocab_bytes(v, v->order[k], &len);
+            assert(len == n->depth && memcmp(p, path, len) == 0);
+        }
+        for (uint32_t j = i + 1; j < n->next; j++) assert(v->node[j].depth > n->depth);
+        if (n->next < v->n_nodes) assert(v->node[n->next].depth <= n->depth);
+    }
+    uint32_t want = 0;
+    for (uint32_t id = 0; id < t->n; id++) want += t->offsets[id + 1] > t->offsets[id] && !is_eos(v, id);
+    assert(seen == want && v->n_order == want);
+}
+
+/* below[i] is the union over the subtree of what each character adds, for nodes between characters. */
+static void check_below(const art_vocab *v) {
+    for (uint32_t i = 0; i < v->n_nodes; i++) {
+        uint64_t want = 0;
+        bool between = true;
+        for (uint32_t k = v->node[i].tok; k < v->node[v->node[i].next].tok; k++) {
+            size_t len, depth = v->node[i].depth;
+            const uint8_t *p = arti_vocab_bytes(v, v->order[k], &len);
+            uint8_t state = ARTI_U8_0;
+            for (size_t b = 0; b < depth; b++) state = arti_u8_next(state, p[b]);
+            between = state == ARTI_U8_0;
+            if (!between) break;
+            for (size_t b = depth, start = depth; b < len; b++) {
+                if (state == ARTI_U8_0) start = b;
+                state = arti_u8_next(state, p[b]);
+                if (state == ARTI_U8_BAD) {
+                    want |= ARTI_ATOM_PARTIAL;
+                    continue;
+                }
+                if (state != ARTI_U8_0) continue;
+                size_t n;
+                uint32_t cp = arti_u8_get(p + start, &n);
+                want |= cp < 0x20 ? ARTI_ATOM_CONTROL : cp == '"' ? ARTI_ATOM_QUOTE : cp == '\\' ? ARTI_ATOM_BACKSLASH : UINT64_C(1) << arti_atom_of(cp);
+            }
+            if (state != ARTI_U8_0) want |= ARTI_ATOM_PARTIAL;
+        }
+        if (between) assert(v->below[i] == want);
+    }
+}
+
+static void check_strings(const art_vocab *v, const tokens *t) {
+    uint32_t *row = calloc(v->n_words, 4);
+    uint8_t *seen = calloc(t->n, 1);
+    for (uint8_t state = 0; state < ARTI_U8_STATES; state++) {
+        const arti_u8_sets *s = &v->u8[state];
+        memset(seen, 0, t->n);
+        for (uint32_t i = s->stay; i < s->stay + s->n_stay; i++) {
+            assert(i == s->stay || v->stay_cps[i - 1] <= v->stay_cps[i]);
+            seen[v->stay_ids[i]] = 's';
+        }
+        for (uint32_t i = s->escape; i < s->escape + s->n_escape; i++) seen[v->escape_ids[i]] = 'e';
+        for (uint32_t i = s->suffix; i < s->suffix + s->n_suffix; i++) {
+            const arti_suffix *x = &v->suffixes[i];
+            for (uint32_t k = x->first; k < x->first + x->n; k++) {
+                const arti_leave *l = &v->leave[k];
+                size_t len;
+                const uint8_t *p = arti_vocab_bytes(v, l->token, &len);
+                uint32_t cps;
+                uint8_t end;
+                size_t at = 0;
+                assert(expected(p, len, state, &cps, &end, &at) == 'l' && cps == l->n_cp && at == l->n_byte);
+                assert(len - at - 1 == x->len && memcmp(p + at + 1, v->bytes + x->bytes, x->len) == 0);
+                assert(k == x->first || v->leave[k - 1].n_cp <= l->n_cp);
+                seen[l->token] = 'l';
+            }
+        }
+        for (uint32_t id = 0; id < t->n; id++) {
+            size_t len;
+            const uint8_t *p = arti_vocab_bytes(v, id, &len);
+            uint32_t cps;
+            uint8_t end;
+            size_t at = 0;
+            char want = len == 0 || is_eos(v, id) ? 'o' : expected(p, len, state, &cps, &end, &at);
+            if (state == ARTI_U8_0 && want == 's') {
+                for (uint32_t room = 0; room < 100; room++) {
+                    const uint32_t *exact = arti_vocab_stay(v, room);
+                    if (exact) assert(arti_bits_test(exact, id) == (cps <= room));
+                    if (exact && room < 90) continue;
+                    arti_vocab_copy_stay(v, room, row);
+                    assert(arti_bits_test(row, id) == (cps <= room));
+                }
+                assert((seen[id] == 's') == (cps > ARTI_STAY_ROWS - 2));
+                bool partial = false;
+                for (uint32_t i = 0; i < v->n_partial; i++) partial |= v->partial_ids[i] == id;
+                assert(partial == (end != ARTI_U8_0));
+            } else {
+                assert(seen[id] == (want == 'o' ? 0 : want));
+                if (state == ARTI_U8_0) assert(!arti_bits_test(v->stay_rows + (size_t)(ARTI_STAY_ROWS - 1) * v->n_words, id));
+            }
+        }
+    }
+    free(row);
+    free(seen);
+}
+
+static void check_groups(const art_vocab *v) {
+    uint32_t total = 0;
+    for (uint32_t g = 0; g < v->n_groups; g++) {
+        const arti_group *x = &v->groups[g];
+        for (uint32_t h = 0; h < g; h++) assert(v->groups[h].atoms != x->atoms);
+        for (uint32_t i = x->first; i < x->first + x->n; i++) {
+            size_t len, n;
+            const uint8_t *p = arti_vocab_bytes(v, v->group_ids[i], &len);
+            uint64_t atoms = 0;
+            uint32_t cps = 0;
+            for (size_t b = 0; b < len; b += n, cps++) atoms |= UINT64_C(1) << arti_atom_of(arti_u8_get(p + b, &n));
+            assert(atoms == x->atoms && cps == v->group_cps[i] && cps <= x->max_cp);
+            assert(i == x->first || v->group_cps[i - 1] <= cps);
+            if (x->row >= 0) assert(arti_bits_test(v->dense_rows + (size_t)x->row * v->n_words, v->group_ids[i]));
+        }
+        if (x->row >= 0) assert(arti_bits_count(v->dense_rows + (size_t)x->row * v->n_words, v->n_words) == x->n);
+        total += x->n;
+    }
+    assert(total + v->n_partial == arti_bits_count(v->stay_rows + (size_t)(ARTI_STAY_ROWS - 1) * v->n_words, v->n_words));
+}
+
+static void check_rows(const art_vocab *v, const tokens *t) {
+    for (uint32_t id = 0; id < t->n; id++) {
+        size_t len;
+        const uint8_t *p = arti_vocab_bytes(v, id, &len);
+        bool space = len > 0, digit = len > 0, text = len > 0 && !is_eos(v, id);
+        for (size_t i = 0; i < len; i++) {
+            space &= p[i] == ' ' || p[i] == '\t' || p[i] == '\n' || p[i] == '\r';
+            digit &= p[i] >= '0' && p[i] <= '9';
+        }
+        assert(arti_bits_test(v->space_row, id) == (text && space) && arti_bits_test(v->digit_row, id) == (text && digit));
+        assert(arti_bits_test(v->text_row, id) == text && arti_bits_test(v->eos_row, id) == is_eos(v, id));
+    }
+}
+
+static void check_all(const art_vocab *v, const tokens *t) {
+    assert(art_vocab_size(v) == t->n && art_vocab_memory(v) > 0);
+    for (uint32_t id = 0; id < t->n; id++) {
+        size_t len;
+        const uint8_t *p = art_vocab_token(v, id, &len);
+        assert(len == t->offsets[id + 1] - t->offsets[id] && memcmp(p, t->bytes + t->offsets[id], len) == 0);
+    }
+    check_trie(v, t);
+    check_below(v);
+    check_strings(v, t);
+    check_groups(v);
+    check_rows(v, t);
+}
+
+static art_vocab *make(const tokens *t, const uint32_t *eos, uint32_t n_eos) {
+    art_vocab *v;
+    art_error err;
+    art_status s = art_vocab_new(t->bytes, t->offsets, t->n, eos, n_eos, &alloc, &v, &err);
+    assert(s == ART_OK);
+    return v;
+}
+
+static void test_random(void) {
+    static tokens t;
+    for (int round = 0; round < 6; round++) {
+        random_tokens(&t, round == 0 ? 1 : round * 500 + 7);
+        uint32_t eos[] = {t.n - 1, t.n / 2};
+        art_vocab *v = make(&t, eos, round % 3);
+        check_all(v, &t);
+        assert(arti_vocab_ref(v) == v);
+        art_vocab_free(v);
+        art_vocab_free(v);
+    }
+}
+
+static void test_long_tokens(void) {
+    static tokens t;
+    t.n = 0;
+    char spaces[200];
+    memset(spaces, ' ', sizeof spaces);
+    for (size_t n = 1; n < sizeof spaces; n++) add(&t, spaces, n);
+    art_vocab *v = make(&t, NULL, 0);
+    check_all(v, &t);
+    assert(v->stay_cp_max == 199 && !arti_vocab_stay(v, 100) && arti_vocab_stay(v, 199));
+    art_vocab_free(v);
+}
+
+static void test_arguments(void) {
+    static const uint8_t bytes[] = "abc";
+    static const uint32_t good[] = {0, 1, 3}, down[] = {0, 2, 1}, eos[] = {2};
+    art_vocab *v;
+    art_error err;
+    assert(art_vocab_new(bytes, good, 0, NULL, 0, NULL, &v, &err) == ART_E_ARG && !v);
+    assert(art_vocab_new(bytes, down, 2, NULL, 0, NULL, &v, &err) == ART_E_ARG);
+    assert(art_vocab_new(bytes, good, 2, eos, 1, NULL, &v, &err) == ART_E_ARG);
+    assert(art_vocab_new(NULL, good, 2, NULL, 0, NULL, &v, &err) == ART_E_ARG);
+    assert(art_vocab_new(bytes, good, ART_VOCAB_TOKENS_MAX + 1, NULL, 0, NULL, &v, &err) == ART_E_LIMIT);
+    const uint32_t wide[] = {0, ART_TOKEN_LEN_MAX + 1};
+    uint8_t *big = calloc(1, ART_TOKEN_LEN_MAX + 1);
+    assert(art_vocab_new(big, wide, 1, NULL, 0, NULL, &v, &err) == ART_E_LIMIT);
+    const uint32_t fits[] = {0, ART_TOKEN_LEN_MAX};
+    memset(big, 'x', ART_TOKEN_LEN_MAX);
+    assert(art_vocab_new(big, fits, 1, NULL, 0, NULL, &v, &err) == ART_OK && v->n_nodes == ART_TOKEN_LEN_MAX + 1);
+    art_vocab_free(v);
+    free(big);
+    art_vocab_free(NULL);
+}
+
+static void test_files(void) {
+    static tokens t;
+    random_tokens(&t, 700);
+    uint32_t eos[] = {5};
+    art_vocab *v = make(&t, eos, 1), *back;
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/test_vocab.%ld", (long)getpid());
+    art_error err;
+    assert(art_vocab_save(v, "/nonexistent/x", &err) == ART_E_IO);
+    assert(art_vocab_open("/nonexistent/x", &alloc, &back, &err) == ART_E_IO && !back);
+    assert(art_vocab_save(v, path, &err) == ART_OK);
+    assert(art_vocab_open(path, &alloc, &back, &err) == ART_OK);
+    check_all(back, &t);
+    size_t size = back->image_size;
+    uint8_t *image = malloc(size), *copy = malloc(size);
+    memcpy(image, back->image, size);
+    art_vocab_free(back);
+    for (int round = 0; round < 200; round++) { /* cut, or one byte changed anywhere */
+        memcpy(copy, image, size);
+        size_t n = size, at = harness_random(&seed) % size;
+        if (round % 4 == 0)
+            n = at;
+        else
+            copy[at] ^= (uint8_t)(1u << harness_random(&seed) % 8);
+        FILE *f = fopen(path, "wb");
+        assert(f && fwrite(copy, 1, n, f) == n && fclose(f) == 0);
+        art_status s = art_vocab_open(path, &alloc, &back, &err);
+        assert(s == ART_E_FORMAT && !back);
+    }
+    
+    unlink(path);
+    free(image);
+    free(copy);
+    art_vocab_free(v);
+}
+
+static tokens few;
+
+static bool build_once(void) {
+    art_vocab *v;
+    art_error err;
+    uint32_t eos[] = {3};
+    art_status s = art_vocab_new(few.bytes, few.offsets, few.n, eos, 1, &alloc, &v, &err);
+    assert(s == ART_OK || (s == ART_E_NOMEM && !v));
+    art_vocab_free(v);
+    return s == ART_OK;
+}
+
+int main(void) {
+    alloc = harness_alloc(&heap);
+    test_random();
+    test_long_tokens();
+    test_arguments();
+    test_files();
+    random_tokens(&few, 300);
+    FAIL_EVERY_ALLOCATION(&heap, build_once());
+    assert(heap.live == 0);
+    return 0;
+}
