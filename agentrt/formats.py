@@ -141,19 +141,30 @@ def tools_for_template(tools: Sequence[Tool]) -> list[dict[str, Any]]:
     ]
 
 
-def tools_for_system(tools: Sequence[Tool], call_format: CallFormat) -> str:
-    """What the system message says of the tools where the template says nothing. Short: every turn pays for it."""
-    call = call_format.write([ToolCall("", "tool", '{"parameter": "value"}')])
-    return "\n".join(["You can call these tools:", *map(tool_line, tools), "A call is written like this:", call])
+def tools_for_system(tools: Sequence[Tool], call_format: CallFormat, *, with_format: bool) -> str:
+    """What the system message says of the tools where the template says nothing. Short: every conversation pays for it.
+
+    with_format:  show how a call is written; not needed when demonstrations do.
+    """
+    lines = ["You can call these tools:", *map(tool_line, tools)]
+    if with_format:
+        call = call_format.write([ToolCall("", "tool", '{"parameter": "value"}')])
+        lines += ["A call is written like this:", call]
+    return "\n".join(lines)
 
 
 def tool_line(tool: Tool) -> str:
-    """One line for a model to read: `add(a: number, b: number): Add two numbers.`"""
+    """One line for a model to read: `add(a, b: number): Add two numbers.`"""
     required = tool.parameters.get("required", ())
-    parameters = ", ".join(
-        f"{name}{'' if name in required else '?'}: {_type_text(schema, tool.parameters, 0)}"
-        for name, schema in tool.parameters["properties"].items()
-    )
+    groups: list[tuple[list[str], str]] = []
+    for name, schema in tool.parameters["properties"].items():
+        shown = name if name in required else f"{name}?"
+        kind = _type_text(schema, tool.parameters, 0)
+        if groups and groups[-1][1] == kind:
+            groups[-1][0].append(shown)
+        else:
+            groups.append(([shown], kind))
+    parameters = ", ".join(f"{', '.join(names)}: {kind}" for names, kind in groups)
     return f"{tool.name}({parameters}): {tool.description}" if tool.description else f"{tool.name}({parameters})"
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .chat import ChatTemplate
-from .errors import ModelError
+from .errors import LimitExceeded, ModelError
 from .events import ReasoningDelta, TextDelta, ToolArgsDelta, ToolCallEnd, ToolCallStart, TurnEnd, TurnEvent
 from .formats import CallFormat, Traits, detect, tools_for_system, tools_for_template
 from .messages import Message, StopReason, ToolCall
@@ -162,7 +162,7 @@ class Chat:
         n = len(known.messages)
         marked = [*messages[: n - 1], Message("assistant", _SENTINEL), *messages[n:]]
         try:
-            text, guard = self._render(marked, examples, tools)
+            text, guard = self._render(marked, examples, tools, n_known=n)
         except ModelError:
             return None
         _, found, after = text.partition(_SENTINEL)
@@ -181,7 +181,7 @@ class Chat:
         if rest and rest[0].role == "system":
             system = rest.pop(0).content
         if tools and not self.traits.tools:
-            listed = tools_for_system(tools, self.format)
+            listed = tools_for_system(tools, self.format, with_format=not examples)
             system = f"{system}\n\n{listed}" if system else listed
         arranged: list[Message] = []
         if system and self.traits.system:
@@ -209,11 +209,14 @@ class Chat:
             arranged.append(message)
 
     def _render(
-        self, messages: Sequence[Message], examples: Sequence[Message], tools: Sequence[Tool]
+        self, messages: Sequence[Message], examples: Sequence[Message], tools: Sequence[Tool], n_known: int = 0
     ) -> tuple[str, str]:
-        """The prompt's text, and the character that stands in it where content was split and nowhere else."""
+        """The prompt's text, and the character that stands in it where content was split and nowhere else.
+
+        n_known:  messages whose text is not needed, as their tokens are known.
+        """
         guard = _unused_character(messages)
-        guarded = [self._guarded(message, guard) for message in messages]
+        guarded = [*messages[:n_known], *(self._guarded(message, guard) for message in messages[n_known:])]
         text = self.template.render(
             self._arranged(guarded, examples, tools), tools=tools_for_template(tools) if self.traits.tools else None
         )
@@ -278,6 +281,7 @@ def _unused_character(messages: Sequence[Message]) -> str:
 
 def turn(model: Model, request: TurnRequest) -> Generator[TurnEvent, None, None]:
     """What `ChatModel.turn` promises, on a session of the model."""
+    from ._core import lib
     from .model import EV_CALL_ARGS, EV_CALL_END, EV_CALL_START, EV_REASONING, EV_TEXT
 
     chat = model.chat
@@ -288,9 +292,22 @@ def turn(model: Model, request: TurnRequest) -> Generator[TurnEvent, None, None]
     arguments: list[str] = []
     calls: list[ToolCall] = []
     with model.borrow(tokens) as session, request.cancel.linked(session.cancel):
-        session.start(
-            tokens, constraint=constraint, max_tokens=request.max_tokens, deadline=request.deadline, **request.options
-        )
+        try:
+            session.start(
+                tokens,
+                constraint=constraint,
+                max_tokens=request.max_tokens,
+                deadline=request.deadline,
+                **request.options,
+            )
+        except LimitExceeded:  # what must be written does not fit into the tokens that are left
+            yield TurnEnd("max_tokens")
+            return
+        except ModelError as error:
+            if error.code != lib.ART_E_CONTEXT or request.messages[-1].role == "user":
+                raise
+            yield TurnEnd("context")  # tool results filled it: what the run has so far is not lost
+            return
         for kind, tool, data in session.events():
             if kind == EV_TEXT:
                 text.append(data)

@@ -268,7 +268,7 @@ def test_without_a_system_role_and_tool_role():
     model = FakeModel(STRICT, ToolCall("", "multiply", '{"a":1,"b":1}'), "1")
     Agent(model, tools=[multiply], system="Be brief.").run("1 times 1?")
     text = model.show(model.prompts[1])
-    assert text.startswith("<|im_start|>user\nBe brief.\n\nYou can call these tools:\nmultiply(a: integer, b: integer)")
+    assert text.startswith("<|im_start|>user\nBe brief.\n\nYou can call these tools:\nmultiply(a, b: integer)")
     assert text.endswith("<|im_start|>user\n<tool_response>\n1\n</tool_response><|im_end|>\n<|im_start|>model\n")
 
 

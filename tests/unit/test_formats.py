@@ -83,10 +83,19 @@ def test_tools_as_lines():
     assert line == (
         "convert(value: number, unit: km|mi, on?: date or null, tags?: list of text or null): Convert a distance."
     )
-    text = tools_for_system([Tool(convert)], SMOLLM2)
+    text = tools_for_system([Tool(convert)], SMOLLM2, with_format=True)
     assert line in text.splitlines()
     assert SMOLLM2.begin in text
     assert SMOLLM2.end in text
+    assert tools_for_system([Tool(convert)], SMOLLM2, with_format=False).splitlines()[1:] == [line]
+
+
+def test_parameters_of_one_type_share_it():
+    def move(x: float, y: float, speed: float = 1.0, name: str = "") -> str:
+        return name
+
+    assert tool_line(Tool(move)) == "move(x, y, speed?: number, name?: text)"
+    assert tool_line(Tool(lambda: "", name="now")) == "now()"
 
 
 def test_tools_for_templates():
