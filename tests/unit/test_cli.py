@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -198,3 +199,40 @@ def test_a_reader_that_goes_away():
         ["sh", "-c", script], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
+
+
+ENDLESS = """
+import contextlib, sys, time
+from agentrt import cli
+from agentrt.events import TextDelta
+
+class Endless:
+    def turn(self, request):
+        while True:
+            time.sleep(0.01)
+            yield TextDelta("x")
+
+@contextlib.contextmanager
+def load(options):
+    yield Endless()
+
+cli._load = load
+sys.exit(cli.main(["run", "?"]))
+"""
+
+
+def test_an_interrupt_ends_the_program_cleanly():
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.read(1) == "x"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert set(out) == {"x", "\n"}
