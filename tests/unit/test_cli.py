@@ -235,4 +235,4 @@ def test_an_interrupt_ends_the_program_cleanly():
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert set(out) == {"x", "\n"}
+    assert set(out) <= {"x", "\n"}
