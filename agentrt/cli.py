@@ -127,6 +127,7 @@ def _agent_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-seconds", type=float, metavar="S", help="most seconds")
     group.add_argument("--temperature", type=float, metavar="T", help="0: always the likeliest token")
     group.add_argument("--seed", type=int, metavar="N", help="of the sampling")
+    group.add_argument("--warm", metavar="FILE", help="keep the evaluated tools and system message there between runs")
     group.add_argument("-q", "--quiet", action="store_true", help="the answer only, no tool calls and figures")
     _model_options(parser)
 
@@ -151,7 +152,7 @@ def _agent(options: argparse.Namespace, model: Model, tools: Sequence[Tool]) -> 
 
     limits = {name: getattr(options, name) for name in ("max_steps", "max_tokens", "max_seconds")}
     sampling = {"temperature": options.temperature, "seed": options.seed}
-    return Agent(
+    agent = Agent(
         model,
         tools=tools,
         system=options.system,
@@ -159,6 +160,9 @@ def _agent(options: argparse.Namespace, model: Model, tools: Sequence[Tool]) -> 
         options={name: value for name, value in sampling.items() if value is not None},
         **{name: value for name, value in limits.items() if value is not None},
     )
+    if options.warm is not None:
+        agent.warm(options.warm)
+    return agent
 
 
 def find_tools(where: str) -> list[Tool]:

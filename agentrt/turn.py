@@ -9,10 +9,14 @@ tokenising, so that they reach the model as ordinary characters.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,10 +30,10 @@ from .messages import Message, StopReason, ToolCall
 if TYPE_CHECKING:
     from .chatmodel import TurnRequest
     from .constraint import Constraint
-    from .model import Model
+    from .model import Model, Session
     from .tools import Tool
 
-__all__ = ["Chat", "turn"]
+__all__ = ["Chat", "turn", "warm"]
 
 _TRANSCRIPTS_MAX = 16  # conversations whose tokens are remembered
 _CONSTRAINTS_MAX = 32
@@ -83,6 +87,14 @@ class Chat:
                 return tokens
         text, guard = self._render(messages, examples, tools)
         return self._tokenize(text, guard)
+
+    def head(self, messages: Sequence[Message], *, examples: Sequence[Message], tools: Sequence[Tool]) -> list[int]:
+        """The tokens that all conversations begin with, whatever is asked after *messages*."""
+        one, other = (
+            self.prompt([*messages, Message("user", question)], examples=examples, tools=tools) for question in "ab"
+        )
+        n_common = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+        return one[:n_common]
 
     def remember(
         self, messages: Sequence[Message], examples: Sequence[Message], tools: Sequence[Tool], tokens: Iterable[int]
@@ -332,3 +344,60 @@ def turn(model: Model, request: TurnRequest) -> Generator[TurnEvent, None, None]
             stop = "max_seconds"
         usage = session.usage
     yield TurnEnd(stop, usage)
+
+
+_PREFIX_MAGIC = b"agentrt prefix 1\n"
+
+
+def warm(
+    model: Model,
+    messages: Sequence[Message],
+    *,
+    examples: Sequence[Message],
+    tools: Sequence[Tool],
+    file: str | os.PathLike[str] | None,
+) -> None:
+    """Have a session of the model evaluate what all conversations begin with, or load it from *file*; write it there
+    when it was not there, or was of something else. See `Agent.warm`."""
+    head = model.chat.head(messages, examples=examples, tools=tools)
+    if not head:
+        return
+    with model.borrow(head) as session:
+        saves = file is not None and model.caps.can_save
+        if saves and file is not None and _load_prefix(session, Path(file), _prefix_key(model, head)):
+            return
+        session.start(head, max_tokens=1)
+        for _ in session.events():
+            pass
+        if saves and file is not None:
+            _save_prefix(session, Path(file), _prefix_key(model, head))
+
+
+def _prefix_key(model: Model, head: Sequence[int]) -> bytes:
+    """Other model file, engine or tokens: other key."""
+    about = os.stat(model.path)
+    parts = (os.path.basename(model.path), about.st_size, about.st_mtime_ns, model.engine.path, model.engine.version)
+    return hashlib.sha256(repr((parts, list(head))).encode()).hexdigest().encode() + b"\n"
+
+
+def _load_prefix(session: Session, file: Path, key: bytes) -> bool:
+    try:
+        with open(file, "rb") as source:
+            if source.read(len(_PREFIX_MAGIC) + len(key)) != _PREFIX_MAGIC + key:
+                return False
+            session.load(source.read())
+    except (FileNotFoundError, ModelError):  # not there yet, or damaged: it will be written
+        return False
+    return True
+
+
+def _save_prefix(session: Session, file: Path, key: bytes) -> None:
+    """Written under another name first, so that no reader ever finds half of it. Only the user may read it."""
+    handle, part = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    try:
+        with open(handle, "wb") as target:
+            target.writelines((_PREFIX_MAGIC, key, session.save()))
+        os.replace(part, file)
+    except BaseException:
+        os.unlink(part)
+        raise

@@ -536,6 +536,21 @@ def test_examples_precede_every_conversation_and_are_not_part_of_it():
         Agent(model, tools=[marked], examples=[msgspec.structs.replace(theirs, tool="divide")])
 
 
+def test_warming_is_the_models_business():
+    Agent(ScriptedModel([])).warm("nowhere/at/all")
+    asked: list[Any] = []
+
+    class Warm(ScriptedModel):
+        def warm(self, messages: Any, **rest: Any) -> None:
+            asked.append((messages, rest))
+
+    agent = Agent(Warm([]), tools=[multiply], system="s")
+    agent.warm("file")
+    assert asked == [
+        ((Message("system", "s"),), {"examples": (), "tools": agent.tool_list, "file": "file"}),
+    ]
+
+
 def test_what_is_no_model():
     with pytest.raises(ArgumentError, match="turn"):
         Agent("gpt")  # type: ignore[arg-type]

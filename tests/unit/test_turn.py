@@ -61,6 +61,33 @@ def test_each_turn_finds_the_one_before_it_in_the_cache(model):
     assert third.usage.cached_tokens > 60  # the system message and the demonstration
 
 
+def test_warming_evaluates_ahead_and_keeps_it(model, tmp_path):
+    file = tmp_path / "agent.prefix"
+    agent = Agent(model, tools=[multiply], system="A system message of its own.", max_tokens=5, tool_choice="none")
+    model.reset()
+    agent.warm(file)
+    assert file.stat().st_mode & 0o077 == 0
+    assert [entry.name for entry in tmp_path.iterdir()] == [file.name]
+    first = agent.run("What is 2 times 2?")
+    assert first.usage.prompt_tokens - first.usage.cached_tokens < 30
+
+    model.reset()
+    written = file.stat().st_mtime_ns
+    agent.warm(file)
+    assert file.stat().st_mtime_ns == written
+    again = agent.run("What is 2 times 2?")
+    assert again.usage.cached_tokens == first.usage.cached_tokens
+    assert again.text == first.text
+
+    other = Agent(model, system="Another one.", max_tokens=5)
+    other.warm(file)
+    assert file.stat().st_mtime_ns != written
+    file.write_bytes(file.read_bytes()[:-100])  # damaged
+    model.reset()
+    other.warm(file)
+    assert other.run("Hello").usage.cached_tokens > 3
+
+
 def test_stream_and_run_agree(model):
     agent = Agent(model, tools=[multiply], tool_choice="required", max_tokens=80)
     ran = agent.run("What is 3 times 4?")
