@@ -1,0 +1,63 @@
+"""An agent that answers a question with small tools on a local model, shown while it happens.
+
+    python examples/demo.py                          three questions of ours
+    python examples/demo.py "What is 37 times 481?"  a question of yours
+
+The default model has 135 million parameters. It can not calculate, and it does not have to: every call that it writes is
+held to the tool's schema while it is written, the tools do the work, and the examples in demo_tools.py show it how.
+"""
+
+import sys
+
+import agentrt
+from demo_tools import TOOLS
+
+QUESTIONS = (
+    "What is 37 times 481?",
+    "How many miles are 42 kilometers?",
+    "On which day of the week was 2000-02-29?",
+)
+SYSTEM = "You answer questions with the help of functions."
+
+
+def show(agent: agentrt.Agent, question: str) -> None:
+    """Print every event of one run as it comes."""
+    print(f"\n> {question}")
+    with agent.stream(question) as stream:
+        for event in stream.events():
+            if isinstance(event, agentrt.ToolCallStart):
+                print(f"  call    {event.name} ", end="", flush=True)
+            elif isinstance(event, agentrt.ToolArgsDelta):
+                print(event.json, end="", flush=True)
+            elif isinstance(event, agentrt.ToolResult):
+                print(f"\n  result  {event.record.content}")
+                print("  answer  ", end="", flush=True)
+            elif isinstance(event, agentrt.TextDelta):
+                print(event.text, end="", flush=True)
+            elif isinstance(event, agentrt.Done):
+                usage = event.reply.usage
+                print(
+                    f"\n  [{event.reply.stop_reason}; {usage.prompt_tokens} prompt tokens, {usage.cached_tokens} of them "
+                    f"cached; {usage.completion_tokens} new, {usage.forced_tokens} of them forced; "
+                    f"{usage.total_ms / 1000:.1f} s]"
+                )
+
+
+def main() -> int:
+    questions = [" ".join(sys.argv[1:])] if len(sys.argv) > 1 else QUESTIONS
+    try:
+        with agentrt.load(n_ctx=4096) as model:
+            agent = agentrt.Agent(model, tools=TOOLS, system=SYSTEM, tool_choice="required", max_steps=4)
+            for question in questions:
+                show(agent, question)
+    except agentrt.AgentrtError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
