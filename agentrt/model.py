@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .chatmodel import TurnRequest
     from .constraint import Constraint, Vocab
     from .events import TurnEvent
+    from .tools import Tool
     from .turn import Chat
 
 __all__ = ["Generation", "Model", "ModelCaps", "Session", "TextStream", "load"]
@@ -296,6 +297,19 @@ class Model:
         from .turn import turn
 
         return turn(self, request)
+
+    def warm(
+        self,
+        messages: Sequence[Message],
+        *,
+        examples: Sequence[Message] = (),
+        tools: Sequence[Tool] = (),
+        file: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Evaluate what conversations begin with ahead of them; see `Agent.warm`."""
+        from .turn import warm
+
+        warm(self, messages, examples=examples, tools=tools, file=file)
 
     def reset(self) -> None:
         """Forget the KV caches of idle sessions."""
@@ -607,7 +621,7 @@ class Session:
         params.close_early, params.fast_forward = close_early, fast_forward
         self._deadline = deadline
         self._raised = None
-        # Signal handlers run in the main thread, when Python is entered: without this, Ctrl-C would wait for the engine.
+        # Signal handlers run in the main thread, when Python is entered: without this Ctrl-C would wait for the engine.
         if deadline < math.inf or threading.current_thread() is threading.main_thread():
             params.poll, params.poll_ud = lib.agentrt_poll, self._self
         ids = ffi.from_buffer("int32_t[]", _ids_bytes(tokens))
