@@ -36,7 +36,7 @@ class Trip(TypedDict):
 class Stop(msgspec.Struct):
     name: str
     at: Point
-    children: list["Stop"] = []
+    children: "list[Stop]" = []
 
 
 def multiply(a: int, b: int) -> int:
