@@ -150,13 +150,17 @@ size_t art_constraint_memory(const art_constraint *c);
 
 /* A dialogue: one assistant turn of a chat model. Free text, or calls, or a value:
  *
- *     turn      = [reasoning] ( text | [text] calls | value )
+ *     turn      = [reasoning] ( text | [text] calls | value | calls )
  *     reasoning = reasoning_open ... reasoning_close
  *     calls     = begin call { separator call } end          (SmolLM2: one list)
  *               | begin call end { between begin call end }   (Hermes; when `separator` is empty)
  *     call      = name_prefix NAME args_prefix ARGUMENTS call_suffix
  *
- * All strings are bytes that are written literally. */
+ * ART_CHOICE_AUTO is all of that (with a value: calls or the value, without text), ART_CHOICE_REQUIRED only calls,
+ * ART_CHOICE_NONE only text (or the value). Between reasoning and calls or a value there may be up to ART_DIALOG_GAP_MAX whitespace
+ * characters. All strings are bytes that are written literally. `begin` in free text always starts a call, however it is spelled: by its
+ * control token, by other tokens, split over tokens or in the middle of one. Text that could not be followed by a call (ART_CHOICE_NONE) can
+ * not contain it. Control tokens are never part of text or reasoning. */
 typedef struct art_str {
     const char *ptr;
     size_t len;
@@ -188,7 +192,8 @@ typedef struct art_dialog_spec { /* copied; zero-initialise */
 art_status art_constraint_dialog(const art_dialog_spec *spec, art_vocab *vocab, const art_alloc *alloc,
                                  art_constraint **out, art_error *err);
 
-/* One output being written. */
+/* One output being written. Functions that return art_status give ART_E_BUSY, and the others -1 or SIZE_MAX, when another thread is in a
+ * call on the same matcher. */
 typedef struct art_matcher art_matcher;
 
 art_status art_matcher_new(art_constraint *c, art_matcher **out, art_error *err);
@@ -204,7 +209,7 @@ art_status art_matcher_allows(art_matcher *m, uint32_t token);
 /* ART_OK, or ART_REJECTED with the matcher unchanged. Accepting an end-of-sequence token ends the output. */
 art_status art_matcher_accept(art_matcher *m, uint32_t token);
 /* Feeds bytes one by one; *n_accepted of them were taken. ART_REJECTED when that is fewer than len. Counts as one step
- * for rollback. */
+ * for rollback when any were taken. */
 art_status art_matcher_accept_bytes(art_matcher *m, const uint8_t *bytes, size_t len, size_t *n_accepted);
 /* Undoes the last n accepts. ART_E_ARG when there were fewer (or more than ART_ROLLBACK_MAX ago). */
 art_status art_matcher_rollback(art_matcher *m, size_t n);
@@ -213,6 +218,8 @@ art_status art_matcher_forced(art_matcher *m, uint8_t *buf, size_t cap, size_t *
 int art_matcher_is_complete(art_matcher *m); /* end of sequence allowed now */
 int art_matcher_is_closed(art_matcher *m);   /* complete, and nothing but whitespace or end of sequence may follow */
 int art_matcher_is_ended(const art_matcher *m); /* an end-of-sequence token was accepted */
+/* Why the last call on the matcher failed (with a status of 10 or more that has no err of its own). Returns that status, or ART_OK. */
+art_status art_matcher_error(const art_matcher *m, art_error *err);
 /* A shortest valid way to finish from here. *len is its length even when cap is too small (then ART_E_LIMIT). */
 art_status art_matcher_shortest(art_matcher *m, uint8_t *buf, size_t cap, size_t *len);
 /* Length in bytes of the shortest completion; 0 when complete. Cheap enough for every token. */
@@ -232,7 +239,7 @@ typedef enum art_span_kind {
 
 typedef struct art_span {
     uint32_t kind; /* art_span_kind */
-    uint32_t tool; /* index into the dialogue's tools; for NAME, ARGS, CALL_START, CALL_END */
+    uint32_t tool; /* index into the dialogue's tools; for ARGS, CALL_START, CALL_END. Else UINT32_MAX */
     uint32_t start, len; /* bytes within the last accept */
 } art_span;
 
@@ -491,6 +498,10 @@ uint32_t art_cpu_count(void);
 #define ART_TOKEN_LEN_MAX 65535u /* bytes */
 #define ART_ROLLBACK_MAX 4096u   /* accepts that can be undone */
 #define ART_DIALOG_CALLS_DEFAULT 8u
+#define ART_DIALOG_CALLS_MAX 1024u
+#define ART_DIALOG_TOOLS_MAX 4096u
+#define ART_DIALOG_STR_MAX 1024u /* bytes of each string of a dialogue, and of a tool's name */
+#define ART_DIALOG_GAP_MAX 8u
 #define ART_N_CTX_DEFAULT 4096u
 #define ART_N_BATCH_DEFAULT 512u
 #define ART_LLAMA_LOG_BYTES 65536u /* of engine log kept until it is asked for */

@@ -28,12 +28,12 @@ typedef struct arti_run_ops {
     art_status (*copy)(const arti_run *r, arti_run **out);
     art_status (*reset)(arti_run *r);
     /* Takes bytes while they are allowed. *taken of them were; ART_REJECTED when fewer than len. One step for undo when *taken > 0.
-     * With an exit (given to fill and step alike for embedded values) stepping stops, with ART_OK, at the byte that ends the value. */
+     * An embedded run refuses the first byte that is not part of its value: its owner goes on with that one. */
     art_status (*step)(arti_run *r, const uint8_t *bytes, size_t len, size_t *taken);
     /* True when all len bytes would be taken; the run does not change. */
     bool (*allows)(arti_run *r, const uint8_t *bytes, size_t len);
     art_status (*undo)(arti_run *r, size_t n_steps);
-    /* ORs nothing: writes all ceil(n_tokens / 32) words. Tokens without bytes and end-of-sequence tokens are left clear. */
+    /* ORs nothing: writes all ceil(n_tokens / 32) words. End-of-sequence tokens are left clear. */
     art_status (*fill)(arti_run *r, uint32_t *words, const arti_exit *exit, art_error *err);
     art_status (*forced)(arti_run *r, uint8_t *buf, size_t cap, size_t *len);
     bool (*is_complete)(arti_run *r); /* the bytes so far are a whole output */
@@ -41,6 +41,10 @@ typedef struct arti_run_ops {
     art_status (*shortest)(arti_run *r, uint8_t *buf, size_t cap, size_t *len);
     size_t (*shortest_len)(arti_run *r);
     const art_span *(*spans)(const arti_run *r, size_t *n, size_t *held); /* NULL: one span of kind VALUE */
+    /* The rest may be NULL. A token without bytes: ART_OK (one step), or ART_REJECTED. */
+    art_status (*step_token)(arti_run *r, uint32_t token);
+    art_status (*end)(arti_run *r); /* the output ends here (is_complete holds): releases held bytes; one step */
+    art_status (*error)(const arti_run *r, art_error *err); /* why the last operation failed; ART_OK: no more is known */
 } arti_run_ops;
 
 struct arti_run { /* first member of every run */
