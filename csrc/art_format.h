@@ -7,12 +7,14 @@
  * Errors    ART_REJECTED for a name that is not defined: the keyword is an annotation then. Otherwise what art_regex.h
  * gives. Cost      the term is built at each call (tens of microseconds); hash-consing gives the same term again.
  *
- * Exact are all formats that are regular: date-time, date (leap years), time (leap seconds only where UTC has them),
+ * Exact are all formats that are regular: date, date-time (leap years), time (leap seconds only where UTC has them),
  * duration, email, ipv4, ipv6, uri, uri-reference, iri, iri-reference, uuid, json-pointer, relative-json-pointer,
- * uri-template. Of the others the language is hostname, idn-hostname, idn-email  right but for the Punycode of "xn--"
- * labels, which is arithmetic, and for normalisation to NFC: both are accepted unseen; regex the patterns that
- * arti_re_pattern() parses, with groups nested at most ARTI_FORMAT_REGEX_DEPTH deep (balanced parentheses are not
- * regular): always a subset of the right ones. */
+ * uri-template. Not regular, and how they are held:
+ *   hostname       what follows "xn--" is any letters, digits and hyphens: Punycode is arithmetic.
+ *   idn-hostname   the same; every rule of IDNA 2008 on characters, joiners, digits and direction holds of the labels that
+ *   idn-email      are not in Punycode. Normalisation (NFC) and the length of a label's Punycode are not looked at.
+ *   regex          the patterns that ECMA 262 has with or without flag `u`, groups nested at most ARTI_FORMAT_REGEX_DEPTH
+ *                  deep. Names of groups and the order of escaped ends of a range are not compared. */
 #ifndef ART_FORMAT_H
 #define ART_FORMAT_H
 

@@ -314,6 +314,14 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
         x->shortest = 1;
         longest = 1;
         break;
+    case RE_MACHINE: {
+        const re_machine *m = c->machines[x->a];
+        uint32_t most;
+        m->lengths(x->b, &x->shortest, &most);
+        longest = most;
+        flags = RE_EXACT | (m->accepts(x->b) ? RE_NULLABLE : 0u);
+        break;
+    }
     case RE_CONCAT:
         flags = (a->flags & b->flags & (RE_NULLABLE | RE_EXACT)) | ((a->flags | b->flags) & RE_LOOKS);
         if (flags & RE_EXACT) {
@@ -404,6 +412,16 @@ static arti_re intern(arti_re_ctx *c, re_node x) {
 
 arti_re re_class_term(arti_re_ctx *c, uint32_t cls) {
     return intern(c, (re_node){.kind = RE_CLASS, .a = cls});
+}
+
+arti_re re_machine_term(arti_re_ctx *c, const re_machine *m, uint32_t state) {
+    uint32_t i = 0;
+    while (i < c->n_machines && c->machines[i] != m) i++;
+    if (i == c->n_machines) {
+        if (i == sizeof c->machines / sizeof *c->machines) return re_refuse(c, ART_E_LIMIT, 0, "too many machines");
+        c->machines[c->n_machines++] = m;
+    }
+    return intern(c, (re_node){.kind = RE_MACHINE, .a = i, .b = state});
 }
 
 arti_re re_ranges_finish(arti_re_ctx *c) {

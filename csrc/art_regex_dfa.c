@@ -116,6 +116,12 @@ static arti_re derive(arti_re_ctx *c, arti_re t) {
     case RE_BEHIND: return ARTI_RE_NONE;
     case RE_ANY: return ARTI_RE_ANY;
     case RE_CLASS: return ask(c, RE_OP_DERIVE, t, 0, &state);
+    case RE_MACHINE: {
+        const re_machine *m = c->machines[x.a];
+        if (c->cp == 0 || c->cp > 127 || !strchr(m->symbols, (char)c->cp)) return ARTI_RE_NONE;
+        const uint32_t next = m->step(x.b, (char)c->cp);
+        return next == RE_NIL ? ARTI_RE_NONE : re_machine_term(c, m, next);
+    }
     case RE_OR:
     case RE_AND: return over_kids(c, RE_OP_DERIVE, &x, 0);
     case RE_NOT: {
@@ -304,6 +310,14 @@ static bool collect_classes(arti_re_ctx *c, arti_re t) {
             case RE_EMPTY:
             case RE_ANY: break;
             case RE_CLASS: ok = re_push(c, &c->tmp, x->a); break;
+            case RE_MACHINE:
+                for (const char *s = c->machines[x->a]->symbols; *s && ok; s++) {
+                    re_ranges_reset(c);
+                    ok = re_ranges_add(c, (uint8_t)*s, (uint8_t)*s);
+                    const arti_re one = ok ? re_ranges_finish(c) : ARTI_RE_FAIL; /* may move the nodes */
+                    ok = one != ARTI_RE_FAIL && re_push(c, &c->tmp, c->nodes[one].a);
+                }
+                break;
             case RE_CONCAT:
                 ok = re_push(c, &c->walk, x->a << 1 | WALK_FIRST) && re_push(c, &c->walk, x->b << 1 | WALK_BEHIND);
                 if (ok && c->nodes[x->a].flags & (RE_NULLABLE | RE_HAS_AHEAD))

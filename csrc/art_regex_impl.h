@@ -68,14 +68,15 @@ typedef enum re_kind {
     RE_NONE,
     RE_EMPTY,
     RE_ANY,
-    RE_CLASS,  /* a: class */
-    RE_CONCAT, /* a: not a CONCAT, b */
-    RE_LOOP,   /* a, min, max */
-    RE_OR,     /* kids, sorted, at least two, none of them an OR */
-    RE_AND,    /* kids, sorted, at least two, none of them an AND */
-    RE_NOT,    /* a */
-    RE_AHEAD,  /* a */
-    RE_BEHIND  /* a */
+    RE_CLASS,   /* a: class */
+    RE_MACHINE, /* a: number of the machine, b: its state */
+    RE_CONCAT,  /* a: not a CONCAT, b */
+    RE_LOOP,    /* a, min, max */
+    RE_OR,      /* kids, sorted, at least two, none of them an OR */
+    RE_AND,     /* kids, sorted, at least two, none of them an AND */
+    RE_NOT,     /* a */
+    RE_AHEAD,   /* a */
+    RE_BEHIND   /* a */
 } re_kind;
 
 enum {
@@ -86,6 +87,14 @@ enum {
     RE_EXACT = 8,      /* built without AND, NOT and lookarounds: not empty, and the lengths are exact */
     RE_CONTIGUOUS = 16 /* EXACT, and the lengths have no gaps */
 };
+
+/* A language that is easier to step through than to spell out. Every state must lead to acceptance. */
+typedef struct re_machine {
+    const char *symbols;                           /* the characters it knows, ASCII; any other one leads nowhere */
+    uint32_t (*step)(uint32_t state, char symbol); /* RE_NIL: nowhere */
+    bool (*accepts)(uint32_t state);
+    void (*lengths)(uint32_t state, uint32_t *shortest, uint32_t *longest);
+} re_machine;
 
 typedef struct re_node {
     uint8_t kind; /* re_kind */
@@ -170,8 +179,6 @@ typedef struct re_set {
     bool accepts;
 } re_set;
 
-#define RE_SET_EMPTY 0u
-
 /* ------------------------------------------------------------------ context */
 
 enum { RE_OP_DERIVE, RE_OP_SHIFT, RE_OP_CONSUME, RE_OP_ASSUME };
@@ -209,6 +216,9 @@ struct arti_re_ctx {
     size_t nodes_cap;
     uint32_t n_nodes;
     re_index node_index;
+
+    const re_machine *machines[4];
+    uint32_t n_machines;
 
     re_memo *memo;
     size_t memo_size, memo_used;
@@ -285,6 +295,7 @@ arti_re re_ranges_finish(arti_re_ctx *c); /* NONE, or a CLASS term */
 bool re_class_has(const re_class *k, uint32_t cp);
 
 /* Constructors without a new allowance of work. Operands of re_or and re_and are tmp[base ..], which they take off. */
+arti_re re_machine_term(arti_re_ctx *c, const re_machine *m, uint32_t state);
 arti_re re_class_term(arti_re_ctx *c, uint32_t cls);
 arti_re re_concat(arti_re_ctx *c, arti_re a, arti_re b);
 arti_re re_loop(arti_re_ctx *c, arti_re a, uint32_t min, uint32_t max);

@@ -307,6 +307,9 @@ static bool term_lengths(arti_re_ctx *c, arti_re t, arti_re_lengths *out) {
         const uint8_t found = within(c, find_rest, t, out);
         if (found != RE_NO) return found == RE_YES;
         c->vertices[v].is_hard = true;
+        /* So are those on the way to where find_longest() gave up: later states need not try again. */
+        for (size_t i = 0; !c->vertices[v].has_longest && i < c->path.n; i += 3)
+            c->vertices[c->path.at[i]].is_hard = true;
     }
     out->longest = c->nodes[t].longest;
     out->contiguous = false;
@@ -414,33 +417,40 @@ static art_status term_length_in(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_
     const uint8_t live = re_is_live(c, t);
     arti_re_lengths l;
     if (live == RE_NO) return ART_REJECTED;
-    if (live == RE_MAYBE || !term_lengths(c, t, &l)) return c->err.code;
+    if (live == RE_MAYBE || !find_shortest(c, t, &l.shortest)) return c->err.code;
+    if (lo <= l.shortest) return *len = l.shortest, l.shortest <= hi ? ART_OK : ART_REJECTED;
+    if (!term_lengths(c, t, &l)) return c->err.code;
     const art_status quick = from_lengths(&l, lo, hi, len);
     if (quick != ART_MORE) return quick;
     const uint32_t set = set_of_term(c, t);
     return set == RE_NIL ? c->err.code : walk_lengths(c, set, lo, hi, len);
 }
 
+static uint32_t minus(uint32_t length, uint32_t n) {
+    return length == ARTI_RE_UNBOUNDED ? length : length > n ? length - n : 0;
+}
+
 static art_status length_in(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, uint32_t *len) {
-    arti_re_lengths l;
-    art_status status = lengths_of(c, s, &l);
-    if (status != ART_OK) return status;
-    status = from_lengths(&l, lo, hi, len);
-    if (status != ART_MORE) return status;
+    if (s == ARTI_RE_DEAD || lo > hi) return ART_REJECTED;
     const outcomes o = outcomes_of(c, s);
-    uint32_t set, cut = 0;
+    if (hi < o.ahead) return ART_REJECTED;
+    const uint32_t lo_after = minus(lo, o.ahead), hi_after = minus(hi, o.ahead);
+    art_status status;
     if (o.own != ARTI_RE_FAIL) {
-        set = set_of_term(c, o.own);
+        status = term_length_in(c, o.own, lo_after, hi_after, len);
     } else {
-        /* next_outcome() searches too, but not on `path`. */
-        c->path.n = 0;
+        arti_re_lengths l;
+        status = lengths_of(c, s, &l);
+        if (status != ART_OK) return status;
+        status = from_lengths(&l, lo, hi, len);
+        if (status != ART_MORE) return status;
+        uint32_t cut = 0;
+        c->path.n = 0; /* next_outcome() searches too, but not there */
         for (arti_re t; (t = next_outcome(c, &o, &cut, NULL)) != ARTI_RE_NONE;)
             if (t == ARTI_RE_FAIL || !add_live(c, t)) return c->err.code;
-        set = set_of_path(c);
+        const uint32_t set = set_of_path(c);
+        status = set == RE_NIL ? c->err.code : walk_lengths(c, set, lo_after, hi_after, len);
     }
-    if (set == RE_NIL) return c->err.code;
-    /* lo > shortest >= ahead here, so nothing wraps. */
-    status = walk_lengths(c, set, lo - o.ahead, hi == ARTI_RE_UNBOUNDED ? hi : hi - o.ahead, len);
     if (status == ART_OK) *len += o.ahead;
     return status;
 }
