@@ -36,6 +36,7 @@ __all__ = ["Agent"]
 T = TypeVar("T")
 
 _CHOICES = ("auto", "required", "none")
+_OUTPUTS_MAX = 32  # compiled output types that an agent remembers
 
 
 class Agent:
@@ -55,7 +56,7 @@ class Agent:
     max_repeats:  after so many repetitions of a call that gave the same result the model has to answer without tools.
     options:      sampling, as the model's `generate` takes it: temperature, seed, ...
 
-    Threads: an agent is immutable and any number of runs may be under way at once.
+    Threads: any number of runs may be under way at once.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Agent:
         self.max_result = max_result
         self.max_repeats = max_repeats
         self.options: Mapping[str, Any] = dict(options or {})
+        self._outputs: dict[Any, Output] = {}
 
     @overload
     def run(
@@ -277,7 +279,20 @@ class Agent:
             conversation.insert(0, Message("system", self.system))
         conversation.append(Message("user", prompt))
         choice = self.tool_choice if tool_choice is None else self._checked(tool_choice)
-        return Run(self, conversation, None if output is None else Output(output), choice)
+        return Run(self, conversation, None if output is None else self._output(output), choice)
+
+    def _output(self, wanted: Any) -> Output:
+        """Compiled once for each type or schema; dicts are told apart by their text, as their order matters."""
+        key = msgspec.json.encode(wanted) if isinstance(wanted, Mapping) else wanted
+        try:
+            known = self._outputs.get(key)
+        except TypeError as error:
+            raise ArgumentError(f"output: a type, a JSON Schema or a Schema, not {type(wanted).__name__}") from error
+        if known is None:
+            while len(self._outputs) >= _OUTPUTS_MAX:
+                self._outputs.pop(next(iter(self._outputs), None), None)
+            known = self._outputs[key] = Output(wanted)
+        return known
 
     def _checked(self, tool_choice: str) -> str:
         if tool_choice not in _CHOICES and tool_choice not in self.tools:
@@ -325,7 +340,7 @@ class Run(Generic[T]):
             while self._stop is None and not self._limit_reached():
                 yield from self._ask()
                 while self._stop is None and self._open and not self._out_of_time():
-                    yield self._run_tool(self._open.pop(0))
+                    yield self._run_tool(self._open[0])
         except GeneratorExit:
             self._stop = "cancelled"
             raise
@@ -428,6 +443,7 @@ class Run(Generic[T]):
             content += "\n[The same call gave the same result before.]"
             if repeats >= self.agent.max_repeats:
                 self.tool_choice = "none"
+        del self._open[0]
         self._records.append(record)
         self.messages.append(Message("tool", content, (), call.id, call.name))
         return ToolResult(record)

@@ -182,6 +182,7 @@ def test_what_ends_a_program_is_raised(error):
     with pytest.raises(error):
         list(stream)
     assert stream.reply.stop_reason == "error"
+    assert stream.reply.messages[-1] == Message("tool", "not called: error", call_id="call_1", name="stop")
 
 
 def test_a_result_without_a_json_form_is_the_tools_error():
@@ -262,8 +263,20 @@ def test_output_forms(output, text, value):
 
 
 def test_output_of_a_type_without_schema():
-    with pytest.raises(ArgumentError, match="output"):
-        Agent(ScriptedModel([])).run("?", output=complex)
+    agent = Agent(ScriptedModel([]))
+    for wrong in (complex, 3, [1]):
+        with pytest.raises(ArgumentError, match="output"):
+            agent.run("?", output=wrong)
+
+
+def test_an_output_type_is_compiled_once():
+    model = ScriptedModel(["[]"] * 4)
+    agent = Agent(model)
+    for output in (list[int], list[int], {"type": "array"}, {"type": "array"}):
+        agent.run("?", output=output)
+    first, second, third, fourth = (request.output for request in model.requests)
+    assert first is second
+    assert third is fourth
 
 
 def test_a_run_without_its_value_says_so():
