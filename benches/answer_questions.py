@@ -2,15 +2,15 @@
 
     python benches/answer_questions.py [--model PATH] [--out results.json]
 
-Workload: the forty questions of questions.py, greedy decoding, the nine tools of examples/demo_tools.py. Three ways, on the
-same prompt tokens:
+Workload: the forty questions of questions.py, greedy decoding, the nine tools of examples/demo_tools.py. Three ways, on
+the same prompt tokens:
 
     required       as in the demo: the first turn is held to a call, `tool_choice="required"`
     auto           the model decides whether to call; a call is held to its schema once it has begun
     unconstrained  no constraint at all; what the model writes is parsed, and its call made, if it is one
 
-Counted: a call was made and is well formed (a known tool, arguments that fit its schema); it is the right call (tool and
-arguments); the final text has the right answer. Not measured: speed, other models, questions that no tool answers.
+Counted: a call was made and is well formed (a known tool, arguments that fit its schema); it is the right call (tool
+and arguments); the final text has the right answer. Not measured: speed, other models, questions that no tool answers.
 """
 
 from __future__ import annotations
@@ -121,9 +121,10 @@ def main() -> None:
         print(f"{Path(model.path).name} on {model.engine.kind}, {len(QUESTIONS)} questions")
     print("\n| way | well-formed call | right call | right answer | s a question |\n|---|---:|---:|---:|---:|")
     for way, rows in outcomes.items():
-        counts = [sum(getattr(r, field) for r in rows) for field in ("is_well_formed", "is_right_call", "is_right_answer")]
-        seconds = sum(r.seconds for r in rows) / len(rows)
-        print(f"| {way} | {counts[0]} | {counts[1]} | {counts[2]} | {seconds:.1f} |")
+        formed = sum(row.is_well_formed for row in rows)
+        call = sum(row.is_right_call for row in rows)
+        answer = sum(row.is_right_answer for row in rows)
+        print(f"| {way} | {formed} | {call} | {answer} | {sum(row.seconds for row in rows) / len(rows):.1f} |")
     if args.out:
         args.out.write_bytes(msgspec.json.format(msgspec.json.encode(outcomes)))
 

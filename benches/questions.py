@@ -1,6 +1,6 @@
 """Forty questions that the demo's tools answer: the question, the right call, and what a right answer says.
 
-`answer` holds alternatives of which one must occur in the final text (compared without commas in numbers and in lower case).
+`answer` holds alternatives of which one must occur in the final text, compared in lower case and without commas.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python examples/demo.py                          three questions of ours
     python examples/demo.py "What is 37 times 481?"  a question of yours
 
-The default model has 135 million parameters. It can not calculate, and it does not have to: every call that it writes is
-held to the tool's schema while it is written, the tools do the work, and the examples in demo_tools.py show it how.
+The default model has 135 million parameters. It can not calculate, and it does not have to: every call that it writes
+is held to the tool's schema while it is written, the tools do the work, and the examples in demo_tools.py show it how.
 """
 
 import sys
@@ -37,9 +37,9 @@ def show(agent: agentrt.Agent, question: str) -> None:
             elif isinstance(event, agentrt.Done):
                 usage = event.reply.usage
                 print(
-                    f"\n  [{event.reply.stop_reason}; {usage.prompt_tokens} prompt tokens, {usage.cached_tokens} of them "
-                    f"cached; {usage.completion_tokens} new, {usage.forced_tokens} of them forced; "
-                    f"{usage.total_ms / 1000:.1f} s]"
+                    f"\n  [{event.reply.stop_reason}; {usage.prompt_tokens} prompt tokens, "
+                    f"{usage.cached_tokens} of them cached; {usage.completion_tokens} new, "
+                    f"{usage.forced_tokens} of them forced; {usage.total_ms / 1000:.1f} s]"
                 )
 
 

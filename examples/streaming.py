@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 
-from demo_tools import convert, multiply
-
 import agentrt
+from demo_tools import convert, multiply
 
 
 def show(agent: agentrt.Agent, question: str) -> None:
