@@ -583,490 +583,494 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 /************************************************************/
 
 static void *_cffi_types[] = {
-/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 443), // art_span const *()(art_matcher const *, size_t *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 433), // art_matcher const *
+/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 447), // art_span const *()(art_matcher const *, size_t *)
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 437), // art_matcher const *
 /*  2 */ _CFFI_OP(_CFFI_OP_POINTER, 44), // size_t *
 /*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  4 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_constraint *, art_matcher * *, art_error *)
-/*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 417), // art_constraint *
+/*  4 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_constraint *, art_matcher * *, art_error *)
+/*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 421), // art_constraint *
 /*  6 */ _CFFI_OP(_CFFI_OP_POINTER, 49), // art_matcher * *
-/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 427), // art_error *
+/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_error *
 /*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 420), // art_ctransformers *
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 462), // char const *
+/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 424), // art_ctransformers *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 466), // char const *
 /* 12 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 435), // art_model_params const *
-/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 413), // art_alloc const *
-/* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 84), // art_model * *
+/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 439), // art_model_params const *
+/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 417), // art_alloc const *
+/* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 88), // art_model * *
 /* 16 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 17 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
-/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 422), // art_dialog_spec const *
-/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 460), // art_vocab *
+/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
+/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_dialog_spec const *
+/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 464), // art_vocab *
 /* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 5), // art_constraint * *
 /* 23 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 24 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
-/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 425), // art_engine const *
-/* 27 */ _CFFI_OP(_CFFI_OP_POINTER, 483), // void *
+/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
+/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 429), // art_engine const *
+/* 27 */ _CFFI_OP(_CFFI_OP_POINTER, 487), // void *
 /* 28 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
 /* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 33 */ _CFFI_OP(_CFFI_OP_POINTER, 432), // art_llama *
+/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 33 */ _CFFI_OP(_CFFI_OP_POINTER, 436), // art_llama *
 /* 34 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 35 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
 /* 38 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 39 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 40 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
+/* 40 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
 /* 41 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
 /* 42 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
-/* 43 */ _CFFI_OP(_CFFI_OP_POINTER, 421), // art_device *
+/* 43 */ _CFFI_OP(_CFFI_OP_POINTER, 425), // art_device *
 /* 44 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
 /* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 46 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher *)
-/* 49 */ _CFFI_OP(_CFFI_OP_POINTER, 433), // art_matcher *
+/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher *)
+/* 49 */ _CFFI_OP(_CFFI_OP_POINTER, 437), // art_matcher *
 /* 50 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 51 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher *, size_t)
+/* 51 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher *, size_t)
 /* 52 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
 /* 53 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
+/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
 /* 56 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
 /* 57 */ _CFFI_OP(_CFFI_OP_POINTER, 64), // uint32_t *
 /* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 59 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
 /* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 61 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher *, uint32_t)
+/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher *, uint32_t)
 /* 63 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
 /* 64 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
 /* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 66 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
+/* 66 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
 /* 67 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 479), // uint8_t *
+/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 483), // uint8_t *
 /* 69 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 70 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 71 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 72 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
+/* 72 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
 /* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 479), // uint8_t const *
+/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 483), // uint8_t const *
 /* 75 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 76 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_matcher const *, art_matcher * *, art_error *)
+/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher const *, art_error *)
 /* 79 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 6),
-/* 81 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 83 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
-/* 84 */ _CFFI_OP(_CFFI_OP_POINTER, 434), // art_model *
-/* 85 */ _CFFI_OP(_CFFI_OP_POINTER, 419), // art_context_params const *
-/* 86 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 87 */ _CFFI_OP(_CFFI_OP_POINTER, 142), // art_session * *
-/* 88 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 89 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_model *, art_engine_caps *, art_error *)
-/* 91 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
-/* 92 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_engine_caps *
-/* 93 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 95 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_model *, art_vocab * *, art_error *)
-/* 96 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
-/* 97 */ _CFFI_OP(_CFFI_OP_POINTER, 20), // art_vocab * *
-/* 98 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 100 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
-/* 101 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
-/* 102 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 462), // char *
-/* 104 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 106 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 107 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 108 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 109 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
-/* 110 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 111 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 112 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 113 */ _CFFI_OP(_CFFI_OP_POINTER, 120), // int32_t *
-/* 114 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 115 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 116 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 117 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 118 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
-/* 119 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
-/* 120 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
-/* 121 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 122 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
-/* 123 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 124 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 125 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 126 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 127 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
-/* 128 */ _CFFI_OP(_CFFI_OP_POINTER, 440), // art_schema *
-/* 129 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 130 */ _CFFI_OP(_CFFI_OP_POINTER, 418), // art_constraint_opts const *
-/* 131 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 132 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
-/* 133 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 134 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 135 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
-/* 136 */ _CFFI_OP(_CFFI_OP_NOOP, 128),
-/* 137 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 138 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 139 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 140 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 141 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_session *, art_error *)
-/* 142 */ _CFFI_OP(_CFFI_OP_POINTER, 442), // art_session *
+/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 81 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher const *, art_matcher * *, art_error *)
+/* 83 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 6),
+/* 85 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 87 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
+/* 88 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_model *
+/* 89 */ _CFFI_OP(_CFFI_OP_POINTER, 423), // art_context_params const *
+/* 90 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 91 */ _CFFI_OP(_CFFI_OP_POINTER, 146), // art_session * *
+/* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 93 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_model *, art_engine_caps *, art_error *)
+/* 95 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
+/* 96 */ _CFFI_OP(_CFFI_OP_POINTER, 430), // art_engine_caps *
+/* 97 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 98 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_model *, art_vocab * *, art_error *)
+/* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
+/* 101 */ _CFFI_OP(_CFFI_OP_POINTER, 20), // art_vocab * *
+/* 102 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 103 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 104 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
+/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
+/* 106 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 107 */ _CFFI_OP(_CFFI_OP_POINTER, 466), // char *
+/* 108 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 109 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 110 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 111 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 112 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 113 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
+/* 114 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 115 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 116 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 117 */ _CFFI_OP(_CFFI_OP_POINTER, 124), // int32_t *
+/* 118 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 119 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 120 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 121 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 122 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
+/* 123 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
+/* 124 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
+/* 125 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 126 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
+/* 127 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 128 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 129 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 130 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 131 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
+/* 132 */ _CFFI_OP(_CFFI_OP_POINTER, 444), // art_schema *
+/* 133 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 134 */ _CFFI_OP(_CFFI_OP_POINTER, 422), // art_constraint_opts const *
+/* 135 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 136 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
+/* 137 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 138 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 139 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
+/* 140 */ _CFFI_OP(_CFFI_OP_NOOP, 132),
+/* 141 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 142 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 143 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 144 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_session *, art_event *, art_error *)
-/* 146 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
-/* 147 */ _CFFI_OP(_CFFI_OP_POINTER, 428), // art_event *
-/* 148 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 149 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 150 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_session *, art_session *, size_t, art_error *)
-/* 151 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
-/* 152 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
-/* 153 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 154 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 155 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
-/* 157 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
-/* 158 */ _CFFI_OP(_CFFI_OP_POINTER, 120), // int32_t const *
-/* 159 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 160 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_generate_params const *
-/* 161 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 162 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 163 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
-/* 164 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
-/* 165 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
-/* 166 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 167 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 169 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 170 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
-/* 171 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
-/* 172 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 173 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 174 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 175 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 176 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(art_vocab const *, char const *, art_error *)
-/* 177 */ _CFFI_OP(_CFFI_OP_POINTER, 460), // art_vocab const *
-/* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 179 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 181 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
+/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_session *, art_error *)
+/* 146 */ _CFFI_OP(_CFFI_OP_POINTER, 446), // art_session *
+/* 147 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 148 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 149 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_session *, art_event *, art_error *)
+/* 150 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
+/* 151 */ _CFFI_OP(_CFFI_OP_POINTER, 432), // art_event *
+/* 152 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 153 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 154 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_session *, art_session *, size_t, art_error *)
+/* 155 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
+/* 156 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
+/* 157 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 158 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 159 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 160 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
+/* 161 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
+/* 162 */ _CFFI_OP(_CFFI_OP_POINTER, 124), // int32_t const *
+/* 163 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 164 */ _CFFI_OP(_CFFI_OP_POINTER, 435), // art_generate_params const *
+/* 165 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 166 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 167 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
+/* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
+/* 169 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
+/* 170 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 171 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 172 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 173 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 174 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
+/* 175 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
+/* 176 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 177 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 179 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_vocab const *, char const *, art_error *)
+/* 181 */ _CFFI_OP(_CFFI_OP_POINTER, 464), // art_vocab const *
 /* 182 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 183 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 184 */ _CFFI_OP(_CFFI_OP_POINTER, 10), // art_ctransformers * *
-/* 185 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 186 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 187 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
-/* 188 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 189 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 190 */ _CFFI_OP(_CFFI_OP_NOOP, 97),
-/* 191 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 192 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 193 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
-/* 194 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 195 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 196 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 197 */ _CFFI_OP(_CFFI_OP_POINTER, 33), // art_llama * *
-/* 198 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 199 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 200 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
-/* 201 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 202 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 203 */ _CFFI_OP(_CFFI_OP_POINTER, 441), // art_schema_opts const *
-/* 204 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 205 */ _CFFI_OP(_CFFI_OP_POINTER, 128), // art_schema * *
-/* 206 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 207 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 208 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
-/* 209 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 210 */ _CFFI_OP(_CFFI_OP_POINTER, 64), // uint32_t const *
-/* 211 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 212 */ _CFFI_OP(_CFFI_OP_NOOP, 210),
-/* 213 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 214 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 215 */ _CFFI_OP(_CFFI_OP_NOOP, 97),
-/* 216 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 217 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 218 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, art_context_params const *, void * *, art_error *)
-/* 219 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 220 */ _CFFI_OP(_CFFI_OP_NOOP, 85),
-/* 221 */ _CFFI_OP(_CFFI_OP_POINTER, 27), // void * *
-/* 222 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 223 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 224 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, art_engine_caps *, art_error *)
-/* 225 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 226 */ _CFFI_OP(_CFFI_OP_NOOP, 92),
-/* 227 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 228 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 229 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, char const *, char *, size_t, size_t *)
-/* 230 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 231 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 232 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
-/* 233 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 234 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 235 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 236 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 237 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 239 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 240 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 241 */ _CFFI_OP(_CFFI_OP_NOOP, 113),
-/* 242 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 243 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 244 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 245 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 246 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
-/* 247 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
-/* 249 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 250 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 251 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 252 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 253 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 254 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 255 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 256 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 257 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
-/* 258 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 259 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 260 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 261 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, size_t, art_error *)
-/* 262 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 263 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 264 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 265 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 266 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 267 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 268 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
-/* 269 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 270 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 271 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 272 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 273 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 274 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 275 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 276 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 277 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 278 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 279 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 280 */ _CFFI_OP(_CFFI_OP_FUNCTION, 293), // art_status()(void *, void *, size_t, art_error *)
-/* 281 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 282 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 283 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 284 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 285 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 286 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_llama const *)
-/* 287 */ _CFFI_OP(_CFFI_OP_POINTER, 432), // art_llama const *
-/* 288 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 289 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_model const *)
-/* 290 */ _CFFI_OP(_CFFI_OP_POINTER, 434), // art_model const *
-/* 291 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 292 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_status)
-/* 293 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_status
-/* 294 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 295 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(void)
-/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 297 */ _CFFI_OP(_CFFI_OP_FUNCTION, 318), // float const *()(void *)
-/* 298 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 299 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 300 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher *)
-/* 301 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 302 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher const *)
-/* 304 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 305 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 306 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *)
-/* 307 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 309 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *, int32_t)
-/* 310 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 311 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 183 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 184 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 185 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
+/* 186 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 187 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 188 */ _CFFI_OP(_CFFI_OP_POINTER, 10), // art_ctransformers * *
+/* 189 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 190 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 191 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
+/* 192 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 193 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 194 */ _CFFI_OP(_CFFI_OP_NOOP, 101),
+/* 195 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 196 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 197 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
+/* 198 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 199 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 200 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 201 */ _CFFI_OP(_CFFI_OP_POINTER, 33), // art_llama * *
+/* 202 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 203 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 204 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
+/* 205 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 206 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 207 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // art_schema_opts const *
+/* 208 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 209 */ _CFFI_OP(_CFFI_OP_POINTER, 132), // art_schema * *
+/* 210 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 211 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 212 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
+/* 213 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 214 */ _CFFI_OP(_CFFI_OP_POINTER, 64), // uint32_t const *
+/* 215 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 216 */ _CFFI_OP(_CFFI_OP_NOOP, 214),
+/* 217 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 218 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 219 */ _CFFI_OP(_CFFI_OP_NOOP, 101),
+/* 220 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 221 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 222 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, art_context_params const *, void * *, art_error *)
+/* 223 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 224 */ _CFFI_OP(_CFFI_OP_NOOP, 89),
+/* 225 */ _CFFI_OP(_CFFI_OP_POINTER, 27), // void * *
+/* 226 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 227 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 228 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, art_engine_caps *, art_error *)
+/* 229 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 230 */ _CFFI_OP(_CFFI_OP_NOOP, 96),
+/* 231 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 232 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 233 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, char const *, char *, size_t, size_t *)
+/* 234 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 235 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 236 */ _CFFI_OP(_CFFI_OP_NOOP, 107),
+/* 237 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 239 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 240 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 241 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 242 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 243 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 244 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 245 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
+/* 246 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 247 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 249 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 250 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
+/* 251 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 162),
+/* 253 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 254 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 255 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 256 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 257 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 258 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 259 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 260 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 261 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
+/* 262 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 263 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 264 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 265 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, size_t, art_error *)
+/* 266 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 267 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 268 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 269 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 270 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 271 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 272 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
+/* 273 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 274 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 275 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 276 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 277 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 278 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 279 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 280 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 281 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 282 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 283 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 284 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, void *, size_t, art_error *)
+/* 285 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 286 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 287 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 288 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 289 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 290 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_llama const *)
+/* 291 */ _CFFI_OP(_CFFI_OP_POINTER, 436), // art_llama const *
+/* 292 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 293 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_model const *)
+/* 294 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_model const *
+/* 295 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_status)
+/* 297 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_status
+/* 298 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 299 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(void)
+/* 300 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 301 */ _CFFI_OP(_CFFI_OP_FUNCTION, 322), // float const *()(void *)
+/* 302 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 304 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher *)
+/* 305 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 306 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 307 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher const *)
+/* 308 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 309 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 310 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *)
+/* 311 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 312 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 313 */ _CFFI_OP(_CFFI_OP_FUNCTION, 158), // int32_t const *()(art_session const *, size_t *)
-/* 314 */ _CFFI_OP(_CFFI_OP_POINTER, 442), // art_session const *
-/* 315 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 313 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *, int32_t)
+/* 314 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 315 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 316 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 317 */ _CFFI_OP(_CFFI_OP_FUNCTION, 475), // int64_t()(float const *, size_t, uint32_t const *)
-/* 318 */ _CFFI_OP(_CFFI_OP_POINTER, 473), // float const *
-/* 319 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 320 */ _CFFI_OP(_CFFI_OP_NOOP, 210),
-/* 321 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 322 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_constraint const *)
-/* 323 */ _CFFI_OP(_CFFI_OP_POINTER, 417), // art_constraint const *
-/* 324 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 325 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher *)
-/* 326 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 327 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 328 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher const *)
-/* 329 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 330 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 331 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_schema const *)
-/* 332 */ _CFFI_OP(_CFFI_OP_POINTER, 440), // art_schema const *
-/* 333 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 334 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_vocab const *)
-/* 335 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
-/* 336 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 337 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(void *)
-/* 338 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 339 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 340 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_session const *)
-/* 341 */ _CFFI_OP(_CFFI_OP_NOOP, 314),
-/* 342 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 343 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_vocab const *)
-/* 344 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
-/* 345 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 346 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void *)
-/* 347 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 348 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 349 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void)
-/* 350 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 351 */ _CFFI_OP(_CFFI_OP_FUNCTION, 74), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
-/* 352 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
-/* 353 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 354 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 355 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 356 */ _CFFI_OP(_CFFI_OP_FUNCTION, 27), // void *()(void *, void *, size_t, size_t)
-/* 357 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 358 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 359 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 360 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 361 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 362 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_constraint *)
-/* 363 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 364 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 365 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_ctransformers *)
-/* 366 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
-/* 367 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 368 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_generate_params *)
-/* 369 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_generate_params *
-/* 370 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 371 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_llama *)
-/* 372 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 373 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 374 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_llama *, char *, size_t, size_t *)
-/* 375 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 376 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
-/* 377 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 378 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 379 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 380 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_matcher *)
-/* 381 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 382 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 383 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_model *)
-/* 384 */ _CFFI_OP(_CFFI_OP_NOOP, 84),
-/* 385 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 386 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_model_params *)
-/* 387 */ _CFFI_OP(_CFFI_OP_POINTER, 435), // art_model_params *
-/* 388 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 389 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_sample_params *)
-/* 390 */ _CFFI_OP(_CFFI_OP_POINTER, 439), // art_sample_params *
-/* 391 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 392 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_schema *)
-/* 393 */ _CFFI_OP(_CFFI_OP_NOOP, 128),
-/* 394 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 395 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_session *)
-/* 396 */ _CFFI_OP(_CFFI_OP_NOOP, 142),
-/* 397 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 398 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_session const *, art_usage *)
-/* 399 */ _CFFI_OP(_CFFI_OP_NOOP, 314),
-/* 400 */ _CFFI_OP(_CFFI_OP_POINTER, 459), // art_usage *
+/* 317 */ _CFFI_OP(_CFFI_OP_FUNCTION, 162), // int32_t const *()(art_session const *, size_t *)
+/* 318 */ _CFFI_OP(_CFFI_OP_POINTER, 446), // art_session const *
+/* 319 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 320 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 321 */ _CFFI_OP(_CFFI_OP_FUNCTION, 479), // int64_t()(float const *, size_t, uint32_t const *)
+/* 322 */ _CFFI_OP(_CFFI_OP_POINTER, 477), // float const *
+/* 323 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 324 */ _CFFI_OP(_CFFI_OP_NOOP, 214),
+/* 325 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 326 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_constraint const *)
+/* 327 */ _CFFI_OP(_CFFI_OP_POINTER, 421), // art_constraint const *
+/* 328 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 329 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher *)
+/* 330 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 331 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 332 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher const *)
+/* 333 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 334 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 335 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_schema const *)
+/* 336 */ _CFFI_OP(_CFFI_OP_POINTER, 444), // art_schema const *
+/* 337 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_vocab const *)
+/* 339 */ _CFFI_OP(_CFFI_OP_NOOP, 181),
+/* 340 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 341 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(void *)
+/* 342 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 343 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 344 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_session const *)
+/* 345 */ _CFFI_OP(_CFFI_OP_NOOP, 318),
+/* 346 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 347 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_vocab const *)
+/* 348 */ _CFFI_OP(_CFFI_OP_NOOP, 181),
+/* 349 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 350 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void *)
+/* 351 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 352 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 353 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void)
+/* 354 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 355 */ _CFFI_OP(_CFFI_OP_FUNCTION, 74), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
+/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 181),
+/* 357 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 358 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 359 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 360 */ _CFFI_OP(_CFFI_OP_FUNCTION, 27), // void *()(void *, void *, size_t, size_t)
+/* 361 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 362 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 363 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 364 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 365 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 366 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_constraint *)
+/* 367 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 368 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 369 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_ctransformers *)
+/* 370 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 371 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 372 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_generate_params *)
+/* 373 */ _CFFI_OP(_CFFI_OP_POINTER, 435), // art_generate_params *
+/* 374 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 375 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_llama *)
+/* 376 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 377 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 378 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_llama *, char *, size_t, size_t *)
+/* 379 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 380 */ _CFFI_OP(_CFFI_OP_NOOP, 107),
+/* 381 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 382 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 383 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 384 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_matcher *)
+/* 385 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 386 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 387 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_model *)
+/* 388 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
+/* 389 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 390 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_model_params *)
+/* 391 */ _CFFI_OP(_CFFI_OP_POINTER, 439), // art_model_params *
+/* 392 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 393 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_sample_params *)
+/* 394 */ _CFFI_OP(_CFFI_OP_POINTER, 443), // art_sample_params *
+/* 395 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 396 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_schema *)
+/* 397 */ _CFFI_OP(_CFFI_OP_NOOP, 132),
+/* 398 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 399 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_session *)
+/* 400 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
 /* 401 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 402 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(art_vocab *)
-/* 403 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 404 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 405 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(void *)
-/* 406 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 407 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 408 */ _CFFI_OP(_CFFI_OP_FUNCTION, 483), // void()(void *, int(*)(void *), void *)
-/* 409 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 410 */ _CFFI_OP(_CFFI_OP_POINTER, 306), // int(*)(void *)
-/* 411 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 412 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 413 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
-/* 414 */ _CFFI_OP(_CFFI_OP_POINTER, 415), // art_bias const *
-/* 415 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
-/* 416 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
-/* 417 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
-/* 418 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
-/* 419 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
-/* 420 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_ctransformers
-/* 421 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_device
-/* 422 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_dialog_spec
-/* 423 */ _CFFI_OP(_CFFI_OP_POINTER, 424), // art_dialog_tool const *
-/* 424 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_dialog_tool
-/* 425 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_engine
-/* 426 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_engine_caps
-/* 427 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_error
-/* 428 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_event
-/* 429 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_event_kind
-/* 430 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_formats
-/* 431 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_generate_params
-/* 432 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_llama
-/* 433 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_matcher
-/* 434 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_model
-/* 435 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_model_params
-/* 436 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_order
-/* 437 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_resource const *
-/* 438 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_resource
-/* 439 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_sample_params
-/* 440 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_schema
-/* 441 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_schema_opts
-/* 442 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_session
-/* 443 */ _CFFI_OP(_CFFI_OP_POINTER, 444), // art_span const *
-/* 444 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_span
-/* 445 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_span_kind
-/* 446 */ _CFFI_OP(_CFFI_OP_POINTER, 218), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
-/* 447 */ _CFFI_OP(_CFFI_OP_POINTER, 224), // art_status(*)(void *, art_engine_caps *, art_error *)
-/* 448 */ _CFFI_OP(_CFFI_OP_POINTER, 229), // art_status(*)(void *, char const *, char *, size_t, size_t *)
-/* 449 */ _CFFI_OP(_CFFI_OP_POINTER, 236), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 450 */ _CFFI_OP(_CFFI_OP_POINTER, 246), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
-/* 451 */ _CFFI_OP(_CFFI_OP_POINTER, 253), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 261), // art_status(*)(void *, size_t, art_error *)
-/* 453 */ _CFFI_OP(_CFFI_OP_POINTER, 266), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 273), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 455 */ _CFFI_OP(_CFFI_OP_POINTER, 280), // art_status(*)(void *, void *, size_t, art_error *)
-/* 456 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_stop
-/* 457 */ _CFFI_OP(_CFFI_OP_POINTER, 458), // art_str const *
-/* 458 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_str
-/* 459 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_usage
-/* 460 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_vocab
-/* 461 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_whitespace
-/* 462 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 463 */ _CFFI_OP(_CFFI_OP_ARRAY, 462), // char[256]
-/* 464 */ (_cffi_opcode_t)(256),
-/* 465 */ _CFFI_OP(_CFFI_OP_ARRAY, 462), // char[32]
-/* 466 */ (_cffi_opcode_t)(32),
-/* 467 */ _CFFI_OP(_CFFI_OP_ARRAY, 462), // char[400]
-/* 468 */ (_cffi_opcode_t)(400),
-/* 469 */ _CFFI_OP(_CFFI_OP_ARRAY, 462), // char[96]
-/* 470 */ (_cffi_opcode_t)(96),
-/* 471 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
-/* 472 */ _CFFI_OP(_CFFI_OP_POINTER, 297), // float const *(*)(void *)
-/* 473 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
-/* 474 */ _CFFI_OP(_CFFI_OP_POINTER, 309), // int(*)(void *, int32_t)
-/* 475 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
-/* 476 */ _CFFI_OP(_CFFI_OP_POINTER, 337), // size_t(*)(void *)
-/* 477 */ _CFFI_OP(_CFFI_OP_POINTER, 346), // uint32_t(*)(void *)
-/* 478 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 479 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 480 */ _CFFI_OP(_CFFI_OP_POINTER, 356), // void *(*)(void *, void *, size_t, size_t)
-/* 481 */ _CFFI_OP(_CFFI_OP_POINTER, 405), // void(*)(void *)
-/* 482 */ _CFFI_OP(_CFFI_OP_POINTER, 408), // void(*)(void *, int(*)(void *), void *)
-/* 483 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 402 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_session const *, art_usage *)
+/* 403 */ _CFFI_OP(_CFFI_OP_NOOP, 318),
+/* 404 */ _CFFI_OP(_CFFI_OP_POINTER, 463), // art_usage *
+/* 405 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 406 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_vocab *)
+/* 407 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 408 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 409 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(void *)
+/* 410 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 411 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 412 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(void *, int(*)(void *), void *)
+/* 413 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 414 */ _CFFI_OP(_CFFI_OP_POINTER, 310), // int(*)(void *)
+/* 415 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 416 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 417 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
+/* 418 */ _CFFI_OP(_CFFI_OP_POINTER, 419), // art_bias const *
+/* 419 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
+/* 420 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
+/* 421 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
+/* 422 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
+/* 423 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
+/* 424 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_ctransformers
+/* 425 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_device
+/* 426 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_dialog_spec
+/* 427 */ _CFFI_OP(_CFFI_OP_POINTER, 428), // art_dialog_tool const *
+/* 428 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_dialog_tool
+/* 429 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_engine
+/* 430 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_engine_caps
+/* 431 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_error
+/* 432 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_event
+/* 433 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_event_kind
+/* 434 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_formats
+/* 435 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_generate_params
+/* 436 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_llama
+/* 437 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_matcher
+/* 438 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_model
+/* 439 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_model_params
+/* 440 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_order
+/* 441 */ _CFFI_OP(_CFFI_OP_POINTER, 442), // art_resource const *
+/* 442 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_resource
+/* 443 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_sample_params
+/* 444 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_schema
+/* 445 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_schema_opts
+/* 446 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_session
+/* 447 */ _CFFI_OP(_CFFI_OP_POINTER, 448), // art_span const *
+/* 448 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_span
+/* 449 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_span_kind
+/* 450 */ _CFFI_OP(_CFFI_OP_POINTER, 222), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
+/* 451 */ _CFFI_OP(_CFFI_OP_POINTER, 228), // art_status(*)(void *, art_engine_caps *, art_error *)
+/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 233), // art_status(*)(void *, char const *, char *, size_t, size_t *)
+/* 453 */ _CFFI_OP(_CFFI_OP_POINTER, 240), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 250), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
+/* 455 */ _CFFI_OP(_CFFI_OP_POINTER, 257), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 456 */ _CFFI_OP(_CFFI_OP_POINTER, 265), // art_status(*)(void *, size_t, art_error *)
+/* 457 */ _CFFI_OP(_CFFI_OP_POINTER, 270), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 458 */ _CFFI_OP(_CFFI_OP_POINTER, 277), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 459 */ _CFFI_OP(_CFFI_OP_POINTER, 284), // art_status(*)(void *, void *, size_t, art_error *)
+/* 460 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_stop
+/* 461 */ _CFFI_OP(_CFFI_OP_POINTER, 462), // art_str const *
+/* 462 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_str
+/* 463 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_usage
+/* 464 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_vocab
+/* 465 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_whitespace
+/* 466 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 467 */ _CFFI_OP(_CFFI_OP_ARRAY, 466), // char[256]
+/* 468 */ (_cffi_opcode_t)(256),
+/* 469 */ _CFFI_OP(_CFFI_OP_ARRAY, 466), // char[32]
+/* 470 */ (_cffi_opcode_t)(32),
+/* 471 */ _CFFI_OP(_CFFI_OP_ARRAY, 466), // char[400]
+/* 472 */ (_cffi_opcode_t)(400),
+/* 473 */ _CFFI_OP(_CFFI_OP_ARRAY, 466), // char[96]
+/* 474 */ (_cffi_opcode_t)(96),
+/* 475 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
+/* 476 */ _CFFI_OP(_CFFI_OP_POINTER, 301), // float const *(*)(void *)
+/* 477 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
+/* 478 */ _CFFI_OP(_CFFI_OP_POINTER, 313), // int(*)(void *, int32_t)
+/* 479 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
+/* 480 */ _CFFI_OP(_CFFI_OP_POINTER, 341), // size_t(*)(void *)
+/* 481 */ _CFFI_OP(_CFFI_OP_POINTER, 350), // uint32_t(*)(void *)
+/* 482 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 483 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 484 */ _CFFI_OP(_CFFI_OP_POINTER, 360), // void *(*)(void *, void *, size_t, size_t)
+/* 485 */ _CFFI_OP(_CFFI_OP_POINTER, 409), // void(*)(void *)
+/* 486 */ _CFFI_OP(_CFFI_OP_POINTER, 412), // void(*)(void *, int(*)(void *), void *)
+/* 487 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_const_ART_CHOICE_AUTO(unsigned long long *o)
@@ -1461,10 +1465,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(318), arg0, (char **)&x0);
+      _cffi_type(322), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (float const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(318), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(322), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1474,10 +1478,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(210), arg2, (char **)&x2);
+      _cffi_type(214), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(210), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(214), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1575,7 +1579,7 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1634,10 +1638,10 @@ _cffi_f_art_constraint_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(323), arg0, (char **)&x0);
+      _cffi_type(327), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(323), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(327), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1686,10 +1690,10 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(128), arg0, (char **)&x0);
+      _cffi_type(132), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(128), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(132), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1704,10 +1708,10 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(130), arg2, (char **)&x2);
+      _cffi_type(134), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_constraint_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(130), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(134), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1746,7 +1750,7 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1916,7 +1920,7 @@ _cffi_f_art_ctransformers_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1967,10 +1971,10 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(184), arg2, (char **)&x2);
+      _cffi_type(188), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_ctransformers * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(184), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(188), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1991,7 +1995,7 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2038,10 +2042,10 @@ _cffi_f_art_generate_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(369), arg0, (char **)&x0);
+      _cffi_type(373), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_generate_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(369), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(373), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2140,7 +2144,7 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2216,10 +2220,10 @@ _cffi_f_art_llama_log(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(103), arg1, (char **)&x1);
+      _cffi_type(107), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(103), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(107), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2341,7 +2345,7 @@ _cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2403,10 +2407,10 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(197), arg3, (char **)&x3);
+      _cffi_type(201), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_llama * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(197), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(201), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2427,7 +2431,7 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2450,10 +2454,10 @@ _cffi_f_art_llama_version(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(287), arg0, (char **)&x0);
+      _cffi_type(291), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(287), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(291), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2513,7 +2517,7 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2583,7 +2587,7 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2631,7 +2635,7 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2695,12 +2699,65 @@ _cffi_f_art_matcher_copy(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
 #else
 #  define _cffi_f_art_matcher_copy _cffi_d_art_matcher_copy
+#endif
+
+static art_status _cffi_d_art_matcher_error(art_matcher const * x0, art_error * x1)
+{
+  return art_matcher_error(x0, x1);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_matcher_error(PyObject *self, PyObject *args)
+{
+  art_matcher const * x0;
+  art_error * x1;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+
+  if (!PyArg_UnpackTuple(args, "art_matcher_error", 2, 2, &arg0, &arg1))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(1), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_matcher const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(7), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(7), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_matcher_error(x0, x1); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_matcher_error _cffi_d_art_matcher_error
 #endif
 
 static art_status _cffi_d_art_matcher_fill_mask(art_matcher * x0, uint32_t * x1, size_t x2, uint32_t * x3, art_error * x4)
@@ -2776,7 +2833,7 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2846,7 +2903,7 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3098,7 +3155,7 @@ _cffi_f_art_matcher_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3136,7 +3193,7 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3184,7 +3241,7 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3254,7 +3311,7 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3345,7 +3402,7 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(443));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(447));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3376,19 +3433,19 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(84), arg0, (char **)&x0);
+      _cffi_type(88), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(92), arg1, (char **)&x1);
+      _cffi_type(96), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_engine_caps *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(92), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(96), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3409,7 +3466,7 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3430,10 +3487,10 @@ _cffi_f_art_model_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(387), arg0, (char **)&x0);
+      _cffi_type(391), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(387), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(391), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3468,10 +3525,10 @@ _cffi_f_art_model_engine(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(290), arg0, (char **)&x0);
+      _cffi_type(294), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(290), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(294), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3504,10 +3561,10 @@ _cffi_f_art_model_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(84), arg0, (char **)&x0);
+      _cffi_type(88), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3556,10 +3613,10 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(84), arg0, (char **)&x0);
+      _cffi_type(88), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3574,10 +3631,10 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(103), arg2, (char **)&x2);
+      _cffi_type(107), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(103), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(107), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3611,7 +3668,7 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3697,7 +3754,7 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3736,10 +3793,10 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(84), arg0, (char **)&x0);
+      _cffi_type(88), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3790,7 +3847,7 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3831,10 +3888,10 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(84), arg0, (char **)&x0);
+      _cffi_type(88), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3857,10 +3914,10 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(113), arg4, (char **)&x4);
+      _cffi_type(117), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(113), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(117), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3894,7 +3951,7 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3925,19 +3982,19 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(84), arg0, (char **)&x0);
+      _cffi_type(88), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(97), arg1, (char **)&x1);
+      _cffi_type(101), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(97), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(101), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3958,7 +4015,7 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3979,10 +4036,10 @@ _cffi_f_art_sample_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(390), arg0, (char **)&x0);
+      _cffi_type(394), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_sample_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(390), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(394), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4044,10 +4101,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(203), arg2, (char **)&x2);
+      _cffi_type(207), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_schema_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(203), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(207), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4062,10 +4119,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(205), arg4, (char **)&x4);
+      _cffi_type(209), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_schema * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(205), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(209), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4086,7 +4143,7 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4107,10 +4164,10 @@ _cffi_f_art_schema_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(128), arg0, (char **)&x0);
+      _cffi_type(132), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(128), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(132), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4145,10 +4202,10 @@ _cffi_f_art_schema_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(332), arg0, (char **)&x0);
+      _cffi_type(336), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(332), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(336), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4193,10 +4250,10 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(128), arg0, (char **)&x0);
+      _cffi_type(132), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(128), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(132), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4230,7 +4287,7 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4251,10 +4308,10 @@ _cffi_f_art_session_cancel(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(142), arg0, (char **)&x0);
+      _cffi_type(146), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4299,19 +4356,19 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(142), arg0, (char **)&x0);
+      _cffi_type(146), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(142), arg1, (char **)&x1);
+      _cffi_type(146), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(142), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(146), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4336,7 +4393,7 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4357,10 +4414,10 @@ _cffi_f_art_session_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(142), arg0, (char **)&x0);
+      _cffi_type(146), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4405,10 +4462,10 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(142), arg0, (char **)&x0);
+      _cffi_type(146), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4442,7 +4499,7 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4465,10 +4522,10 @@ _cffi_f_art_session_n_ctx(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(314), arg0, (char **)&x0);
+      _cffi_type(318), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(314), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(318), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4515,19 +4572,19 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(84), arg0, (char **)&x0);
+      _cffi_type(88), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(84), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(85), arg1, (char **)&x1);
+      _cffi_type(89), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_context_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(85), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(89), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4542,10 +4599,10 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(87), arg3, (char **)&x3);
+      _cffi_type(91), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_session * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(87), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(91), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4566,7 +4623,7 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4597,19 +4654,19 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(142), arg0, (char **)&x0);
+      _cffi_type(146), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(147), arg1, (char **)&x1);
+      _cffi_type(151), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_event *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(147), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(151), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4630,7 +4687,7 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4659,10 +4716,10 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(142), arg0, (char **)&x0);
+      _cffi_type(146), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4683,7 +4740,7 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4718,10 +4775,10 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(142), arg0, (char **)&x0);
+      _cffi_type(146), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4764,7 +4821,7 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4799,19 +4856,19 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(142), arg0, (char **)&x0);
+      _cffi_type(146), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(142), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(158), arg1, (char **)&x1);
+      _cffi_type(162), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(158), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(162), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4821,10 +4878,10 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(160), arg3, (char **)&x3);
+      _cffi_type(164), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_generate_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(160), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(164), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4845,7 +4902,7 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4874,10 +4931,10 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(314), arg0, (char **)&x0);
+      _cffi_type(318), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(314), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(318), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4898,7 +4955,7 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(158));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(162));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4925,19 +4982,19 @@ _cffi_f_art_session_usage(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(314), arg0, (char **)&x0);
+      _cffi_type(318), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(314), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(318), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(400), arg1, (char **)&x1);
+      _cffi_type(404), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_usage *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(400), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(404), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4969,7 +5026,7 @@ _cffi_f_art_status_name(PyObject *self, PyObject *arg0)
   char const * result;
   PyObject *pyresult;
 
-  if (_cffi_to_c((char *)&x0, _cffi_type(293), arg0) < 0)
+  if (_cffi_to_c((char *)&x0, _cffi_type(297), arg0) < 0)
     return NULL;
 
   Py_BEGIN_ALLOW_THREADS
@@ -5063,10 +5120,10 @@ _cffi_f_art_vocab_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(177), arg0, (char **)&x0);
+      _cffi_type(181), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(177), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(181), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5128,10 +5185,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(210), arg1, (char **)&x1);
+      _cffi_type(214), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(210), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(214), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5141,10 +5198,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(210), arg3, (char **)&x3);
+      _cffi_type(214), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(210), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(214), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5163,10 +5220,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(97), arg6, (char **)&x6);
+      _cffi_type(101), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(97), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(101), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5187,7 +5244,7 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5238,10 +5295,10 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(97), arg2, (char **)&x2);
+      _cffi_type(101), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(97), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(101), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5262,7 +5319,7 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5293,10 +5350,10 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(177), arg0, (char **)&x0);
+      _cffi_type(181), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(177), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(181), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5326,7 +5383,7 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(293));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5349,10 +5406,10 @@ _cffi_f_art_vocab_size(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(177), arg0, (char **)&x0);
+      _cffi_type(181), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(177), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(181), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5395,10 +5452,10 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(177), arg0, (char **)&x0);
+      _cffi_type(181), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(177), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(181), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5761,82 +5818,83 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_STOP_STRING", (void *)_cffi_const_ART_STOP_STRING, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
-  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 410), (void *)agentrt_poll },
-  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 317), (void *)_cffi_d_art_argmax },
+  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 414), (void *)agentrt_poll },
+  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 321), (void *)_cffi_d_art_argmax },
   { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_art_constraint_dialog },
-  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 362), (void *)_cffi_d_art_constraint_free },
-  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 322), (void *)_cffi_d_art_constraint_memory },
-  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 127), (void *)_cffi_d_art_constraint_new },
-  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 349), (void *)_cffi_d_art_cpu_count },
-  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 365), (void *)_cffi_d_art_ctransformers_free },
+  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 366), (void *)_cffi_d_art_constraint_free },
+  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 326), (void *)_cffi_d_art_constraint_memory },
+  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 131), (void *)_cffi_d_art_constraint_new },
+  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 353), (void *)_cffi_d_art_cpu_count },
+  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 369), (void *)_cffi_d_art_ctransformers_free },
   { "art_ctransformers_model_load", (void *)_cffi_f_art_ctransformers_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_art_ctransformers_model_load },
-  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 181), (void *)_cffi_d_art_ctransformers_open },
-  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 295), (void *)_cffi_d_art_ctransformers_variant },
-  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 368), (void *)_cffi_d_art_generate_defaults },
+  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 185), (void *)_cffi_d_art_ctransformers_open },
+  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 299), (void *)_cffi_d_art_ctransformers_variant },
+  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 372), (void *)_cffi_d_art_generate_defaults },
   { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 40), (void *)_cffi_d_art_llama_devices },
-  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 371), (void *)_cffi_d_art_llama_free },
-  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 374), (void *)_cffi_d_art_llama_log },
+  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 375), (void *)_cffi_d_art_llama_free },
+  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 378), (void *)_cffi_d_art_llama_log },
   { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 32), (void *)_cffi_d_art_llama_model_load },
-  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 193), (void *)_cffi_d_art_llama_open },
-  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 286), (void *)_cffi_d_art_llama_version },
+  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 197), (void *)_cffi_d_art_llama_open },
+  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 290), (void *)_cffi_d_art_llama_version },
   { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_matcher_accept },
   { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 72), (void *)_cffi_d_art_matcher_accept_bytes },
   { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_matcher_allows },
-  { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 78), (void *)_cffi_d_art_matcher_copy },
+  { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 82), (void *)_cffi_d_art_matcher_copy },
+  { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 78), (void *)_cffi_d_art_matcher_error },
   { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 55), (void *)_cffi_d_art_matcher_fill_mask },
   { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 66), (void *)_cffi_d_art_matcher_forced },
-  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 380), (void *)_cffi_d_art_matcher_free },
-  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 328), (void *)_cffi_d_art_matcher_held },
-  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 300), (void *)_cffi_d_art_matcher_is_closed },
-  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 300), (void *)_cffi_d_art_matcher_is_complete },
-  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 303), (void *)_cffi_d_art_matcher_is_ended },
+  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 384), (void *)_cffi_d_art_matcher_free },
+  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 332), (void *)_cffi_d_art_matcher_held },
+  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 304), (void *)_cffi_d_art_matcher_is_closed },
+  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 304), (void *)_cffi_d_art_matcher_is_complete },
+  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 307), (void *)_cffi_d_art_matcher_is_ended },
   { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 4), (void *)_cffi_d_art_matcher_new },
   { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 48), (void *)_cffi_d_art_matcher_reset },
   { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 51), (void *)_cffi_d_art_matcher_rollback },
   { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 66), (void *)_cffi_d_art_matcher_shortest },
-  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 325), (void *)_cffi_d_art_matcher_shortest_len },
+  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 329), (void *)_cffi_d_art_matcher_shortest_len },
   { "art_matcher_spans", (void *)_cffi_f_art_matcher_spans, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 0), (void *)_cffi_d_art_matcher_spans },
-  { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 90), (void *)_cffi_d_art_model_caps },
-  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 386), (void *)_cffi_d_art_model_defaults },
-  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 289), (void *)_cffi_d_art_model_engine },
-  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 383), (void *)_cffi_d_art_model_free },
-  { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 100), (void *)_cffi_d_art_model_meta },
+  { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 94), (void *)_cffi_d_art_model_caps },
+  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 390), (void *)_cffi_d_art_model_defaults },
+  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 293), (void *)_cffi_d_art_model_engine },
+  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 387), (void *)_cffi_d_art_model_free },
+  { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 104), (void *)_cffi_d_art_model_meta },
   { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 25), (void *)_cffi_d_art_model_new },
-  { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 118), (void *)_cffi_d_art_model_token_bytes },
-  { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 108), (void *)_cffi_d_art_model_tokenize },
-  { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 95), (void *)_cffi_d_art_model_vocab },
-  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 389), (void *)_cffi_d_art_sample_defaults },
-  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 200), (void *)_cffi_d_art_schema_compile },
-  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 392), (void *)_cffi_d_art_schema_free },
-  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 331), (void *)_cffi_d_art_schema_memory },
-  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 135), (void *)_cffi_d_art_schema_validate },
-  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 395), (void *)_cffi_d_art_session_cancel },
-  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 150), (void *)_cffi_d_art_session_fork },
-  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 395), (void *)_cffi_d_art_session_free },
-  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 170), (void *)_cffi_d_art_session_load },
-  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 340), (void *)_cffi_d_art_session_n_ctx },
-  { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 83), (void *)_cffi_d_art_session_new },
-  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 145), (void *)_cffi_d_art_session_next },
-  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 141), (void *)_cffi_d_art_session_reset },
-  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 163), (void *)_cffi_d_art_session_save },
-  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 156), (void *)_cffi_d_art_session_start },
-  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 313), (void *)_cffi_d_art_session_tokens },
-  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 398), (void *)_cffi_d_art_session_usage },
-  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 292), (void *)_cffi_d_art_status_name },
-  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 295), (void *)_cffi_d_art_version },
-  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 402), (void *)_cffi_d_art_vocab_free },
-  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 334), (void *)_cffi_d_art_vocab_memory },
-  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 208), (void *)_cffi_d_art_vocab_new },
-  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 187), (void *)_cffi_d_art_vocab_open },
-  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 176), (void *)_cffi_d_art_vocab_save },
-  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 343), (void *)_cffi_d_art_vocab_size },
-  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 351), (void *)_cffi_d_art_vocab_token },
+  { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 122), (void *)_cffi_d_art_model_token_bytes },
+  { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 112), (void *)_cffi_d_art_model_tokenize },
+  { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 99), (void *)_cffi_d_art_model_vocab },
+  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 393), (void *)_cffi_d_art_sample_defaults },
+  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 204), (void *)_cffi_d_art_schema_compile },
+  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 396), (void *)_cffi_d_art_schema_free },
+  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 335), (void *)_cffi_d_art_schema_memory },
+  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 139), (void *)_cffi_d_art_schema_validate },
+  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 399), (void *)_cffi_d_art_session_cancel },
+  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 154), (void *)_cffi_d_art_session_fork },
+  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 399), (void *)_cffi_d_art_session_free },
+  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 174), (void *)_cffi_d_art_session_load },
+  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 344), (void *)_cffi_d_art_session_n_ctx },
+  { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 87), (void *)_cffi_d_art_session_new },
+  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 149), (void *)_cffi_d_art_session_next },
+  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 145), (void *)_cffi_d_art_session_reset },
+  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 167), (void *)_cffi_d_art_session_save },
+  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 160), (void *)_cffi_d_art_session_start },
+  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 317), (void *)_cffi_d_art_session_tokens },
+  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 402), (void *)_cffi_d_art_session_usage },
+  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 296), (void *)_cffi_d_art_status_name },
+  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 299), (void *)_cffi_d_art_version },
+  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 406), (void *)_cffi_d_art_vocab_free },
+  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 338), (void *)_cffi_d_art_vocab_memory },
+  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 212), (void *)_cffi_d_art_vocab_new },
+  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 191), (void *)_cffi_d_art_vocab_open },
+  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 180), (void *)_cffi_d_art_vocab_save },
+  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 347), (void *)_cffi_d_art_vocab_size },
+  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 355), (void *)_cffi_d_art_vocab_token },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "fn", offsetof(art_alloc, fn),
           sizeof(((art_alloc *)0)->fn),
-          _CFFI_OP(_CFFI_OP_NOOP, 480) },
+          _CFFI_OP(_CFFI_OP_NOOP, 484) },
   { "ud", offsetof(art_alloc, ud),
           sizeof(((art_alloc *)0)->ud),
           _CFFI_OP(_CFFI_OP_NOOP, 27) },
@@ -5845,10 +5903,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "bias", offsetof(art_bias, bias),
             sizeof(((art_bias *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 473) },
+            _CFFI_OP(_CFFI_OP_NOOP, 477) },
   { "property_order", offsetof(art_constraint_opts, property_order),
                       sizeof(((art_constraint_opts *)0)->property_order),
-                      _CFFI_OP(_CFFI_OP_NOOP, 436) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 440) },
   { "whitespace", offsetof(art_constraint_opts, whitespace),
                   sizeof(((art_constraint_opts *)0)->whitespace),
                   _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -5866,10 +5924,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "name", offsetof(art_device, name),
             sizeof(((art_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 465) },
+            _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "description", offsetof(art_device, description),
                    sizeof(((art_device *)0)->description),
-                   _CFFI_OP(_CFFI_OP_NOOP, 469) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 473) },
   { "is_gpu", offsetof(art_device, is_gpu),
               sizeof(((art_device *)0)->is_gpu),
               _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -5878,46 +5936,46 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "memory_free", offsetof(art_device, memory_free),
                    sizeof(((art_device *)0)->memory_free),
-                   _CFFI_OP(_CFFI_OP_NOOP, 478) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 482) },
   { "memory_total", offsetof(art_device, memory_total),
                     sizeof(((art_device *)0)->memory_total),
-                    _CFFI_OP(_CFFI_OP_NOOP, 478) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 482) },
   { "begin", offsetof(art_dialog_spec, begin),
              sizeof(((art_dialog_spec *)0)->begin),
-             _CFFI_OP(_CFFI_OP_NOOP, 458) },
+             _CFFI_OP(_CFFI_OP_NOOP, 462) },
   { "name_prefix", offsetof(art_dialog_spec, name_prefix),
                    sizeof(((art_dialog_spec *)0)->name_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 458) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 462) },
   { "args_prefix", offsetof(art_dialog_spec, args_prefix),
                    sizeof(((art_dialog_spec *)0)->args_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 458) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 462) },
   { "call_suffix", offsetof(art_dialog_spec, call_suffix),
                    sizeof(((art_dialog_spec *)0)->call_suffix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 458) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 462) },
   { "separator", offsetof(art_dialog_spec, separator),
                  sizeof(((art_dialog_spec *)0)->separator),
-                 _CFFI_OP(_CFFI_OP_NOOP, 458) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 462) },
   { "between", offsetof(art_dialog_spec, between),
                sizeof(((art_dialog_spec *)0)->between),
-               _CFFI_OP(_CFFI_OP_NOOP, 458) },
+               _CFFI_OP(_CFFI_OP_NOOP, 462) },
   { "end", offsetof(art_dialog_spec, end),
            sizeof(((art_dialog_spec *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 458) },
+           _CFFI_OP(_CFFI_OP_NOOP, 462) },
   { "begin_token", offsetof(art_dialog_spec, begin_token),
                    sizeof(((art_dialog_spec *)0)->begin_token),
-                   _CFFI_OP(_CFFI_OP_NOOP, 120) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "end_token", offsetof(art_dialog_spec, end_token),
                  sizeof(((art_dialog_spec *)0)->end_token),
-                 _CFFI_OP(_CFFI_OP_NOOP, 120) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "reasoning_open", offsetof(art_dialog_spec, reasoning_open),
                       sizeof(((art_dialog_spec *)0)->reasoning_open),
-                      _CFFI_OP(_CFFI_OP_NOOP, 458) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 462) },
   { "reasoning_close", offsetof(art_dialog_spec, reasoning_close),
                        sizeof(((art_dialog_spec *)0)->reasoning_close),
-                       _CFFI_OP(_CFFI_OP_NOOP, 458) },
+                       _CFFI_OP(_CFFI_OP_NOOP, 462) },
   { "tools", offsetof(art_dialog_spec, tools),
              sizeof(((art_dialog_spec *)0)->tools),
-             _CFFI_OP(_CFFI_OP_NOOP, 423) },
+             _CFFI_OP(_CFFI_OP_NOOP, 427) },
   { "n_tools", offsetof(art_dialog_spec, n_tools),
                sizeof(((art_dialog_spec *)0)->n_tools),
                _CFFI_OP(_CFFI_OP_NOOP, 44) },
@@ -5926,13 +5984,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "choice", offsetof(art_dialog_spec, choice),
               sizeof(((art_dialog_spec *)0)->choice),
-              _CFFI_OP(_CFFI_OP_NOOP, 416) },
+              _CFFI_OP(_CFFI_OP_NOOP, 420) },
   { "value", offsetof(art_dialog_spec, value),
              sizeof(((art_dialog_spec *)0)->value),
              _CFFI_OP(_CFFI_OP_NOOP, 5) },
   { "name", offsetof(art_dialog_tool, name),
             sizeof(((art_dialog_tool *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 458) },
+            _CFFI_OP(_CFFI_OP_NOOP, 462) },
   { "args", offsetof(art_dialog_tool, args),
             sizeof(((art_dialog_tool *)0)->args),
             _CFFI_OP(_CFFI_OP_NOOP, 5) },
@@ -5944,58 +6002,58 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 11) },
   { "model_free", offsetof(art_engine, model_free),
                   sizeof(((art_engine *)0)->model_free),
-                  _CFFI_OP(_CFFI_OP_NOOP, 481) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 485) },
   { "model_caps", offsetof(art_engine, model_caps),
                   sizeof(((art_engine *)0)->model_caps),
-                  _CFFI_OP(_CFFI_OP_NOOP, 447) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 451) },
   { "tokenize", offsetof(art_engine, tokenize),
                 sizeof(((art_engine *)0)->tokenize),
-                _CFFI_OP(_CFFI_OP_NOOP, 449) },
+                _CFFI_OP(_CFFI_OP_NOOP, 453) },
   { "token_bytes", offsetof(art_engine, token_bytes),
                    sizeof(((art_engine *)0)->token_bytes),
-                   _CFFI_OP(_CFFI_OP_NOOP, 451) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 455) },
   { "token_is_eog", offsetof(art_engine, token_is_eog),
                     sizeof(((art_engine *)0)->token_is_eog),
-                    _CFFI_OP(_CFFI_OP_NOOP, 474) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 478) },
   { "token_is_control", offsetof(art_engine, token_is_control),
                         sizeof(((art_engine *)0)->token_is_control),
-                        _CFFI_OP(_CFFI_OP_NOOP, 474) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 478) },
   { "meta", offsetof(art_engine, meta),
             sizeof(((art_engine *)0)->meta),
-            _CFFI_OP(_CFFI_OP_NOOP, 448) },
+            _CFFI_OP(_CFFI_OP_NOOP, 452) },
   { "ctx_new", offsetof(art_engine, ctx_new),
                sizeof(((art_engine *)0)->ctx_new),
-               _CFFI_OP(_CFFI_OP_NOOP, 446) },
+               _CFFI_OP(_CFFI_OP_NOOP, 450) },
   { "ctx_free", offsetof(art_engine, ctx_free),
                 sizeof(((art_engine *)0)->ctx_free),
-                _CFFI_OP(_CFFI_OP_NOOP, 481) },
+                _CFFI_OP(_CFFI_OP_NOOP, 485) },
   { "ctx_size", offsetof(art_engine, ctx_size),
                 sizeof(((art_engine *)0)->ctx_size),
-                _CFFI_OP(_CFFI_OP_NOOP, 477) },
+                _CFFI_OP(_CFFI_OP_NOOP, 481) },
   { "eval", offsetof(art_engine, eval),
             sizeof(((art_engine *)0)->eval),
-            _CFFI_OP(_CFFI_OP_NOOP, 450) },
+            _CFFI_OP(_CFFI_OP_NOOP, 454) },
   { "logits", offsetof(art_engine, logits),
               sizeof(((art_engine *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 472) },
+              _CFFI_OP(_CFFI_OP_NOOP, 476) },
   { "kv_drop", offsetof(art_engine, kv_drop),
                sizeof(((art_engine *)0)->kv_drop),
-               _CFFI_OP(_CFFI_OP_NOOP, 452) },
+               _CFFI_OP(_CFFI_OP_NOOP, 456) },
   { "kv_copy", offsetof(art_engine, kv_copy),
                sizeof(((art_engine *)0)->kv_copy),
-               _CFFI_OP(_CFFI_OP_NOOP, 455) },
+               _CFFI_OP(_CFFI_OP_NOOP, 459) },
   { "state_size", offsetof(art_engine, state_size),
                   sizeof(((art_engine *)0)->state_size),
-                  _CFFI_OP(_CFFI_OP_NOOP, 476) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 480) },
   { "state_save", offsetof(art_engine, state_save),
                   sizeof(((art_engine *)0)->state_save),
-                  _CFFI_OP(_CFFI_OP_NOOP, 453) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "state_load", offsetof(art_engine, state_load),
                   sizeof(((art_engine *)0)->state_load),
-                  _CFFI_OP(_CFFI_OP_NOOP, 454) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 458) },
   { "set_abort", offsetof(art_engine, set_abort),
                  sizeof(((art_engine *)0)->set_abort),
-                 _CFFI_OP(_CFFI_OP_NOOP, 482) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 486) },
   { "n_vocab", offsetof(art_engine_caps, n_vocab),
                sizeof(((art_engine_caps *)0)->n_vocab),
                _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -6004,13 +6062,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                    _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "bos", offsetof(art_engine_caps, bos),
            sizeof(((art_engine_caps *)0)->bos),
-           _CFFI_OP(_CFFI_OP_NOOP, 120) },
+           _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "eos", offsetof(art_engine_caps, eos),
            sizeof(((art_engine_caps *)0)->eos),
-           _CFFI_OP(_CFFI_OP_NOOP, 120) },
+           _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "eot", offsetof(art_engine_caps, eot),
            sizeof(((art_engine_caps *)0)->eot),
-           _CFFI_OP(_CFFI_OP_NOOP, 120) },
+           _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "can_copy", (size_t)-1,
                 1 /* bits */,
                 _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
@@ -6031,19 +6089,19 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "code", offsetof(art_error, code),
             sizeof(((art_error *)0)->code),
-            _CFFI_OP(_CFFI_OP_NOOP, 293) },
+            _CFFI_OP(_CFFI_OP_NOOP, 297) },
   { "pos", offsetof(art_error, pos),
            sizeof(((art_error *)0)->pos),
            _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "keyword", offsetof(art_error, keyword),
                sizeof(((art_error *)0)->keyword),
-               _CFFI_OP(_CFFI_OP_NOOP, 465) },
+               _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "path", offsetof(art_error, path),
             sizeof(((art_error *)0)->path),
-            _CFFI_OP(_CFFI_OP_NOOP, 463) },
+            _CFFI_OP(_CFFI_OP_NOOP, 467) },
   { "msg", offsetof(art_error, msg),
            sizeof(((art_error *)0)->msg),
-           _CFFI_OP(_CFFI_OP_NOOP, 467) },
+           _CFFI_OP(_CFFI_OP_NOOP, 471) },
   { "kind", offsetof(art_event, kind),
             sizeof(((art_event *)0)->kind),
             _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -6064,13 +6122,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
            _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "sample", offsetof(art_generate_params, sample),
               sizeof(((art_generate_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 439) },
+              _CFFI_OP(_CFFI_OP_NOOP, 443) },
   { "max_tokens", offsetof(art_generate_params, max_tokens),
                   sizeof(((art_generate_params *)0)->max_tokens),
                   _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "stops", offsetof(art_generate_params, stops),
              sizeof(((art_generate_params *)0)->stops),
-             _CFFI_OP(_CFFI_OP_NOOP, 457) },
+             _CFFI_OP(_CFFI_OP_NOOP, 461) },
   { "n_stops", offsetof(art_generate_params, n_stops),
                sizeof(((art_generate_params *)0)->n_stops),
                _CFFI_OP(_CFFI_OP_NOOP, 44) },
@@ -6085,7 +6143,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "poll", offsetof(art_generate_params, poll),
             sizeof(((art_generate_params *)0)->poll),
-            _CFFI_OP(_CFFI_OP_NOOP, 410) },
+            _CFFI_OP(_CFFI_OP_NOOP, 414) },
   { "poll_ud", offsetof(art_generate_params, poll_ud),
                sizeof(((art_generate_params *)0)->poll_ud),
                _CFFI_OP(_CFFI_OP_NOOP, 27) },
@@ -6097,7 +6155,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                     _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "n_gpu_layers", offsetof(art_model_params, n_gpu_layers),
                     sizeof(((art_model_params *)0)->n_gpu_layers),
-                    _CFFI_OP(_CFFI_OP_NOOP, 120) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "n_ctx", offsetof(art_model_params, n_ctx),
              sizeof(((art_model_params *)0)->n_ctx),
              _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -6121,34 +6179,34 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "temperature", offsetof(art_sample_params, temperature),
                    sizeof(((art_sample_params *)0)->temperature),
-                   _CFFI_OP(_CFFI_OP_NOOP, 473) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 477) },
   { "top_k", offsetof(art_sample_params, top_k),
              sizeof(((art_sample_params *)0)->top_k),
-             _CFFI_OP(_CFFI_OP_NOOP, 120) },
+             _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "top_p", offsetof(art_sample_params, top_p),
              sizeof(((art_sample_params *)0)->top_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 473) },
+             _CFFI_OP(_CFFI_OP_NOOP, 477) },
   { "min_p", offsetof(art_sample_params, min_p),
              sizeof(((art_sample_params *)0)->min_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 473) },
+             _CFFI_OP(_CFFI_OP_NOOP, 477) },
   { "repetition_penalty", offsetof(art_sample_params, repetition_penalty),
                           sizeof(((art_sample_params *)0)->repetition_penalty),
-                          _CFFI_OP(_CFFI_OP_NOOP, 473) },
+                          _CFFI_OP(_CFFI_OP_NOOP, 477) },
   { "frequency_penalty", offsetof(art_sample_params, frequency_penalty),
                          sizeof(((art_sample_params *)0)->frequency_penalty),
-                         _CFFI_OP(_CFFI_OP_NOOP, 473) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 477) },
   { "presence_penalty", offsetof(art_sample_params, presence_penalty),
                         sizeof(((art_sample_params *)0)->presence_penalty),
-                        _CFFI_OP(_CFFI_OP_NOOP, 473) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 477) },
   { "penalty_last_n", offsetof(art_sample_params, penalty_last_n),
                       sizeof(((art_sample_params *)0)->penalty_last_n),
                       _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "seed", offsetof(art_sample_params, seed),
             sizeof(((art_sample_params *)0)->seed),
-            _CFFI_OP(_CFFI_OP_NOOP, 478) },
+            _CFFI_OP(_CFFI_OP_NOOP, 482) },
   { "bias", offsetof(art_sample_params, bias),
             sizeof(((art_sample_params *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 414) },
+            _CFFI_OP(_CFFI_OP_NOOP, 418) },
   { "n_bias", offsetof(art_sample_params, n_bias),
               sizeof(((art_sample_params *)0)->n_bias),
               _CFFI_OP(_CFFI_OP_NOOP, 44) },
@@ -6157,10 +6215,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                      _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "formats", offsetof(art_schema_opts, formats),
                sizeof(((art_schema_opts *)0)->formats),
-               _CFFI_OP(_CFFI_OP_NOOP, 430) },
+               _CFFI_OP(_CFFI_OP_NOOP, 434) },
   { "registry", offsetof(art_schema_opts, registry),
                 sizeof(((art_schema_opts *)0)->registry),
-                _CFFI_OP(_CFFI_OP_NOOP, 437) },
+                _CFFI_OP(_CFFI_OP_NOOP, 441) },
   { "n_registry", offsetof(art_schema_opts, n_registry),
                   sizeof(((art_schema_opts *)0)->n_registry),
                   _CFFI_OP(_CFFI_OP_NOOP, 44) },
@@ -6205,130 +6263,130 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "prefill_ms", offsetof(art_usage, prefill_ms),
                   sizeof(((art_usage *)0)->prefill_ms),
-                  _CFFI_OP(_CFFI_OP_NOOP, 471) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 475) },
   { "decode_ms", offsetof(art_usage, decode_ms),
                  sizeof(((art_usage *)0)->decode_ms),
-                 _CFFI_OP(_CFFI_OP_NOOP, 471) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 475) },
   { "total_ms", offsetof(art_usage, total_ms),
                 sizeof(((art_usage *)0)->total_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 471) },
+                _CFFI_OP(_CFFI_OP_NOOP, 475) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "art_alloc", 413, _CFFI_F_CHECK_FIELDS,
+  { "art_alloc", 417, _CFFI_F_CHECK_FIELDS,
     sizeof(art_alloc), offsetof(struct _cffi_align__art_alloc, y), 0, 2 },
-  { "art_bias", 415, _CFFI_F_CHECK_FIELDS,
+  { "art_bias", 419, _CFFI_F_CHECK_FIELDS,
     sizeof(art_bias), offsetof(struct _cffi_align__art_bias, y), 2, 2 },
-  { "art_constraint", 417, _CFFI_F_OPAQUE,
+  { "art_constraint", 421, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint_opts", 418, _CFFI_F_CHECK_FIELDS,
+  { "art_constraint_opts", 422, _CFFI_F_CHECK_FIELDS,
     sizeof(art_constraint_opts), offsetof(struct _cffi_align__art_constraint_opts, y), 4, 3 },
-  { "art_context_params", 419, _CFFI_F_CHECK_FIELDS,
+  { "art_context_params", 423, _CFFI_F_CHECK_FIELDS,
     sizeof(art_context_params), offsetof(struct _cffi_align__art_context_params, y), 7, 3 },
-  { "art_ctransformers", 420, _CFFI_F_OPAQUE,
+  { "art_ctransformers", 424, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_device", 421, _CFFI_F_CHECK_FIELDS,
+  { "art_device", 425, _CFFI_F_CHECK_FIELDS,
     sizeof(art_device), offsetof(struct _cffi_align__art_device, y), 10, 6 },
-  { "art_dialog_spec", 422, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_spec", 426, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_spec), offsetof(struct _cffi_align__art_dialog_spec, y), 16, 16 },
-  { "art_dialog_tool", 424, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_tool", 428, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_tool), offsetof(struct _cffi_align__art_dialog_tool, y), 32, 2 },
-  { "art_engine", 425, _CFFI_F_CHECK_FIELDS,
+  { "art_engine", 429, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine), offsetof(struct _cffi_align__art_engine, y), 34, 20 },
-  { "art_engine_caps", 426, _CFFI_F_CHECK_FIELDS,
+  { "art_engine_caps", 430, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine_caps), offsetof(struct _cffi_align__art_engine_caps, y), 54, 11 },
-  { "art_error", 427, _CFFI_F_CHECK_FIELDS,
+  { "art_error", 431, _CFFI_F_CHECK_FIELDS,
     sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 65, 5 },
-  { "art_event", 428, _CFFI_F_CHECK_FIELDS,
+  { "art_event", 432, _CFFI_F_CHECK_FIELDS,
     sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 70, 6 },
-  { "art_generate_params", 431, _CFFI_F_CHECK_FIELDS,
+  { "art_generate_params", 435, _CFFI_F_CHECK_FIELDS,
     sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 76, 11 },
-  { "art_llama", 432, _CFFI_F_OPAQUE,
+  { "art_llama", 436, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_matcher", 433, _CFFI_F_OPAQUE,
+  { "art_matcher", 437, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model", 434, _CFFI_F_OPAQUE,
+  { "art_model", 438, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model_params", 435, _CFFI_F_CHECK_FIELDS,
+  { "art_model_params", 439, _CFFI_F_CHECK_FIELDS,
     sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 87, 4 },
-  { "art_resource", 438, _CFFI_F_CHECK_FIELDS,
+  { "art_resource", 442, _CFFI_F_CHECK_FIELDS,
     sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 91, 4 },
-  { "art_sample_params", 439, _CFFI_F_CHECK_FIELDS,
+  { "art_sample_params", 443, _CFFI_F_CHECK_FIELDS,
     sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 95, 11 },
-  { "art_schema", 440, _CFFI_F_OPAQUE,
+  { "art_schema", 444, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_schema_opts", 441, _CFFI_F_CHECK_FIELDS,
+  { "art_schema_opts", 445, _CFFI_F_CHECK_FIELDS,
     sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 106, 5 },
-  { "art_session", 442, _CFFI_F_OPAQUE,
+  { "art_session", 446, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_span", 444, _CFFI_F_CHECK_FIELDS,
+  { "art_span", 448, _CFFI_F_CHECK_FIELDS,
     sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 111, 4 },
-  { "art_str", 458, _CFFI_F_CHECK_FIELDS,
+  { "art_str", 462, _CFFI_F_CHECK_FIELDS,
     sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 115, 2 },
-  { "art_usage", 459, _CFFI_F_CHECK_FIELDS,
+  { "art_usage", 463, _CFFI_F_CHECK_FIELDS,
     sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 117, 9 },
-  { "art_vocab", 460, _CFFI_F_OPAQUE,
+  { "art_vocab", 464, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
 };
 
 static const struct _cffi_enum_s _cffi_enums[] = {
-  { "art_choice", 416, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
+  { "art_choice", 420, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
     "ART_CHOICE_AUTO,ART_CHOICE_REQUIRED,ART_CHOICE_NONE" },
-  { "art_event_kind", 429, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
+  { "art_event_kind", 433, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
     "ART_EV_TEXT,ART_EV_REASONING,ART_EV_CALL_START,ART_EV_CALL_ARGS,ART_EV_CALL_END,ART_EV_DONE" },
-  { "art_formats", 430, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
+  { "art_formats", 434, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
     "ART_FORMATS_ASSERT,ART_FORMATS_ANNOTATE" },
-  { "art_order", 436, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
+  { "art_order", 440, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
     "ART_ORDER_ANY,ART_ORDER_SCHEMA" },
-  { "art_span_kind", 445, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
+  { "art_span_kind", 449, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
     "ART_SPAN_TEXT,ART_SPAN_REASONING,ART_SPAN_MARKUP,ART_SPAN_NAME,ART_SPAN_ARGS,ART_SPAN_VALUE,ART_SPAN_CALL_START,"
     "ART_SPAN_CALL_END" },
-  { "art_status", 293, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
+  { "art_status", 297, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
     "ART_OK,ART_MORE,ART_DONE,ART_REJECTED,ART_E_ARG,ART_E_NOMEM,ART_E_LIMIT,ART_E_STATE,ART_E_BUSY,ART_E_FORKED,"
     "ART_E_SYNTAX,ART_E_SCHEMA,ART_E_UNSUPPORTED,ART_E_UNSATISFIABLE,ART_E_REF,ART_E_PATTERN,ART_E_IO,ART_E_FORMAT,"
     "ART_E_ENGINE,ART_E_CONTEXT,ART_E_CANCELLED" },
-  { "art_stop", 456, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
+  { "art_stop", 460, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
     "ART_STOP_NONE,ART_STOP_EOS,ART_STOP_STRING,ART_STOP_LENGTH,ART_STOP_COMPLETE,ART_STOP_CANCELLED,ART_STOP_CONTEXT" },
-  { "art_whitespace", 461, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
+  { "art_whitespace", 465, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
     "ART_WS_ANY,ART_WS_COMPACT" },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "art_alloc", 413 },
-  { "art_bias", 415 },
-  { "art_choice", 416 },
-  { "art_constraint", 417 },
-  { "art_constraint_opts", 418 },
-  { "art_context_params", 419 },
-  { "art_ctransformers", 420 },
-  { "art_device", 421 },
-  { "art_dialog_spec", 422 },
-  { "art_dialog_tool", 424 },
-  { "art_engine", 425 },
-  { "art_engine_caps", 426 },
-  { "art_error", 427 },
-  { "art_event", 428 },
-  { "art_event_kind", 429 },
-  { "art_formats", 430 },
-  { "art_generate_params", 431 },
-  { "art_llama", 432 },
-  { "art_matcher", 433 },
-  { "art_model", 434 },
-  { "art_model_params", 435 },
-  { "art_order", 436 },
-  { "art_resource", 438 },
-  { "art_sample_params", 439 },
-  { "art_schema", 440 },
-  { "art_schema_opts", 441 },
-  { "art_session", 442 },
-  { "art_span", 444 },
-  { "art_span_kind", 445 },
-  { "art_status", 293 },
-  { "art_stop", 456 },
-  { "art_str", 458 },
-  { "art_usage", 459 },
-  { "art_vocab", 460 },
-  { "art_whitespace", 461 },
+  { "art_alloc", 417 },
+  { "art_bias", 419 },
+  { "art_choice", 420 },
+  { "art_constraint", 421 },
+  { "art_constraint_opts", 422 },
+  { "art_context_params", 423 },
+  { "art_ctransformers", 424 },
+  { "art_device", 425 },
+  { "art_dialog_spec", 426 },
+  { "art_dialog_tool", 428 },
+  { "art_engine", 429 },
+  { "art_engine_caps", 430 },
+  { "art_error", 431 },
+  { "art_event", 432 },
+  { "art_event_kind", 433 },
+  { "art_formats", 434 },
+  { "art_generate_params", 435 },
+  { "art_llama", 436 },
+  { "art_matcher", 437 },
+  { "art_model", 438 },
+  { "art_model_params", 439 },
+  { "art_order", 440 },
+  { "art_resource", 442 },
+  { "art_sample_params", 443 },
+  { "art_schema", 444 },
+  { "art_schema_opts", 445 },
+  { "art_session", 446 },
+  { "art_span", 448 },
+  { "art_span_kind", 449 },
+  { "art_status", 297 },
+  { "art_stop", 460 },
+  { "art_str", 462 },
+  { "art_usage", 463 },
+  { "art_vocab", 464 },
+  { "art_whitespace", 465 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -6338,12 +6396,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   _cffi_enums,
   _cffi_typenames,
-  121,  /* num_globals */
+  122,  /* num_globals */
   27,  /* num_struct_unions */
   8,  /* num_enums */
   35,  /* num_typenames */
   NULL,  /* no includes */
-  484,  /* num_types */
+  488,  /* num_types */
   1,  /* flags */
 };
 
