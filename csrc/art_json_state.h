@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_json_state.h: configurations of a JSON text that is being written (private to the art_json_* modules and art_mask.c).
+ *
+ * Purpose   a *state* is a small struct; open containers hang from it as a chain of immutable *frames*. Reading a byte makes a new
+ *           state from an old one and leaves the old one valid, so nothing has to be undone while a trie is walked.
+ * Owns      frames and what they point to live in a *region*: the run's own (kept, compacted now and then) or a scratch one
+ *           (thrown away after a walk).
+ * Threads   under the schema's lock.
+ * Errors    a step returns false when the byte is not allowed or when the schema's fault is set.
+ *
+ *     state ──top──> frame of the innermost container ──parent──> ... ──> NULL
+ *       │               live alternatives, names seen, counters, pending key
+ *       └─ mode; goals of the value being read; the string's or number's own state
+ *
+ * A frame is replaced by a newer version when a key or a value in it ends. */
+#ifndef ART_JSON_STATE_H
+#define ART_JSON_STATE_H
+
+#include "art_goals.h"
+
+/* ------------------------------------------------------------------ regions */
+
+typedef struct arti_region_block {
+    struct arti_region_block *next;
+    size_t size; /* header included */
+} arti_region_block;
+
+typedef struct arti_region { /* bump memory with marks; blocks are kept for reuse after a reset */
+    arti_mem *mem;
+    arti_region_block *first, *block; /* block: the one in use */
+    uint8_t *pos, *end;
+    size_t used; /* bytes in blocks before the one in use */
+} arti_region;
+
+typedef struct arti_region_mark {
+    arti_region_block *block;
+    uint8_t *pos;
+    size_t used;
+} arti_region_mark;
+
+void arti_region_init(arti_region *r, arti_mem *mem);
+void arti_region_free(arti_region *r);
+void *arti_region_grow(arti_region *r, size_t size);
+void arti_region_reset(arti_region *r, arti_region_mark m);
+size_t arti_region_used(const arti_region *r);
+
+static inline arti_region_mark arti_region_mark_now(const arti_region *r) { return (arti_region_mark){r->block, r->pos, r->used}; }
+
+/* Uncleared, aligned to 8 bytes; NULL when refused. */
+static inline void *arti_region_get(arti_region *r, size_t size) {
+    size = (size + 7u) & ~(size_t)7u;
+    if (size <= (size_t)(r->end - r->pos)) {
+        void *p = r->pos;
+        r->pos += size;
+        return p;
+    }
+    return arti_region_grow(r, size);
+}
+
+/* ------------------------------------------------------------------ sets of hashes */
+
+typedef struct arti_hset { /* persistent search tree over 64-bit hashes; NULL is the empty set */
+    uint64_t hash;
+    const struct arti_hset *left, *right;
+    const struct arti_hset *moved;
+} arti_hset;
+
+bool arti_hset_has(const arti_hset *t, uint64_t hash);
+const arti_hset *arti_hset_add(arti_region *r, const arti_hset *t, uint64_t hash); /* NULL: out of memory */
+
+/* ------------------------------------------------------------------ frames and states */
+
+typedef struct arti_frame {
+    const struct arti_frame *parent;
+    const arti_goals *goals; /* what the container itself is asked */
+    void *machine;           /* arti_object_machine or arti_array_machine */
+    const arti_hset *set;    /* keys that are no names of the machine; items of a unique array */
+    const struct arti_frame *moved;
+    uint32_t *costs; /* per goal of the pending value: bytes to the end of the text after it; NULL until asked */
+    uint64_t set_sum; /* order-free digest of the set */
+    uint64_t hash;    /* of the members or items so far, where a unique array needs it */
+    uint64_t key_hash, matches; /* pending key: digest, and languages it belongs to */
+    uint64_t id;      /* digest of this frame and its parents; 0 until asked */
+    uint32_t n;       /* finished members or items */
+    uint32_t key;     /* pending key: index of a name, UINT32_MAX for others */
+    uint32_t next_rank; /* order ART_ORDER_SCHEMA: names before this one are barred */
+    uint32_t depth;
+    bool is_object, hashing;
+    uint64_t bits[]; /* live alternatives; objects: names seen, then 32-bit masks of conditions met; arrays: 32-bit counters */
+} arti_frame;
+
+typedef enum arti_mode {
+    ARTI_M_VALUE,
+    ARTI_M_FIRST_VALUE, /* after '[' */
+    ARTI_M_FIRST_KEY,   /* after '{' */
+    ARTI_M_KEY,         /* after ',' in an object */
+    ARTI_M_COLON,
+    ARTI_M_AFTER,       /* after a value in a container */
+    ARTI_M_TEXT,
+    ARTI_M_KEY_TEXT,
+    ARTI_M_NUMBER,
+    ARTI_M_WORD,
+    ARTI_M_DONE
+} arti_mode;
+
+typedef enum arti_escape { /* within a string */
+    ARTI_ESC_NONE,
+    ARTI_ESC_BACKSLASH,
+    ARTI_ESC_HEX0, /* \u read, no digit yet; HEX0 + k: k digits */
+    ARTI_ESC_HEX3 = ARTI_ESC_HEX0 + 3,
+    ARTI_ESC_LOW_BACKSLASH, /* a high surrogate was read */
+    ARTI_ESC_LOW_U,
+    ARTI_ESC_LOW_HEX0,
+    ARTI_ESC_LOW_HEX3 = ARTI_ESC_LOW_HEX0 + 3
+} arti_escape;
+
+typedef struct arti_text_state {
+    const void *machine;  /* TEXT: arti_text_machine; KEY_TEXT: arti_object_machine */
+    union {
+        uint64_t one;         /* state of the only part */
+        const uint64_t *many; /* of all parts */
+    } q;
+    const uint64_t *offer; /* KEY_TEXT, KEY, FIRST_KEY: names that may come; NULL: none */
+    uint64_t hash;
+    uint32_t n_cp;
+    uint16_t unit, high;
+    uint8_t u8, escape;
+    bool offer_other; /* KEY_TEXT, KEY, FIRST_KEY: other names may come */
+} arti_text_state;
+
+typedef struct arti_state {
+    const arti_frame *top;
+    const arti_goals *goals; /* of the value that is being read or comes next; NULL: no value possible (FIRST_VALUE) */
+    uint8_t mode, n_space;
+    uint8_t word, word_len; /* WORD: first letter, letters read */
+    union {
+        arti_text_state text;
+        struct {
+            arti_num num;
+            const uint8_t *text; /* saved bytes, for states that are kept */
+        } number;
+    };
+} arti_state;
+
+typedef struct arti_accept { /* goals that a finished value meets */
+    uint64_t w[ARTI_ACCEPT_WORDS];
+} arti_accept;
+
+typedef struct arti_jctx { /* what a step needs besides the state */
+    art_schema *s;
+    arti_region *region; /* new frames go here */
+    uint8_t *number_text; /* bytes of the number being read: ARTI_NUM_TEXT_MAX */
+    arti_num_style style;
+    bool in_order;    /* property order of the schema */
+    bool embedded;
+    uint8_t space_max; /* whitespace in a row; UINT8_MAX: any */
+} arti_jctx;
+
+#define ARTI_RANK_OTHERS (UINT32_MAX - 1u) /* next_rank once an unmentioned key was written */
+
+/* The state before the first byte; false: fault, or nothing fits. */
+bool arti_state_start(arti_jctx *x, arti_conj root, arti_state *out);
+/* Reads one byte: *st is changed only when true is returned. */
+bool arti_state_step(arti_jctx *x, arti_state *st, uint8_t byte);
+/* The bytes so far are a whole text. */
+bool arti_state_is_complete(arti_jctx *x, const arti_state *st);
+
+/* Pieces of steps that art_mask.c and art_json_close.c use as well. */
+static inline uint32_t arti_text_parts(const arti_state *st) {
+    return st->mode == ARTI_M_TEXT ? ((const arti_text_machine *)st->text.machine)->n_parts
+                                   : 1 + ((const arti_object_machine *)st->text.machine)->n_parts;
+}
+static inline const uint64_t *arti_text_q(const arti_state *st) {
+    return arti_text_parts(st) == 1 ? &st->text.q.one : st->text.q.many;
+}
+static inline bool arti_live(const arti_frame *f, uint32_t alt) { return f->bits[alt / 64] >> (alt % 64) & 1u; }
+/* Masks of conditions met, per alternative. */
+static inline const uint32_t *arti_frame_met(const arti_frame *f) {
+    const arti_object_machine *m = f->machine;
+    return (const uint32_t *)(f->bits + m->n_live_words + m->n_seen_words);
+}
+static inline const uint32_t *arti_frame_counts(const arti_frame *f) {
+    return (const uint32_t *)(f->bits + ((const arti_array_machine *)f->machine)->n_live_words);
+}
+static inline bool arti_seen(const arti_frame *f, uint32_t name) {
+    const arti_object_machine *m = f->machine;
+    return f->bits[m->n_live_words + name / 64] >> (name % 64) & 1u;
+}
+size_t arti_frame_size(const arti_frame *f);
+
+/* How far an alternative of an object frame is, for arti_object_best. The view must outlive *at. */
+typedef struct arti_object_view {
+    const arti_frame *frame;
+    uint32_t alt;
+    bool in_order;
+} arti_object_view;
+void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_jctx *x, const arti_frame *f, uint32_t alt);
+
+/* The text's parts that accept now, as goals; false when none does. */
+bool arti_text_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc);
+/* Goals that the container would meet if it ended now; false: none. */
+bool arti_frame_accepts(arti_jctx *x, const arti_frame *f, arti_accept *acc);
+/* What the pending key of an object frame asks of its value for an alternative: *pending are the conditions it may meet as well. */
+bool arti_frame_cell(arti_jctx *x, const arti_frame *f, uint32_t alt, arti_conj *conj, uint32_t *pending);
+/* Is some name, or another key, possible that begins with what was read? */
+bool arti_key_alive(arti_jctx *x, const arti_state *st);
+/* Is the string alive in the middle of an escape? */
+bool arti_text_alive(arti_jctx *x, const arti_state *st);
+
+uint64_t arti_hash_mix(uint64_t h, uint64_t v);
+
+#endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Strings: values and keys, in any spelling. A character reaches the machines as its UTF-8 bytes, whether it was written plainly or
+ * as an escape. An escaped surrogate must have its partner: a lone one is no character, and no text contains it. */
+#include "art_json_text.h"
+
+#include "art_vocab.h"
+
+/* ------------------------------------------------------------------ parts */
+
+static bool is_key(const arti_state *st) { return st->mode == ARTI_M_KEY_TEXT; }
+
+/* Part i of the machine that reads the string; *names for part 0 of a key. */
+static arti_part part_of(const arti_state *st, uint32_t i) {
+    if (!is_key(st)) return ((const arti_text_machine *)st->text.machine)->parts[i];
+    const arti_object_machine *m = st->text.machine;
+    if (i) return m->parts[i - 1];
+    return (arti_part){.kind = ARTI_PART_SET, .hi = UINT32_MAX, .set = m->names, .n_set = m->n_names};
+}
+
+static bool step_part(arti_jctx *x, const arti_state *st, uint32_t i, uint64_t *q, uint8_t byte) {
+    if (*q == 0) return true;
+    if (is_key(st) && i == 0) {
+        *q = arti_set_step(((const arti_object_machine *)st->text.machine)->names, *q, byte);
+        return true;
+    }
+    const arti_part *p = is_key(st) ? &((const arti_object_machine *)st->text.machine)->parts[i - 1]
+                                    : &((const arti_text_machine *)st->text.machine)->parts[i];
+    return arti_part_step(x->s, p, q, byte);
+}
+
+static uint64_t *new_q(arti_jctx *x, uint32_t n) {
+    uint64_t *q = arti_region_get(x->region, n * sizeof *q);
+    if (!q) arti_fault_mem(x->s);
+    return q;
+}
+
+/* Feeds decoded bytes to the parts. */
+static bool feed(arti_jctx *x, arti_state *st, const uint8_t *bytes, uint32_t len) {
+    const uint32_t n = arti_text_parts(st);
+    arti_text_state *t = &st->text;
+    for (uint32_t k = 0; k < len; k++) t->hash = arti_hash_mix(t->hash, bytes[k]);
+    if (n == 1) {
+        if (!is_key(st)) { /* the usual case, without indirection */
+            const arti_part *p = ((const arti_text_machine *)t->machine)->parts;
+            if (p->kind == ARTI_PART_FREE) return true;
+            for (uint32_t k = 0; k < len; k++)
+                if (!arti_part_step(x->s, p, &t->q.one, bytes[k])) return false;
+            return true;
+        }
+        for (uint32_t k = 0; k < len; k++)
+            if (!step_part(x, st, 0, &t->q.one, bytes[k])) return false;
+        return true;
+    }
+    uint64_t *q = new_q(x, n);
+    if (!q) return false;
+    memcpy(q, t->q.many, n * sizeof *q);
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k < len; k++)
+            if (!step_part(x, st, i, &q[i], bytes[k])) return false;
+    t->q.many = q;
+    return true;
+}
+
+/* Is some language alive in parts q, with n_cp characters begun? */
+static bool parts_alive(arti_jctx *x, const arti_state *st, const uint64_t *q, bool inside) {
+    if (is_key(st)) {
+        arti_state probe = *st;
+        if (arti_text_parts(st) == 1) probe.text.q.one = q[0];
+        else probe.text.q.many = q;
+        probe.text.u8 = inside ? ARTI_U8_1 : ARTI_U8_0;
+        return arti_key_alive(x, &probe);
+    }
+    const arti_text_machine *m = st->text.machine;
+    for (uint32_t i = 0; i < m->n_parts; i++)
+        if (arti_part_alive(x->s, &m->parts[i], q[i], st->text.n_cp, inside)) return true;
+    return false;
+}
+
+/* ------------------------------------------------------------------ starting and ending */
+
+static bool start_parts(arti_jctx *x, arti_state *st) {
+    const uint32_t n = arti_text_parts(st);
+    if (n == 1) {
+        const arti_part p = part_of(st, 0);
+        return arti_part_start(x->s, &p, &st->text.q.one);
+    }
+    uint64_t *q = new_q(x, n);
+    if (!q) return false;
+    for (uint32_t i = 0; i < n; i++) {
+        const arti_part p = part_of(st, i);
+        if (!arti_part_start(x->s, &p, &q[i])) return false;
+    }
+    st->text.q.many = q;
+    return true;
+}
+
+bool arti_text_begin(arti_jctx *x, arti_state *st) {
+    const arti_text_machine *m = arti_goals_text(x->s, st->goals);
+    if (!m) return false;
+    arti_state next = *st;
+    next.mode = ARTI_M_TEXT;
+    next.text = (arti_text_state){.machine = m, .hash = 2};
+    if (!start_parts(x, &next)) return false;
+    *st = next;
+    return true;
+}
+
+bool arti_key_begin(arti_jctx *x, arti_state *st) {
+    arti_state next = *st;
+    next.mode = ARTI_M_KEY_TEXT;
+    next.text = (arti_text_state){
+        .machine = st->top->machine, .hash = 2, .offer = st->text.offer, .offer_other = st->text.offer_other};
+    if (!start_parts(x, &next) || !arti_key_alive(x, &next)) return false;
+    *st = next;
+    return true;
+}
+
+bool arti_text_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc) {
+    const arti_text_machine *m = st->text.machine;
+    const uint64_t *q = arti_text_q(st);
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_STRING];
+    bool any = false;
+    memset(acc, 0, sizeof *acc);
+    if (st->text.u8 != ARTI_U8_0 || st->text.escape != ARTI_ESC_NONE) return false;
+    if (m->n_parts == 1) {
+        if (!arti_part_accepts(x->s, &m->parts[0], q[0], st->text.n_cp)) return false;
+        for (uint32_t a = 0; a < m->n_alts; a++) acc->w[gt->alts[a].goal / 64] |= UINT64_C(1) << (gt->alts[a].goal % 64);
+        return m->n_alts > 0;
+    }
+    for (uint32_t a = 0; a < m->n_alts; a++) {
+        const uint32_t i = m->part_of[a];
+        if (!arti_part_accepts(x->s, &m->parts[i], q[i], st->text.n_cp)) continue;
+        acc->w[gt->alts[a].goal / 64] |= UINT64_C(1) << (gt->alts[a].goal % 64);
+        any = true;
+    }
+    return any;
+}
+
+/* ------------------------------------------------------------------ keys */
+
+static bool any_in_range(const uint64_t *bits, uint32_t lo, uint32_t hi) {
+    for (uint32_t w = lo / 64; w * 64 < hi; w++) {
+        uint64_t v = bits[w];
+        if (w == lo / 64) v &= UINT64_MAX << (lo % 64);
+        if (hi - w * 64 < 64) v &= (UINT64_C(1) << (hi - w * 64)) - 1;
+        if (v) return true;
+    }
+    return false;
+}
+
+typedef struct word_level {
+    arti_re_state q;
+    uint64_t hash;
+    uint32_t byte; /* next one to try */
+} word_level;
+
+/* A language with finitely many words: is one of those that go on from q not in the set? Looks at one word more than the set has. */
+static bool has_fresh_word(arti_jctx *x, arti_re_state q, uint64_t hash, const arti_hset *set) {
+    art_schema *s = x->s;
+    arti_re_lengths l;
+    const art_status st = arti_re_get_lengths(s->re, q, &l);
+    if (st == ART_REJECTED) return false;
+    if (st != ART_OK) return arti_fault_re(s, NULL, 0, "patternProperties");
+    if (l.longest == ARTI_RE_UNBOUNDED) return true;
+    word_level *stack = NULL;
+    size_t n = 0, cap = 0;
+    bool found = false;
+    if (!arti_vec_reserve(&s->mem, (void **)&stack, &cap, 16, sizeof *stack)) return arti_fault_mem(s);
+    stack[n++] = (word_level){q, hash, 0};
+    if (arti_re_accepts(s->re, q) && !arti_hset_has(set, hash)) found = true;
+    while (n && !found) {
+        word_level *top = &stack[n - 1];
+        if (top->byte == 256) {
+            n--;
+            continue;
+        }
+        const uint8_t b = (uint8_t)top->byte++;
+        const arti_re_state to = arti_re_step(s->re, top->q, b);
+        if (to == ARTI_RE_FAIL) {
+            arti_fault_re(s, NULL, 0, "patternProperties");
+            break;
+        }
+        if (to == ARTI_RE_DEAD) continue;
+        const uint64_t h = arti_hash_mix(top->hash, b);
+        if (arti_re_accepts(s->re, to) && !arti_hset_has(set, h)) found = true;
+        if (!arti_vec_reserve(&s->mem, (void **)&stack, &cap, n + 1, sizeof *stack)) {
+            arti_fault_mem(s);
+            break;
+        }
+        stack[n++] = (word_level){to, h, 0};
+    }
+    arti_free(&s->mem, stack, cap * sizeof *stack);
+    return found;
+}
+
+bool arti_key_alive(arti_jctx *x, const arti_state *st) {
+    const arti_frame *f = st->top;
+    const arti_object_machine *m = f->machine;
+    const uint64_t *q = arti_text_q(st);
+    if (q[0] && st->text.offer && any_in_range(st->text.offer, arti_set_lo(q[0]), arti_set_hi(q[0]))) return true;
+    if (!st->text.offer_other) return false;
+    for (uint32_t a = 0; a < m->n_alts; a++) {
+        if (!arti_live(f, a)) continue;
+        const uint32_t p = m->alts[a].extra_part;
+        if (p == ARTI_EXTRA_FREE) return true;
+        if (p == ARTI_EXTRA_NONE || q[1 + p] == 0) continue;
+        if (!f->set || has_fresh_word(x, (arti_re_state)q[1 + p], st->text.hash, f->set)) return true;
+    }
+    return false;
+}
+
+/* Ends a key: the frame gets it as pending, *st waits for the colon. */
+static bool key_end(arti_jctx *x, arti_state *st) {
+    const arti_frame *f = st->top;
+    const arti_object_machine *m = f->machine;
+    const uint64_t *q = arti_text_q(st);
+    const uint32_t name = q[0] ? arti_set_whole(m->names, q[0]) : UINT32_MAX;
+    uint64_t matches = 0;
+    if (name != UINT32_MAX) {
+        if (!st->text.offer || !(st->text.offer[name / 64] >> (name % 64) & 1u)) return false;
+    } else {
+        if (!st->text.offer_other || arti_hset_has(f->set, st->text.hash)) return false;
+        for (uint32_t i = 0; i < m->n_parts; i++)
+            if (q[1 + i] && arti_re_accepts(x->s->re, (arti_re_state)q[1 + i])) matches |= UINT64_C(1) << i;
+    }
+    return arti_object_key(x, st, name, matches, st->text.hash);
+}
+
+/* ------------------------------------------------------------------ characters */
+
+static uint32_t encode(uint32_t cp, uint8_t out[4]) {
+    if (cp < 0x80) {
+        out[0] = (uint8_t)cp;
+        return 1;
+    }
+    if (cp < 0x800) {
+        out[0] = (uint8_t)(0xC0u | cp >> 6);
+        out[1] = (uint8_t)(0x80u | (cp & 0x3Fu));
+        return 2;
+    }
+    if (cp < 0x10000) {
+        out[0] = (uint8_t)(0xE0u | cp >> 12);
+        out[1] = (uint8_t)(0x80u | (cp >> 6 & 0x3Fu));
+        out[2] = (uint8_t)(0x80u | (cp & 0x3Fu));
+        return 3;
+    }
+    out[0] = (uint8_t)(0xF0u | cp >> 18);
+    out[1] = (uint8_t)(0x80u | (cp >> 12 & 0x3Fu));
+    out[2] = (uint8_t)(0x80u | (cp >> 6 & 0x3Fu));
+    out[3] = (uint8_t)(0x80u | (cp & 0x3Fu));
+    return 4;
+}
+
+/* Would the string be alive after some character of lo .. hi? Looks at whole blocks of characters with a common UTF-8 prefix. */
+static bool range_alive(arti_jctx *x, const arti_state *st, uint32_t lo, uint32_t hi) {
+    for (uint32_t cp = lo; cp <= hi;) {
+        uint8_t b[4];
+        const uint32_t len = encode(cp, b);
+        uint32_t size = 1, used = len;
+        if (len > 1 && cp % 0x40 == 0 && cp + 0x3F <= hi) size = 0x40, used = len - 1;
+        if (len > 2 && cp % 0x1000 == 0 && cp + 0xFFF <= hi) size = 0x1000, used = len - 2;
+        if (cp == 0x800 && hi >= 0xFFF) size = 0x800, used = 1;
+        arti_state probe = *st;
+        probe.text.n_cp++;
+        if (feed(x, &probe, b, used) && parts_alive(x, &probe, arti_text_q(&probe), used < len)) return true;
+        if (arti_faulted(x->s)) return false;
+        cp += size;
+    }
+    return false;
+}
+
+bool arti_text_alive(arti_jctx *x, const arti_state *st) {
+    const arti_text_state *t = &st->text;
+    if (t->escape == ARTI_ESC_NONE) return parts_alive(x, st, arti_text_q(st), t->u8 != ARTI_U8_0);
+    if (!is_key(st) && ((const arti_text_machine *)t->machine)->all_free) { /* any character will do */
+        arti_state probe = *st;
+        probe.text.n_cp++;
+        return parts_alive(x, &probe, arti_text_q(&probe), true);
+    }
+    if (t->escape == ARTI_ESC_BACKSLASH || t->escape == ARTI_ESC_HEX0)
+        return range_alive(x, st, 0, 0xD7FF) || range_alive(x, st, 0xE000, 0x10FFFF);
+    if (t->escape <= ARTI_ESC_HEX3) {
+        const uint32_t rest = 4 * (4 - (t->escape - ARTI_ESC_HEX0)), lo = (uint32_t)t->unit << rest, hi = lo + (1u << rest) - 1;
+        const uint32_t first = lo > 0xD800 ? lo : 0xD800, last = hi < 0xDBFF ? hi : 0xDBFF; /* high surrogates within */
+        if (lo <= 0xD7FF && range_alive(x, st, lo, hi < 0xD7FF ? hi : 0xD7FF)) return true;
+        if (hi >= 0xE000 && range_alive(x, st, lo > 0xE000 ? lo : 0xE000, hi)) return true;
+        return first <= last && range_alive(x, st, 0x10000 + ((first - 0xD800) << 10), 0x10000 + ((last - 0xD800) << 10) + 0x3FF);
+    }
+    /* The low surrogate is coming: DC00 .. DFFF. */
+    const uint32_t base = 0x10000 + ((uint32_t)(t->high - 0xD800) << 10);
+    if (t->escape <= ARTI_ESC_LOW_HEX0) return range_alive(x, st, base, base + 0x3FF);
+    const uint32_t rest = 4 * (4 - (t->escape - ARTI_ESC_LOW_HEX0));
+    uint32_t lo = (uint32_t)t->unit << rest, hi = lo + (1u << rest) - 1;
+    if (hi < 0xDC00 || lo > 0xDFFF) return false;
+    if (lo < 0xDC00) lo = 0xDC00;
+    if (hi > 0xDFFF) hi = 0xDFFF;
+    return range_alive(x, st, base + lo - 0xDC00, base + hi - 0xDC00);
+}
+
+/* Takes a whole character that was written as an escape. */
+static bool take_char(arti_jctx *x, arti_state *st, uint32_t cp) {
+    uint8_t b[4];
+    const uint32_t len = encode(cp, b);
+    st->text.escape = ARTI_ESC_NONE;
+    st->text.n_cp++;
+    return feed(x, st, b, len) && arti_text_alive(x, st);
+}
+
+static int hex(uint8_t c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+static bool escape_step(arti_jctx *x, arti_state *st, uint8_t byte) {
+    arti_text_state *t = &st->text;
+    if (t->escape == ARTI_ESC_BACKSLASH) {
+        switch (byte) {
+        case '"':
+        case '\\':
+        case '/': return take_char(x, st, byte);
+        case 'b': return take_char(x, st, 8);
+        case 'f': return take_char(x, st, 12);
+        case 'n': return take_char(x, st, 10);
+        case 'r': return take_char(x, st, 13);
+        case 't': return take_char(x, st, 9);
+        case 'u':
+            t->escape = ARTI_ESC_HEX0;
+            t->unit = 0;
+            return arti_text_alive(x, st);
+        default: return false;
+        }
+    }
+    if (t->escape == ARTI_ESC_LOW_BACKSLASH || t->escape == ARTI_ESC_LOW_U) {
+        if (byte != (t->escape == ARTI_ESC_LOW_BACKSLASH ? '\\' : 'u')) return false;
+        t->escape++;
+        t->unit = 0;
+        return true;
+    }
+    const int d = hex(byte);
+    if (d < 0) return false;
+    t->unit = (uint16_t)(t->unit << 4 | d);
+    if (t->escape != ARTI_ESC_HEX3 && t->escape != ARTI_ESC_LOW_HEX3) {
+        t->escape++;
+        return arti_text_alive(x, st);
+    }
+    if (t->escape == ARTI_ESC_LOW_HEX3) {
+        if (t->unit < 0xDC00 || t->unit > 0xDFFF) return false;
+        return take_char(x, st, 0x10000 + ((uint32_t)(t->high - 0xD800) << 10) + (t->unit - 0xDC00u));
+    }
+    if (t->unit >= 0xDC00 && t->unit <= 0xDFFF) return false;
+    if (t->unit < 0xD800 || t->unit > 0xDBFF) return take_char(x, st, t->unit);
+    t->high = t->unit;
+    t->escape = ARTI_ESC_LOW_BACKSLASH;
+    return arti_text_alive(x, st);
+}
+
+bool arti_text_step(arti_jctx *x, arti_state *st, uint8_t byte) {
+    arti_state next = *st;
+    arti_text_state *t = &next.text;
+    if (t->escape != ARTI_ESC_NONE) {
+        if (!escape_step(x, &next, byte)) return false;
+        *st = next;
+        return true;
+    }
+    if (t->u8 == ARTI_U8_0) {
+        if (byte == '"') {
+            if (is_key(st)) return key_end(x, st);
+            arti_accept acc;
+            return arti_text_accepts(x, st, &acc) && arti_value_end(x, st, &acc, t->hash);
+        }
+        if (byte == '\\') {
+            t->escape = ARTI_ESC_BACKSLASH;
+            if (!arti_text_alive(x, &next)) return false;
+            *st = next;
+            return true;
+        }
+        if (byte < 0x20) return false;
+        t->u8 = arti_u8_lead[byte];
+        if (t->u8 == ARTI_U8_BAD) return false;
+        t->n_cp++;
+    } else {
+        t->u8 = arti_u8_next(t->u8, byte);
+        if (t->u8 == ARTI_U8_BAD) return false;
+    }
+    if (!feed(x, &next, &byte, 1) || !parts_alive(x, &next, arti_text_q(&next), t->u8 != ARTI_U8_0)) return false;
+    *st = next;
+    return true;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_norm.h: the normal form of a schema (private to csrc).
+ *
+ * Purpose   a *conjunction* is a set of literals that all hold of one value, hash-consed to a number. Its *facet* for a JSON type
+ *           is a list of *shapes*: alternatives, each with merged assertions and child conjunctions. A facet also knows the length
+ *           of a shortest instance; ARTI_LEN_NONE means that there is no instance.
+ * Owns      everything lies in the schema's arena and lives as long as the schema.
+ * Threads   under the schema's lock.
+ * Errors    NULL, false or ARTI_CONJ_FAIL with the schema's fault set. Nothing half done is kept: the call may be repeated.
+ * Limits    ARTI_BRANCHES_MAX alternatives and ARTI_STEPS_MAX rule applications a facet; ARTI_SOME_MAX existential conditions and
+ *           ARTI_CONTAINS_MAX `contains` in one shape; more is ART_E_LIMIT.
+ * Cost      nothing is expanded before it is asked for; results are kept.
+ *
+ * Expansion is a tableau: literals become atoms (assertions) or clauses (disjunctions), negation is pushed inwards, clauses are
+ * split last, and only over alternatives that are neither contradicted nor implied by what is known. `oneOf` needs the negation of
+ * its other branches only where two branches overlap.
+ * Source for the complements of keywords: L. Attouche et al., "Witness Generation for JSON Schema", VLDB 2022. */
+#ifndef ART_NORM_H
+#define ART_NORM_H
+
+#include "art_dec.h"
+#include "art_schema.h"
+
+typedef uint32_t arti_conj; /* a conjunction */
+#define ARTI_CONJ_ANY 0u    /* no condition */
+#define ARTI_CONJ_NEVER 1u  /* no value */
+#define ARTI_CONJ_FAIL UINT32_MAX
+#define ARTI_CONJ_UNSET (UINT32_MAX - 1u)
+
+#define ARTI_LEN_NONE UINT32_MAX              /* no instance */
+#define ARTI_LEN_MAX ((uint32_t)1 << 30)      /* longer shortest instances saturate */
+
+#define ARTI_BRANCHES_MAX 4096u
+#define ARTI_STEPS_MAX 400000u
+#define ARTI_SOME_MAX 8u
+#define ARTI_CONTAINS_MAX 6u
+#define ARTI_EXTRA_PATTERNS_MAX 64u
+
+/* ------------------------------------------------------------------ shapes */
+
+typedef struct arti_text_shape {
+    uint32_t lo, hi;         /* code points; hi UINT32_MAX: none */
+    arti_re term;            /* ARTI_RE_ANY: no pattern; not used with a set */
+    const arti_key *set;     /* sorted by bytes; NULL: none. Lengths and patterns were applied to it */
+    uint32_t n_set;
+    uint8_t *witness;        /* of a term: decoded text of the shortest instance */
+    uint32_t witness_len;
+} arti_text_shape;
+
+typedef struct arti_name { /* a member name that a shape mentions */
+    arti_key key;
+    bool required;
+    uint32_t rank;  /* declared order */
+    arti_conj conj; /* of its value; ARTI_CONJ_UNSET until asked */
+    uint32_t some;  /* bits of existential conditions that its value may meet; valid once conj is set */
+} arti_name;
+
+typedef enum arti_some_kind { ARTI_SOME_REST, ARTI_SOME_PATTERN, ARTI_SOME_NAME } arti_some_kind;
+
+typedef struct arti_some { /* some member's value (or name) satisfies a literal */
+    uint8_t kind;
+    const arti_members *group; /* REST: a member that is in none of the group's names and patterns */
+    arti_re term;            /* PATTERN: members whose name matches; NAME: likewise, with lit TRUE */
+    arti_lit lit;
+} arti_some;
+
+typedef struct arti_extra_class { /* names that are not mentioned, by the patterns they match */
+    uint64_t matches; /* bit i: pats[i] */
+    arti_conj conj;
+    uint32_t some;
+    arti_key *words; /* names of the class, invented one after the other */
+    uint32_t n_words;
+    bool exhausted; /* there are no more */
+    arti_re left;   /* names of the class that are not in words */
+    struct arti_extra_class *next;
+} arti_extra_class;
+
+typedef struct arti_object_shape {
+    const arti_members **groups;
+    uint32_t n_groups, n_names, n_required, n_pats, n_some;
+    arti_name *names; /* sorted by key */
+    arti_re *pats;    /* distinct: patterns of the groups and of the existential conditions */
+    arti_conj names_conj; /* what every name must satisfy, ARTI_CONJ_ANY: nothing */
+    arti_re names_term;   /* the same as a language */
+    uint32_t min, max;
+    arti_some some[ARTI_SOME_MAX];
+    arti_extra_class *classes;
+    bool extra_known;
+    arti_re extra;      /* names not mentioned that may appear; ARTI_RE_NONE: none */
+    bool extra_is_free; /* every name that is not mentioned may appear */
+    bool is_simple;     /* no counts beyond the required members, no existential conditions */
+} arti_object_shape;
+
+typedef struct arti_items_group {
+    const arti_lit *prefix;
+    uint32_t n_prefix;
+    arti_lit rest;
+} arti_items_group;
+
+typedef struct arti_contains {
+    arti_lit lit;
+    uint32_t start, min, max; /* items from `start` on count */
+} arti_contains;
+
+typedef struct arti_array_shape {
+    arti_items_group *groups;
+    uint32_t n_groups, n_prefix, n_contains;
+    uint32_t min, max;
+    arti_conj *items; /* n_prefix + 1: the last one stands for all that follow */
+    arti_contains contains[ARTI_CONTAINS_MAX];
+    bool unique;
+} arti_array_shape;
+
+typedef struct arti_shape {
+    uint8_t type; /* arti_type */
+    uint8_t bools; /* BOOL: bit 0 false allowed, bit 1 true allowed */
+    uint32_t len; /* of a shortest instance, once the facet is decided */
+    uint32_t n_deps;
+    const arti_conj *deps; /* containers: conjunctions that `len` depends on; NULL until asked */
+    union {
+        arti_num_rule number;
+        arti_text_shape text;
+        arti_array_shape array;
+        arti_object_shape object;
+    };
+} arti_shape;
+
+/* ------------------------------------------------------------------ conjunctions */
+
+typedef struct arti_facet {
+    uint8_t is_expanded, is_busy, is_decided;
+    uint8_t queued; /* 1 + depth of the decision that waits for it */
+    uint32_t len; /* shortest instance; ARTI_LEN_NONE until decided otherwise */
+    uint32_t n_shapes;
+    arti_shape **shapes; /* once decided: only those with an instance */
+} arti_facet;
+
+typedef struct arti_conj_info {
+    const arti_lit *lits;
+    uint32_t n_lits;
+    uint32_t len; /* over all types, once is_decided */
+    bool is_decided;
+    arti_facet facet[ARTI_N_TYPES];
+} arti_conj_info;
+
+struct arti_norm {
+    arti_conj_info **conj; /* they never move */
+    size_t n_conj, conj_cap;
+    uint32_t *map;
+    size_t map_size;
+    uint32_t depth;      /* nested decisions */
+    struct arti_goals **goals; /* art_goals.h */
+    size_t n_goals, goals_cap;
+    uint32_t *goals_map;
+    size_t goals_map_size;
+};
+
+bool arti_norm_new(art_schema *s);
+void arti_norm_free(art_schema *s);
+
+/* The conjunction of n literals (sorted in place); ARTI_CONJ_FAIL on a fault. */
+arti_conj arti_conj_of(art_schema *s, arti_lit *lits, uint32_t n);
+/* The conjunction c and one more literal. */
+arti_conj arti_conj_and(art_schema *s, arti_conj c, arti_lit lit);
+
+/* Expands a facet: shapes are there, their emptiness is not known. */
+bool arti_facet_expand(art_schema *s, arti_conj c, arti_type t);
+/* Decides a facet or all facets of a conjunction. */
+bool arti_facet_decide(art_schema *s, arti_conj c, arti_type t);
+bool arti_conj_decide(art_schema *s, arti_conj c);
+/* Is it certain that no value of type t fits? false also when that can not be told at this point (a decision about it is under
+ * way further up). Sets no fault for lack of an answer. */
+bool arti_conj_is_surely_empty(art_schema *s, arti_conj c, arti_type t);
+
+static inline const arti_conj_info *arti_conj_get(const art_schema *s, arti_conj c) { return s->norm->conj[c]; }
+/* Length of a shortest instance, ARTI_LEN_NONE: none (or a fault). */
+static inline uint32_t arti_conj_len(art_schema *s, arti_conj c) {
+    if (!s->norm->conj[c]->is_decided && !arti_conj_decide(s, c)) return ARTI_LEN_NONE;
+    return s->norm->conj[c]->len;
+}
+
+/* ------------------------------------------------------------------ questions to shapes */
+
+/* A conjunction's strings as one language. ARTI_RE_FAIL on a fault. */
+arti_re arti_conj_text_term(art_schema *s, arti_conj c);
+/* Conjunction of the value of names[i]; ARTI_CONJ_FAIL on a fault. */
+arti_conj arti_object_name_conj(art_schema *s, arti_object_shape *o, uint32_t i);
+/* Index of a mentioned name or UINT32_MAX. */
+uint32_t arti_object_find(const arti_object_shape *o, const char *key, uint32_t len);
+/* Class of unmentioned names that match exactly these patterns. NULL on a fault. */
+arti_extra_class *arti_object_extra_class(art_schema *s, arti_object_shape *o, uint64_t matches);
+/* Fills extra and extra_is_free. */
+bool arti_object_know_extra(art_schema *s, arti_object_shape *o);
+/* Conjunction of item i. */
+arti_conj arti_array_item_conj(art_schema *s, arti_array_shape *a, uint32_t i);
+/* Text of a key as it is written, quotes included: its length. */
+uint32_t arti_key_quoted_len(const char *key, uint32_t len);
+
+static inline uint32_t arti_len_add(uint32_t a, uint32_t b) {
+    if (a == ARTI_LEN_NONE || b == ARTI_LEN_NONE) return ARTI_LEN_NONE;
+    return a + b < ARTI_LEN_MAX ? a + b : ARTI_LEN_MAX;
+}
+
+#endif

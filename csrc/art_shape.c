@@ -1,0 +1,796 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Finished branches become shapes; and what shapes say of one member or item. */
+#include "art_branch.h"
+
+#define COMBINED_PATTERNS_MAX 10u /* overlapping patterns whose combinations are tried one by one */
+
+static void *keep(arti_expansion *x, size_t size) { return arti_schema_get(x->s, size); }
+
+/* ------------------------------------------------------------------ numbers */
+
+static arti_dec *decimal(arti_expansion *x, const arti_json *v) {
+    static const char one[] = "1";
+    arti_dec *d = keep(x, sizeof *d);
+    art_error e;
+    if (!d) return NULL;
+    const art_status st = arti_dec_parse(&x->s->arena, v ? v->str : one, v ? v->n : 1, d, &e);
+    if (st == ART_OK) return d;
+    arti_fault(x->s, st, v, 0, "", "%s", e.msg);
+    return NULL;
+}
+
+/* Narrows a bound. */
+static void bound(const arti_dec **at, bool *open, const arti_dec *v, bool v_open, int sign) {
+    const int c = *at ? arti_dec_cmp(v, *at) * sign : 1;
+    if (c > 0) {
+        *at = v;
+        *open = v_open;
+    } else if (c == 0) {
+        *open |= v_open;
+    }
+}
+
+static bool number_shape(arti_expansion *x, const arti_branch *b, arti_num_rule *r) {
+    arti_dec *not_step = NULL, *not_value = NULL;
+    for (int pass = 0; pass < 2; pass++) {
+        uint32_t n_step = 0, n_value = 0;
+        for (size_t i = 0; i < b->n; i++) {
+            const arti_entry *e = &b->entries[i];
+            if (e->kind != ARTI_E_NOT_STEP && e->kind != ARTI_E_NOT_VALUE) continue;
+            const bool step = e->kind == ARTI_E_NOT_STEP;
+            const uint32_t at = step ? n_step++ : n_value++;
+            if (pass == 0) continue;
+            const arti_dec *d = decimal(x, e->p);
+            if (!d) return false;
+            (step ? not_step : not_value)[at] = *d;
+        }
+        if (pass == 1) break;
+        if (n_step > ARTI_NUM_NOT_STEP_MAX || n_value > ARTI_NUM_NOT_VALUE_MAX)
+            return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "not", "more than %u excluded multiples or %u excluded numbers in one place",
+                              ARTI_NUM_NOT_STEP_MAX, ARTI_NUM_NOT_VALUE_MAX);
+        not_step = keep(x, n_step * sizeof *not_step);
+        not_value = keep(x, n_value * sizeof *not_value);
+        if (!not_step || !not_value) return false;
+        r->n_not_step = n_step;
+        r->n_not_value = n_value;
+    }
+    r->not_step = not_step;
+    r->not_value = not_value;
+    for (size_t i = 0; i < b->n; i++) {
+        const arti_entry *e = &b->entries[i];
+        if (e->kind < ARTI_E_LOW || e->kind > ARTI_E_VALUE || e->kind == ARTI_E_NOT_STEP) continue;
+        const arti_dec *d = decimal(x, e->p);
+        if (!d) return false;
+        if (e->kind == ARTI_E_LOW || e->kind == ARTI_E_VALUE) bound(&r->lo, &r->lo_open, d, e->kind == ARTI_E_LOW && e->a, 1);
+        if (e->kind == ARTI_E_HIGH || e->kind == ARTI_E_VALUE) bound(&r->hi, &r->hi_open, d, e->kind == ARTI_E_HIGH && e->a, -1);
+        if (e->kind != ARTI_E_STEP) continue;
+        if (r->step && arti_dec_cmp(r->step, d) != 0) {
+            arti_dec *lcm = keep(x, sizeof *lcm);
+            art_error err;
+            if (!lcm) return false;
+            const art_status st = arti_dec_lcm(&x->s->arena, r->step, d, lcm, &err);
+            if (st != ART_OK) return arti_fault(x->s, st, e->p, 0, "multipleOf", "%s", err.msg);
+            d = lcm;
+        }
+        r->step = d;
+    }
+    arti_num_rule_finish(r);
+    return true;
+}
+
+/* ------------------------------------------------------------------ strings */
+
+static uint32_t code_points(const char *p, uint32_t len) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < len; i++) n += ((uint8_t)p[i] & 0xC0u) != 0x80u;
+    return n;
+}
+
+static const arti_json *strings_of(const arti_entry *e, uint32_t *n) {
+    const arti_json *v = e->p;
+    *n = v->type == ARTI_JSON_ARRAY ? v->n : 1;
+    return v->type == ARTI_JSON_ARRAY ? v->items : v;
+}
+
+static bool lists_string(const arti_entry *e, const arti_json *v) {
+    uint32_t n;
+    const arti_json *items = strings_of(e, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (items[i].hash == v->hash && items[i].type == ARTI_JSON_STRING && arti_json_equal(&items[i], v)) return true;
+    return false;
+}
+
+/* Does a listed string fit everything else? -1 on a fault. */
+static int string_fits(arti_expansion *x, const arti_branch *b, const arti_json *v) {
+    if (v->has_surrogate) return 0;
+    for (size_t i = 0; i < b->n; i++) {
+        const arti_entry *e = &b->entries[i];
+        switch (e->kind) {
+        case ARTI_E_LENGTH: {
+            const uint32_t n = code_points(v->str, v->n);
+            if (n < e->a || n > e->b) return 0;
+            break;
+        }
+        case ARTI_E_TERM: {
+            const arti_re_state q = arti_re_run(x->s->re, arti_re_start(x->s->re, e->a), (const uint8_t *)v->str, v->n);
+            if (q == ARTI_RE_FAIL) {
+                arti_fault_re(x->s, NULL, 0, "pattern");
+                return -1;
+            }
+            if (!arti_re_accepts(x->s->re, q)) return 0;
+            break;
+        }
+        case ARTI_E_STRINGS:
+            if (!lists_string(e, v)) return 0;
+            break;
+        case ARTI_E_NOT_STRINGS:
+            if (lists_string(e, v)) return 0;
+            break;
+        default: break;
+        }
+    }
+    return 1;
+}
+
+static bool key_less(const void *a, const void *b) {
+    const arti_key *x = a, *y = b;
+    return arti_key_cmp(x->ptr, x->len, y->ptr, y->len) < 0;
+}
+
+/* Heap sort of n items of a size, so that no input is slow. */
+static void sort_items(void *base, size_t n, size_t size, bool (*less)(const void *, const void *), void *tmp) {
+    uint8_t *p = base;
+    for (size_t start = n / 2, end = n; end > 1;) {
+        if (start > 0) {
+            start--;
+        } else {
+            end--;
+            memcpy(tmp, p + end * size, size);
+            memcpy(p + end * size, p, size);
+            memcpy(p, tmp, size);
+        }
+        size_t root = start;
+        for (size_t child; (child = 2 * root + 1) < end; root = child) {
+            if (child + 1 < end && less(p + child * size, p + (child + 1) * size)) child++;
+            if (!less(p + root * size, p + child * size)) break;
+            memcpy(tmp, p + root * size, size);
+            memcpy(p + root * size, p + child * size, size);
+            memcpy(p + child * size, tmp, size);
+        }
+    }
+}
+
+/* The listed strings that fit. *dead when there are none. */
+static bool string_set(arti_expansion *x, const arti_branch *b, const arti_entry *list, arti_text_shape *t, bool *dead) {
+    uint32_t n, w = 0;
+    const arti_json *items = strings_of(list, &n);
+    arti_key *set = keep(x, n * sizeof *set), tmp;
+    if (!set) return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (items[i].type != ARTI_JSON_STRING) continue;
+        const int fits = string_fits(x, b, &items[i]);
+        if (fits < 0) return false;
+        if (fits) set[w++] = (arti_key){items[i].str, items[i].n};
+    }
+    sort_items(set, w, sizeof *set, key_less, &tmp);
+    n = w;
+    w = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (!w || set[w - 1].len != set[i].len || memcmp(set[w - 1].ptr, set[i].ptr, set[i].len) != 0) set[w++] = set[i];
+    t->set = set;
+    t->n_set = w;
+    *dead = w == 0;
+    return true;
+}
+
+static bool text_shape(arti_expansion *x, const arti_branch *b, arti_text_shape *t, bool *dead) {
+    art_schema *s = x->s;
+    *t = (arti_text_shape){.hi = UINT32_MAX, .term = ARTI_RE_ANY};
+    const arti_entry *list = NULL;
+    size_t n_terms = 0, n_not = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        const arti_entry *e = &b->entries[i];
+        uint32_t n;
+        if (e->kind == ARTI_E_LENGTH) {
+            if (e->a > t->lo) t->lo = e->a;
+            if (e->b < t->hi) t->hi = e->b;
+        } else if (e->kind == ARTI_E_STRINGS) {
+            if (!list) list = e;
+        } else if (e->kind == ARTI_E_TERM) {
+            n_terms++;
+        } else if (e->kind == ARTI_E_NOT_STRINGS) {
+            strings_of(e, &n);
+            n_not += n;
+        }
+    }
+    if (list) return string_set(x, b, list, t, dead);
+    if (t->lo > t->hi) {
+        *dead = true;
+        return true;
+    }
+    if (n_terms + n_not == 0) return true;
+    arti_re *terms = arti_arena_get(&x->arena, (n_terms + 1) * sizeof *terms), *no = arti_arena_get(&x->arena, (n_not + 1) * sizeof *no);
+    if (!terms || !no) return arti_fault_mem(s);
+    n_terms = n_not = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        const arti_entry *e = &b->entries[i];
+        uint32_t n;
+        if (e->kind == ARTI_E_TERM) terms[n_terms++] = e->a;
+        if (e->kind != ARTI_E_NOT_STRINGS) continue;
+        const arti_json *items = strings_of(e, &n);
+        for (uint32_t j = 0; j < n; j++)
+            if (items[j].type == ARTI_JSON_STRING && !items[j].has_surrogate)
+                no[n_not++] = arti_re_literal(s->re, items[j].str, items[j].n);
+    }
+    if (n_not) terms[n_terms++] = arti_re_not(s->re, arti_re_or(s->re, no, n_not));
+    t->term = arti_re_and(s->re, terms, n_terms);
+    if (t->term == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "pattern");
+    *dead = t->term == ARTI_RE_NONE;
+    return true;
+}
+
+arti_re arti_conj_text_term(art_schema *s, arti_conj c) {
+    if (c == ARTI_CONJ_ANY) return ARTI_RE_ANY;
+    if (c == ARTI_CONJ_NEVER) return ARTI_RE_NONE;
+    if (!arti_facet_expand(s, c, ARTI_T_STRING)) return ARTI_RE_FAIL;
+    const arti_facet *f = &arti_conj_get(s, c)->facet[ARTI_T_STRING];
+    arti_re all = ARTI_RE_NONE;
+    const arti_re_range any[] = {{0, 0x10FFFF}};
+    for (uint32_t i = 0; i < f->n_shapes; i++) {
+        const arti_text_shape *t = &f->shapes[i]->text;
+        arti_re one = t->term;
+        if (t->set) {
+            one = ARTI_RE_NONE;
+            for (uint32_t j = 0; j < t->n_set; j++)
+                one = arti_re_or2(s->re, one, arti_re_literal(s->re, t->set[j].ptr, t->set[j].len));
+        } else if (t->lo || t->hi != UINT32_MAX) {
+            const arti_re length = arti_re_repeat(s->re, arti_re_class(s->re, any, 1), t->lo, t->hi == UINT32_MAX ? ARTI_RE_UNBOUNDED : t->hi);
+            one = arti_re_and2(s->re, one, length);
+        }
+        all = arti_re_or2(s->re, all, one);
+    }
+    if (all == ARTI_RE_FAIL) arti_fault_re(s, NULL, 0, "propertyNames");
+    return all;
+}
+
+/* ------------------------------------------------------------------ arrays */
+
+static bool scope_within(const arti_expansion *x, uint32_t scope, uint32_t outer) {
+    while (scope && scope != outer) scope = x->scopes[scope].parent;
+    return scope != 0 && scope == outer;
+}
+
+static bool add_contains(arti_expansion *x, arti_array_shape *a, arti_contains c) {
+    if (c.min == 0 && c.max == UINT32_MAX) return true;
+    if (a->n_contains == ARTI_CONTAINS_MAX)
+        return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "contains", "more than %u \"contains\" conditions in one place (ARTI_CONTAINS_MAX)",
+                          ARTI_CONTAINS_MAX);
+    a->contains[a->n_contains++] = c;
+    return true;
+}
+
+/* Items that a scope leaves unevaluated. */
+static bool unevaluated_items(arti_expansion *x, const arti_branch *b, uint32_t scope, arti_array_shape *a) {
+    art_schema *s = x->s;
+    uint32_t evaluated = 0, n_contains = 0;
+    arti_lit lits[ARTI_CONTAINS_MAX + 1];
+    for (size_t i = 0; i < b->n; i++) {
+        const arti_entry *e = &b->entries[i];
+        if (e->kind == ARTI_E_UNEVALUATED && e->a != scope && scope_within(x, x->scopes[e->a].parent, scope)) return true;
+        if (!scope_within(x, e->scope, scope)) continue;
+        if (e->kind == ARTI_E_ITEMS) {
+            const arti_items_group *g = e->p;
+            if (e->flag) return true; /* everything is evaluated */
+            if (g->n_prefix > evaluated) evaluated = g->n_prefix;
+        } else if (e->kind == ARTI_E_CONTAINS && e->flag) {
+            if (n_contains == ARTI_CONTAINS_MAX)
+                return arti_fault(s, ART_E_LIMIT, NULL, 0, "contains", "more than %u \"contains\" conditions in one place",
+                                  ARTI_CONTAINS_MAX);
+            lits[n_contains++] = ((const arti_contains *)e->p)->lit;
+        }
+    }
+    lits[n_contains++] = x->scopes[scope].lit;
+    const arti_lit fits = arti_lit_or(s, lits, n_contains);
+    if (fits == ARTI_LIT_FAIL) return false;
+    if (x->scopes[scope].negated) return add_contains(x, a, (arti_contains){ARTI_LIT_NOT(fits), evaluated, 1, UINT32_MAX});
+    arti_lit *prefix = keep(x, evaluated * sizeof *prefix);
+    if (!prefix) return false;
+    for (uint32_t i = 0; i < evaluated; i++) prefix[i] = ARTI_LIT_TRUE;
+    a->groups[a->n_groups++] = (arti_items_group){prefix, evaluated, fits};
+    return true;
+}
+
+static bool array_shape(arti_expansion *x, const arti_branch *b, arti_array_shape *a, bool *dead) {
+    a->max = UINT32_MAX;
+    size_t n_groups = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        const uint8_t k = b->entries[i].kind;
+        n_groups += k == ARTI_E_ITEMS || k == ARTI_E_AT || k == ARTI_E_UNEVALUATED;
+    }
+    a->groups = keep(x, n_groups * sizeof *a->groups);
+    if (!a->groups) return false;
+    for (size_t i = 0; i < b->n; i++) {
+        const arti_entry *e = &b->entries[i];
+        switch (e->kind) {
+        case ARTI_E_ITEMS: a->groups[a->n_groups++] = *(const arti_items_group *)e->p; break;
+        case ARTI_E_AT: {
+            arti_lit *prefix = keep(x, ((size_t)e->a + 1) * sizeof *prefix);
+            if (!prefix) return false;
+            for (uint32_t j = 0; j < e->a; j++) prefix[j] = ARTI_LIT_TRUE;
+            prefix[e->a] = e->lit;
+            a->groups[a->n_groups++] = (arti_items_group){prefix, e->a + 1, ARTI_LIT_TRUE};
+            if (a->min <= e->a) a->min = e->a + 1;
+            break;
+        }
+        case ARTI_E_COUNT:
+            if (e->a > a->min) a->min = e->a;
+            if (e->b < a->max) a->max = e->b;
+            break;
+        case ARTI_E_CONTAINS:
+            if (!add_contains(x, a, *(const arti_contains *)e->p)) return false;
+            break;
+        case ARTI_E_UNIQUE: a->unique = true; break;
+        case ARTI_E_NOT_UNIQUE:
+            return arti_fault(x->s, ART_E_UNSUPPORTED, NULL, 0, "uniqueItems", "the negation of \"uniqueItems\" is not supported");
+        case ARTI_E_UNEVALUATED:
+            if (!unevaluated_items(x, b, e->a, a)) return false;
+            break;
+        default: break;
+        }
+    }
+    if (a->min > a->max) {
+        *dead = true;
+        return true;
+    }
+    for (uint32_t i = 0; i < a->n_groups; i++)
+        if (a->groups[i].n_prefix > a->n_prefix) a->n_prefix = a->groups[i].n_prefix;
+    a->items = keep(x, ((size_t)a->n_prefix + 1) * sizeof *a->items);
+    if (!a->items) return false;
+    for (uint32_t i = 0; i <= a->n_prefix; i++) a->items[i] = ARTI_CONJ_UNSET;
+    return true;
+}
+
+arti_conj arti_array_item_conj(art_schema *s, arti_array_shape *a, uint32_t i) {
+    if (i > a->n_prefix) i = a->n_prefix;
+    if (a->items[i] != ARTI_CONJ_UNSET) return a->items[i];
+    arti_lit *lits = arti_realloc(&s->mem, NULL, 0, (a->n_groups + 1) * sizeof *lits);
+    if (!lits) {
+        arti_fault_mem(s);
+        return ARTI_CONJ_FAIL;
+    }
+    for (uint32_t j = 0; j < a->n_groups; j++) {
+        const arti_items_group *g = &a->groups[j];
+        lits[j] = i < g->n_prefix ? g->prefix[i] : g->rest;
+    }
+    const arti_conj c = arti_conj_of(s, lits, a->n_groups);
+    arti_free(&s->mem, lits, (a->n_groups + 1) * sizeof *lits);
+    if (c != ARTI_CONJ_FAIL) a->items[i] = c;
+    return c;
+}
+
+/* ------------------------------------------------------------------ objects */
+
+static const uint32_t first_index = 0;
+
+static arti_members *single_group(arti_expansion *x, const arti_key *key, arti_lit lit) {
+    arti_members *g = arti_schema_zero(x->s, sizeof *g);
+    arti_prop *p = keep(x, sizeof *p);
+    if (!g || !p) return NULL;
+    *p = (arti_prop){*key, lit};
+    *g = (arti_members){.props = p, .sorted = &first_index, .n_props = 1, .rest = ARTI_LIT_TRUE};
+    return g;
+}
+
+/* The group of a scope: evaluated names and patterns are free, the rest satisfies the scope's literal. *out NULL when all
+ * members are evaluated. */
+static bool unevaluated_group(arti_expansion *x, const arti_branch *b, uint32_t scope, arti_members **out) {
+    *out = NULL;
+    size_t n_props = 0, n_patterns = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        const arti_entry *e = &b->entries[i];
+        if (e->kind == ARTI_E_UNEVALUATED && e->a != scope && scope_within(x, x->scopes[e->a].parent, scope)) return true;
+        if (e->kind != ARTI_E_GROUP || !scope_within(x, e->scope, scope)) continue;
+        const arti_members *g = e->p;
+        if (g->has_rest) return true;
+        n_props += g->n_props;
+        n_patterns += g->n_patterns;
+    }
+    arti_members *u = arti_schema_zero(x->s, sizeof *u);
+    arti_prop *props = keep(x, n_props * sizeof *props), tmp;
+    uint32_t *sorted = keep(x, n_props * sizeof *sorted);
+    arti_pattern_prop *pats = keep(x, n_patterns * sizeof *pats);
+    if (!u || !props || !sorted || !pats) return false;
+    n_props = n_patterns = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        const arti_entry *e = &b->entries[i];
+        if (e->kind != ARTI_E_GROUP || !scope_within(x, e->scope, scope)) continue;
+        const arti_members *g = e->p;
+        for (uint32_t j = 0; j < g->n_props; j++) props[n_props++] = (arti_prop){g->props[j].key, ARTI_LIT_TRUE};
+        for (uint32_t j = 0; j < g->n_patterns; j++) pats[n_patterns++] = (arti_pattern_prop){g->patterns[j].term, ARTI_LIT_TRUE};
+    }
+    sort_items(props, n_props, sizeof *props, key_less, &tmp); /* a prop begins with its key */
+    for (uint32_t i = 0; i < n_props; i++) sorted[i] = i;
+    *u = (arti_members){props, sorted, pats, (uint32_t)n_props, (uint32_t)n_patterns, x->scopes[scope].lit, true};
+    *out = u;
+    return true;
+}
+
+static bool has_pattern(const arti_object_shape *o, arti_re t) {
+    for (uint32_t i = 0; i < o->n_pats; i++)
+        if (o->pats[i] == t) return true;
+    return false;
+}
+
+static bool add_pattern(arti_expansion *x, arti_object_shape *o, arti_re t) {
+    if (has_pattern(o, t)) return true;
+    if (o->n_pats == ARTI_EXTRA_PATTERNS_MAX)
+        return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "patternProperties", "more than %u patterns for the members of one object",
+                          ARTI_EXTRA_PATTERNS_MAX);
+    o->pats[o->n_pats++] = t;
+    return true;
+}
+
+static bool add_some(arti_expansion *x, arti_object_shape *o, arti_some some) {
+    if (o->n_some == ARTI_SOME_MAX)
+        return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "not", "more than %u conditions on \"some member\" in one place (ARTI_SOME_MAX)",
+                          ARTI_SOME_MAX);
+    o->some[o->n_some++] = some;
+    if (some.kind != ARTI_SOME_REST) return add_pattern(x, o, some.term);
+    for (uint32_t i = 0; i < some.group->n_patterns; i++)
+        if (!add_pattern(x, o, some.group->patterns[i].term)) return false;
+    return true;
+}
+
+static bool name_less(const void *a, const void *b) {
+    const arti_name *x = a, *y = b;
+    const int c = arti_key_cmp(x->key.ptr, x->key.len, y->key.ptr, y->key.len);
+    return c ? c < 0 : x->rank < y->rank;
+}
+
+static void put_name(arti_object_shape *o, const arti_key *key, bool required) {
+    o->names[o->n_names] = (arti_name){.key = *key, .required = required, .rank = o->n_names, .conj = ARTI_CONJ_UNSET};
+    o->n_names++;
+}
+
+static void put_group_names(arti_object_shape *o, const arti_members *g) {
+    for (uint32_t i = 0; i < g->n_props; i++) put_name(o, &g->props[i].key, false);
+}
+
+/* Sorts the names and joins those that are mentioned more than once. */
+static void join_names(arti_object_shape *o) {
+    arti_name tmp;
+    sort_items(o->names, o->n_names, sizeof *o->names, name_less, &tmp);
+    uint32_t w = 0;
+    for (uint32_t i = 0; i < o->n_names; i++) {
+        arti_name *last = w ? &o->names[w - 1] : NULL;
+        if (last && last->key.len == o->names[i].key.len && memcmp(last->key.ptr, o->names[i].key.ptr, last->key.len) == 0)
+            last->required |= o->names[i].required;
+        else
+            o->names[w++] = o->names[i];
+    }
+    o->n_names = w;
+    for (uint32_t i = 0; i < w; i++) o->n_required += o->names[i].required;
+}
+
+static bool object_groups(arti_expansion *x, const arti_branch *b, arti_object_shape *o, arti_lit *names, uint32_t *n_names) {
+    for (size_t i = 0; i < b->n; i++) {
+        const arti_entry *e = &b->entries[i];
+        arti_members *g = NULL;
+        switch (e->kind) {
+        case ARTI_E_GROUP: o->groups[o->n_groups++] = e->p; break;
+        case ARTI_E_LACKS:
+        case ARTI_E_HAS:
+            g = single_group(x, e->p, e->kind == ARTI_E_HAS ? e->lit : ARTI_LIT_FALSE);
+            if (!g) return false;
+            o->groups[o->n_groups++] = g;
+            break;
+        case ARTI_E_UNEVALUATED:
+            if (!unevaluated_group(x, b, e->a, &g)) return false;
+            if (!g) {
+                if (x->scopes[e->a].negated) return add_some(x, o, (arti_some){ARTI_SOME_PATTERN, NULL, ARTI_RE_NONE, ARTI_LIT_FALSE});
+                break;
+            }
+            if (x->scopes[e->a].negated) {
+                if (!add_some(x, o, (arti_some){ARTI_SOME_REST, g, 0, ARTI_LIT_NOT(g->rest)})) return false;
+            } else {
+                o->groups[o->n_groups++] = g;
+            }
+            break;
+        case ARTI_E_NAMES: names[(*n_names)++] = e->lit; break;
+        case ARTI_E_SOME: {
+            const arti_members *from = e->p;
+            const arti_some some = e->a == UINT32_MAX ? (arti_some){ARTI_SOME_REST, from, 0, e->lit}
+                                                      : (arti_some){ARTI_SOME_PATTERN, NULL, from->patterns[e->a].term, e->lit};
+            if (!add_some(x, o, some)) return false;
+            break;
+        }
+        case ARTI_E_SOME_NAME: {
+            arti_lit lit = e->lit;
+            const arti_conj c = arti_conj_of(x->s, &lit, 1);
+            const arti_re t = c == ARTI_CONJ_FAIL ? ARTI_RE_FAIL : arti_conj_text_term(x->s, c);
+            if (t == ARTI_RE_FAIL || !add_some(x, o, (arti_some){ARTI_SOME_NAME, NULL, t, ARTI_LIT_TRUE})) return false;
+            break;
+        }
+        case ARTI_E_MEMBERS:
+            if (e->a > o->min) o->min = e->a;
+            if (e->b < o->max) o->max = e->b;
+            break;
+        default: break;
+        }
+    }
+    for (uint32_t i = 0; i < o->n_groups; i++)
+        for (uint32_t j = 0; j < o->groups[i]->n_patterns; j++)
+            if (!add_pattern(x, o, o->groups[i]->patterns[j].term)) return false;
+    return true;
+}
+
+static bool object_shape(arti_expansion *x, const arti_branch *b, arti_object_shape *o, bool *dead) {
+    art_schema *s = x->s;
+    o->max = UINT32_MAX;
+    o->pats = keep(x, ARTI_EXTRA_PATTERNS_MAX * sizeof *o->pats);
+    o->groups = keep(x, b->n * sizeof *o->groups);
+    arti_lit *names = arti_arena_get(&x->arena, (b->n + 1) * sizeof *names);
+    if (!o->pats || !o->groups) return false;
+    if (!names) return arti_fault_mem(s);
+    uint32_t n_names = 0;
+    if (!object_groups(x, b, o, names, &n_names)) return false;
+    size_t n = 0;
+    for (uint32_t i = 0; i < o->n_groups; i++) n += o->groups[i]->n_props;
+    for (uint32_t i = 0; i < o->n_some; i++) n += o->some[i].kind == ARTI_SOME_REST ? o->some[i].group->n_props : 0;
+    for (size_t i = 0; i < b->n; i++) n += b->entries[i].kind == ARTI_E_REQUIRED || b->entries[i].kind == ARTI_E_HAS;
+    o->names = keep(x, n * sizeof *o->names);
+    if (!o->names) return false;
+    for (uint32_t i = 0; i < o->n_groups; i++) put_group_names(o, o->groups[i]);
+    for (uint32_t i = 0; i < o->n_some; i++)
+        if (o->some[i].kind == ARTI_SOME_REST) put_group_names(o, o->some[i].group);
+    for (size_t i = 0; i < b->n; i++)
+        if (b->entries[i].kind == ARTI_E_REQUIRED || b->entries[i].kind == ARTI_E_HAS) put_name(o, b->entries[i].p, true);
+    join_names(o);
+    if (o->min > o->max || o->n_required > o->max) {
+        *dead = true;
+        return true;
+    }
+    o->names_conj = arti_conj_of(s, names, n_names);
+    if (o->names_conj == ARTI_CONJ_FAIL) return false;
+    o->names_term = arti_conj_text_term(s, o->names_conj);
+    if (o->names_term == ARTI_RE_FAIL) return false;
+    o->is_simple = o->max == UINT32_MAX && o->min <= o->n_required && o->n_some == 0;
+    return true;
+}
+
+uint32_t arti_object_find(const arti_object_shape *o, const char *key, uint32_t len) {
+    uint32_t lo = 0, hi = o->n_names;
+    while (lo < hi) {
+        const uint32_t mid = lo + (hi - lo) / 2;
+        const int c = arti_key_cmp(o->names[mid].key.ptr, o->names[mid].key.len, key, len);
+        if (c == 0) return mid;
+        if (c < 0) lo = mid + 1;
+        else hi = mid;
+    }
+    return UINT32_MAX;
+}
+
+/* Does a key belong to a language? -1 on a fault. */
+static int key_in(art_schema *s, arti_re t, const arti_key *key) {
+    if (t == ARTI_RE_ANY) return 1;
+    const arti_re_state q = arti_re_run(s->re, arti_re_start(s->re, t), (const uint8_t *)key->ptr, key->len);
+    if (q == ARTI_RE_FAIL) {
+        arti_fault_re(s, NULL, 0, "patternProperties");
+        return -1;
+    }
+    return arti_re_accepts(s->re, q);
+}
+
+static bool is_text(const arti_key *key) { /* no surrogate in it */
+    for (uint32_t i = 0; i + 1 < key->len; i++)
+        if ((uint8_t)key->ptr[i] == 0xEDu && (uint8_t)key->ptr[i + 1] >= 0xA0u) return false;
+    return true;
+}
+
+/* Literals on the value of a key from all groups. Room for one a name and one a pattern of every group is needed. */
+static bool key_lits(art_schema *s, arti_object_shape *o, const arti_key *key, const uint64_t *matches, arti_lit *lits, uint32_t *n) {
+    for (uint32_t i = 0; i < o->n_groups; i++) {
+        const arti_members *g = o->groups[i];
+        const uint32_t j = key ? arti_members_find(g, key->ptr, key->len) : UINT32_MAX;
+        bool matched = j != UINT32_MAX;
+        if (matched) lits[(*n)++] = g->props[j].lit;
+        for (uint32_t k = 0; k < g->n_patterns; k++) {
+            uint32_t at = 0;
+            while (o->pats[at] != g->patterns[k].term) at++;
+            if (!(*matches >> at & 1u)) continue;
+            matched = true;
+            lits[(*n)++] = g->patterns[k].lit;
+        }
+        if (!matched) lits[(*n)++] = g->rest;
+    }
+    (void)s;
+    return true;
+}
+
+static uint32_t lits_room(const arti_object_shape *o) {
+    uint32_t n = 1;
+    for (uint32_t i = 0; i < o->n_groups; i++) n += 1 + o->groups[i]->n_patterns;
+    return n;
+}
+
+/* Which existential conditions may a member with this name (NULL: one not mentioned) meet? */
+static uint32_t some_bits(const arti_object_shape *o, const arti_key *key, uint64_t matches) {
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < o->n_some; i++) {
+        const arti_some *m = &o->some[i];
+        bool may;
+        if (m->kind == ARTI_SOME_REST) {
+            may = !key || arti_members_find(m->group, key->ptr, key->len) == UINT32_MAX;
+            for (uint32_t j = 0; may && j < m->group->n_patterns; j++)
+                for (uint32_t k = 0; k < o->n_pats; k++)
+                    if (o->pats[k] == m->group->patterns[j].term && (matches >> k & 1u)) may = false;
+        } else {
+            may = false;
+            for (uint32_t k = 0; k < o->n_pats; k++) may |= o->pats[k] == m->term && (matches >> k & 1u);
+        }
+        if (may) bits |= 1u << i;
+    }
+    return bits;
+}
+
+static arti_conj conj_of_key(art_schema *s, arti_object_shape *o, const arti_key *key, uint64_t matches) {
+    const uint32_t room = lits_room(o);
+    arti_lit few[48], *lits = few;
+    if (room > 48 && !(lits = arti_realloc(&s->mem, NULL, 0, room * sizeof *lits))) {
+        arti_fault_mem(s);
+        return ARTI_CONJ_FAIL;
+    }
+    uint32_t n = 0;
+    key_lits(s, o, key, &matches, lits, &n);
+    const arti_conj c = arti_conj_of(s, lits, n);
+    if (lits != few) arti_free(&s->mem, lits, room * sizeof *lits);
+    return c;
+}
+
+arti_conj arti_object_name_conj(art_schema *s, arti_object_shape *o, uint32_t i) {
+    arti_name *name = &o->names[i];
+    if (name->conj != ARTI_CONJ_UNSET) return name->conj;
+    uint64_t matches = 0;
+    for (uint32_t k = 0; k < o->n_pats; k++) {
+        const int in = key_in(s, o->pats[k], &name->key);
+        if (in < 0) return ARTI_CONJ_FAIL;
+        if (in) matches |= UINT64_C(1) << k;
+    }
+    const int named = key_in(s, o->names_term, &name->key);
+    if (named < 0) return ARTI_CONJ_FAIL;
+    const arti_conj c = named && is_text(&name->key) ? conj_of_key(s, o, &name->key, matches) : ARTI_CONJ_NEVER;
+    if (c == ARTI_CONJ_FAIL) return c;
+    name->some = some_bits(o, &name->key, matches);
+    name->conj = c;
+    return c;
+}
+
+arti_extra_class *arti_object_extra_class(art_schema *s, arti_object_shape *o, uint64_t matches) {
+    for (arti_extra_class *c = o->classes; c; c = c->next)
+        if (c->matches == matches) return c;
+    arti_extra_class *c = arti_schema_zero(s, sizeof *c);
+    if (!c) return NULL;
+    c->matches = matches;
+    c->conj = conj_of_key(s, o, NULL, matches);
+    if (c->conj == ARTI_CONJ_FAIL) return NULL;
+    c->some = some_bits(o, NULL, matches);
+    c->next = o->classes;
+    o->classes = c;
+    return c;
+}
+
+/* Is the value of a class of names impossible? -1 on a fault. */
+static int class_empty(art_schema *s, arti_object_shape *o, uint64_t matches) {
+    const arti_extra_class *c = arti_object_extra_class(s, o, matches);
+    if (!c) return -1;
+    const uint32_t len = arti_conj_len(s, c->conj);
+    return arti_faulted(s) ? -1 : len == ARTI_LEN_NONE;
+}
+
+/* Can the value of every name that is not mentioned be anything that any of the groups asks of it, all at once? Then no class of
+ * names is empty. -1 on a fault. */
+static int never_empty(art_schema *s, arti_object_shape *o) {
+    const uint32_t room = lits_room(o);
+    arti_lit *lits = arti_realloc(&s->mem, NULL, 0, room * sizeof *lits);
+    if (!lits) {
+        arti_fault_mem(s);
+        return -1;
+    }
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < o->n_groups; i++) {
+        const arti_members *g = o->groups[i];
+        lits[n++] = g->rest;
+        for (uint32_t k = 0; k < g->n_patterns; k++) lits[n++] = g->patterns[k].lit;
+    }
+    const arti_conj c = arti_conj_of(s, lits, n);
+    arti_free(&s->mem, lits, room * sizeof *lits);
+    if (c == ARTI_CONJ_FAIL) return -1;
+    const uint32_t len = arti_conj_len(s, c);
+    return arti_faulted(s) ? -1 : len != ARTI_LEN_NONE;
+}
+
+/* Names not mentioned whose value can not fit. ARTI_RE_FAIL on a fault. */
+static arti_re hopeless_names(art_schema *s, arti_object_shape *o) {
+    if (o->n_pats == 0) {
+        const int empty = class_empty(s, o, 0);
+        return empty < 0 ? ARTI_RE_FAIL : empty ? ARTI_RE_ANY : ARTI_RE_NONE;
+    }
+    const int fine = never_empty(s, o);
+    if (fine) return fine < 0 ? ARTI_RE_FAIL : ARTI_RE_NONE;
+    const uint64_t all = o->n_pats == 64 ? UINT64_MAX : (UINT64_C(1) << o->n_pats) - 1;
+    if (o->n_groups == 1 && o->groups[0]->n_patterns >= o->n_pats) { /* more patterns ask more, none asks for the rest */
+        const int none = class_empty(s, o, 0), full = class_empty(s, o, all);
+        if (none < 0 || full < 0) return ARTI_RE_FAIL;
+        if (!full) return none ? arti_re_not(s->re, arti_re_or(s->re, o->pats, o->n_pats)) : ARTI_RE_NONE;
+    }
+    if (o->n_pats > COMBINED_PATTERNS_MAX) {
+        arti_fault(s, ART_E_UNSUPPORTED, NULL, 0, "patternProperties", "more than %u patterns that contradict each other",
+                   COMBINED_PATTERNS_MAX);
+        return ARTI_RE_FAIL;
+    }
+    arti_re bad = ARTI_RE_NONE;
+    for (uint64_t m = 0; m <= all; m++) {
+        const int empty = class_empty(s, o, m);
+        if (empty < 0) return ARTI_RE_FAIL;
+        if (!empty) continue;
+        arti_re exactly = ARTI_RE_ANY;
+        for (uint32_t k = 0; k < o->n_pats; k++)
+            exactly = arti_re_and2(s->re, exactly, m >> k & 1u ? o->pats[k] : arti_re_not(s->re, o->pats[k]));
+        bad = arti_re_or2(s->re, bad, exactly);
+    }
+    return bad;
+}
+
+bool arti_object_know_extra(art_schema *s, arti_object_shape *o) {
+    if (o->extra_known) return true;
+    arti_re t = o->names_term;
+    if (t != ARTI_RE_NONE) {
+        const arti_re bad = hopeless_names(s, o);
+        if (arti_faulted(s)) return false;
+        if (bad != ARTI_RE_NONE) t = arti_re_and2(s->re, t, arti_re_not(s->re, bad));
+    }
+    if (t == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "patternProperties");
+    if (t != ARTI_RE_ANY && t != ARTI_RE_NONE) { /* names that are mentioned are not meant */
+        arti_re mentioned = ARTI_RE_NONE;
+        for (uint32_t i = 0; i < o->n_names; i++) {
+            const int in = is_text(&o->names[i].key) ? key_in(s, t, &o->names[i].key) : 0;
+            if (in < 0) return false;
+            if (in) mentioned = arti_re_or2(s->re, mentioned, arti_re_literal(s->re, o->names[i].key.ptr, o->names[i].key.len));
+        }
+        if (mentioned != ARTI_RE_NONE) t = arti_re_and2(s->re, t, arti_re_not(s->re, mentioned));
+        const arti_re_state q = arti_re_start(s->re, t);
+        if (t == ARTI_RE_FAIL || q == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "patternProperties");
+        if (q == ARTI_RE_DEAD) t = ARTI_RE_NONE;
+    }
+    o->extra = t;
+    o->extra_is_free = t == ARTI_RE_ANY;
+    o->extra_known = true;
+    return true;
+}
+
+/* ------------------------------------------------------------------ the shape of a branch */
+
+bool arti_shape_of(arti_expansion *x, const arti_branch *b, arti_shape **out) {
+    *out = NULL;
+    arti_shape *sh = arti_schema_zero(x->s, sizeof *sh);
+    if (!sh) return false;
+    sh->type = (uint8_t)x->type;
+    sh->len = ARTI_LEN_NONE;
+    bool dead = false, ok = true;
+    switch (x->type) {
+    case ARTI_T_BOOL:
+        sh->bools = 3;
+        for (size_t i = 0; i < b->n; i++)
+            if (b->entries[i].kind == ARTI_E_BOOLS) sh->bools &= (uint8_t)b->entries[i].a;
+        dead = sh->bools == 0;
+        break;
+    case ARTI_T_NUMBER: ok = number_shape(x, b, &sh->number); break;
+    case ARTI_T_STRING: ok = text_shape(x, b, &sh->text, &dead); break;
+    case ARTI_T_ARRAY: ok = array_shape(x, b, &sh->array, &dead); break;
+    case ARTI_T_OBJECT: ok = object_shape(x, b, &sh->object, &dead); break;
+    default: break;
+    }
+    if (ok && !dead) *out = sh;
+    return ok;
+}
