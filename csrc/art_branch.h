@@ -13,31 +13,31 @@
 #include "art_norm.h"
 
 typedef enum arti_entry_kind {
-    ARTI_E_LIT,      /* lit; neg_uneval: it holds, but what it leaves unevaluated does not fit its unevaluated* */
-    ARTI_E_CLAUSE,   /* p: arti_clause */
-    ARTI_E_BOOLS,    /* a: mask of allowed values */
-    ARTI_E_LOW,      /* json, a: exclusive */
+    ARTI_E_LIT,    /* lit; neg_uneval: it holds, but what it leaves unevaluated does not fit its unevaluated* */
+    ARTI_E_CLAUSE, /* p: arti_clause */
+    ARTI_E_BOOLS,  /* a: mask of allowed values */
+    ARTI_E_LOW,    /* json, a: exclusive */
     ARTI_E_HIGH,
-    ARTI_E_STEP,     /* json; NULL: 1 */
+    ARTI_E_STEP, /* json; NULL: 1 */
     ARTI_E_NOT_STEP,
-    ARTI_E_VALUE,    /* json: this number */
+    ARTI_E_VALUE, /* json: this number */
     ARTI_E_NOT_VALUE,
-    ARTI_E_LENGTH,   /* a..b code points */
-    ARTI_E_TERM,     /* a: arti_re */
-    ARTI_E_STRINGS,  /* json: a string, or an array whose strings are meant */
+    ARTI_E_LENGTH,  /* a..b code points */
+    ARTI_E_TERM,    /* a: arti_re */
+    ARTI_E_STRINGS, /* json: a string, or an array whose strings are meant */
     ARTI_E_NOT_STRINGS,
-    ARTI_E_GROUP,    /* p: arti_members */
-    ARTI_E_REQUIRED, /* p: arti_key */
-    ARTI_E_LACKS,    /* p: arti_key */
-    ARTI_E_HAS,      /* p: arti_key, lit: of its value */
-    ARTI_E_NAMES,    /* lit: of every name */
-    ARTI_E_SOME,     /* p: arti_members, a: pattern index or UINT32_MAX for the rest, lit: of the value */
+    ARTI_E_GROUP,     /* p: arti_members */
+    ARTI_E_REQUIRED,  /* p: arti_key */
+    ARTI_E_LACKS,     /* p: arti_key */
+    ARTI_E_HAS,       /* p: arti_key, lit: of its value */
+    ARTI_E_NAMES,     /* lit: of every name */
+    ARTI_E_SOME,      /* p: arti_members, a: pattern index or UINT32_MAX for the rest, lit: of the value */
     ARTI_E_SOME_NAME, /* lit: of some name */
-    ARTI_E_MEMBERS,  /* a..b members */
-    ARTI_E_ITEMS,    /* p: arti_items_group */
-    ARTI_E_AT,       /* item a exists and satisfies lit */
-    ARTI_E_COUNT,    /* a..b items */
-    ARTI_E_CONTAINS, /* p: arti_contains; evaluates: for unevaluatedItems */
+    ARTI_E_MEMBERS,   /* a..b members */
+    ARTI_E_ITEMS,     /* p: arti_items_group */
+    ARTI_E_AT,        /* item a exists and satisfies lit */
+    ARTI_E_COUNT,     /* a..b items */
+    ARTI_E_CONTAINS,  /* p: arti_contains; evaluates: for unevaluatedItems */
     ARTI_E_UNIQUE,
     ARTI_E_NOT_UNIQUE,
     ARTI_E_UNEVALUATED /* a: scope */
@@ -45,7 +45,7 @@ typedef enum arti_entry_kind {
 
 typedef struct arti_entry {
     uint8_t kind;
-    bool flag;    /* E_LIT: neg_uneval; E_CONTAINS: evaluates */
+    bool flag;     /* E_LIT: neg_uneval; E_CONTAINS: evaluates */
     bool resolved; /* E_CLAUSE: dealt with */
     arti_lit lit;
     uint32_t a, b;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_empty.h"
 
-#define DEPTH_MAX 6u         /* nested questions from within an expansion */
+#define DEPTH_MAX 6u /* nested questions from within an expansion */
 #define SEARCH_STEPS_MAX 20000u
 #define WITNESS_BYTES_MAX 65536u
 
@@ -20,9 +20,13 @@ static bool plan_add(art_schema *s, arti_plan *p, arti_step step) {
     return true;
 }
 
-static uint32_t len_now(const art_schema *s, arti_conj c) { return s->norm->conj[c]->len; }
+static uint32_t len_now(const art_schema *s, arti_conj c) {
+    return s->norm->conj[c]->len;
+}
 
-uint32_t arti_key_quoted_len(const char *key, uint32_t len) { return (uint32_t)arti_json_quote(NULL, 0, key, len); }
+uint32_t arti_key_quoted_len(const char *key, uint32_t len) {
+    return (uint32_t)arti_json_quote(NULL, 0, key, len);
+}
 
 static uint32_t member_len(const art_schema *s, const arti_key *key, arti_conj c) {
     return arti_len_add(len_now(s, c), arti_key_quoted_len(key->ptr, key->len) + 1);
@@ -43,7 +47,7 @@ static bool no_extra(const void *ud, const char *key, uint32_t len) {
     return false;
 }
 
-const arti_object_at arti_object_start = {0, 0, UINT32_MAX, nothing_seen, no_extra, NULL};
+const arti_object_at arti_object_start = {0, 0, 0, UINT32_MAX, nothing_seen, no_extra, NULL};
 
 arti_conj arti_some_conj(art_schema *s, const arti_object_shape *o, arti_conj c, uint32_t bits) {
     for (uint32_t i = 0; i < o->n_some && c != ARTI_CONJ_FAIL; i++)
@@ -56,8 +60,8 @@ static const arti_key *class_word(art_schema *s, arti_object_shape *o, arti_extr
     while (c->n_words <= i) {
         if (c->exhausted) return NULL;
         if (c->n_words == ARTI_EXTRA_WORDS_MAX) {
-            arti_fault(s, ART_E_LIMIT, NULL, 0, "minProperties", "more than %u invented member names (ARTI_EXTRA_WORDS_MAX)",
-                       ARTI_EXTRA_WORDS_MAX);
+            arti_fault(s, ART_E_LIMIT, NULL, 0, "minProperties",
+                       "more than %u invented member names (ARTI_EXTRA_WORDS_MAX)", ARTI_EXTRA_WORDS_MAX);
             return NULL;
         }
         if (!c->words) {
@@ -71,7 +75,8 @@ static const arti_key *class_word(art_schema *s, arti_object_shape *o, arti_extr
         uint8_t buf[1024];
         size_t len;
         const arti_re_state q = arti_re_start(s->re, c->left);
-        const art_status st = q == ARTI_RE_FAIL ? ART_E_LIMIT : arti_re_witness(s->re, q, 0, ARTI_RE_UNBOUNDED, buf, sizeof buf, &len);
+        const art_status st =
+            q == ARTI_RE_FAIL ? ART_E_LIMIT : arti_re_witness(s->re, q, 0, ARTI_RE_UNBOUNDED, buf, sizeof buf, &len);
         if (st == ART_REJECTED) {
             c->exhausted = true;
             return NULL;
@@ -80,7 +85,8 @@ static const arti_key *class_word(art_schema *s, arti_object_shape *o, arti_extr
             arti_fault_re(s, NULL, 0, "patternProperties");
             return NULL;
         }
-        const arti_re without = arti_re_and2(s->re, c->left, arti_re_not(s->re, arti_re_literal(s->re, (char *)buf, len)));
+        const arti_re without =
+            arti_re_and2(s->re, c->left, arti_re_not(s->re, arti_re_literal(s->re, (char *)buf, len)));
         if (without == ARTI_RE_FAIL) {
             arti_fault_re(s, NULL, 0, "patternProperties");
             return NULL;
@@ -97,7 +103,9 @@ static const arti_key *class_word(art_schema *s, arti_object_shape *o, arti_extr
 }
 
 /* Classes of unmentioned names that plans may use: every combination of few patterns, else the simple ones. */
-static uint32_t n_classes(const arti_object_shape *o) { return o->n_pats <= 4 ? 1u << o->n_pats : o->n_pats + 2; }
+static uint32_t n_classes(const arti_object_shape *o) {
+    return o->n_pats <= 4 ? 1u << o->n_pats : o->n_pats + 2;
+}
 
 static arti_extra_class *class_at(art_schema *s, arti_object_shape *o, uint32_t i) {
     uint64_t m = i;
@@ -112,7 +120,7 @@ typedef struct pick { /* a member that will be added */
     uint32_t name;    /* index, or UINT32_MAX: invented */
     arti_extra_class *extra;
     const arti_key *key;
-    arti_conj base;   /* without existential conditions */
+    arti_conj base;     /* without existential conditions */
     uint32_t may, some; /* conditions it may meet, and is to meet */
 } pick;
 
@@ -121,12 +129,12 @@ typedef struct search {
     arti_object_shape *o;
     const arti_object_at *at;
     pick *picks;
-    uint32_t n, cap;     /* picks in use */
+    uint32_t n, cap; /* picks in use */
     uint32_t n_steps;
-    uint32_t best;       /* cost of the best assignment of conditions */
+    uint32_t best; /* cost of the best assignment of conditions */
     uint32_t best_n;
-    pick best_extra[ARTI_SOME_MAX];      /* picks beyond the required ones */
-    uint32_t best_some[ARTI_SOME_MAX];   /* per condition: index of its pick */
+    pick best_extra[ARTI_SOME_MAX];    /* picks beyond the required ones */
+    uint32_t best_some[ARTI_SOME_MAX]; /* per condition: index of its pick */
     uint32_t n_required;
 } search;
 
@@ -154,7 +162,8 @@ static const arti_key *fresh_word(search *x, arti_extra_class *c) {
 /* Assigns the conditions from e on; depth is bounded by ARTI_SOME_MAX. */
 static void assign(search *x, uint32_t pending, uint32_t cost, uint32_t *where) {
     if (++x->n_steps > SEARCH_STEPS_MAX) {
-        arti_fault(x->s, ART_E_LIMIT, NULL, 0, "not", "the conditions on \"some member\" take too many steps to combine");
+        arti_fault(x->s, ART_E_LIMIT, NULL, 0, "not",
+                   "the conditions on \"some member\" take too many steps to combine");
         return;
     }
     if (arti_faulted(x->s) || (x->best != ARTI_LEN_NONE && cost >= x->best)) return;
@@ -184,7 +193,9 @@ static void assign(search *x, uint32_t pending, uint32_t cost, uint32_t *where) 
             const arti_name *name = &x->o->names[i];
             bool used = false;
             for (uint32_t j = 0; j < x->n; j++) used |= x->picks[j].name == i;
-            if (used || name->conj == ARTI_CONJ_UNSET || !(name->some >> e & 1u) || state_of(x->at, i) != ARTI_NAME_FREE) continue;
+            if (used || name->conj == ARTI_CONJ_UNSET || !(name->some >> e & 1u) ||
+                state_of(x->at, i) != ARTI_NAME_FREE)
+                continue;
             p.name = i;
             p.key = &name->key;
             p.base = name->conj;
@@ -208,10 +219,10 @@ static void assign(search *x, uint32_t pending, uint32_t cost, uint32_t *where) 
 }
 
 /* Fills up to the least number of members with the cheapest that are left. false: not enough of them. */
-static bool fill_up(search *x, uint32_t *cost) {
+static bool fill_up(search *x, uint32_t min, uint32_t *cost) {
     art_schema *s = x->s;
     arti_object_shape *o = x->o;
-    while (x->at->n + x->n < o->min) {
+    while (x->at->n + x->n < min) {
         pick best = {0};
         uint32_t best_len = ARTI_LEN_NONE;
         for (uint32_t i = 0; i < o->n_names; i++) {
@@ -245,24 +256,27 @@ static bool fill_up(search *x, uint32_t *cost) {
 
 uint32_t arti_object_best(art_schema *s, arti_object_shape *o, const arti_object_at *at, arti_plan *plan) {
     const uint32_t pending = ~at->met & ((1u << o->n_some) - 1u);
-    const bool small = !pending && at->n + o->n_required >= o->min && !plan;
+    const uint32_t min = at->at_least > o->min ? at->at_least : o->min;
     uint32_t cost = 0, n = 0, n_required = 0;
     for (uint32_t i = 0; i < o->n_names; i++) { /* the usual case: required members only */
         if (!o->names[i].required) continue;
         const arti_name_state st = state_of(at, i);
         if (st == ARTI_NAME_BARRED) return ARTI_LEN_NONE;
         if (st == ARTI_NAME_SEEN) continue;
-        if (o->names[i].conj == ARTI_CONJ_UNSET && arti_object_name_conj(s, o, i) == ARTI_CONJ_FAIL) return ARTI_LEN_NONE;
+        if (o->names[i].conj == ARTI_CONJ_UNSET && arti_object_name_conj(s, o, i) == ARTI_CONJ_FAIL)
+            return ARTI_LEN_NONE;
         cost = arti_len_add(cost, arti_len_add(member_len(s, &o->names[i].key, o->names[i].conj), 1));
         if (cost == ARTI_LEN_NONE) return cost;
         n_required++;
     }
     n = n_required;
     if (at->n + n > o->max) return ARTI_LEN_NONE;
-    if (small || (!pending && at->n + n >= o->min && !plan)) return n && at->n == 0 ? cost - 1 : cost;
-    const uint32_t lack = o->min > at->n + n ? o->min - at->n - n : 0;
+    if (!pending && at->n + n >= min && !plan) return n && at->n == 0 ? cost - 1 : cost;
+    const uint32_t lack = min > at->n + n ? min - at->n - n : 0;
     if (lack > o->n_names + ARTI_EXTRA_WORDS_MAX) {
-        if (lack > o->n_names) arti_fault(s, ART_E_LIMIT, NULL, 0, "minProperties", "more than %u members to invent", ARTI_EXTRA_WORDS_MAX);
+        if (lack > o->n_names)
+            arti_fault(s, ART_E_LIMIT, NULL, 0, "minProperties", "more than %u members to invent",
+                       ARTI_EXTRA_WORDS_MAX);
         return ARTI_LEN_NONE;
     }
     search x = {.s = s, .o = o, .at = at, .cap = n + lack + ARTI_SOME_MAX, .best = ARTI_LEN_NONE, .n_required = n};
@@ -273,7 +287,8 @@ uint32_t arti_object_best(art_schema *s, arti_object_shape *o, const arti_object
     }
     for (uint32_t i = 0; i < o->n_names; i++)
         if (o->names[i].required && state_of(at, i) == ARTI_NAME_FREE)
-            x.picks[x.n++] = (pick){.name = i, .key = &o->names[i].key, .base = o->names[i].conj, .may = o->names[i].some};
+            x.picks[x.n++] =
+                (pick){.name = i, .key = &o->names[i].key, .base = o->names[i].conj, .may = o->names[i].some};
     bool ok = true;
     if (pending) {
         uint32_t where[ARTI_SOME_MAX] = {0};
@@ -288,7 +303,7 @@ uint32_t arti_object_best(art_schema *s, arti_object_shape *o, const arti_object
             cost = x.best;
         }
     }
-    ok = ok && fill_up(&x, &cost) && at->n + x.n <= o->max && !arti_faulted(s);
+    ok = ok && fill_up(&x, min, &cost) && at->n + x.n <= o->max && !arti_faulted(s);
     for (uint32_t i = 0; ok && i < x.n; i++) {
         const arti_conj c = arti_some_conj(s, o, x.picks[i].base, x.picks[i].some);
         ok = c != ARTI_CONJ_FAIL && plan_add(s, plan, (arti_step){*x.picks[i].key, c, 1});
@@ -314,8 +329,10 @@ arti_conj arti_item_counted(art_schema *s, arti_array_shape *a, uint32_t i, uint
     for (uint32_t k = 0; k < a->n_contains && c != ARTI_CONJ_FAIL; k++) {
         const arti_contains *w = &a->contains[k];
         if (i < w->start) continue;
-        if (counted >> k & 1u) c = arti_conj_and(s, c, w->lit);
-        else if (w->max != UINT32_MAX) c = arti_conj_and(s, c, ARTI_LIT_NOT(w->lit));
+        if (counted >> k & 1u)
+            c = arti_conj_and(s, c, w->lit);
+        else if (w->max != UINT32_MAX)
+            c = arti_conj_and(s, c, ARTI_LIT_NOT(w->lit));
     }
     return c;
 }
@@ -336,7 +353,8 @@ static uint32_t counted_best(art_schema *s, arti_array_shape *a, uint32_t n, con
         if (c->min > c->max) return ARTI_LEN_NONE;
         stride[k] = dims;
         if ((uint64_t)dims * ((uint64_t)cap + 1) > ARTI_ARRAY_STATES_MAX) {
-            arti_fault(s, ART_E_LIMIT, NULL, 0, "contains", "counts of \"contains\" with more than %u states (ARTI_ARRAY_STATES_MAX)",
+            arti_fault(s, ART_E_LIMIT, NULL, 0, "contains",
+                       "counts of \"contains\" with more than %u states (ARTI_ARRAY_STATES_MAX)",
                        ARTI_ARRAY_STATES_MAX);
             return ARTI_LEN_NONE;
         }
@@ -349,7 +367,8 @@ static uint32_t counted_best(art_schema *s, arti_array_shape *a, uint32_t n, con
     if (last < n || last < a->min) return ARTI_LEN_NONE;
     const uint64_t layers = last - n + 1;
     if (layers * dims > ARTI_ARRAY_STATES_MAX * 4u) {
-        arti_fault(s, ART_E_LIMIT, NULL, 0, "contains", "an array of more than %u counted items", ARTI_ARRAY_STATES_MAX);
+        arti_fault(s, ART_E_LIMIT, NULL, 0, "contains", "an array of more than %u counted items",
+                   ARTI_ARRAY_STATES_MAX);
         return ARTI_LEN_NONE;
     }
     const size_t size = (size_t)layers * dims * sizeof(layer_cell);
@@ -383,7 +402,8 @@ static uint32_t counted_best(art_schema *s, arti_array_shape *a, uint32_t n, con
                         to += stride[k];
                     }
                 const arti_conj c = fits ? arti_item_counted(s, a, n + l, sub) : ARTI_CONJ_NEVER;
-                const uint32_t cost = c == ARTI_CONJ_FAIL ? ARTI_LEN_NONE : arti_len_add(row[st].cost, arti_len_add(len_now(s, c), 1));
+                const uint32_t cost =
+                    c == ARTI_CONJ_FAIL ? ARTI_LEN_NONE : arti_len_add(row[st].cost, arti_len_add(len_now(s, c), 1));
                 if (fits && cost < next[to].cost) next[to] = (layer_cell){cost, st, sub};
                 if (!sub) break;
             }
@@ -444,8 +464,10 @@ static void list_add(conj_list *l, arti_conj c) {
     if (!l->ok || c == ARTI_CONJ_NEVER || l->s->norm->conj[c]->is_decided) return;
     for (size_t i = 0; i < l->n && i < 32; i++)
         if (l->items[i] == c) return;
-    if (!arti_vec_reserve(&l->s->mem, (void **)&l->items, &l->cap, l->n + 1, sizeof *l->items)) l->ok = arti_fault_mem(l->s);
-    else l->items[l->n++] = c;
+    if (!arti_vec_reserve(&l->s->mem, (void **)&l->items, &l->cap, l->n + 1, sizeof *l->items))
+        l->ok = arti_fault_mem(l->s);
+    else
+        l->items[l->n++] = c;
 }
 
 static void list_some(conj_list *l, const arti_object_shape *o, arti_conj c, uint32_t bits) {
@@ -462,31 +484,39 @@ static void object_deps(conj_list *l, arti_object_shape *o) {
     }
     for (uint32_t i = 0; all && l->ok && i < n_classes(o); i++) {
         const arti_extra_class *c = class_at(l->s, o, i);
-        if (!c) l->ok = false;
-        else list_some(l, o, c->conj, c->some);
+        if (!c)
+            l->ok = false;
+        else
+            list_some(l, o, c->conj, c->some);
     }
 }
 
 static void array_deps(conj_list *l, arti_array_shape *a) {
     if (a->n_contains == 0) {
-        for (uint32_t i = 0; i < a->min && i <= a->n_prefix && l->ok; i++) list_add(l, arti_array_item_conj(l->s, a, i));
+        for (uint32_t i = 0; i < a->min && i <= a->n_prefix && l->ok; i++)
+            list_add(l, arti_array_item_conj(l->s, a, i));
         return;
     }
     uint32_t distinct = a->n_prefix;
     for (uint32_t k = 0; k < a->n_contains; k++)
         if (a->contains[k].start > distinct) distinct = a->contains[k].start;
     for (uint32_t i = 0; i <= distinct && i < a->max && l->ok; i++)
-        for (uint32_t sub = 0; sub < 1u << a->n_contains && l->ok; sub++) list_add(l, arti_item_counted(l->s, a, i, sub));
+        for (uint32_t sub = 0; sub < 1u << a->n_contains && l->ok; sub++)
+            list_add(l, arti_item_counted(l->s, a, i, sub));
 }
 
 static bool shape_deps(art_schema *s, arti_shape *sh, conj_list *l) {
     *l = (conj_list){.s = s, .ok = true};
-    if (sh->type == ARTI_T_OBJECT) object_deps(l, &sh->object);
-    else if (sh->type == ARTI_T_ARRAY) array_deps(l, &sh->array);
+    if (sh->type == ARTI_T_OBJECT)
+        object_deps(l, &sh->object);
+    else if (sh->type == ARTI_T_ARRAY)
+        array_deps(l, &sh->array);
     return l->ok;
 }
 
-static void list_free(conj_list *l) { arti_free(&l->s->mem, l->items, l->cap * sizeof *l->items); }
+static void list_free(conj_list *l) {
+    arti_free(&l->s->mem, l->items, l->cap * sizeof *l->items);
+}
 
 bool arti_shape_settle(art_schema *s, arti_shape *sh) {
     conj_list l;
@@ -535,8 +565,10 @@ static uint32_t text_len(art_schema *s, arti_text_shape *t) {
     }
     uint8_t *w = arti_schema_get(s, len);
     if (!w) return ARTI_LEN_NONE;
-    if (st == ART_OK) memcpy(w, few, len);
-    else if (st == ART_E_LIMIT && len > sizeof few) st = arti_re_witness(s->re, q, t->lo, hi, w, len, &len);
+    if (st == ART_OK)
+        memcpy(w, few, len);
+    else if (st == ART_E_LIMIT && len > sizeof few)
+        st = arti_re_witness(s->re, q, t->lo, hi, w, len, &len);
     if (st != ART_OK) {
         arti_fault_re(s, NULL, 0, "pattern");
         return ARTI_LEN_NONE;

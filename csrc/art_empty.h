@@ -35,9 +35,10 @@ typedef enum arti_name_state { ARTI_NAME_FREE, ARTI_NAME_SEEN, ARTI_NAME_BARRED 
 
 /* How far an object is. The questions are asked about indexes of the shape's names and about texts of other names. */
 typedef struct arti_object_at {
-    uint32_t n;   /* members so far */
-    uint32_t met; /* existential conditions met so far */
-    uint32_t taken; /* index of a name that counts as seen, UINT32_MAX: none */
+    uint32_t n;        /* members so far */
+    uint32_t met;      /* existential conditions met so far */
+    uint32_t at_least; /* members there must be in the end, besides the shape's own minimum */
+    uint32_t taken;    /* index of a name that counts as seen, UINT32_MAX: none */
     arti_name_state (*name)(const void *ud, uint32_t name);
     bool (*has_extra)(const void *ud, const char *key, uint32_t len);
     const void *ud;
@@ -53,7 +54,9 @@ uint32_t arti_object_best(art_schema *s, arti_object_shape *o, const arti_object
 uint32_t arti_array_best(art_schema *s, arti_array_shape *a, uint32_t n, const uint32_t *counts, arti_plan *plan);
 
 /* Counters need not count further than this. */
-static inline uint32_t arti_contains_cap(const arti_contains *c) { return c->max == UINT32_MAX ? c->min : c->max; }
+static inline uint32_t arti_contains_cap(const arti_contains *c) {
+    return c->max == UINT32_MAX ? c->min : c->max;
+}
 
 /* Conjunction of an item that is counted by the conditions in `counted` and, where that matters, not by the others. */
 arti_conj arti_item_counted(art_schema *s, arti_array_shape *a, uint32_t i, uint32_t counted);

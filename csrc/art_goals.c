@@ -11,16 +11,20 @@ uint64_t arti_set_step(const arti_key *set, uint64_t q, uint8_t byte) {
     uint32_t a = lo, b = hi;
     while (a < b) {
         const uint32_t mid = a + (b - a) / 2;
-        if ((uint8_t)set[mid].ptr[d] < byte) a = mid + 1;
-        else b = mid;
+        if ((uint8_t)set[mid].ptr[d] < byte)
+            a = mid + 1;
+        else
+            b = mid;
     }
     const uint32_t first = a;
     if (first == hi || (uint8_t)set[first].ptr[d] != byte) return 0;
     b = hi;
     while (a < b) {
         const uint32_t mid = a + (b - a) / 2;
-        if ((uint8_t)set[mid].ptr[d] <= byte) a = mid + 1;
-        else b = mid;
+        if ((uint8_t)set[mid].ptr[d] <= byte)
+            a = mid + 1;
+        else
+            b = mid;
     }
     return arti_set_state(first, a, d + 1);
 }
@@ -112,7 +116,8 @@ const arti_goals *arti_goals_of(art_schema *s, arti_conj *conj, uint32_t n) {
     n = w;
     if (n == 0) return NULL;
     if (n > ARTI_JSON_GOALS_MAX) {
-        arti_fault(s, ART_E_LIMIT, NULL, 0, "", "more than %u sub-schemas for one value (ARTI_JSON_GOALS_MAX)", ARTI_JSON_GOALS_MAX);
+        arti_fault(s, ART_E_LIMIT, NULL, 0, "", "more than %u sub-schemas for one value (ARTI_JSON_GOALS_MAX)",
+                   ARTI_JSON_GOALS_MAX);
         return NULL;
     }
     if (m->n_goals * 2 >= m->goals_map_size && !map_grow(s)) return NULL;
@@ -161,7 +166,8 @@ const arti_goal_type *arti_goals_type(art_schema *s, const arti_goals *goals, ar
 /* ------------------------------------------------------------------ text machine */
 
 static bool part_equal(const arti_part *a, const arti_part *b) {
-    if (a->kind != b->kind || a->lo != b->lo || a->hi != b->hi || a->term != b->term || a->n_set != b->n_set) return false;
+    if (a->kind != b->kind || a->lo != b->lo || a->hi != b->hi || a->term != b->term || a->n_set != b->n_set)
+        return false;
     for (uint32_t i = 0; i < a->n_set; i++)
         if (a->set[i].len != b->set[i].len || memcmp(a->set[i].ptr, b->set[i].ptr, a->set[i].len) != 0) return false;
     return true;
@@ -171,10 +177,12 @@ static bool part_of_shape(art_schema *s, const arti_text_shape *t, arti_part *p)
     *p = (arti_part){.kind = ARTI_PART_FREE, .hi = UINT32_MAX};
     if (t->set) {
         *p = (arti_part){.kind = ARTI_PART_SET, .hi = UINT32_MAX, .set = t->set, .n_set = t->n_set};
-        if (t->n_set > ARTI_SET_MAX) return arti_fault(s, ART_E_LIMIT, NULL, 0, "enum", "more than %u strings", ARTI_SET_MAX);
+        if (t->n_set > ARTI_SET_MAX)
+            return arti_fault(s, ART_E_LIMIT, NULL, 0, "enum", "more than %u strings", ARTI_SET_MAX);
         for (uint32_t i = 0; i < t->n_set; i++)
             if (t->set[i].len >= ARTI_SET_DEPTH_MAX)
-                return arti_fault(s, ART_E_LIMIT, NULL, 0, "enum", "a string of more than %u bytes", ARTI_SET_DEPTH_MAX);
+                return arti_fault(s, ART_E_LIMIT, NULL, 0, "enum", "a string of more than %u bytes",
+                                  ARTI_SET_DEPTH_MAX);
         return true;
     }
     p->lo = t->lo;
@@ -264,7 +272,9 @@ static bool gather_names(art_schema *s, arti_object_machine *m) {
     }
     sort_ranked(all, n);
     for (uint32_t i = 0; i < n; i++)
-        if (!w || all[w - 1].key.len != all[i].key.len || memcmp(all[w - 1].key.ptr, all[i].key.ptr, all[i].key.len) != 0) all[w++] = all[i];
+        if (!w || all[w - 1].key.len != all[i].key.len ||
+            memcmp(all[w - 1].key.ptr, all[i].key.ptr, all[i].key.len) != 0)
+            all[w++] = all[i];
     arti_key *names = arti_schema_get(s, w * sizeof *names);
     uint32_t *rank = arti_schema_get(s, w * sizeof *rank), *by_rank = arti_schema_get(s, w * sizeof *by_rank);
     uint32_t *slot = arti_realloc(&s->mem, NULL, 0, (base + 1) * sizeof *slot);
@@ -292,8 +302,10 @@ static bool gather_names(art_schema *s, arti_object_machine *m) {
     arti_free(&s->mem, all, size);
     for (uint32_t i = 0; ok && i < w; i++)
         if (m->names[i].len >= ARTI_SET_DEPTH_MAX)
-            ok = arti_fault(s, ART_E_LIMIT, NULL, 0, "properties", "a member name of more than %u bytes", ARTI_SET_DEPTH_MAX);
-    if (ok && w > ARTI_SET_MAX) ok = arti_fault(s, ART_E_LIMIT, NULL, 0, "properties", "more than %u member names", ARTI_SET_MAX);
+            ok = arti_fault(s, ART_E_LIMIT, NULL, 0, "properties", "a member name of more than %u bytes",
+                            ARTI_SET_DEPTH_MAX);
+    if (ok && w > ARTI_SET_MAX)
+        ok = arti_fault(s, ART_E_LIMIT, NULL, 0, "properties", "more than %u member names", ARTI_SET_MAX);
     return ok;
 }
 
@@ -303,8 +315,10 @@ uint32_t arti_object_machine_find(const arti_object_machine *m, const char *key,
         const uint32_t mid = lo + (hi - lo) / 2;
         const int c = arti_key_cmp(m->names[mid].ptr, m->names[mid].len, key, len);
         if (c == 0) return mid;
-        if (c < 0) lo = mid + 1;
-        else hi = mid;
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return UINT32_MAX;
 }
@@ -313,8 +327,8 @@ static uint32_t add_part(art_schema *s, arti_object_machine *m, arti_re term) {
     for (uint32_t i = 0; i < m->n_parts; i++)
         if (m->parts[i].term == term) return i;
     if (m->n_parts == ARTI_KEY_PARTS_MAX) {
-        arti_fault(s, ART_E_LIMIT, NULL, 0, "patternProperties", "more than %u languages for the keys of one object (ARTI_KEY_PARTS_MAX)",
-                   ARTI_KEY_PARTS_MAX);
+        arti_fault(s, ART_E_LIMIT, NULL, 0, "patternProperties",
+                   "more than %u languages for the keys of one object (ARTI_KEY_PARTS_MAX)", ARTI_KEY_PARTS_MAX);
         return UINT32_MAX;
     }
     m->parts[m->n_parts] = (arti_part){.kind = ARTI_PART_TERM, .hi = UINT32_MAX, .term = term};
@@ -330,7 +344,9 @@ static bool fill_alt(art_schema *s, arti_object_machine *m, struct arti_object_a
     if (!to_set || !required || !pat_part) return false;
     uint32_t at = 0;
     for (uint32_t i = 0; i < o->n_names; i++) { /* both are sorted */
-        while (m->names[at].len != o->names[i].key.len || memcmp(m->names[at].ptr, o->names[i].key.ptr, m->names[at].len) != 0) at++;
+        while (m->names[at].len != o->names[i].key.len ||
+               memcmp(m->names[at].ptr, o->names[i].key.ptr, m->names[at].len) != 0)
+            at++;
         to_set[i] = at;
         if (o->names[i].required) required[at / 64] |= UINT64_C(1) << (at % 64);
     }
@@ -374,8 +390,8 @@ arti_object_machine *arti_goals_object(art_schema *s, const arti_goals *g) {
     m->n_live_words = (m->n_alts + 63) / 64;
     m->n_seen_words = (m->n_names + 63) / 64;
     if ((size_t)m->n_alts * m->n_names > ARTI_CELLS_MAX) {
-        arti_fault(s, ART_E_LIMIT, NULL, 0, "properties", "%u alternatives with %u member names between them (ARTI_CELLS_MAX)", m->n_alts,
-                   m->n_names);
+        arti_fault(s, ART_E_LIMIT, NULL, 0, "properties",
+                   "%u alternatives with %u member names between them (ARTI_CELLS_MAX)", m->n_alts, m->n_names);
         return NULL;
     }
     for (uint32_t a = 0; a < m->n_alts; a++)
@@ -419,8 +435,10 @@ const arti_cell *arti_object_cell(art_schema *s, arti_object_machine *m, uint32_
                 return NULL;
             }
             if (!arti_re_accepts(s->re, q)) continue;
-            if (k < o->n_pats) matches |= UINT64_C(1) << k;
-            else named = true;
+            if (k < o->n_pats)
+                matches |= UINT64_C(1) << k;
+            else
+                named = true;
         }
         if (named) {
             const arti_extra_class *x = arti_object_extra_class(s, o, matches);

@@ -38,9 +38,15 @@ typedef struct arti_part {
 static inline uint64_t arti_set_state(uint32_t lo, uint32_t hi, uint32_t depth) {
     return (uint64_t)depth << 48 | (uint64_t)lo << 24 | hi;
 }
-static inline uint32_t arti_set_lo(uint64_t q) { return (uint32_t)(q >> 24) & 0xFFFFFFu; }
-static inline uint32_t arti_set_hi(uint64_t q) { return (uint32_t)q & 0xFFFFFFu; }
-static inline uint32_t arti_set_depth(uint64_t q) { return (uint32_t)(q >> 48); }
+static inline uint32_t arti_set_lo(uint64_t q) {
+    return (uint32_t)(q >> 24) & 0xFFFFFFu;
+}
+static inline uint32_t arti_set_hi(uint64_t q) {
+    return (uint32_t)q & 0xFFFFFFu;
+}
+static inline uint32_t arti_set_depth(uint64_t q) {
+    return (uint32_t)(q >> 48);
+}
 #define ARTI_SET_MAX 0xFFFFFFu
 #define ARTI_SET_DEPTH_MAX 0xFFFFu
 
@@ -60,7 +66,7 @@ bool arti_part_accepts(art_schema *s, const arti_part *p, uint64_t q, uint32_t n
 /* ------------------------------------------------------------------ machines */
 
 typedef struct arti_alt_ref { /* one alternative */
-    uint32_t goal; /* index into the goals */
+    uint32_t goal;            /* index into the goals */
     arti_shape *shape;
 } arti_alt_ref;
 
@@ -79,22 +85,23 @@ typedef struct arti_cell { /* what one alternative asks of the value of one name
 
 typedef struct arti_object_machine {
     uint32_t n_alts, n_names, n_parts, n_live_words, n_seen_words;
-    const arti_key *names; /* over all alternatives, sorted */
-    const uint32_t *rank;  /* declared order of each name */
+    const arti_key *names;   /* over all alternatives, sorted */
+    const uint32_t *rank;    /* declared order of each name */
     const uint32_t *by_rank; /* name of each rank */
-    arti_part *parts;      /* languages of other keys */
+    arti_part *parts;        /* languages of other keys */
     struct arti_object_alt {
         arti_object_shape *shape;
-        const uint32_t *to_set;  /* per name of the shape: index into names */
+        const uint32_t *to_set;   /* per name of the shape: index into names */
         const uint64_t *required; /* bits over names */
-        const uint8_t *pat_part; /* per pattern of the shape: index into parts */
-        uint32_t extra_part;     /* index into parts; ARTI_EXTRA_FREE, ARTI_EXTRA_NONE */
-        arti_cell *cells;        /* per name; conj ARTI_CONJ_UNSET until asked */
+        const uint8_t *pat_part;  /* per pattern of the shape: index into parts */
+        uint32_t extra_part;      /* index into parts; ARTI_EXTRA_FREE, ARTI_EXTRA_NONE */
+        arti_cell *cells;         /* per name; conj ARTI_CONJ_UNSET until asked */
         bool is_settled;
     } *alts;
     bool has_some, all_simple, any_free, counts_matter;
     uint32_t count_cap; /* member counts beyond this make no difference */
-    const struct arti_goals **name_goals; /* one alternative without existential conditions: goals of each name, NULL until asked */
+    const struct arti_goals *
+        *name_goals; /* one alternative without existential conditions: goals of each name, NULL until asked */
     const struct arti_goals **class_goals; /* likewise for n_parts == 0 extras: [0] */
 } arti_object_machine;
 #define ARTI_EXTRA_FREE UINT32_MAX
@@ -106,7 +113,7 @@ typedef struct arti_array_machine {
         arti_array_shape *shape;
         bool is_settled;
     } *alts;
-    uint32_t n_counts; /* counters over all alternatives */
+    uint32_t n_counts;        /* counters over all alternatives */
     const uint32_t *count_at; /* per alternative: its first counter */
     uint32_t index_cap;       /* positions from here on are alike, where no minimum or maximum matters */
     bool unique;
@@ -136,8 +143,10 @@ static inline uint32_t arti_goals_find(const arti_goals *g, arti_conj c) {
     while (lo < hi) {
         const uint32_t mid = lo + (hi - lo) / 2;
         if (g->conj[mid] == c) return mid;
-        if (g->conj[mid] < c) lo = mid + 1;
-        else hi = mid;
+        if (g->conj[mid] < c)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return UINT32_MAX;
 }

@@ -5,8 +5,8 @@
 #include "art_json_close.h"
 #include "art_mask.h"
 
-#define NOT_KEPT 0u
-#define COMPACT_MIN ((size_t)256 << 10) /* a run's memory is compacted when it has grown to twice what was live, and to this */
+#define COMPACT_MIN                                                                                                    \
+    ((size_t)256 << 10) /* a run's memory is compacted when it has grown to twice what was live, and to this */
 
 struct arti_json_constraint {
     art_schema *schema;
@@ -32,10 +32,10 @@ void arti_json_constraint_free(arti_json_constraint *c) {
 /* Says which keywords leave nothing. */
 static art_status unsatisfiable(art_schema *s, art_error *err) {
     const arti_pos p = ARTI_LIT_POS(s->root);
-    if (s->pos[p].kind != ARTI_POS_SCHEMA) return arti_fail(err, ART_E_UNSATISFIABLE, 0, "the schema is false: no value fits");
-    arti_explain(s, s->root);
-    if (arti_fault_take(s, err) == ART_OK) arti_fail(err, ART_E_UNSATISFIABLE, 0, "no value fits the schema");
-    return ART_E_UNSATISFIABLE;
+    if (s->pos[p].kind != ARTI_POS_SCHEMA)
+        return arti_fail(err, ART_E_UNSATISFIABLE, 0, "the schema is false: no value fits");
+    arti_fault(s, ART_E_UNSATISFIABLE, s->pos[p].json, s->pos[p].res, "", "no value fits the schema");
+    return arti_fault_take(s, err);
 }
 
 static art_status prepare(arti_json_constraint *c, art_error *err) {
@@ -48,14 +48,15 @@ static art_status prepare(arti_json_constraint *c, art_error *err) {
     return len == ARTI_LEN_NONE ? unsatisfiable(s, err) : ART_OK;
 }
 
-art_status arti_json_constraint_new(art_schema *schema, art_vocab *vocab, const art_constraint_opts *opts, const art_alloc *alloc,
-                                    arti_json_constraint **out, art_error *err) {
+art_status arti_json_constraint_new(art_schema *schema, art_vocab *vocab, const art_constraint_opts *opts,
+                                    const art_alloc *alloc, arti_json_constraint **out, art_error *err) {
     static const art_constraint_opts defaults;
     const art_constraint_opts *o = opts ? opts : &defaults;
     *out = NULL;
     if (o->property_order != ART_ORDER_ANY && o->property_order != ART_ORDER_SCHEMA)
         return arti_fail(err, ART_E_ARG, 0, "property_order is neither ART_ORDER_ANY nor ART_ORDER_SCHEMA");
-    if (o->whitespace > UINT8_MAX) return arti_fail(err, ART_E_ARG, 0, "whitespace allows at most %u characters in a row", UINT8_MAX - 1);
+    if (o->whitespace > UINT8_MAX)
+        return arti_fail(err, ART_E_ARG, 0, "whitespace allows at most %u characters in a row", UINT8_MAX - 1);
     arti_mem mem;
     arti_mem_init(&mem, alloc, 0);
     arti_json_constraint *c = arti_calloc(&mem, sizeof *c);
@@ -84,8 +85,12 @@ size_t arti_json_constraint_memory(arti_json_constraint *c) {
     return n;
 }
 
-art_schema *arti_json_constraint_schema(arti_json_constraint *c) { return c->schema; }
-art_vocab *arti_json_constraint_vocab(arti_json_constraint *c) { return c->vocab; }
+art_schema *arti_json_constraint_schema(arti_json_constraint *c) {
+    return c->schema;
+}
+art_vocab *arti_json_constraint_vocab(arti_json_constraint *c) {
+    return c->vocab;
+}
 
 /* ------------------------------------------------------------------ run */
 
@@ -103,12 +108,17 @@ typedef struct json_run {
     uint8_t number_text[ARTI_NUM_TEXT_MAX];
 } json_run;
 
-static json_run *run_of(arti_run *r) { return (json_run *)(void *)r; }
-static const json_run *run_of_const(const arti_run *r) { return (const json_run *)(const void *)r; }
+static json_run *run_of(arti_run *r) {
+    return (json_run *)(void *)r;
+}
+static const json_run *run_of_const(const arti_run *r) {
+    return (const json_run *)(const void *)r;
+}
 
 static arti_jctx ctx_of(json_run *r, bool scratch) {
     return (arti_jctx){.s = r->c->schema,
                        .region = scratch ? &r->scratch : &r->heap,
+                       .keep = &r->heap,
                        .number_text = r->number_text,
                        .style = ARTI_NUM_USUAL,
                        .in_order = r->c->in_order,
@@ -116,7 +126,9 @@ static arti_jctx ctx_of(json_run *r, bool scratch) {
                        .space_max = r->c->space_max};
 }
 
-static void lock(json_run *r) { pthread_mutex_lock(&r->c->schema->lock); }
+static void lock(json_run *r) {
+    pthread_mutex_lock(&r->c->schema->lock);
+}
 
 /* Takes the fault, if any, into the run's error, and unlocks. */
 static art_status unlock(json_run *r) {
@@ -155,14 +167,25 @@ typedef struct mover {
     arti_region to;
     const arti_hset ***links; /* pointers to sets that still have to be moved */
     size_t n, cap;
+    void **trail; /* old objects that are marked as moved: where the mark is */
+    size_t n_trail, trail_cap;
     arti_mem *mem;
     bool ok;
 } mover;
 
+static bool leave_mark(mover *m, void *mark) {
+    if (!arti_vec_reserve(m->mem, (void **)&m->trail, &m->trail_cap, m->n_trail + 1, sizeof *m->trail))
+        return m->ok = false;
+    m->trail[m->n_trail++] = mark;
+    return true;
+}
+
 static void *move_bytes(mover *m, const void *from, size_t size) {
     void *p = m->ok ? arti_region_get(&m->to, size) : NULL;
-    if (p) memcpy(p, from, size);
-    else m->ok = false;
+    if (p)
+        memcpy(p, from, size);
+    else
+        m->ok = false;
     return p;
 }
 
@@ -175,7 +198,8 @@ static void move_set(mover *m, const arti_hset **root) {
                 *link = old->moved;
             } else {
                 arti_hset *copy = move_bytes(m, old, sizeof *copy);
-                if (!copy || !arti_vec_reserve(m->mem, (void **)&m->links, &m->cap, m->n + 2, sizeof *m->links)) {
+                if (!copy || !leave_mark(m, &old->moved) ||
+                    !arti_vec_reserve(m->mem, (void **)&m->links, &m->cap, m->n + 2, sizeof *m->links)) {
                     m->ok = false;
                     return;
                 }
@@ -198,7 +222,7 @@ static void move_state(mover *m, arti_state *st) {
             break;
         }
         arti_frame *copy = move_bytes(m, old, arti_frame_size(old));
-        if (!copy) return;
+        if (!copy || !leave_mark(m, &old->moved)) return;
         copy->costs = NULL;
         old->moved = copy;
         *link = copy;
@@ -206,7 +230,8 @@ static void move_state(mover *m, arti_state *st) {
         link = &copy->parent;
     }
     const bool text = st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT;
-    if (text && arti_text_parts(st) > 1) st->text.q.many = move_bytes(m, st->text.q.many, arti_text_parts(st) * sizeof(uint64_t));
+    if (text && arti_text_parts(st) > 1)
+        st->text.q.many = move_bytes(m, st->text.q.many, arti_text_parts(st) * sizeof(uint64_t));
     const bool keys = st->mode == ARTI_M_KEY_TEXT || st->mode == ARTI_M_KEY || st->mode == ARTI_M_FIRST_KEY;
     if (keys && st->text.offer) {
         const arti_object_machine *om = st->top->machine;
@@ -218,11 +243,13 @@ static void move_state(mover *m, arti_state *st) {
     }
 }
 
-/* Copies what the present and past states need into `to`; the states keep their old pointers when memory is refused. */
-static bool move_all(json_run *r, mover *m, arti_state *now, arti_state *past, size_t n_past) {
+/* Copies what the given states need into a new region; their old objects are unmarked again. */
+static bool move_all(mover *m, arti_state *now, arti_state *past, size_t n_past) {
     for (size_t i = 0; i < n_past && m->ok; i++) move_state(m, &past[i]);
     if (m->ok) move_state(m, now);
-    arti_free(&r->mem, m->links, m->cap * sizeof *m->links);
+    for (size_t i = 0; i < m->n_trail; i++) memset(m->trail[i], 0, sizeof(void *));
+    arti_free(m->mem, m->trail, m->trail_cap * sizeof *m->trail);
+    arti_free(m->mem, m->links, m->cap * sizeof *m->links);
     return m->ok;
 }
 
@@ -234,16 +261,14 @@ static void compact(json_run *r) {
     mover m = {.mem = &r->mem, .ok = true};
     arti_region_init(&m.to, &r->mem);
     arti_state now = r->now;
-    if (move_all(r, &m, &now, copy, r->n_past)) {
+    if (move_all(&m, &now, copy, r->n_past)) {
         for (size_t i = 0; i < r->n_past; i++) r->past[(r->first_past + i) % r->past_cap] = copy[i];
         r->now = now;
         arti_region_free(&r->heap);
         r->heap = m.to;
         r->live_size = arti_region_used(&r->heap);
     } else {
-        /* Objects that were moved say so: those marks would mislead the next attempt, so there is none before a reset. */
         arti_region_free(&m.to);
-        r->live_size = SIZE_MAX / 4;
     }
     arti_free(&r->mem, copy, size);
 }
@@ -451,32 +476,28 @@ art_status arti_json_run_new(arti_json_constraint *c, bool embedded, arti_run **
     return ART_OK;
 }
 
-/* A copy shares nothing: the live part of the heap is copied as in a compaction, on both sides at once. */
+/* A copy shares nothing with the original. */
 static art_status run_copy(const arti_run *base, arti_run **out) {
     json_run *from = run_of((arti_run *)(uintptr_t)base);
     *out = NULL;
     json_run *r = run_alloc(from->c, from->embedded);
     if (!r) return ART_E_NOMEM;
-    memcpy(r->number_text, from->number_text, sizeof r->number_text);
     const size_t n = from->n_past;
-    size_t cap = 0;
-    if (n && !arti_vec_reserve(&r->mem, (void **)&r->past, &cap, n, sizeof *r->past)) {
+    if (n && !arti_vec_reserve(&r->mem, (void **)&r->past, &r->past_cap, n, sizeof *r->past)) {
         run_free(&r->base);
         return ART_E_NOMEM;
     }
-    r->past_cap = cap;
     lock(from);
-    compact(from); /* its marks are gone with the old region */
+    memcpy(r->number_text, from->number_text, sizeof r->number_text);
     for (size_t i = 0; i < n; i++) r->past[i] = from->past[(from->first_past + i) % from->past_cap];
     r->n_past = n;
     r->now = from->now;
-    mover m = {.mem = &r->mem, .ok = from->live_size < SIZE_MAX / 4};
+    mover m = {.mem = &r->mem, .ok = true};
     arti_region_init(&m.to, &r->mem);
-    const bool ok = move_all(r, &m, &r->now, r->past, n);
+    const bool ok = move_all(&m, &r->now, r->past, n);
+    pthread_mutex_unlock(&from->c->schema->lock);
     r->heap = m.to;
     r->live_size = arti_region_used(&r->heap);
-    compact(from); /* removes the marks that the copy left */
-    pthread_mutex_unlock(&from->c->schema->lock);
     if (!ok) {
         run_free(&r->base);
         return ART_E_NOMEM;
@@ -494,7 +515,12 @@ art_status art_schema_validate(art_schema *s, const uint8_t *json, size_t len, a
     if (!number_text) return arti_mem_fail(&mem, err);
     arti_region region;
     arti_region_init(&region, &mem);
-    arti_jctx x = {.s = s, .region = &region, .number_text = number_text, .style = ARTI_NUM_ANY_STYLE, .space_max = UINT8_MAX};
+    arti_jctx x = {.s = s,
+                   .region = &region,
+                   .keep = &region,
+                   .number_text = number_text,
+                   .style = ARTI_NUM_ANY_STYLE,
+                   .space_max = UINT8_MAX};
     pthread_mutex_lock(&s->lock);
     arti_lit root = s->root;
     const arti_conj c = arti_conj_of(s, &root, 1);
@@ -511,5 +537,6 @@ art_status art_schema_validate(art_schema *s, const uint8_t *json, size_t len, a
     arti_free(&mem, number_text, ARTI_NUM_TEXT_MAX);
     if (fault != ART_OK) return fault;
     if (ok) return ART_OK;
-    return arti_fail(err, ART_REJECTED, n, n == len ? "the text ends too early" : "no valid document has this byte here");
+    return arti_fail(err, ART_REJECTED, n,
+                     n == len ? "the text ends too early" : "no valid document has this byte here");
 }

@@ -6,7 +6,9 @@
 #define BLOCK_SIZE 4096u
 #define BLOCK_HEADER ((sizeof(arti_region_block) + 7u) & ~(size_t)7u)
 
-void arti_region_init(arti_region *r, arti_mem *mem) { *r = (arti_region){.mem = mem}; }
+void arti_region_init(arti_region *r, arti_mem *mem) {
+    *r = (arti_region){.mem = mem};
+}
 
 void arti_region_free(arti_region *r) {
     arti_region_block *b = r->first;

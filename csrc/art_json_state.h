@@ -45,7 +45,9 @@ void *arti_region_grow(arti_region *r, size_t size);
 void arti_region_reset(arti_region *r, arti_region_mark m);
 size_t arti_region_used(const arti_region *r);
 
-static inline arti_region_mark arti_region_mark_now(const arti_region *r) { return (arti_region_mark){r->block, r->pos, r->used}; }
+static inline arti_region_mark arti_region_mark_now(const arti_region *r) {
+    return (arti_region_mark){r->block, r->pos, r->used};
+}
 
 /* Uncleared, aligned to 8 bytes; NULL when refused. */
 static inline void *arti_region_get(arti_region *r, size_t size) {
@@ -77,17 +79,18 @@ typedef struct arti_frame {
     void *machine;           /* arti_object_machine or arti_array_machine */
     const arti_hset *set;    /* keys that are no names of the machine; items of a unique array */
     const struct arti_frame *moved;
-    uint32_t *costs; /* per goal of the pending value: bytes to the end of the text after it; NULL until asked */
+    uint32_t *costs;  /* per goal of the pending value: bytes to the end of the text after it; NULL until asked */
     uint64_t set_sum; /* order-free digest of the set */
     uint64_t hash;    /* of the members or items so far, where a unique array needs it */
     uint64_t key_hash, matches; /* pending key: digest, and languages it belongs to */
-    uint64_t id;      /* digest of this frame and its parents; 0 until asked */
-    uint32_t n;       /* finished members or items */
-    uint32_t key;     /* pending key: index of a name, UINT32_MAX for others */
-    uint32_t next_rank; /* order ART_ORDER_SCHEMA: names before this one are barred */
+    uint64_t id;                /* digest of this frame and its parents; 0 until asked */
+    uint32_t n;                 /* finished members or items */
+    uint32_t key;               /* pending key: index of a name, UINT32_MAX for others */
+    uint32_t next_rank;         /* order ART_ORDER_SCHEMA: names before this one are barred */
     uint32_t depth;
     bool is_object, hashing;
-    uint64_t bits[]; /* live alternatives; objects: names seen, then 32-bit masks of conditions met; arrays: 32-bit counters */
+    uint64_t bits
+        []; /* live alternatives; objects: names seen, then 32-bit masks of conditions met; arrays: 32-bit counters */
 } arti_frame;
 
 typedef enum arti_mode {
@@ -96,7 +99,7 @@ typedef enum arti_mode {
     ARTI_M_FIRST_KEY,   /* after '{' */
     ARTI_M_KEY,         /* after ',' in an object */
     ARTI_M_COLON,
-    ARTI_M_AFTER,       /* after a value in a container */
+    ARTI_M_AFTER, /* after a value in a container */
     ARTI_M_TEXT,
     ARTI_M_KEY_TEXT,
     ARTI_M_NUMBER,
@@ -105,18 +108,18 @@ typedef enum arti_mode {
 } arti_mode;
 
 typedef enum arti_escape { /* within a string */
-    ARTI_ESC_NONE,
-    ARTI_ESC_BACKSLASH,
-    ARTI_ESC_HEX0, /* \u read, no digit yet; HEX0 + k: k digits */
-    ARTI_ESC_HEX3 = ARTI_ESC_HEX0 + 3,
-    ARTI_ESC_LOW_BACKSLASH, /* a high surrogate was read */
-    ARTI_ESC_LOW_U,
-    ARTI_ESC_LOW_HEX0,
-    ARTI_ESC_LOW_HEX3 = ARTI_ESC_LOW_HEX0 + 3
+                           ARTI_ESC_NONE,
+                           ARTI_ESC_BACKSLASH,
+                           ARTI_ESC_HEX0, /* \u read, no digit yet; HEX0 + k: k digits */
+                           ARTI_ESC_HEX3 = ARTI_ESC_HEX0 + 3,
+                           ARTI_ESC_LOW_BACKSLASH, /* a high surrogate was read */
+                           ARTI_ESC_LOW_U,
+                           ARTI_ESC_LOW_HEX0,
+                           ARTI_ESC_LOW_HEX3 = ARTI_ESC_LOW_HEX0 + 3
 } arti_escape;
 
 typedef struct arti_text_state {
-    const void *machine;  /* TEXT: arti_text_machine; KEY_TEXT: arti_object_machine */
+    const void *machine; /* TEXT: arti_text_machine; KEY_TEXT: arti_object_machine */
     union {
         uint64_t one;         /* state of the only part */
         const uint64_t *many; /* of all parts */
@@ -149,10 +152,11 @@ typedef struct arti_accept { /* goals that a finished value meets */
 
 typedef struct arti_jctx { /* what a step needs besides the state */
     art_schema *s;
-    arti_region *region; /* new frames go here */
+    arti_region *region;  /* new frames go here */
+    arti_region *keep;    /* what is remembered on frames goes here: lives as long as the frames that are kept */
     uint8_t *number_text; /* bytes of the number being read: ARTI_NUM_TEXT_MAX */
     arti_num_style style;
-    bool in_order;    /* property order of the schema */
+    bool in_order; /* property order of the schema */
     bool embedded;
     uint8_t space_max; /* whitespace in a row; UINT8_MAX: any */
 } arti_jctx;
@@ -174,7 +178,9 @@ static inline uint32_t arti_text_parts(const arti_state *st) {
 static inline const uint64_t *arti_text_q(const arti_state *st) {
     return arti_text_parts(st) == 1 ? &st->text.q.one : st->text.q.many;
 }
-static inline bool arti_live(const arti_frame *f, uint32_t alt) { return f->bits[alt / 64] >> (alt % 64) & 1u; }
+static inline bool arti_live(const arti_frame *f, uint32_t alt) {
+    return f->bits[alt / 64] >> (alt % 64) & 1u;
+}
 /* Masks of conditions met, per alternative. */
 static inline const uint32_t *arti_frame_met(const arti_frame *f) {
     const arti_object_machine *m = f->machine;
@@ -195,7 +201,8 @@ typedef struct arti_object_view {
     uint32_t alt;
     bool in_order;
 } arti_object_view;
-void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_jctx *x, const arti_frame *f, uint32_t alt);
+void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_jctx *x, const arti_frame *f,
+                           uint32_t alt);
 
 /* The text's parts that accept now, as goals; false when none does. */
 bool arti_text_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc);

@@ -22,7 +22,9 @@ static arti_frame *frame_copy(arti_jctx *x, const arti_frame *f) {
     return c;
 }
 
-static void accept_goal(arti_accept *acc, uint32_t goal) { acc->w[goal / 64] |= UINT64_C(1) << (goal % 64); }
+static void accept_goal(arti_accept *acc, uint32_t goal) {
+    acc->w[goal / 64] |= UINT64_C(1) << (goal % 64);
+}
 
 static bool accepted(const arti_accept *acc, const arti_goals *g, arti_conj c) {
     const uint32_t i = arti_goals_find(g, c);
@@ -43,7 +45,9 @@ typedef struct gather {
     bool ok;
 } gather;
 
-static void gather_init(gather *g, arti_jctx *x) { *g = (gather){.x = x, .n = 0, .cap = 16, .ok = true}, g->conj = g->few; }
+static void gather_init(gather *g, arti_jctx *x) {
+    *g = (gather){.x = x, .n = 0, .cap = 16, .ok = true}, g->conj = g->few;
+}
 
 static void gather_add(gather *g, arti_conj c) {
     if (c == ARTI_CONJ_FAIL) g->ok = false;
@@ -61,7 +65,9 @@ static void gather_add(gather *g, arti_conj c) {
     g->conj[g->n++] = c;
 }
 
-static const arti_goals *gather_goals(gather *g) { return g->ok && g->n ? arti_goals_of(g->x->s, g->conj, g->n) : NULL; }
+static const arti_goals *gather_goals(gather *g) {
+    return g->ok && g->n ? arti_goals_of(g->x->s, g->conj, g->n) : NULL;
+}
 
 /* ------------------------------------------------------------------ objects */
 
@@ -83,10 +89,11 @@ static bool view_extra(const void *ud, const char *key, uint32_t len) {
     return arti_hset_has(v->frame->set, h);
 }
 
-void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_jctx *x, const arti_frame *f, uint32_t alt) {
+void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_jctx *x, const arti_frame *f,
+                           uint32_t alt) {
     const arti_object_machine *m = f->machine;
     *v = (arti_object_view){f, alt, x->in_order};
-    *at = (arti_object_at){f->n, m->has_some ? arti_frame_met(f)[alt] : 0, UINT32_MAX, view_name, view_extra, v};
+    *at = (arti_object_at){f->n, m->has_some ? arti_frame_met(f)[alt] : 0, 0, UINT32_MAX, view_name, view_extra, v};
 }
 
 static bool settle(arti_jctx *x, arti_object_machine *m, const arti_goals *g, uint32_t alt) {
@@ -131,7 +138,8 @@ static bool object_feasible(arti_jctx *x, const arti_frame *f, uint32_t alt, uin
 }
 
 /* Would the alternative take this member, with some of the conditions that it may meet? */
-static bool member_possible(arti_jctx *x, const arti_frame *f, uint32_t alt, uint32_t name, arti_conj conj, uint32_t may) {
+static bool member_possible(arti_jctx *x, const arti_frame *f, uint32_t alt, uint32_t name, arti_conj conj,
+                            uint32_t may) {
     const arti_object_machine *m = f->machine;
     const arti_object_shape *o = m->alts[alt].shape;
     const uint32_t pending = m->has_some ? may & ~arti_frame_met(f)[alt] : 0;
@@ -151,7 +159,8 @@ static bool other_possible(arti_jctx *x, const arti_frame *f, uint32_t alt) {
     const uint32_t n = o->n_pats <= 4 ? 1u << o->n_pats : o->n_pats + 2;
     for (uint32_t i = 0; i < n; i++) {
         uint64_t matches = i;
-        if (o->n_pats > 4) matches = i == 0 ? 0 : i > o->n_pats ? (UINT64_C(2) << (o->n_pats - 1)) - 1 : UINT64_C(1) << (i - 1);
+        if (o->n_pats > 4)
+            matches = i == 0 ? 0 : i > o->n_pats ? (UINT64_C(2) << (o->n_pats - 1)) - 1 : UINT64_C(1) << (i - 1);
         const arti_extra_class *c = arti_object_extra_class(x->s, o, matches);
         if (!c) return false;
         if (member_possible(x, f, alt, UINT32_MAX, c->conj, c->some)) return true;
@@ -230,8 +239,10 @@ static const arti_goals *member_goals(arti_jctx *x, arti_frame *f) {
     arti_object_machine *m = f->machine;
     const bool cached = m->name_goals && m->all_simple && !x->in_order;
     const arti_goals **slot = NULL;
-    if (cached && f->key != UINT32_MAX) slot = &m->name_goals[f->key];
-    else if (cached && m->n_parts == 0) slot = &m->class_goals[0];
+    if (cached && f->key != UINT32_MAX)
+        slot = &m->name_goals[f->key];
+    else if (cached && m->n_parts == 0)
+        slot = &m->class_goals[0];
     if (slot && *slot) return *slot;
     gather g;
     gather_init(&g, x);
@@ -307,8 +318,10 @@ static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, u
             }
             if (!sub) break;
         }
-        if (!ok) nf->bits[a / 64] &= ~(UINT64_C(1) << (a % 64));
-        else if (m->has_some) ((uint32_t *)arti_frame_met(nf))[a] |= met;
+        if (!ok)
+            nf->bits[a / 64] &= ~(UINT64_C(1) << (a % 64));
+        else if (m->has_some)
+            ((uint32_t *)arti_frame_met(nf))[a] |= met;
     }
     if (!any_bit(nf->bits, m->n_live_words) || arti_faulted(x->s)) return false;
     *st = (arti_state){.top = nf, .mode = ARTI_M_AFTER};
@@ -431,9 +444,11 @@ static bool open_container(arti_jctx *x, arti_state *st, bool is_object) {
     if (!f) return false;
     memset(f, 0, size);
     memcpy(f, &head, sizeof head);
-    const uint32_t n_alts = is_object ? ((arti_object_machine *)machine)->n_alts : ((arti_array_machine *)machine)->n_alts;
+    const uint32_t n_alts =
+        is_object ? ((arti_object_machine *)machine)->n_alts : ((arti_array_machine *)machine)->n_alts;
     for (uint32_t a = 0; a < n_alts; a++) f->bits[a / 64] |= UINT64_C(1) << (a % 64);
-    const bool outer = st->top && (st->top->hashing || (!st->top->is_object && ((arti_array_machine *)st->top->machine)->unique));
+    const bool outer =
+        st->top && (st->top->hashing || (!st->top->is_object && ((arti_array_machine *)st->top->machine)->unique));
     f->hashing = outer;
     arti_state next = {.top = f};
     if (is_object) {
@@ -470,7 +485,8 @@ bool arti_frame_accepts(arti_jctx *x, const arti_frame *f, arti_accept *acc) {
             if (!arti_live(f, alt)) continue;
             const arti_array_shape *a = m->alts[alt].shape;
             bool ok = f->n >= a->min && f->n <= a->max;
-            for (uint32_t k = 0; k < a->n_contains; k++) ok &= arti_frame_counts(f)[m->count_at[alt] + k] >= a->contains[k].min;
+            for (uint32_t k = 0; k < a->n_contains; k++)
+                ok &= arti_frame_counts(f)[m->count_at[alt] + k] >= a->contains[k].min;
             if (!ok) continue;
             accept_goal(acc, f->goals->type[ARTI_T_ARRAY].alts[alt].goal);
             any = true;
@@ -502,7 +518,9 @@ bool arti_value_end(arti_jctx *x, arti_state *st, const arti_accept *acc, uint64
 
 static const char *const words[] = {"false", "true", "null"};
 
-static int word_index(uint8_t first) { return first == 'f' ? 0 : first == 't' ? 1 : first == 'n' ? 2 : -1; }
+static int word_index(uint8_t first) {
+    return first == 'f' ? 0 : first == 't' ? 1 : first == 'n' ? 2 : -1;
+}
 
 static bool word_accepts(const arti_goal_type *gt, int word, arti_accept *acc) {
     bool any = false;
@@ -555,8 +573,10 @@ static bool number_step(arti_jctx *x, arti_state *st, uint8_t byte) {
     arti_state next = *st;
     if (!arti_num_step(&next.number.num, byte)) return false;
     const uint32_t at = next.number.num.len - 1;
-    if (at < ARTI_NUM_TEXT_MAX) x->number_text[at] = byte;
-    else if (number_hashed(st)) return false;
+    if (at < ARTI_NUM_TEXT_MAX)
+        x->number_text[at] = byte;
+    else if (number_hashed(st))
+        return false;
     if (!number_alive(x, &next)) return false;
     *st = next;
     return true;
@@ -589,13 +609,16 @@ static bool number_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc)
 static bool number_end(arti_jctx *x, arti_state *st) {
     arti_accept acc;
     if (!number_accepts(x, st, &acc)) return false;
-    const uint64_t hash = number_hashed(st) ? arti_json_hash_number((const char *)x->number_text, st->number.num.len) : 0;
+    const uint64_t hash =
+        number_hashed(st) ? arti_json_hash_number((const char *)x->number_text, st->number.num.len) : 0;
     return arti_value_end(x, st, &acc, arti_hash_mix(3, hash));
 }
 
 /* ------------------------------------------------------------------ dispatch */
 
-static bool is_space(uint8_t b) { return b == ' ' || b == '\n' || b == '\t' || b == '\r'; }
+static bool is_space(uint8_t b) {
+    return b == ' ' || b == '\n' || b == '\t' || b == '\r';
+}
 
 static bool space_step(const arti_jctx *x, arti_state *st) {
     if (x->space_max == 0 || (st->mode == ARTI_M_DONE && x->embedded)) return false;

@@ -4,11 +4,13 @@
  * as an escape. An escaped surrogate must have its partner: a lone one is no character, and no text contains it. */
 #include "art_json_text.h"
 
-#include "art_vocab.h"
+#include "art_utf8.h"
 
 /* ------------------------------------------------------------------ parts */
 
-static bool is_key(const arti_state *st) { return st->mode == ARTI_M_KEY_TEXT; }
+static bool is_key(const arti_state *st) {
+    return st->mode == ARTI_M_KEY_TEXT;
+}
 
 /* Part i of the machine that reads the string; *names for part 0 of a key. */
 static arti_part part_of(const arti_state *st, uint32_t i) {
@@ -66,8 +68,10 @@ static bool feed(arti_jctx *x, arti_state *st, const uint8_t *bytes, uint32_t le
 static bool parts_alive(arti_jctx *x, const arti_state *st, const uint64_t *q, bool inside) {
     if (is_key(st)) {
         arti_state probe = *st;
-        if (arti_text_parts(st) == 1) probe.text.q.one = q[0];
-        else probe.text.q.many = q;
+        if (arti_text_parts(st) == 1)
+            probe.text.q.one = q[0];
+        else
+            probe.text.q.many = q;
         probe.text.u8 = inside ? ARTI_U8_1 : ARTI_U8_0;
         return arti_key_alive(x, &probe);
     }
@@ -125,7 +129,8 @@ bool arti_text_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc) {
     if (st->text.u8 != ARTI_U8_0 || st->text.escape != ARTI_ESC_NONE) return false;
     if (m->n_parts == 1) {
         if (!arti_part_accepts(x->s, &m->parts[0], q[0], st->text.n_cp)) return false;
-        for (uint32_t a = 0; a < m->n_alts; a++) acc->w[gt->alts[a].goal / 64] |= UINT64_C(1) << (gt->alts[a].goal % 64);
+        for (uint32_t a = 0; a < m->n_alts; a++)
+            acc->w[gt->alts[a].goal / 64] |= UINT64_C(1) << (gt->alts[a].goal % 64);
         return m->n_alts > 0;
     }
     for (uint32_t a = 0; a < m->n_alts; a++) {
@@ -230,26 +235,7 @@ static bool key_end(arti_jctx *x, arti_state *st) {
 /* ------------------------------------------------------------------ characters */
 
 static uint32_t encode(uint32_t cp, uint8_t out[4]) {
-    if (cp < 0x80) {
-        out[0] = (uint8_t)cp;
-        return 1;
-    }
-    if (cp < 0x800) {
-        out[0] = (uint8_t)(0xC0u | cp >> 6);
-        out[1] = (uint8_t)(0x80u | (cp & 0x3Fu));
-        return 2;
-    }
-    if (cp < 0x10000) {
-        out[0] = (uint8_t)(0xE0u | cp >> 12);
-        out[1] = (uint8_t)(0x80u | (cp >> 6 & 0x3Fu));
-        out[2] = (uint8_t)(0x80u | (cp & 0x3Fu));
-        return 3;
-    }
-    out[0] = (uint8_t)(0xF0u | cp >> 18);
-    out[1] = (uint8_t)(0x80u | (cp >> 12 & 0x3Fu));
-    out[2] = (uint8_t)(0x80u | (cp >> 6 & 0x3Fu));
-    out[3] = (uint8_t)(0x80u | (cp & 0x3Fu));
-    return 4;
+    return (uint32_t)arti_u8_put(out, cp);
 }
 
 /* Would the string be alive after some character of lo .. hi? Looks at whole blocks of characters with a common UTF-8 prefix. */
@@ -281,11 +267,13 @@ bool arti_text_alive(arti_jctx *x, const arti_state *st) {
     if (t->escape == ARTI_ESC_BACKSLASH || t->escape == ARTI_ESC_HEX0)
         return range_alive(x, st, 0, 0xD7FF) || range_alive(x, st, 0xE000, 0x10FFFF);
     if (t->escape <= ARTI_ESC_HEX3) {
-        const uint32_t rest = 4 * (4 - (t->escape - ARTI_ESC_HEX0)), lo = (uint32_t)t->unit << rest, hi = lo + (1u << rest) - 1;
+        const uint32_t rest = 4 * (4 - (t->escape - ARTI_ESC_HEX0)), lo = (uint32_t)t->unit << rest,
+                       hi = lo + (1u << rest) - 1;
         const uint32_t first = lo > 0xD800 ? lo : 0xD800, last = hi < 0xDBFF ? hi : 0xDBFF; /* high surrogates within */
         if (lo <= 0xD7FF && range_alive(x, st, lo, hi < 0xD7FF ? hi : 0xD7FF)) return true;
         if (hi >= 0xE000 && range_alive(x, st, lo > 0xE000 ? lo : 0xE000, hi)) return true;
-        return first <= last && range_alive(x, st, 0x10000 + ((first - 0xD800) << 10), 0x10000 + ((last - 0xD800) << 10) + 0x3FF);
+        return first <= last &&
+               range_alive(x, st, 0x10000 + ((first - 0xD800) << 10), 0x10000 + ((last - 0xD800) << 10) + 0x3FF);
     }
     /* The low surrogate is coming: DC00 .. DFFF. */
     const uint32_t base = 0x10000 + ((uint32_t)(t->high - 0xD800) << 10);
@@ -378,7 +366,7 @@ bool arti_text_step(arti_jctx *x, arti_state *st, uint8_t byte) {
             return true;
         }
         if (byte < 0x20) return false;
-        t->u8 = arti_u8_lead[byte];
+        t->u8 = arti_u8_lead(byte);
         if (t->u8 == ARTI_U8_BAD) return false;
         t->n_cp++;
     } else {

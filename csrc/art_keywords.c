@@ -54,8 +54,8 @@ typedef enum keyword {
 static const struct entry {
     const char *name;
     uint8_t len, id, holds;
-    bool validation;        /* belongs to the validation vocabulary (or format) */
-    uint16_t first, last;   /* drafts */
+    bool validation;      /* belongs to the validation vocabulary (or format) */
+    uint16_t first, last; /* drafts */
 } table[] = {
 #define E(name, id, holds, validation, first, last) {name, sizeof name - 1, id, holds, validation, first, last}
     E("$ref", K_REF, ARTI_HOLDS_NONE, false, 4, 2020),
@@ -108,7 +108,8 @@ static const struct entry {
 
 static const struct entry *find(const char *key, uint32_t len) {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (table[i].len == len && table[i].name[len - 1] == key[len - 1] && memcmp(table[i].name, key, len) == 0) return &table[i];
+        if (table[i].len == len && table[i].name[len - 1] == key[len - 1] && memcmp(table[i].name, key, len) == 0)
+            return &table[i];
     return NULL;
 }
 
@@ -170,8 +171,8 @@ static bool read_type_name(reader *r, const arti_json *v, uint8_t *types) {
     static const struct {
         const char *name;
         uint8_t bit;
-    } names[] = {{"null", 1u << ARTI_T_NULL},     {"boolean", 1u << ARTI_T_BOOL}, {"number", 1u << ARTI_T_NUMBER},
-                 {"integer", ARTI_TYPE_INTEGER},  {"string", 1u << ARTI_T_STRING}, {"array", 1u << ARTI_T_ARRAY},
+    } names[] = {{"null", 1u << ARTI_T_NULL},    {"boolean", 1u << ARTI_T_BOOL},  {"number", 1u << ARTI_T_NUMBER},
+                 {"integer", ARTI_TYPE_INTEGER}, {"string", 1u << ARTI_T_STRING}, {"array", 1u << ARTI_T_ARRAY},
                  {"object", 1u << ARTI_T_OBJECT}};
     if (v->type == ARTI_JSON_STRING)
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -356,7 +357,8 @@ static bool join_dependencies(reader *r) {
             d->key = (arti_key){m->key, m->key_len};
             d->schema = ARTI_LIT_NONE;
             const bool list = i == 2 || (i == 0 && m->value.type == ARTI_JSON_ARRAY);
-            if (list ? !read_names(r, &m->value, &d->names, &d->n_names) : !read_sub(r, &m->value, &d->schema)) return false;
+            if (list ? !read_names(r, &m->value, &d->names, &d->n_names) : !read_sub(r, &m->value, &d->schema))
+                return false;
         }
     }
     r->kw->deps = deps;
@@ -382,7 +384,8 @@ const arti_kw *arti_pos_kw(art_schema *s, arti_pos p) {
     for (uint32_t i = 0; i < obj->n; i++) {
         const arti_json_member *m = &obj->members[i];
         const struct entry *e = m->key_len ? find(m->key, m->key_len) : NULL;
-        if (!e || e->first > r.draft || e->last < r.draft || (e->validation && !validates) || e->id == K_DEFINITIONS) continue;
+        if (!e || e->first > r.draft || e->last < r.draft || (e->validation && !validates) || e->id == K_DEFINITIONS)
+            continue;
         if (only_ref && e->id != K_REF) continue;
         n_known++;
         r.keyword = e->name;
@@ -408,7 +411,8 @@ bool arti_schema_format(art_schema *s, const arti_json *format, uint32_t res, ar
             return true;
         }
     if (!arti_format_is_defined(format->str, format->n)) return true;
-    if (!arti_vec_reserve(&s->mem, (void **)&s->terms, &s->terms_cap, s->n_terms + 1, sizeof *s->terms)) return arti_fault_mem(s);
+    if (!arti_vec_reserve(&s->mem, (void **)&s->terms, &s->terms_cap, s->n_terms + 1, sizeof *s->terms))
+        return arti_fault_mem(s);
     art_error e = {0};
     const art_status code = arti_format(s->re, format->str, format->n, term, &e);
     if (code == ART_REJECTED) return true;

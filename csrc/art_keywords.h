@@ -11,9 +11,9 @@
 #include "art_schema.h"
 
 typedef enum arti_holds { /* where sub-schemas lie under a keyword, in any draft */
-    ARTI_HOLDS_NONE,
-    ARTI_HOLDS_SCHEMA, /* a schema, or an array of them */
-    ARTI_HOLDS_MAP     /* an object of them (members that are no schemas are skipped) */
+                          ARTI_HOLDS_NONE,
+                          ARTI_HOLDS_SCHEMA, /* a schema, or an array of them */
+                          ARTI_HOLDS_MAP     /* an object of them (members that are no schemas are skipped) */
 } arti_holds;
 
 arti_holds arti_keyword_holds(const char *key, uint32_t len);

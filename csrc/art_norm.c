@@ -172,7 +172,8 @@ bool arti_branch_add(arti_expansion *x, arti_branch *b, const arti_entry *e) {
 }
 
 static bool push_copy(arti_expansion *x, const arti_branch *b, size_t clause, const struct arti_alt *alt) {
-    if (!arti_vec_reserve(&x->s->mem, (void **)&x->stack, &x->stack_cap, x->n_stack + 1, sizeof *x->stack)) return arti_fault_mem(x->s);
+    if (!arti_vec_reserve(&x->s->mem, (void **)&x->stack, &x->stack_cap, x->n_stack + 1, sizeof *x->stack))
+        return arti_fault_mem(x->s);
     arti_branch c = {.n = b->n, .next = b->next, .cap = b->n + alt->n + 8};
     c.entries = get(x, c.cap * sizeof *c.entries);
     if (!c.entries) return false;
@@ -228,7 +229,8 @@ static bool step_branch(arti_expansion *x, arti_branch *b) {
     for (;;) {
         while (b->next < b->n) {
             if (++x->n_steps > ARTI_STEPS_MAX)
-                return arti_fault(s, ART_E_LIMIT, NULL, 0, "", "the schema's alternatives take more than %u steps to expand (ARTI_STEPS_MAX)",
+                return arti_fault(s, ART_E_LIMIT, NULL, 0, "",
+                                  "the schema's alternatives take more than %u steps to expand (ARTI_STEPS_MAX)",
                                   ARTI_STEPS_MAX);
             const arti_entry e = b->entries[b->next++];
             if (e.kind != ARTI_E_LIT) continue;
@@ -268,8 +270,10 @@ static bool step_branch(arti_expansion *x, arti_branch *b) {
     if (!arti_shape_of(x, b, &shape)) return false;
     if (!shape) return true;
     if (x->n_shapes >= ARTI_BRANCHES_MAX)
-        return arti_fault(s, ART_E_LIMIT, NULL, 0, "", "more than %u alternatives for one value (ARTI_BRANCHES_MAX)", ARTI_BRANCHES_MAX);
-    if (!arti_vec_reserve(&s->mem, (void **)&x->shapes, &x->shapes_cap, x->n_shapes + 1, sizeof *x->shapes)) return arti_fault_mem(s);
+        return arti_fault(s, ART_E_LIMIT, NULL, 0, "", "more than %u alternatives for one value (ARTI_BRANCHES_MAX)",
+                          ARTI_BRANCHES_MAX);
+    if (!arti_vec_reserve(&s->mem, (void **)&x->shapes, &x->shapes_cap, x->n_shapes + 1, sizeof *x->shapes))
+        return arti_fault_mem(s);
     x->shapes[x->n_shapes++] = shape;
     return true;
 }

@@ -28,8 +28,8 @@ typedef uint32_t arti_conj; /* a conjunction */
 #define ARTI_CONJ_FAIL UINT32_MAX
 #define ARTI_CONJ_UNSET (UINT32_MAX - 1u)
 
-#define ARTI_LEN_NONE UINT32_MAX              /* no instance */
-#define ARTI_LEN_MAX ((uint32_t)1 << 30)      /* longer shortest instances saturate */
+#define ARTI_LEN_NONE UINT32_MAX         /* no instance */
+#define ARTI_LEN_MAX ((uint32_t)1 << 30) /* longer shortest instances saturate */
 
 #define ARTI_BRANCHES_MAX 4096u
 #define ARTI_STEPS_MAX 400000u
@@ -40,11 +40,11 @@ typedef uint32_t arti_conj; /* a conjunction */
 /* ------------------------------------------------------------------ shapes */
 
 typedef struct arti_text_shape {
-    uint32_t lo, hi;         /* code points; hi UINT32_MAX: none */
-    arti_re term;            /* ARTI_RE_ANY: no pattern; not used with a set */
-    const arti_key *set;     /* sorted by bytes; NULL: none. Lengths and patterns were applied to it */
+    uint32_t lo, hi;     /* code points; hi UINT32_MAX: none */
+    arti_re term;        /* ARTI_RE_ANY: no pattern; not used with a set */
+    const arti_key *set; /* sorted by bytes; NULL: none. Lengths and patterns were applied to it */
     uint32_t n_set;
-    uint8_t *witness;        /* of a term: decoded text of the shortest instance */
+    uint8_t *witness; /* of a term: decoded text of the shortest instance */
     uint32_t witness_len;
 } arti_text_shape;
 
@@ -61,12 +61,12 @@ typedef enum arti_some_kind { ARTI_SOME_REST, ARTI_SOME_PATTERN, ARTI_SOME_NAME 
 typedef struct arti_some { /* some member's value (or name) satisfies a literal */
     uint8_t kind;
     const arti_members *group; /* REST: a member that is in none of the group's names and patterns */
-    arti_re term;            /* PATTERN: members whose name matches; NAME: likewise, with lit TRUE */
+    arti_re term;              /* PATTERN: members whose name matches; NAME: likewise, with lit TRUE */
     arti_lit lit;
 } arti_some;
 
 typedef struct arti_extra_class { /* names that are not mentioned, by the patterns they match */
-    uint64_t matches; /* bit i: pats[i] */
+    uint64_t matches;             /* bit i: pats[i] */
     arti_conj conj;
     uint32_t some;
     arti_key *words; /* names of the class, invented one after the other */
@@ -79,8 +79,8 @@ typedef struct arti_extra_class { /* names that are not mentioned, by the patter
 typedef struct arti_object_shape {
     const arti_members **groups;
     uint32_t n_groups, n_names, n_required, n_pats, n_some;
-    arti_name *names; /* sorted by key */
-    arti_re *pats;    /* distinct: patterns of the groups and of the existential conditions */
+    arti_name *names;     /* sorted by key */
+    arti_re *pats;        /* distinct: patterns of the groups and of the existential conditions */
     arti_conj names_conj; /* what every name must satisfy, ARTI_CONJ_ANY: nothing */
     arti_re names_term;   /* the same as a language */
     uint32_t min, max;
@@ -113,9 +113,9 @@ typedef struct arti_array_shape {
 } arti_array_shape;
 
 typedef struct arti_shape {
-    uint8_t type; /* arti_type */
+    uint8_t type;  /* arti_type */
     uint8_t bools; /* BOOL: bit 0 false allowed, bit 1 true allowed */
-    uint32_t len; /* of a shortest instance, once the facet is decided */
+    uint32_t len;  /* of a shortest instance, once the facet is decided */
     uint32_t n_deps;
     const arti_conj *deps; /* containers: conjunctions that `len` depends on; NULL until asked */
     union {
@@ -131,7 +131,7 @@ typedef struct arti_shape {
 typedef struct arti_facet {
     uint8_t is_expanded, is_busy, is_decided;
     uint8_t queued; /* 1 + depth of the decision that waits for it */
-    uint32_t len; /* shortest instance; ARTI_LEN_NONE until decided otherwise */
+    uint32_t len;   /* shortest instance; ARTI_LEN_NONE until decided otherwise */
     uint32_t n_shapes;
     arti_shape **shapes; /* once decided: only those with an instance */
 } arti_facet;
@@ -149,7 +149,7 @@ struct arti_norm {
     size_t n_conj, conj_cap;
     uint32_t *map;
     size_t map_size;
-    uint32_t depth;      /* nested decisions */
+    uint32_t depth;            /* nested decisions */
     struct arti_goals **goals; /* art_goals.h */
     size_t n_goals, goals_cap;
     uint32_t *goals_map;
@@ -173,7 +173,9 @@ bool arti_conj_decide(art_schema *s, arti_conj c);
  * way further up). Sets no fault for lack of an answer. */
 bool arti_conj_is_surely_empty(art_schema *s, arti_conj c, arti_type t);
 
-static inline const arti_conj_info *arti_conj_get(const art_schema *s, arti_conj c) { return s->norm->conj[c]; }
+static inline const arti_conj_info *arti_conj_get(const art_schema *s, arti_conj c) {
+    return s->norm->conj[c];
+}
 /* Length of a shortest instance, ARTI_LEN_NONE: none (or a fault). */
 static inline uint32_t arti_conj_len(art_schema *s, arti_conj c) {
     if (!s->norm->conj[c]->is_decided && !arti_conj_decide(s, c)) return ARTI_LEN_NONE;

@@ -48,13 +48,21 @@ static void alt_add(struct arti_alt *a, arti_entry e) {
     if (a) a->entries[a->n++] = e;
 }
 
-static void alt_one(builder *b, arti_entry e) { alt_add(alt_new(b, 1), e); }
+static void alt_one(builder *b, arti_entry e) {
+    alt_add(alt_new(b, 1), e);
+}
 
-static arti_entry lit_entry(arti_lit lit, uint32_t scope) { return (arti_entry){.kind = ARTI_E_LIT, .lit = lit, .scope = scope}; }
+static arti_entry lit_entry(arti_lit lit, uint32_t scope) {
+    return (arti_entry){.kind = ARTI_E_LIT, .lit = lit, .scope = scope};
+}
 
-static arti_entry key_entry(arti_entry_kind kind, const arti_key *key) { return (arti_entry){.kind = (uint8_t)kind, .p = key}; }
+static arti_entry key_entry(arti_entry_kind kind, const arti_key *key) {
+    return (arti_entry){.kind = (uint8_t)kind, .p = key};
+}
 
-static arti_entry has_entry(const arti_key *key, arti_lit lit) { return (arti_entry){.kind = ARTI_E_HAS, .p = key, .lit = lit}; }
+static arti_entry has_entry(const arti_key *key, arti_lit lit) {
+    return (arti_entry){.kind = ARTI_E_HAS, .p = key, .lit = lit};
+}
 
 static arti_entry range_entry(arti_entry_kind kind, uint32_t a, uint32_t b) {
     return (arti_entry){.kind = (uint8_t)kind, .a = a, .b = b};
@@ -90,7 +98,8 @@ static arti_verdict finish(builder *c, arti_branch *b) {
 /* ------------------------------------------------------------------ cheap tests */
 
 static arti_type type_of(const arti_json *v) {
-    static const uint8_t types[] = {ARTI_T_NULL, ARTI_T_BOOL, ARTI_T_NUMBER, ARTI_T_STRING, ARTI_T_ARRAY, ARTI_T_OBJECT};
+    static const uint8_t types[] = {ARTI_T_NULL,   ARTI_T_BOOL,  ARTI_T_NUMBER,
+                                    ARTI_T_STRING, ARTI_T_ARRAY, ARTI_T_OBJECT};
     return (arti_type)types[v->type];
 }
 
@@ -168,7 +177,8 @@ static bool quickly_disjoint(art_schema *s, arti_lit la, arti_lit lb, arti_type 
         if (!pa || !pb) continue;
         if (lists_disjoint(pa, pb)) return true;
         bool common = false;
-        for (int u = 0; u < ARTI_N_TYPES && !common; u++) common = kw_admits(pa, (arti_type)u) && kw_admits(pb, (arti_type)u);
+        for (int u = 0; u < ARTI_N_TYPES && !common; u++)
+            common = kw_admits(pa, (arti_type)u) && kw_admits(pb, (arti_type)u);
         if (!common) return true;
     }
     return false;
@@ -182,7 +192,9 @@ static bool disjoint(arti_expansion *x, arti_lit a, arti_lit b) {
     return c != ARTI_CONJ_FAIL && arti_conj_is_surely_empty(x->s, c, x->type);
 }
 
-static bool key_equal(const arti_key *a, const arti_key *b) { return a->len == b->len && memcmp(a->ptr, b->ptr, a->len) == 0; }
+static bool key_equal(const arti_key *a, const arti_key *b) {
+    return a->len == b->len && memcmp(a->ptr, b->ptr, a->len) == 0;
+}
 
 static bool surely_empty(art_schema *s, arti_conj c) {
     for (int t = 0; t < ARTI_N_TYPES; t++)
@@ -204,7 +216,8 @@ static uint32_t child_lits(arti_expansion *x, const arti_branch *b, const arti_k
         bool matched = j != UINT32_MAX;
         if (matched) lits[n++] = g->props[j].lit;
         for (uint32_t k = 0; k < g->n_patterns; k++) {
-            const arti_re_state q = arti_re_run(s->re, arti_re_start(s->re, g->patterns[k].term), (const uint8_t *)key->ptr, key->len);
+            const arti_re_state q =
+                arti_re_run(s->re, arti_re_start(s->re, g->patterns[k].term), (const uint8_t *)key->ptr, key->len);
             if (q == ARTI_RE_FAIL) {
                 arti_fault_re(s, NULL, 0, "patternProperties");
                 return UINT32_MAX;
@@ -252,7 +265,8 @@ arti_verdict arti_entry_verdict(arti_expansion *x, const arti_branch *b, const a
             if (f->lit == ARTI_LIT_NOT(e->lit)) return ARTI_DEAD;
         }
         if (e->flag) return ARTI_OPEN;
-        if (ARTI_LIT_IS_NEG(e->lit)) return arti_lit_admits(x->s, ARTI_LIT_NOT(e->lit), x->type) ? ARTI_OPEN : ARTI_HOLDS;
+        if (ARTI_LIT_IS_NEG(e->lit))
+            return arti_lit_admits(x->s, ARTI_LIT_NOT(e->lit), x->type) ? ARTI_OPEN : ARTI_HOLDS;
         return arti_lit_admits(x->s, e->lit, x->type) ? ARTI_OPEN : ARTI_DEAD;
     case ARTI_E_REQUIRED:
     case ARTI_E_LACKS:
@@ -337,8 +351,10 @@ static arti_verdict rule_enum(arti_expansion *x, arti_branch *b, const arti_json
             if (lit == ARTI_LIT_FAIL) return ARTI_ERROR;
             e = lit_entry(lit ^ (uint32_t)neg, 0);
         }
-        if (neg) ADD(e);
-        else alt_one(&c, e);
+        if (neg)
+            ADD(e);
+        else
+            alt_one(&c, e);
     }
     if (x->type == ARTI_T_BOOL) {
         ADD(range_entry(ARTI_E_BOOLS, neg ? ~bools & 3u : bools, 0));
@@ -469,7 +485,8 @@ static arti_verdict add_array(arti_expansion *x, arti_branch *b, const arti_kw *
 
 static arti_verdict add_object(arti_expansion *x, arti_branch *b, const arti_kw *k, uint32_t scope) {
     if (k->group) ADD(((arti_entry){.kind = ARTI_E_GROUP, .p = k->group, .scope = scope}));
-    if (k->names != ARTI_LIT_NONE && k->names != ARTI_LIT_TRUE) ADD(((arti_entry){.kind = ARTI_E_NAMES, .lit = k->names}));
+    if (k->names != ARTI_LIT_NONE && k->names != ARTI_LIT_TRUE)
+        ADD(((arti_entry){.kind = ARTI_E_NAMES, .lit = k->names}));
     for (uint32_t i = 0; i < k->n_required; i++) ADD(key_entry(ARTI_E_REQUIRED, &k->required[i]));
     if (k->min_props || k->max_props != UINT32_MAX) ADD(range_entry(ARTI_E_MEMBERS, k->min_props, k->max_props));
     return rule_dependencies(x, b, k, scope);
@@ -483,7 +500,9 @@ static arti_verdict rule_positive(arti_expansion *x, arti_branch *b, const arti_
     if (!k) return ARTI_ERROR;
     if (!kw_admits(k, x->type)) return ARTI_DEAD;
     uint32_t scope = e->scope;
-    const arti_lit uneval = x->type == ARTI_T_OBJECT ? k->uneval_props : x->type == ARTI_T_ARRAY ? k->uneval_items : ARTI_LIT_NONE;
+    const arti_lit uneval = x->type == ARTI_T_OBJECT  ? k->uneval_props
+                            : x->type == ARTI_T_ARRAY ? k->uneval_items
+                                                      : ARTI_LIT_NONE;
     if (uneval != ARTI_LIT_NONE) {
         scope = scope_new(x, scope, uneval, e->flag);
         if (scope == UINT32_MAX) return ARTI_ERROR;
@@ -558,7 +577,8 @@ static void deny_array(builder *c, const arti_kw *k) {
         {k->rest == ARTI_LIT_NONE ? ARTI_LIT_FALSE : ARTI_LIT_NOT(k->rest), k->n_prefix, 1, UINT32_MAX,
          k->rest != ARTI_LIT_NONE && k->rest != ARTI_LIT_TRUE},
         {k->contains, 0, 0, k->min_contains - 1, k->contains != ARTI_LIT_NONE && k->min_contains > 0},
-        {k->contains, 0, k->max_contains + 1, UINT32_MAX, k->contains != ARTI_LIT_NONE && k->max_contains != UINT32_MAX},
+        {k->contains, 0, k->max_contains + 1, UINT32_MAX,
+         k->contains != ARTI_LIT_NONE && k->max_contains != UINT32_MAX},
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         if (!counts[i].wanted) continue;
@@ -665,7 +685,9 @@ static arti_verdict rule_negative(arti_expansion *x, arti_branch *b, const arti_
             alt_add(a, lit_entry(ARTI_LIT_NOT(k->else_), 0));
         }
     }
-    const arti_lit uneval = x->type == ARTI_T_OBJECT ? k->uneval_props : x->type == ARTI_T_ARRAY ? k->uneval_items : ARTI_LIT_NONE;
+    const arti_lit uneval = x->type == ARTI_T_OBJECT  ? k->uneval_props
+                            : x->type == ARTI_T_ARRAY ? k->uneval_items
+                                                      : ARTI_LIT_NONE;
     if (uneval != ARTI_LIT_NONE)
         alt_one(&c, (arti_entry){.kind = ARTI_E_LIT, .lit = ARTI_LIT_NOT(e->lit), .flag = true});
     return arti_faulted(s) ? ARTI_ERROR : finish(&c, b);

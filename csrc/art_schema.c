@@ -17,7 +17,8 @@
 
 /* ------------------------------------------------------------------ faults and memory */
 
-bool arti_fault(art_schema *s, art_status code, const arti_json *json, uint32_t res, const char *keyword, const char *fmt, ...) {
+bool arti_fault(art_schema *s, art_status code, const arti_json *json, uint32_t res, const char *keyword,
+                const char *fmt, ...) {
     if (s->fault.code != ART_OK) return false;
     char msg[sizeof s->fault.msg];
     va_list ap;
@@ -96,8 +97,8 @@ static uint64_t pos_hash(const arti_pos_info *p) {
 }
 
 static bool pos_equal(const arti_pos_info *a, const arti_pos_info *b) {
-    return a->kind == b->kind && a->res == b->res && a->scope == b->scope && a->json == b->json && a->n_lits == b->n_lits &&
-           (a->n_lits == 0 || memcmp(a->lits, b->lits, a->n_lits * sizeof *a->lits) == 0);
+    return a->kind == b->kind && a->res == b->res && a->scope == b->scope && a->json == b->json &&
+           a->n_lits == b->n_lits && (a->n_lits == 0 || memcmp(a->lits, b->lits, a->n_lits * sizeof *a->lits) == 0);
 }
 
 static bool pos_map_grow(art_schema *s) {
@@ -185,8 +186,10 @@ uint32_t arti_members_find(const arti_members *g, const char *key, uint32_t len)
         const uint32_t mid = lo + (hi - lo) / 2, i = g->sorted[mid];
         const int c = arti_key_cmp(g->props[i].key.ptr, g->props[i].key.len, key, len);
         if (c == 0) return i;
-        if (c < 0) lo = mid + 1;
-        else hi = mid;
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return UINT32_MAX;
 }
@@ -279,7 +282,8 @@ static uint32_t id_find_below(const art_schema *s, const arti_json *json) {
     return id_find(s, json);
 }
 
-static uint32_t res_add(art_schema *s, const char *uri, size_t len, uint32_t doc, const arti_json *root, uint32_t draft) {
+static uint32_t res_add(art_schema *s, const char *uri, size_t len, uint32_t doc, const arti_json *root,
+                        uint32_t draft) {
     if (s->n_res >= RESOURCES_MAX) {
         arti_fault(s, ART_E_LIMIT, root, 0, "$id", "more than %u schema resources", RESOURCES_MAX);
         return NO_RES;
@@ -295,7 +299,8 @@ static uint32_t res_add(art_schema *s, const char *uri, size_t len, uint32_t doc
     return (uint32_t)s->n_res++;
 }
 
-static bool anchor_add(art_schema *s, uint32_t res, const char *name, uint32_t len, bool dynamic, const arti_json *json) {
+static bool anchor_add(art_schema *s, uint32_t res, const char *name, uint32_t len, bool dynamic,
+                       const arti_json *json) {
     arti_res *r = &s->res[res];
     if (!reserve(s, (void **)&r->anchors, &r->anchors_cap, r->n_anchors + 1, sizeof *r->anchors)) return false;
     r->anchors[r->n_anchors++] = (arti_anchor){name, len, dynamic, json};
@@ -344,8 +349,8 @@ static bool read_dialect(art_schema *s, const arti_json *root, uint32_t res, uin
     const uint32_t meta = registry_find(s, v->str, len);
     if (meta == UINT32_MAX) return true;
     const arti_json *doc;
-    if (arti_json_parse(&s->arena, &s->mem, s->registry[meta].json, s->registry[meta].json_len, ART_SCHEMA_DEPTH_MAX, &doc, NULL) !=
-        ART_OK)
+    if (arti_json_parse(&s->arena, &s->mem, s->registry[meta].json, s->registry[meta].json_len, ART_SCHEMA_DEPTH_MAX,
+                        &doc, NULL) != ART_OK)
         return arti_fault(s, ART_E_SYNTAX, v, res, "$schema", "the meta-schema in the registry is not JSON");
     const arti_json *vocabs = arti_json_get(doc, "$vocabulary", 11);
     if (vocabs && vocabs->type == ARTI_JSON_OBJECT) {
@@ -391,7 +396,8 @@ static bool index_object(art_schema *s, const arti_json *obj, uint32_t *res) {
                 for (size_t i = 0; i < s->n_ids; i++)
                     if (s->ids[i].json == obj) s->ids[i].res = own;
             }
-            if (draft <= 7 && fragment < id->n && !anchor_add(s, *res, id->str + fragment, id->n - (uint32_t)fragment, false, obj))
+            if (draft <= 7 && fragment < id->n &&
+                !anchor_add(s, *res, id->str + fragment, id->n - (uint32_t)fragment, false, obj))
                 return false;
         }
     }
@@ -399,10 +405,11 @@ static bool index_object(art_schema *s, const arti_json *obj, uint32_t *res) {
         for (uint32_t i = 0; i < obj->n; i++) {
             const arti_json_member *m = &obj->members[i];
             if (m->key_len < 7 || m->key[0] != '$') continue;
-            if (m->value.type == ARTI_JSON_STRING && (key_is(m, "$anchor") || (draft == 2020 && key_is(m, "$dynamicAnchor")))) {
+            if (m->value.type == ARTI_JSON_STRING &&
+                (key_is(m, "$anchor") || (draft == 2020 && key_is(m, "$dynamicAnchor")))) {
                 if (!anchor_add(s, *res, m->value.str, m->value.n, m->key[1] == 'd', obj)) return false;
-            } else if (draft == 2019 && key_is(m, "$recursiveAnchor") && m->value.type == ARTI_JSON_BOOL && m->value.boolean &&
-                       obj == s->res[*res].root) {
+            } else if (draft == 2019 && key_is(m, "$recursiveAnchor") && m->value.type == ARTI_JSON_BOOL &&
+                       m->value.boolean && obj == s->res[*res].root) {
                 s->res[*res].recursive = s->res[*res].has_dynamic = true;
             }
         }
@@ -430,7 +437,8 @@ static bool index_document(art_schema *s, const arti_json *root, uint32_t res) {
     while (ok && n) {
         index_item it = stack[--n];
         if (it.json->type == ARTI_JSON_ARRAY) {
-            for (uint32_t i = 0; ok && i < it.json->n; i++) ok = index_push(s, &stack, &n, &cap, &it.json->items[i], it.res);
+            for (uint32_t i = 0; ok && i < it.json->n; i++)
+                ok = index_push(s, &stack, &n, &cap, &it.json->items[i], it.res);
             continue;
         }
         ok = index_object(s, it.json, &it.res);
@@ -561,7 +569,8 @@ static uint32_t res_by_uri(art_schema *s, const char *uri, size_t len) {
 static bool resolve(art_schema *s, const arti_json *ref, const arti_pos_info *from, const char *keyword, target *t) {
     const uint32_t base_len = s->res[from->res].uri_len;
     if (ref->n > FRAGMENT_BYTES_MAX / 2)
-        return arti_fault(s, ART_E_LIMIT, ref, from->res, keyword, "reference longer than %u bytes", FRAGMENT_BYTES_MAX / 2);
+        return arti_fault(s, ART_E_LIMIT, ref, from->res, keyword, "reference longer than %u bytes",
+                          FRAGMENT_BYTES_MAX / 2);
     char *uri = arti_schema_get(s, (size_t)base_len + ref->n + 2);
     if (!uri) return false;
     size_t fragment;
@@ -570,8 +579,8 @@ static bool resolve(art_schema *s, const arti_json *ref, const arti_pos_info *fr
     if (fragment != 1 || ref->n == 0 || ref->str[0] != '#') {
         t->res = res_by_uri(s, uri, len);
         if (t->res == NO_RES)
-            return arti_fault(s, ART_E_REF, ref, from->res, keyword, "nothing is known at \"%.*s\"; add it to the registry", (int)len,
-                              uri);
+            return arti_fault(s, ART_E_REF, ref, from->res, keyword,
+                              "nothing is known at \"%.*s\"; add it to the registry", (int)len, uri);
     }
     t->json = s->res[t->res].root;
     char buf[FRAGMENT_BYTES_MAX];
@@ -599,7 +608,8 @@ arti_lit arti_lit_ref(art_schema *s, const arti_json *ref, const arti_pos_info *
         return ARTI_LIT_FAIL;
     }
     if (!resolve(s, ref, from, names[kind], &t)) return ARTI_LIT_FAIL;
-    const bool bend = kind == ARTI_REF_DYNAMIC ? t.anchor && t.anchor->dynamic : kind == ARTI_REF_RECURSIVE && s->res[t.res].recursive;
+    const bool bend = kind == ARTI_REF_DYNAMIC ? t.anchor && t.anchor->dynamic
+                                               : kind == ARTI_REF_RECURSIVE && s->res[t.res].recursive;
     if (bend) { /* the outermost resource in scope that has such an anchor */
         const arti_anchor *name = t.anchor;
         for (uint32_t i = from->scope; i; i = s->scopes[i][0]) {
@@ -674,7 +684,8 @@ static bool check_reachable(art_schema *s) {
         for (uint32_t hops = 0; q && s->pos[q].kind == ARTI_POS_SCHEMA && s->pos[q].kw->ref != ARTI_LIT_NONE; hops++) {
             q = ARTI_LIT_POS(s->pos[q].kw->ref);
             if (q == p || hops > s->n_pos)
-                return arti_fault(s, ART_E_REF, s->pos[p].json, s->pos[p].res, "$ref", "the reference leads back to itself");
+                return arti_fault(s, ART_E_REF, s->pos[p].json, s->pos[p].res, "$ref",
+                                  "the reference leads back to itself");
         }
     }
     return true;
@@ -713,7 +724,8 @@ art_status art_schema_compile(const char *json, size_t json_len, const art_schem
     if (d != 0 && d != 4 && d != 6 && d != 7 && d != 2019 && d != 2020)
         return arti_fail(err, ART_E_ARG, 0, "default_draft must be 4, 6, 7, 2019 or 2020, not %u", d);
     if (json_len > ART_SCHEMA_BYTES_MAX)
-        return arti_fail(err, ART_E_LIMIT, 0, "schema of %zu bytes (ART_SCHEMA_BYTES_MAX is %u)", json_len, ART_SCHEMA_BYTES_MAX);
+        return arti_fail(err, ART_E_LIMIT, 0, "schema of %zu bytes (ART_SCHEMA_BYTES_MAX is %u)", json_len,
+                         ART_SCHEMA_BYTES_MAX);
     for (size_t i = 0; i < o->n_registry; i++)
         if (o->registry[i].json_len > ART_SCHEMA_BYTES_MAX)
             return arti_fail(err, ART_E_LIMIT, 0, "registry entry %zu has %zu bytes (ART_SCHEMA_BYTES_MAX is %u)", i,

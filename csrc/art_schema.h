@@ -23,22 +23,22 @@
 
 typedef uint32_t arti_pos;
 typedef uint32_t arti_lit;
-#define ARTI_LIT_TRUE 0u  /* position 0 holds of everything */
+#define ARTI_LIT_TRUE 0u /* position 0 holds of everything */
 #define ARTI_LIT_FALSE 1u
-#define ARTI_LIT_NONE UINT32_MAX         /* keyword absent */
-#define ARTI_LIT_FAIL (UINT32_MAX - 1u)  /* fault was set */
+#define ARTI_LIT_NONE UINT32_MAX        /* keyword absent */
+#define ARTI_LIT_FAIL (UINT32_MAX - 1u) /* fault was set */
 #define ARTI_LIT_NOT(l) ((l) ^ 1u)
 #define ARTI_LIT_POS(l) ((l) >> 1)
-#define ARTI_LIT_IS_NEG(l) ((l)&1u)
+#define ARTI_LIT_IS_NEG(l) ((l) & 1u)
 
 typedef enum arti_type { /* JSON types as alternatives see them */
-    ARTI_T_NULL,
-    ARTI_T_BOOL,
-    ARTI_T_NUMBER,
-    ARTI_T_STRING,
-    ARTI_T_ARRAY,
-    ARTI_T_OBJECT,
-    ARTI_N_TYPES
+                         ARTI_T_NULL,
+                         ARTI_T_BOOL,
+                         ARTI_T_NUMBER,
+                         ARTI_T_STRING,
+                         ARTI_T_ARRAY,
+                         ARTI_T_OBJECT,
+                         ARTI_N_TYPES
 } arti_type;
 #define ARTI_TYPES_ALL 0x3Fu
 #define ARTI_TYPE_INTEGER 0x40u /* in arti_kw.types: "integer" was listed */
@@ -64,14 +64,14 @@ typedef struct arti_members {
     const uint32_t *sorted; /* indexes into props by key */
     const arti_pattern_prop *patterns;
     uint32_t n_props, n_patterns;
-    arti_lit rest;     /* ARTI_LIT_TRUE when nothing is said */
-    bool has_rest;     /* the keyword is there (it evaluates the rest, for unevaluatedProperties) */
+    arti_lit rest; /* ARTI_LIT_TRUE when nothing is said */
+    bool has_rest; /* the keyword is there (it evaluates the rest, for unevaluatedProperties) */
 } arti_members;
 
 typedef struct arti_dependency {
     arti_key key;
-    arti_lit schema;         /* or ARTI_LIT_NONE */
-    const arti_key *names;   /* required when key is there */
+    arti_lit schema;       /* or ARTI_LIT_NONE */
+    const arti_key *names; /* required when key is there */
     uint32_t n_names;
 } arti_dependency;
 
@@ -88,7 +88,7 @@ typedef struct arti_kw {
     arti_re pattern; /* ARTI_RE_ANY: none */
     const arti_json *format;
     const arti_members *group; /* NULL: none of its keywords */
-    arti_lit names;          /* propertyNames */
+    arti_lit names;            /* propertyNames */
     const arti_key *required;
     const arti_dependency *deps;
     uint32_t n_required, n_deps, min_props, max_props;
@@ -106,12 +106,12 @@ typedef struct arti_kw {
 typedef enum arti_pos_kind { ARTI_POS_ANY, ARTI_POS_SCHEMA, ARTI_POS_CONST, ARTI_POS_OR, ARTI_POS_AND } arti_pos_kind;
 
 typedef struct arti_pos_info {
-    uint8_t kind;    /* arti_pos_kind */
+    uint8_t kind; /* arti_pos_kind */
     uint32_t res, scope;
     const arti_json *json; /* SCHEMA, CONST */
     const arti_lit *lits;  /* OR, AND: sorted, distinct, at least two */
     uint32_t n_lits;
-    const arti_kw *kw;       /* SCHEMA once parsed */
+    const arti_kw *kw;         /* SCHEMA once parsed */
     const arti_members *group; /* CONST objects, on demand */
 } arti_pos_info;
 
@@ -127,10 +127,10 @@ typedef struct arti_res { /* a schema resource: a document's root or an embedded
     uint32_t uri_len;
     uint32_t doc;
     const arti_json *root;
-    uint32_t draft;       /* 4, 6, 7, 2019, 2020 */
-    bool has_dynamic;     /* dynamic anchors, or a recursive anchor */
-    bool recursive;       /* "$recursiveAnchor": true at its root */
-    bool no_validation;   /* its meta-schema lacks the validation vocabulary */
+    uint32_t draft;     /* 4, 6, 7, 2019, 2020 */
+    bool has_dynamic;   /* dynamic anchors, or a recursive anchor */
+    bool recursive;     /* "$recursiveAnchor": true at its root */
+    bool no_validation; /* its meta-schema lacks the validation vocabulary */
     arti_anchor *anchors;
     size_t n_anchors, anchors_cap;
 } arti_res;
@@ -187,11 +187,13 @@ struct art_schema {
 art_schema *arti_schema_ref(art_schema *s);
 
 /* Records the first fault since the last arti_fault_take; always returns false. json (may be NULL): the place. */
-bool arti_fault(art_schema *s, art_status code, const arti_json *json, uint32_t res, const char *keyword, const char *fmt, ...)
-    ARTI_PRINTF(6, 7);
-bool arti_fault_mem(art_schema *s);  /* after a refused allocation; returns false */
+bool arti_fault(art_schema *s, art_status code, const arti_json *json, uint32_t res, const char *keyword,
+                const char *fmt, ...) ARTI_PRINTF(6, 7);
+bool arti_fault_mem(art_schema *s); /* after a refused allocation; returns false */
 bool arti_fault_re(art_schema *s, const arti_json *json, uint32_t res, const char *keyword); /* after ARTI_RE_FAIL */
-static inline bool arti_faulted(const art_schema *s) { return s->fault.code != ART_OK; }
+static inline bool arti_faulted(const art_schema *s) {
+    return s->fault.code != ART_OK;
+}
 /* Moves the fault into *err (may be NULL) and clears it. */
 art_status arti_fault_take(art_schema *s, art_error *err);
 

@@ -5,7 +5,9 @@
 
 #define COMBINED_PATTERNS_MAX 10u /* overlapping patterns whose combinations are tried one by one */
 
-static void *keep(arti_expansion *x, size_t size) { return arti_schema_get(x->s, size); }
+static void *keep(arti_expansion *x, size_t size) {
+    return arti_schema_get(x->s, size);
+}
 
 /* ------------------------------------------------------------------ numbers */
 
@@ -47,7 +49,8 @@ static bool number_shape(arti_expansion *x, const arti_branch *b, arti_num_rule 
         }
         if (pass == 1) break;
         if (n_step > ARTI_NUM_NOT_STEP_MAX || n_value > ARTI_NUM_NOT_VALUE_MAX)
-            return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "not", "more than %u excluded multiples or %u excluded numbers in one place",
+            return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "not",
+                              "more than %u excluded multiples or %u excluded numbers in one place",
                               ARTI_NUM_NOT_STEP_MAX, ARTI_NUM_NOT_VALUE_MAX);
         not_step = keep(x, n_step * sizeof *not_step);
         not_value = keep(x, n_value * sizeof *not_value);
@@ -62,8 +65,10 @@ static bool number_shape(arti_expansion *x, const arti_branch *b, arti_num_rule 
         if (e->kind < ARTI_E_LOW || e->kind > ARTI_E_VALUE || e->kind == ARTI_E_NOT_STEP) continue;
         const arti_dec *d = decimal(x, e->p);
         if (!d) return false;
-        if (e->kind == ARTI_E_LOW || e->kind == ARTI_E_VALUE) bound(&r->lo, &r->lo_open, d, e->kind == ARTI_E_LOW && e->a, 1);
-        if (e->kind == ARTI_E_HIGH || e->kind == ARTI_E_VALUE) bound(&r->hi, &r->hi_open, d, e->kind == ARTI_E_HIGH && e->a, -1);
+        if (e->kind == ARTI_E_LOW || e->kind == ARTI_E_VALUE)
+            bound(&r->lo, &r->lo_open, d, e->kind == ARTI_E_LOW && e->a, 1);
+        if (e->kind == ARTI_E_HIGH || e->kind == ARTI_E_VALUE)
+            bound(&r->hi, &r->hi_open, d, e->kind == ARTI_E_HIGH && e->a, -1);
         if (e->kind != ARTI_E_STEP) continue;
         if (r->step && arti_dec_cmp(r->step, d) != 0) {
             arti_dec *lcm = keep(x, sizeof *lcm);
@@ -162,7 +167,8 @@ static void sort_items(void *base, size_t n, size_t size, bool (*less)(const voi
 }
 
 /* The listed strings that fit. *dead when there are none. */
-static bool string_set(arti_expansion *x, const arti_branch *b, const arti_entry *list, arti_text_shape *t, bool *dead) {
+static bool string_set(arti_expansion *x, const arti_branch *b, const arti_entry *list, arti_text_shape *t,
+                       bool *dead) {
     uint32_t n, w = 0;
     const arti_json *items = strings_of(list, &n);
     arti_key *set = keep(x, n * sizeof *set), tmp;
@@ -177,7 +183,8 @@ static bool string_set(arti_expansion *x, const arti_branch *b, const arti_entry
     n = w;
     w = 0;
     for (uint32_t i = 0; i < n; i++)
-        if (!w || set[w - 1].len != set[i].len || memcmp(set[w - 1].ptr, set[i].ptr, set[i].len) != 0) set[w++] = set[i];
+        if (!w || set[w - 1].len != set[i].len || memcmp(set[w - 1].ptr, set[i].ptr, set[i].len) != 0)
+            set[w++] = set[i];
     t->set = set;
     t->n_set = w;
     *dead = w == 0;
@@ -210,7 +217,8 @@ static bool text_shape(arti_expansion *x, const arti_branch *b, arti_text_shape 
         return true;
     }
     if (n_terms + n_not == 0) return true;
-    arti_re *terms = arti_arena_get(&x->arena, (n_terms + 1) * sizeof *terms), *no = arti_arena_get(&x->arena, (n_not + 1) * sizeof *no);
+    arti_re *terms = arti_arena_get(&x->arena, (n_terms + 1) * sizeof *terms),
+            *no = arti_arena_get(&x->arena, (n_not + 1) * sizeof *no);
     if (!terms || !no) return arti_fault_mem(s);
     n_terms = n_not = 0;
     for (size_t i = 0; i < b->n; i++) {
@@ -245,7 +253,8 @@ arti_re arti_conj_text_term(art_schema *s, arti_conj c) {
             for (uint32_t j = 0; j < t->n_set; j++)
                 one = arti_re_or2(s->re, one, arti_re_literal(s->re, t->set[j].ptr, t->set[j].len));
         } else if (t->lo || t->hi != UINT32_MAX) {
-            const arti_re length = arti_re_repeat(s->re, arti_re_class(s->re, any, 1), t->lo, t->hi == UINT32_MAX ? ARTI_RE_UNBOUNDED : t->hi);
+            const arti_re length = arti_re_repeat(s->re, arti_re_class(s->re, any, 1), t->lo,
+                                                  t->hi == UINT32_MAX ? ARTI_RE_UNBOUNDED : t->hi);
             one = arti_re_and2(s->re, one, length);
         }
         all = arti_re_or2(s->re, all, one);
@@ -264,8 +273,8 @@ static bool scope_within(const arti_expansion *x, uint32_t scope, uint32_t outer
 static bool add_contains(arti_expansion *x, arti_array_shape *a, arti_contains c) {
     if (c.min == 0 && c.max == UINT32_MAX) return true;
     if (a->n_contains == ARTI_CONTAINS_MAX)
-        return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "contains", "more than %u \"contains\" conditions in one place (ARTI_CONTAINS_MAX)",
-                          ARTI_CONTAINS_MAX);
+        return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "contains",
+                          "more than %u \"contains\" conditions in one place (ARTI_CONTAINS_MAX)", ARTI_CONTAINS_MAX);
     a->contains[a->n_contains++] = c;
     return true;
 }
@@ -277,7 +286,8 @@ static bool unevaluated_items(arti_expansion *x, const arti_branch *b, uint32_t 
     arti_lit lits[ARTI_CONTAINS_MAX + 1];
     for (size_t i = 0; i < b->n; i++) {
         const arti_entry *e = &b->entries[i];
-        if (e->kind == ARTI_E_UNEVALUATED && e->a != scope && scope_within(x, x->scopes[e->a].parent, scope)) return true;
+        if (e->kind == ARTI_E_UNEVALUATED && e->a != scope && scope_within(x, x->scopes[e->a].parent, scope))
+            return true;
         if (!scope_within(x, e->scope, scope)) continue;
         if (e->kind == ARTI_E_ITEMS) {
             const arti_items_group *g = e->p;
@@ -285,15 +295,16 @@ static bool unevaluated_items(arti_expansion *x, const arti_branch *b, uint32_t 
             if (g->n_prefix > evaluated) evaluated = g->n_prefix;
         } else if (e->kind == ARTI_E_CONTAINS && e->flag) {
             if (n_contains == ARTI_CONTAINS_MAX)
-                return arti_fault(s, ART_E_LIMIT, NULL, 0, "contains", "more than %u \"contains\" conditions in one place",
-                                  ARTI_CONTAINS_MAX);
+                return arti_fault(s, ART_E_LIMIT, NULL, 0, "contains",
+                                  "more than %u \"contains\" conditions in one place", ARTI_CONTAINS_MAX);
             lits[n_contains++] = ((const arti_contains *)e->p)->lit;
         }
     }
     lits[n_contains++] = x->scopes[scope].lit;
     const arti_lit fits = arti_lit_or(s, lits, n_contains);
     if (fits == ARTI_LIT_FAIL) return false;
-    if (x->scopes[scope].negated) return add_contains(x, a, (arti_contains){ARTI_LIT_NOT(fits), evaluated, 1, UINT32_MAX});
+    if (x->scopes[scope].negated)
+        return add_contains(x, a, (arti_contains){ARTI_LIT_NOT(fits), evaluated, 1, UINT32_MAX});
     arti_lit *prefix = keep(x, evaluated * sizeof *prefix);
     if (!prefix) return false;
     for (uint32_t i = 0; i < evaluated; i++) prefix[i] = ARTI_LIT_TRUE;
@@ -332,7 +343,8 @@ static bool array_shape(arti_expansion *x, const arti_branch *b, arti_array_shap
             break;
         case ARTI_E_UNIQUE: a->unique = true; break;
         case ARTI_E_NOT_UNIQUE:
-            return arti_fault(x->s, ART_E_UNSUPPORTED, NULL, 0, "uniqueItems", "the negation of \"uniqueItems\" is not supported");
+            return arti_fault(x->s, ART_E_UNSUPPORTED, NULL, 0, "uniqueItems",
+                              "the negation of \"uniqueItems\" is not supported");
         case ARTI_E_UNEVALUATED:
             if (!unevaluated_items(x, b, e->a, a)) return false;
             break;
@@ -389,7 +401,8 @@ static bool unevaluated_group(arti_expansion *x, const arti_branch *b, uint32_t 
     size_t n_props = 0, n_patterns = 0;
     for (size_t i = 0; i < b->n; i++) {
         const arti_entry *e = &b->entries[i];
-        if (e->kind == ARTI_E_UNEVALUATED && e->a != scope && scope_within(x, x->scopes[e->a].parent, scope)) return true;
+        if (e->kind == ARTI_E_UNEVALUATED && e->a != scope && scope_within(x, x->scopes[e->a].parent, scope))
+            return true;
         if (e->kind != ARTI_E_GROUP || !scope_within(x, e->scope, scope)) continue;
         const arti_members *g = e->p;
         if (g->has_rest) return true;
@@ -407,7 +420,8 @@ static bool unevaluated_group(arti_expansion *x, const arti_branch *b, uint32_t 
         if (e->kind != ARTI_E_GROUP || !scope_within(x, e->scope, scope)) continue;
         const arti_members *g = e->p;
         for (uint32_t j = 0; j < g->n_props; j++) props[n_props++] = (arti_prop){g->props[j].key, ARTI_LIT_TRUE};
-        for (uint32_t j = 0; j < g->n_patterns; j++) pats[n_patterns++] = (arti_pattern_prop){g->patterns[j].term, ARTI_LIT_TRUE};
+        for (uint32_t j = 0; j < g->n_patterns; j++)
+            pats[n_patterns++] = (arti_pattern_prop){g->patterns[j].term, ARTI_LIT_TRUE};
     }
     sort_items(props, n_props, sizeof *props, key_less, &tmp); /* a prop begins with its key */
     for (uint32_t i = 0; i < n_props; i++) sorted[i] = i;
@@ -425,16 +439,16 @@ static bool has_pattern(const arti_object_shape *o, arti_re t) {
 static bool add_pattern(arti_expansion *x, arti_object_shape *o, arti_re t) {
     if (has_pattern(o, t)) return true;
     if (o->n_pats == ARTI_EXTRA_PATTERNS_MAX)
-        return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "patternProperties", "more than %u patterns for the members of one object",
-                          ARTI_EXTRA_PATTERNS_MAX);
+        return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "patternProperties",
+                          "more than %u patterns for the members of one object", ARTI_EXTRA_PATTERNS_MAX);
     o->pats[o->n_pats++] = t;
     return true;
 }
 
 static bool add_some(arti_expansion *x, arti_object_shape *o, arti_some some) {
     if (o->n_some == ARTI_SOME_MAX)
-        return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "not", "more than %u conditions on \"some member\" in one place (ARTI_SOME_MAX)",
-                          ARTI_SOME_MAX);
+        return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "not",
+                          "more than %u conditions on \"some member\" in one place (ARTI_SOME_MAX)", ARTI_SOME_MAX);
     o->some[o->n_some++] = some;
     if (some.kind != ARTI_SOME_REST) return add_pattern(x, o, some.term);
     for (uint32_t i = 0; i < some.group->n_patterns; i++)
@@ -464,7 +478,8 @@ static void join_names(arti_object_shape *o) {
     uint32_t w = 0;
     for (uint32_t i = 0; i < o->n_names; i++) {
         arti_name *last = w ? &o->names[w - 1] : NULL;
-        if (last && last->key.len == o->names[i].key.len && memcmp(last->key.ptr, o->names[i].key.ptr, last->key.len) == 0)
+        if (last && last->key.len == o->names[i].key.len &&
+            memcmp(last->key.ptr, o->names[i].key.ptr, last->key.len) == 0)
             last->required |= o->names[i].required;
         else
             o->names[w++] = o->names[i];
@@ -473,7 +488,8 @@ static void join_names(arti_object_shape *o) {
     for (uint32_t i = 0; i < w; i++) o->n_required += o->names[i].required;
 }
 
-static bool object_groups(arti_expansion *x, const arti_branch *b, arti_object_shape *o, arti_lit *names, uint32_t *n_names) {
+static bool object_groups(arti_expansion *x, const arti_branch *b, arti_object_shape *o, arti_lit *names,
+                          uint32_t *n_names) {
     for (size_t i = 0; i < b->n; i++) {
         const arti_entry *e = &b->entries[i];
         arti_members *g = NULL;
@@ -488,7 +504,8 @@ static bool object_groups(arti_expansion *x, const arti_branch *b, arti_object_s
         case ARTI_E_UNEVALUATED:
             if (!unevaluated_group(x, b, e->a, &g)) return false;
             if (!g) {
-                if (x->scopes[e->a].negated) return add_some(x, o, (arti_some){ARTI_SOME_PATTERN, NULL, ARTI_RE_NONE, ARTI_LIT_FALSE});
+                if (x->scopes[e->a].negated)
+                    return add_some(x, o, (arti_some){ARTI_SOME_PATTERN, NULL, ARTI_RE_NONE, ARTI_LIT_FALSE});
                 break;
             }
             if (x->scopes[e->a].negated) {
@@ -500,8 +517,9 @@ static bool object_groups(arti_expansion *x, const arti_branch *b, arti_object_s
         case ARTI_E_NAMES: names[(*n_names)++] = e->lit; break;
         case ARTI_E_SOME: {
             const arti_members *from = e->p;
-            const arti_some some = e->a == UINT32_MAX ? (arti_some){ARTI_SOME_REST, from, 0, e->lit}
-                                                      : (arti_some){ARTI_SOME_PATTERN, NULL, from->patterns[e->a].term, e->lit};
+            const arti_some some = e->a == UINT32_MAX
+                                       ? (arti_some){ARTI_SOME_REST, from, 0, e->lit}
+                                       : (arti_some){ARTI_SOME_PATTERN, NULL, from->patterns[e->a].term, e->lit};
             if (!add_some(x, o, some)) return false;
             break;
         }
@@ -545,7 +563,8 @@ static bool object_shape(arti_expansion *x, const arti_branch *b, arti_object_sh
     for (uint32_t i = 0; i < o->n_some; i++)
         if (o->some[i].kind == ARTI_SOME_REST) put_group_names(o, o->some[i].group);
     for (size_t i = 0; i < b->n; i++)
-        if (b->entries[i].kind == ARTI_E_REQUIRED || b->entries[i].kind == ARTI_E_HAS) put_name(o, b->entries[i].p, true);
+        if (b->entries[i].kind == ARTI_E_REQUIRED || b->entries[i].kind == ARTI_E_HAS)
+            put_name(o, b->entries[i].p, true);
     join_names(o);
     if (o->min > o->max || o->n_required > o->max) {
         *dead = true;
@@ -565,8 +584,10 @@ uint32_t arti_object_find(const arti_object_shape *o, const char *key, uint32_t 
         const uint32_t mid = lo + (hi - lo) / 2;
         const int c = arti_key_cmp(o->names[mid].key.ptr, o->names[mid].key.len, key, len);
         if (c == 0) return mid;
-        if (c < 0) lo = mid + 1;
-        else hi = mid;
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return UINT32_MAX;
 }
@@ -589,7 +610,8 @@ static bool is_text(const arti_key *key) { /* no surrogate in it */
 }
 
 /* Literals on the value of a key from all groups. Room for one a name and one a pattern of every group is needed. */
-static bool key_lits(art_schema *s, arti_object_shape *o, const arti_key *key, const uint64_t *matches, arti_lit *lits, uint32_t *n) {
+static bool key_lits(art_schema *s, arti_object_shape *o, const arti_key *key, const uint64_t *matches, arti_lit *lits,
+                     uint32_t *n) {
     for (uint32_t i = 0; i < o->n_groups; i++) {
         const arti_members *g = o->groups[i];
         const uint32_t j = key ? arti_members_find(g, key->ptr, key->len) : UINT32_MAX;
@@ -719,14 +741,15 @@ static arti_re hopeless_names(art_schema *s, arti_object_shape *o) {
     const int fine = never_empty(s, o);
     if (fine) return fine < 0 ? ARTI_RE_FAIL : ARTI_RE_NONE;
     const uint64_t all = o->n_pats == 64 ? UINT64_MAX : (UINT64_C(1) << o->n_pats) - 1;
-    if (o->n_groups == 1 && o->groups[0]->n_patterns >= o->n_pats) { /* more patterns ask more, none asks for the rest */
+    if (o->n_groups == 1 &&
+        o->groups[0]->n_patterns >= o->n_pats) { /* more patterns ask more, none asks for the rest */
         const int none = class_empty(s, o, 0), full = class_empty(s, o, all);
         if (none < 0 || full < 0) return ARTI_RE_FAIL;
         if (!full) return none ? arti_re_not(s->re, arti_re_or(s->re, o->pats, o->n_pats)) : ARTI_RE_NONE;
     }
     if (o->n_pats > COMBINED_PATTERNS_MAX) {
-        arti_fault(s, ART_E_UNSUPPORTED, NULL, 0, "patternProperties", "more than %u patterns that contradict each other",
-                   COMBINED_PATTERNS_MAX);
+        arti_fault(s, ART_E_UNSUPPORTED, NULL, 0, "patternProperties",
+                   "more than %u patterns that contradict each other", COMBINED_PATTERNS_MAX);
         return ARTI_RE_FAIL;
     }
     arti_re bad = ARTI_RE_NONE;
@@ -756,7 +779,9 @@ bool arti_object_know_extra(art_schema *s, arti_object_shape *o) {
         for (uint32_t i = 0; i < o->n_names; i++) {
             const int in = is_text(&o->names[i].key) ? key_in(s, t, &o->names[i].key) : 0;
             if (in < 0) return false;
-            if (in) mentioned = arti_re_or2(s->re, mentioned, arti_re_literal(s->re, o->names[i].key.ptr, o->names[i].key.len));
+            if (in)
+                mentioned =
+                    arti_re_or2(s->re, mentioned, arti_re_literal(s->re, o->names[i].key.ptr, o->names[i].key.len));
         }
         if (mentioned != ARTI_RE_NONE) t = arti_re_and2(s->re, t, arti_re_not(s->re, mentioned));
         const arti_re_state q = arti_re_start(s->re, t);

@@ -4,12 +4,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-typedef struct parts { /* offsets into one text; scheme includes ':', authority includes "//" */
+typedef struct parts {                     /* offsets into one text; scheme includes ':', authority includes "//" */
     size_t scheme, authority, path, query; /* ends; the path begins at the end of the authority */
 } parts;
 
 static bool scheme_char(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' ||
+           c == '.';
 }
 
 static parts split(const char *s, size_t len) {
@@ -52,7 +53,8 @@ static size_t remove_dots(char *out, size_t from, size_t len) {
     return w;
 }
 
-size_t arti_uri_resolve(char *out, const char *base, size_t base_len, const char *ref, size_t ref_len, size_t *fragment) {
+size_t arti_uri_resolve(char *out, const char *base, size_t base_len, const char *ref, size_t ref_len,
+                        size_t *fragment) {
     size_t n = 0;
     while (n < ref_len && ref[n] != '#') n++;
     *fragment = n < ref_len ? n + 1 : ref_len;

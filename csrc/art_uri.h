@@ -14,7 +14,8 @@
 
 /* Writes the target of `ref`, seen from `base`, without its fragment: at most base_len + ref_len + 2 bytes. *fragment is the
  * offset in `ref` behind '#', or ref_len when there is none. Returns the length. */
-size_t arti_uri_resolve(char *out, const char *base, size_t base_len, const char *ref, size_t ref_len, size_t *fragment);
+size_t arti_uri_resolve(char *out, const char *base, size_t base_len, const char *ref, size_t ref_len,
+                        size_t *fragment);
 
 /* Decodes %XX; malformed ones stay. out holds len bytes. Returns the length. */
 size_t arti_uri_unescape(char *out, const char *text, size_t len);

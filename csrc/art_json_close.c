@@ -1,0 +1,672 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "art_json_close.h"
+
+#include "art_utf8.h"
+
+#define WITNESS_STACK 512u
+#define WITNESS_MAX ((size_t)1 << 20)
+
+/* ------------------------------------------------------------------ output */
+
+static void put(arti_out *o, const void *bytes, size_t len) {
+    if (o->len < o->cap) {
+        const size_t n = len < o->cap - o->len ? len : o->cap - o->len;
+        memcpy(o->buf + o->len, bytes, n);
+    }
+    o->len += len;
+}
+
+static void put_byte(arti_out *o, uint8_t b) {
+    put(o, &b, 1);
+}
+
+static bool counting(const arti_out *o) {
+    return o->len >= o->cap;
+}
+
+static void put_filler(arti_out *o, size_t n) { /* n plain characters */
+    for (size_t i = 0; i < n && o->len + i < o->cap; i++) o->buf[o->len + i] = 'a';
+    o->len += n;
+}
+
+/* A decoded text as string content: `from` bytes of it are there already. */
+static void put_text(arti_out *o, const uint8_t *text, size_t len) {
+    char few[WITNESS_STACK * 6 + 2];
+    while (len) { /* in pieces that fit the buffer, whole characters each */
+        size_t n = len < WITNESS_STACK ? len : WITNESS_STACK;
+        while (n < len && (text[n] & 0xC0u) == 0x80u) n--;
+        const size_t q = arti_json_quote(few, sizeof few, (const char *)text, n);
+        put(o, few + 1, q - 2);
+        text += n;
+        len -= n;
+    }
+}
+
+static void put_quoted(arti_out *o, const uint8_t *text, size_t len) {
+    put_byte(o, '"');
+    put_text(o, text, len);
+    put_byte(o, '"');
+}
+
+/* ------------------------------------------------------------------ shortest instances */
+
+typedef enum task_kind { TASK_BYTE, TASK_KEY, TASK_CONJ } task_kind;
+
+typedef struct task {
+    task_kind kind;
+    uint8_t byte;
+    arti_key key;
+    arti_conj conj;
+    uint32_t count; /* of items in a row, commas between them */
+} task;
+
+typedef struct writer {
+    arti_jctx *x;
+    arti_out *out;
+    task *tasks;
+    size_t n, cap;
+} writer;
+
+static bool push(writer *w, task t) {
+    if (!arti_vec_reserve(w->x->region->mem, (void **)&w->tasks, &w->cap, w->n + 1, sizeof *w->tasks))
+        return arti_fault_mem(w->x->s);
+    w->tasks[w->n++] = t;
+    return true;
+}
+
+/* Pushes a plan's steps so that they are written in order, each but the first after a comma (the first too when `comma`). */
+static bool push_plan(writer *w, const arti_plan *p, bool comma) {
+    for (size_t i = p->n; i-- > 0;) {
+        const arti_step *st = &p->steps[i];
+        if (!push(w, (task){.kind = TASK_CONJ, .conj = st->conj, .count = st->count})) return false;
+        if (st->key.ptr && !push(w, (task){.kind = TASK_KEY, .key = st->key})) return false;
+        if ((i > 0 || comma) && !push(w, (task){.kind = TASK_BYTE, .byte = ','})) return false;
+    }
+    return true;
+}
+
+static arti_shape *best_shape(art_schema *s, arti_conj c) {
+    const arti_conj_info *info = arti_conj_get(s, c);
+    arti_shape *best = NULL;
+    for (int t = 0; t < ARTI_N_TYPES; t++)
+        for (uint32_t i = 0; i < info->facet[t].n_shapes; i++)
+            if (info->facet[t].is_decided && (!best || info->facet[t].shapes[i]->len < best->len))
+                best = info->facet[t].shapes[i];
+    return best;
+}
+
+static bool write_number(arti_jctx *x, arti_out *o, const arti_num_rule *r, const arti_num *n) {
+    uint8_t buf[2048];
+    const size_t len = arti_num_shortest(r, n, x->number_text, x->style, buf, sizeof buf);
+    if (len == SIZE_MAX) return false;
+    if (len > sizeof buf)
+        return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "", "a shortest number of more than %zu bytes", sizeof buf);
+    put(o, buf, len);
+    return true;
+}
+
+static bool write_conj(writer *w, arti_conj c) {
+    static const uint32_t none[ARTI_CONTAINS_MAX];
+    arti_jctx *x = w->x;
+    arti_shape *sh = best_shape(x->s, c);
+    if (!sh) return false;
+    const arti_num start = {0};
+    switch ((arti_type)sh->type) {
+    case ARTI_T_NULL: put(w->out, "null", 4); return true;
+    case ARTI_T_BOOL: put(w->out, sh->bools & 2u ? "true" : "false", sh->bools & 2u ? 4 : 5); return true;
+    case ARTI_T_NUMBER: return write_number(x, w->out, &sh->number, &start);
+    case ARTI_T_STRING:
+        if (sh->text.witness) {
+            put_quoted(w->out, sh->text.witness, sh->text.witness_len);
+        } else {
+            put_byte(w->out, '"');
+            put_filler(w->out, sh->text.lo);
+            put_byte(w->out, '"');
+        }
+        return true;
+    default: break;
+    }
+    const bool is_object = sh->type == ARTI_T_OBJECT;
+    arti_plan p = {.mem = &x->s->mem};
+    const uint32_t len = is_object ? arti_object_best(x->s, &sh->object, &arti_object_start, &p)
+                                   : arti_array_best(x->s, &sh->array, 0, none, &p);
+    put_byte(w->out, is_object ? '{' : '[');
+    const bool ok = len != ARTI_LEN_NONE && push(w, (task){.kind = TASK_BYTE, .byte = is_object ? '}' : ']'}) &&
+                    push_plan(w, &p, false);
+    arti_plan_free(&p);
+    return ok;
+}
+
+static bool write_tasks(writer *w) {
+    bool ok = true;
+    while (ok && w->n) {
+        task t = w->tasks[--w->n];
+        if (t.kind == TASK_BYTE) {
+            put_byte(w->out, t.byte);
+        } else if (t.kind == TASK_KEY) {
+            put_quoted(w->out, (const uint8_t *)t.key.ptr, t.key.len);
+            put_byte(w->out, ':');
+        } else if (counting(w->out)) {
+            w->out->len += (size_t)arti_conj_len(w->x->s, t.conj) * t.count + (t.count - 1);
+        } else {
+            if (t.count > 1)
+                ok = push(w, (task){.kind = TASK_CONJ, .conj = t.conj, .count = t.count - 1}) &&
+                     push(w, (task){.kind = TASK_BYTE, .byte = ','});
+            ok = ok && write_conj(w, t.conj);
+        }
+    }
+    arti_free(w->x->region->mem, w->tasks, w->cap * sizeof *w->tasks);
+    return ok && !arti_faulted(w->x->s);
+}
+
+/* ------------------------------------------------------------------ what comes after the pending value */
+
+typedef struct ending { /* the cheapest way to end a frame's container */
+    uint32_t cost;      /* to the end of the text */
+    uint32_t alt;
+} ending;
+
+static const uint32_t *pending_costs(arti_jctx *x, const arti_frame *f);
+
+/* Everything that plans of an alternative may look at is decided. at_least: members beyond the required ones may be needed. */
+static bool prepare(arti_jctx *x, const arti_frame *f, uint32_t alt, bool at_least) {
+    art_schema *s = x->s;
+    if (!f->is_object) {
+        arti_array_machine *m = f->machine;
+        if (m->alts[alt].is_settled) return true;
+        if (!arti_shape_settle(s, f->goals->type[ARTI_T_ARRAY].alts[alt].shape)) return false;
+        m->alts[alt].is_settled = true;
+        return true;
+    }
+    arti_object_machine *m = f->machine;
+    arti_object_shape *o = m->alts[alt].shape;
+    if (!m->alts[alt].is_settled) {
+        if (!arti_shape_settle(s, f->goals->type[ARTI_T_OBJECT].alts[alt].shape)) return false;
+        m->alts[alt].is_settled = true;
+    }
+    if (!at_least) return true;
+    for (uint32_t i = 0; i < o->n_names; i++) {
+        const arti_conj c = arti_object_name_conj(s, o, i);
+        if (c == ARTI_CONJ_FAIL) return false;
+        arti_conj_len(s, c);
+    }
+    const uint32_t n = o->n_pats <= 4 ? 1u << o->n_pats : 1;
+    for (uint32_t i = 0; i < n; i++) {
+        const arti_extra_class *c = arti_object_extra_class(s, o, i);
+        if (!c) return false;
+        arti_conj_len(s, c->conj);
+    }
+    return !arti_faulted(s);
+}
+
+/* Cost after f's pending value, when it met `sub` for the alternative; without the parents'. */
+static uint32_t rest_after_value(arti_jctx *x, const arti_frame *f, uint32_t alt, uint32_t sub, arti_plan *plan) {
+    if (!prepare(x, f, alt, false)) return ARTI_LEN_NONE;
+    if (f->is_object) {
+        const arti_object_machine *m = f->machine;
+        arti_object_view v;
+        arti_object_at at;
+        arti_object_view_init(&v, &at, x, f, alt);
+        at.n++;
+        at.met |= sub;
+        if (f->key != UINT32_MAX)
+            at.taken = arti_object_find(m->alts[alt].shape, m->names[f->key].ptr, m->names[f->key].len);
+        return arti_len_add(arti_object_best(x->s, m->alts[alt].shape, &at, plan), 1);
+    }
+    const arti_array_machine *m = f->machine;
+    arti_array_shape *a = m->alts[alt].shape;
+    uint32_t counts[ARTI_CONTAINS_MAX];
+    for (uint32_t k = 0; k < a->n_contains; k++) {
+        counts[k] = arti_frame_counts(f)[m->count_at[alt] + k] + (sub >> k & 1u);
+        if (counts[k] > arti_contains_cap(&a->contains[k])) return ARTI_LEN_NONE;
+    }
+    return arti_len_add(arti_array_best(x->s, a, f->n + 1, counts, plan), 1);
+}
+
+static const arti_goals *frame_goals_of_child(const arti_frame *child) {
+    return child->goals;
+}
+
+static bool add_costs(arti_jctx *x, const arti_frame *f, const arti_goals *g, const uint32_t *outer, uint32_t *costs) {
+    for (uint32_t i = 0; i < g->n; i++) costs[i] = ARTI_LEN_NONE;
+    const uint32_t n_alts =
+        f->is_object ? ((arti_object_machine *)f->machine)->n_alts : ((arti_array_machine *)f->machine)->n_alts;
+    for (uint32_t alt = 0; alt < n_alts; alt++) {
+        if (!arti_live(f, alt)) continue;
+        const uint32_t goal = f->goals->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY].alts[alt].goal;
+        arti_conj conj = ARTI_CONJ_NEVER;
+        uint32_t pending;
+        if (f->is_object) {
+            if (!arti_frame_cell(x, f, alt, &conj, &pending)) return false;
+        } else {
+            const arti_array_machine *m = f->machine;
+            pending = arti_item_watched(m->alts[alt].shape, f->n, arti_frame_counts(f) + m->count_at[alt]);
+        }
+        for (uint32_t sub = pending;; sub = (sub - 1) & pending) {
+            arti_conj c = conj;
+            if (!f->is_object)
+                c = arti_item_counted(x->s, ((arti_array_machine *)f->machine)->alts[alt].shape, f->n, sub);
+            else if (sub)
+                c = arti_some_conj(x->s, ((arti_object_machine *)f->machine)->alts[alt].shape, conj, sub);
+            const uint32_t i = c == ARTI_CONJ_FAIL ? UINT32_MAX : arti_goals_find(g, c);
+            if (i != UINT32_MAX) {
+                const uint32_t cost = arti_len_add(rest_after_value(x, f, alt, sub, NULL), outer[goal]);
+                if (cost < costs[i]) costs[i] = cost;
+            }
+            if (arti_faulted(x->s)) return false;
+            if (!sub) break;
+        }
+    }
+    return true;
+}
+
+static const uint32_t no_cost = 0;
+
+/* Costs after the value that is pending in f, whose goals are g; the parents' first. NULL: fault. */
+static const uint32_t *costs_for(arti_jctx *x, const arti_frame *f, const arti_goals *g) {
+    if (!f) return &no_cost;
+    for (;;) { /* the outermost frame that lacks them, until f itself has them */
+        const arti_frame *at = f;
+        const arti_goals *goals = g;
+        while (at->parent && !at->parent->costs) {
+            goals = frame_goals_of_child(at);
+            at = at->parent;
+        }
+        if (f->costs) return f->costs;
+        uint32_t *costs = arti_region_get(x->keep, goals->n * sizeof *costs);
+        if (!costs) {
+            arti_fault_mem(x->s);
+            return NULL;
+        }
+        if (!add_costs(x, at, goals, at->parent ? at->parent->costs : &no_cost, costs)) return NULL;
+        ((arti_frame *)at)->costs = costs;
+    }
+}
+
+static const uint32_t *pending_costs(arti_jctx *x, const arti_frame *child) {
+    return costs_for(x, child->parent, child->goals);
+}
+
+/* The cheapest way to end the innermost container; at_least: with one more member. */
+static ending end_frame(arti_jctx *x, const arti_frame *f, bool one_more) {
+    ending best = {ARTI_LEN_NONE, 0};
+    const uint32_t *outer = pending_costs(x, f);
+    if (!outer) return best;
+    const uint32_t n_alts =
+        f->is_object ? ((arti_object_machine *)f->machine)->n_alts : ((arti_array_machine *)f->machine)->n_alts;
+    for (uint32_t alt = 0; alt < n_alts; alt++) {
+        if (!arti_live(f, alt) || !prepare(x, f, alt, one_more)) continue;
+        uint32_t cost;
+        if (f->is_object) {
+            arti_object_view v;
+            arti_object_at at;
+            arti_object_view_init(&v, &at, x, f, alt);
+            if (one_more) at.at_least = f->n + 1;
+            cost = arti_object_best(x->s, ((arti_object_machine *)f->machine)->alts[alt].shape, &at, NULL);
+        } else {
+            const arti_array_machine *m = f->machine;
+            cost = arti_array_best(x->s, m->alts[alt].shape, f->n, arti_frame_counts(f) + m->count_at[alt], NULL);
+        }
+        const uint32_t goal = f->goals->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY].alts[alt].goal;
+        cost = arti_len_add(arti_len_add(cost, 1), outer[goal]);
+        if (cost < best.cost) best = (ending){cost, alt};
+    }
+    return best;
+}
+
+/* ------------------------------------------------------------------ writing outwards */
+
+/* Ends the container of f by its cheapest alternative and goes on with the frames around it. */
+static bool write_frames(arti_jctx *x, const arti_frame *f, bool one_more, arti_out *out);
+
+/* After a value in f that met the goal `goal` of g: ends f and all around it. */
+static bool write_after(arti_jctx *x, const arti_frame *f, const arti_goals *g, uint32_t goal, arti_out *out) {
+    while (f) {
+        const uint32_t *costs = costs_for(x, f, g), *outer = costs ? pending_costs(x, f) : NULL;
+        if (!outer) return false;
+        const uint32_t n_alts =
+            f->is_object ? ((arti_object_machine *)f->machine)->n_alts : ((arti_array_machine *)f->machine)->n_alts;
+        uint32_t next_goal = UINT32_MAX;
+        for (uint32_t alt = 0; alt < n_alts && next_goal == UINT32_MAX; alt++) { /* the one that gave the cost */
+            if (!arti_live(f, alt)) continue;
+            arti_conj conj = ARTI_CONJ_NEVER;
+            uint32_t pending;
+            if (f->is_object) {
+                if (!arti_frame_cell(x, f, alt, &conj, &pending)) return false;
+            } else {
+                const arti_array_machine *m = f->machine;
+                pending = arti_item_watched(m->alts[alt].shape, f->n, arti_frame_counts(f) + m->count_at[alt]);
+            }
+            const uint32_t own = f->goals->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY].alts[alt].goal;
+            for (uint32_t sub = pending;; sub = (sub - 1) & pending) {
+                arti_conj c = conj;
+                if (!f->is_object)
+                    c = arti_item_counted(x->s, ((arti_array_machine *)f->machine)->alts[alt].shape, f->n, sub);
+                else if (sub)
+                    c = arti_some_conj(x->s, ((arti_object_machine *)f->machine)->alts[alt].shape, conj, sub);
+                if (c != ARTI_CONJ_FAIL && arti_goals_find(g, c) == goal &&
+                    arti_len_add(rest_after_value(x, f, alt, sub, NULL), outer[own]) == costs[goal]) {
+                    writer w = {.x = x, .out = out};
+                    arti_plan p = {.mem = &x->s->mem};
+                    const bool ok = rest_after_value(x, f, alt, sub, &p) != ARTI_LEN_NONE &&
+                                    push(&w, (task){.kind = TASK_BYTE, .byte = f->is_object ? '}' : ']'}) &&
+                                    push_plan(&w, &p, true);
+                    arti_plan_free(&p);
+                    if (!write_tasks(&w) || !ok) return false;
+                    next_goal = own;
+                    break;
+                }
+                if (!sub) break;
+            }
+        }
+        if (next_goal == UINT32_MAX) return false;
+        goal = next_goal;
+        g = f->goals;
+        f = f->parent;
+    }
+    return true;
+}
+
+static bool write_frames(arti_jctx *x, const arti_frame *f, bool one_more, arti_out *out) {
+    const ending e = end_frame(x, f, one_more);
+    if (e.cost == ARTI_LEN_NONE) return false;
+    writer w = {.x = x, .out = out};
+    arti_plan p = {.mem = &x->s->mem};
+    uint32_t cost;
+    if (f->is_object) {
+        arti_object_view v;
+        arti_object_at at;
+        arti_object_view_init(&v, &at, x, f, e.alt);
+        if (one_more) at.at_least = f->n + 1;
+        cost = arti_object_best(x->s, ((arti_object_machine *)f->machine)->alts[e.alt].shape, &at, &p);
+    } else {
+        const arti_array_machine *m = f->machine;
+        cost = arti_array_best(x->s, m->alts[e.alt].shape, f->n, arti_frame_counts(f) + m->count_at[e.alt], &p);
+    }
+    bool ok = cost != ARTI_LEN_NONE && push(&w, (task){.kind = TASK_BYTE, .byte = f->is_object ? '}' : ']'}) &&
+              push_plan(&w, &p, f->n > 0 && !one_more);
+    arti_plan_free(&p);
+    ok = write_tasks(&w) && ok;
+    return ok && write_after(x, f->parent, f->goals,
+                             f->goals->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY].alts[e.alt].goal, out);
+}
+
+/* A value that is still to come. */
+static bool write_value(arti_jctx *x, const arti_state *st, arti_out *out) {
+    const arti_goals *g = st->goals;
+    const uint32_t *costs = g ? costs_for(x, st->top, g) : NULL;
+    if (!costs) return false;
+    uint32_t best = ARTI_LEN_NONE, goal = 0;
+    for (uint32_t i = 0; i < g->n; i++) {
+        const uint32_t cost = arti_len_add(arti_conj_len(x->s, g->conj[i]), costs[i]);
+        if (cost < best) best = cost, goal = i;
+    }
+    if (best == ARTI_LEN_NONE) return false;
+    writer w = {.x = x, .out = out};
+    return push(&w, (task){.kind = TASK_CONJ, .conj = g->conj[goal], .count = 1}) && write_tasks(&w) &&
+           write_after(x, st->top, g, goal, out);
+}
+
+/* ------------------------------------------------------------------ within strings, numbers and words */
+
+/* A shortest rest of part p in state q: decoded bytes in the region, *len of them. NULL: none, or a fault. */
+static const uint8_t *part_rest(arti_jctx *x, const arti_part *p, uint64_t q, uint32_t n_cp, size_t *len) {
+    if (q == 0 || n_cp > p->hi) return NULL;
+    if (p->kind == ARTI_PART_SET) {
+        uint32_t best = UINT32_MAX;
+        for (uint32_t i = arti_set_lo(q); i < arti_set_hi(q); i++)
+            if (best == UINT32_MAX || p->set[i].len < p->set[best].len) best = i;
+        *len = p->set[best].len - arti_set_depth(q);
+        return (const uint8_t *)p->set[best].ptr + arti_set_depth(q);
+    }
+    const uint32_t lo = p->lo > n_cp ? p->lo - n_cp : 0, hi = p->hi == UINT32_MAX ? ARTI_RE_UNBOUNDED : p->hi - n_cp;
+    size_t size = WITNESS_STACK;
+    for (;;) {
+        uint8_t *buf = arti_region_get(x->region, size);
+        if (!buf) {
+            arti_fault_mem(x->s);
+            return NULL;
+        }
+        if (p->kind == ARTI_PART_FREE) {
+            *len = lo;
+            if (lo > WITNESS_MAX) {
+                arti_fault(x->s, ART_E_LIMIT, NULL, 0, "minLength", "a shortest string of more than %zu bytes",
+                           WITNESS_MAX);
+                return NULL;
+            }
+            if (lo <= size) {
+                memset(buf, 'a', lo);
+                return buf;
+            }
+            size = lo;
+            continue;
+        }
+        const art_status st = arti_re_witness(x->s->re, (arti_re_state)q, lo, hi, buf, size, len);
+        if (st == ART_OK) return buf;
+        if (st == ART_E_LIMIT && *len > size && *len <= WITNESS_MAX) {
+            size = *len;
+            continue;
+        }
+        if (st != ART_REJECTED) arti_fault_re(x->s, NULL, 0, "pattern");
+        return NULL;
+    }
+}
+
+static size_t quoted_rest(const uint8_t *text, size_t len) {
+    return arti_json_quote(NULL, 0, (const char *)text, len) - 1;
+}
+
+static bool write_text_rest(arti_jctx *x, const arti_state *st, arti_out *out) {
+    const arti_text_machine *m = st->text.machine;
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_STRING];
+    const uint64_t *q = arti_text_q(st);
+    const uint32_t *costs = costs_for(x, st->top, st->goals);
+    if (!costs) return false;
+    uint32_t best = ARTI_LEN_NONE, goal = 0;
+    const uint8_t *text = NULL;
+    size_t len = 0;
+    for (uint32_t i = 0; i < m->n_parts; i++) {
+        size_t n = 0;
+        const uint8_t *rest = part_rest(x, &m->parts[i], q[i], st->text.n_cp, &n);
+        if (arti_faulted(x->s)) return false;
+        if (!rest) continue;
+        const size_t bytes = quoted_rest(rest, n);
+        for (uint32_t a = 0; a < m->n_alts; a++) {
+            if (m->part_of[a] != i) continue;
+            const uint32_t cost = arti_len_add((uint32_t)bytes, costs[gt->alts[a].goal]);
+            if (cost < best) best = cost, goal = gt->alts[a].goal, text = rest, len = n;
+        }
+    }
+    if (!text) return false;
+    put_text(out, text, len);
+    put_byte(out, '"');
+    return write_after(x, st->top, st->goals, goal, out);
+}
+
+/* Tries a rest of a key on a copy of the state; true when it leads to the colon. */
+static bool try_key(arti_jctx *x, const arti_state *st, const uint8_t *text, size_t len, arti_state *after,
+                    arti_out *quoted) {
+    *after = *st;
+    quoted->len = 0;
+    put_text(quoted, text, len);
+    put_byte(quoted, '"');
+    if (quoted->len > quoted->cap) return false;
+    for (size_t i = 0; i < quoted->len; i++)
+        if (!arti_state_step(x, after, quoted->buf[i])) return false;
+    return after->mode == ARTI_M_COLON;
+}
+
+/* Finds how the key that is being written may end. */
+static bool finish_key(arti_jctx *x, const arti_state *st, arti_state *after, arti_out *quoted) {
+    const arti_object_machine *m = st->top->machine;
+    const uint64_t *q = arti_text_q(st);
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = arti_set_lo(q[0]); q[0] && st->text.offer && i < arti_set_hi(q[0]); i++)
+        if ((st->text.offer[i / 64] >> (i % 64) & 1u) && (best == UINT32_MAX || m->names[i].len < m->names[best].len))
+            best = i;
+    if (best != UINT32_MAX) {
+        const uint32_t d = arti_set_depth(q[0]);
+        return try_key(x, st, (const uint8_t *)m->names[best].ptr + d, m->names[best].len - d, after, quoted);
+    }
+    for (uint32_t a = 0; a < m->n_alts; a++) {
+        if (!arti_live(st->top, a) || m->alts[a].extra_part == ARTI_EXTRA_NONE) continue;
+        if (m->alts[a].extra_part == ARTI_EXTRA_FREE) {
+            for (uint32_t i = 0; i < 4096; i++) { /* "", "a", ..., "z", "aa", ...: one of them is new */
+                uint8_t word[8];
+                size_t len = 0;
+                for (uint32_t v = i; v; v = (v - 1) / 26) word[len++] = (uint8_t)('a' + (v - 1) % 26);
+                if (try_key(x, st, word, len, after, quoted)) return true;
+                if (arti_faulted(x->s)) return false;
+            }
+            continue;
+        }
+        const arti_part *p = &m->parts[m->alts[a].extra_part];
+        for (uint32_t lo = 0; lo < 4096;) {
+            arti_part longer = *p;
+            longer.lo = lo;
+            size_t len;
+            const uint8_t *rest = part_rest(x, &longer, q[1 + m->alts[a].extra_part], 0, &len);
+            if (!rest) break;
+            if (try_key(x, st, rest, len, after, quoted)) return true;
+            uint32_t n_cp = 0;
+            for (size_t i = 0; i < len; i++) n_cp += (rest[i] & 0xC0u) != 0x80u;
+            lo = n_cp + 1;
+        }
+    }
+    /* A finite language of which many words are taken: go byte by byte, every live prefix leads somewhere. */
+    *after = *st;
+    quoted->len = 0;
+    while (after->mode == ARTI_M_KEY_TEXT && quoted->len < quoted->cap) {
+        int b = '"';
+        arti_state next = *after;
+        if (!arti_state_step(x, &next, (uint8_t)b))
+            for (b = 0x20; b < 256; b++) {
+                next = *after;
+                if (b != '\\' && arti_state_step(x, &next, (uint8_t)b)) break;
+            }
+        if (b == 256) {
+            b = '\\';
+            next = *after;
+            if (!arti_state_step(x, &next, (uint8_t)b)) return false;
+        }
+        *after = next;
+        put_byte(quoted, (uint8_t)b);
+    }
+    return after->mode == ARTI_M_COLON;
+}
+
+/* Ends an unfinished character or escape by the first byte that lives, until the string is between characters. */
+static bool finish_char(arti_jctx *x, arti_state *st, arti_out *out) {
+    while (st->text.escape != ARTI_ESC_NONE || st->text.u8 != ARTI_U8_0) {
+        static const uint8_t tries[] = "nrtu0123456789abcdefABCDEF\\\"/b";
+        bool found = false;
+        for (uint32_t i = 0; i < 128 && !found; i++) {
+            uint8_t b = 0;
+            if (st->text.escape != ARTI_ESC_NONE) {
+                if (i >= sizeof tries - 1) break;
+                b = tries[i];
+            } else {
+                if (i >= 64) break;
+                b = (uint8_t)(0x80 + i);
+            }
+            if (arti_state_step(x, st, b)) {
+                put_byte(out, b);
+                found = true;
+            }
+        }
+        if (!found) return false;
+    }
+    return true;
+}
+
+static bool write_number_rest(arti_jctx *x, const arti_state *st, arti_out *out) {
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+    const uint32_t *costs = costs_for(x, st->top, st->goals);
+    if (!costs) return false;
+    size_t best = SIZE_MAX;
+    uint32_t alt = 0;
+    for (uint32_t a = 0; a < gt->n_alts; a++) {
+        const size_t n =
+            arti_num_shortest(&gt->alts[a].shape->number, &st->number.num, x->number_text, x->style, NULL, 0);
+        if (n == SIZE_MAX || costs[gt->alts[a].goal] == ARTI_LEN_NONE) continue;
+        if (n + costs[gt->alts[a].goal] < best) best = n + costs[gt->alts[a].goal], alt = a;
+    }
+    return best != SIZE_MAX && write_number(x, out, &gt->alts[alt].shape->number, &st->number.num) &&
+           write_after(x, st->top, st->goals, gt->alts[alt].goal, out);
+}
+
+static bool write_word_rest(arti_jctx *x, const arti_state *st, arti_out *out) {
+    static const char *const words[] = {"false", "true", "null"};
+    const arti_goal_type *gt = &st->goals->type[st->word < 2 ? ARTI_T_BOOL : ARTI_T_NULL];
+    const uint32_t *costs = costs_for(x, st->top, st->goals);
+    if (!costs) return false;
+    uint32_t best = ARTI_LEN_NONE, goal = 0;
+    for (uint32_t a = 0; a < gt->n_alts; a++) {
+        if (st->word < 2 && !(gt->alts[a].shape->bools >> st->word & 1u)) continue;
+        if (costs[gt->alts[a].goal] < best) best = costs[gt->alts[a].goal], goal = gt->alts[a].goal;
+    }
+    if (best == ARTI_LEN_NONE) return false;
+    put(out, words[st->word] + st->word_len, strlen(words[st->word]) - st->word_len);
+    return write_after(x, st->top, st->goals, goal, out);
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+bool arti_close_write(arti_jctx *x, const arti_state *from, arti_out *out) {
+    arti_state st = *from;
+    if (st.mode == ARTI_M_TEXT || st.mode == ARTI_M_KEY_TEXT) {
+        if (!finish_char(x, &st, out)) return false;
+    }
+    switch ((arti_mode)st.mode) {
+    case ARTI_M_DONE: return true;
+    case ARTI_M_VALUE: return write_value(x, &st, out);
+    case ARTI_M_COLON: put_byte(out, ':'); return write_value(x, &st, out);
+    case ARTI_M_FIRST_VALUE:
+    case ARTI_M_FIRST_KEY:
+    case ARTI_M_AFTER: return write_frames(x, st.top, false, out);
+    case ARTI_M_KEY: return write_frames(x, st.top, true, out);
+    case ARTI_M_TEXT: return write_text_rest(x, &st, out);
+    case ARTI_M_KEY_TEXT: {
+        uint8_t buf[8192];
+        arti_out quoted = {buf, sizeof buf, 0};
+        arti_state after;
+        if (!finish_key(x, &st, &after, &quoted)) return false;
+        put(out, buf, quoted.len);
+        put_byte(out, ':');
+        return write_value(x, &after, out);
+    }
+    case ARTI_M_NUMBER: return write_number_rest(x, &st, out);
+    case ARTI_M_WORD: return write_word_rest(x, &st, out);
+    }
+    return false;
+}
+
+size_t arti_close_len(arti_jctx *x, const arti_state *st) {
+    arti_out out = {NULL, 0, 0};
+    return arti_close_write(x, st, &out) ? out.len : SIZE_MAX;
+}
+
+size_t arti_forced(arti_jctx *x, const arti_state *from, uint8_t *buf, size_t cap) {
+    arti_state st = *from;
+    size_t n = 0;
+    while (n < cap && st.mode != ARTI_M_DONE && !arti_state_is_complete(x, &st)) {
+        const bool text = st.mode == ARTI_M_TEXT || st.mode == ARTI_M_KEY_TEXT;
+        arti_state next, only;
+        uint32_t found = 0;
+        uint8_t byte = 0;
+        for (uint32_t b = 0x21; b < 256 + 0x21 && found < 2; b++) {
+            const uint8_t c = (uint8_t)b;
+            if (!text && (c == ' ' || c == '\n' || c == '\t' || c == '\r')) continue;
+            if (text && c == '\\' && st.text.escape == ARTI_ESC_NONE) continue;
+            next = st;
+            if (!arti_state_step(x, &next, c)) continue;
+            found++;
+            byte = c;
+            only = next;
+        }
+        if (found != 1 || arti_faulted(x->s)) break;
+        buf[n++] = byte;
+        st = only;
+    }
+    return n;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "art_mask.h"
+
+#include "art_bits.h"
+
+#define SPARSE_MAX 512u /* rows with at most this many tokens are kept as lists */
+
+/* ------------------------------------------------------------------ memo */
+
+void arti_mask_memo_init(arti_mask_memo *m, const art_alloc *alloc, size_t max) {
+    *m = (arti_mask_memo){0};
+    arti_mem_init(&m->mem, alloc, max);
+}
+
+static size_t data_size(const arti_mask_memo *m, const arti_mask_row *r) {
+    return (size_t)(r->n_ids == UINT32_MAX ? m->n_words : r->n_ids + 1) * sizeof *r->data;
+}
+
+static void memo_clear(arti_mask_memo *m) {
+    for (size_t i = 0; i < m->size; i++)
+        if (m->rows[i].data) arti_free(&m->mem, m->rows[i].data, data_size(m, &m->rows[i]));
+    arti_free(&m->mem, m->rows, m->size * sizeof *m->rows);
+    m->rows = NULL;
+    m->n = m->size = 0;
+}
+
+void arti_mask_memo_free(arti_mask_memo *m) {
+    memo_clear(m);
+    arti_free(&m->mem, m->states, m->depth_cap * sizeof *m->states);
+    arti_free(&m->mem, m->marks, m->depth_cap * sizeof *m->marks);
+    m->states = NULL;
+    m->marks = NULL;
+    m->depth_cap = 0;
+}
+
+static arti_mask_row *memo_slot(const arti_mask_memo *m, const uint64_t key[2]) {
+    size_t i = (size_t)key[0] & (m->size - 1);
+    while (m->rows[i].data && (m->rows[i].key[0] != key[0] || m->rows[i].key[1] != key[1])) i = (i + 1) & (m->size - 1);
+    return &m->rows[i];
+}
+
+static bool memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words, uint32_t n_words) {
+    if (!m->size) return false;
+    const arti_mask_row *r = memo_slot(m, key);
+    if (!r->data) return false;
+    if (r->n_ids == UINT32_MAX) {
+        arti_bits_copy(words, r->data, n_words);
+    } else {
+        arti_bits_zero(words, n_words);
+        arti_bits_set_ids(words, r->data, r->n_ids);
+    }
+    return true;
+}
+
+static bool memo_grow(arti_mask_memo *m) {
+    const size_t size = m->size ? m->size * 2 : 64;
+    arti_mask_row *rows = arti_calloc(&m->mem, size * sizeof *rows);
+    if (!rows) return false;
+    arti_mask_memo bigger = *m;
+    bigger.rows = rows;
+    bigger.size = size;
+    for (size_t i = 0; i < m->size; i++)
+        if (m->rows[i].data) *memo_slot(&bigger, m->rows[i].key) = m->rows[i];
+    arti_free(&m->mem, m->rows, m->size * sizeof *rows);
+    m->rows = rows;
+    m->size = size;
+    return true;
+}
+
+static void memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words) {
+    m->n_words = n_words;
+    const size_t count = arti_bits_count(words, n_words);
+    arti_mask_row r = {{key[0], key[1]}, NULL, count <= SPARSE_MAX ? (uint32_t)count : UINT32_MAX};
+    for (int attempt = 0; attempt < 2 && !r.data; attempt++) {
+        if ((m->n + 1) * 2 > m->size && !memo_grow(m)) {
+            memo_clear(m);
+            continue;
+        }
+        r.data = arti_realloc(&m->mem, NULL, 0, data_size(m, &r));
+        if (!r.data) memo_clear(m);
+    }
+    m->mem.over_limit = false;
+    if (!r.data) return;
+    if (r.n_ids == UINT32_MAX) {
+        arti_bits_copy(r.data, words, n_words);
+    } else {
+        uint32_t n = 0;
+        for (uint32_t w = 0; w < n_words; w++)
+            for (uint32_t v = words[w]; v; v &= v - 1) {
+                uint32_t bit = 0;
+                while (!(v >> bit & 1u)) bit++;
+                r.data[n++] = w * 32 + bit;
+            }
+    }
+    *memo_slot(m, key) = r;
+    m->n++;
+}
+
+/* ------------------------------------------------------------------ keys of states */
+
+static uint64_t frame_id(const arti_frame *f) {
+    /* From the outermost frame without an identity inwards. */
+    if (!f) return 1;
+    while (!f->id) {
+        const arti_frame *at = f;
+        while (at->parent && !at->parent->id) at = at->parent;
+        uint64_t h = arti_hash_mix(at->parent ? at->parent->id : 1, (uint64_t)(uintptr_t)at->machine);
+        h = arti_hash_mix(h, (uint64_t)at->goals->id << 32 | at->key);
+        h = arti_hash_mix(h, at->matches);
+        h = arti_hash_mix(h, at->set_sum);
+        if (at->hashing) h = arti_hash_mix(h, at->hash);
+        if (at->key == UINT32_MAX) h = arti_hash_mix(h, at->key_hash); /* it will be a duplicate later */
+        uint32_t n = at->n;
+        size_t words;
+        if (at->is_object) {
+            const arti_object_machine *m = at->machine;
+            const uint32_t cap = m->counts_matter ? m->count_cap : 0;
+            if (n > cap)
+                n = cap + 1 - (cap == 0); /* with no counts, only whether there was a member, which the mode tells */
+            h = arti_hash_mix(h, at->next_rank);
+        } else {
+            const arti_array_machine *m = at->machine;
+            if (n > m->index_cap + 1) n = m->index_cap + 1;
+        }
+        h = arti_hash_mix(h, n);
+        words = (arti_frame_size(at) - sizeof *at) / sizeof *at->bits;
+        for (size_t i = 0; i < words; i++) h = arti_hash_mix(h, at->bits[i]);
+        ((arti_frame *)at)->id = h ? h : 1;
+    }
+    return f->id;
+}
+
+static bool is_hashed(const arti_state *st) {
+    const arti_frame *f = st->top;
+    return f && (f->hashing || (!f->is_object && ((const arti_array_machine *)f->machine)->unique));
+}
+
+/* What the mask depends on, as 128 bits. false: not worth keeping. */
+static bool state_key(const arti_jctx *x, const arti_state *st, const arti_exit *exit, uint64_t key[2]) {
+    uint64_t h =
+        arti_hash_mix(frame_id(st->top), (uint64_t)st->mode | (uint64_t)st->word << 8 | (uint64_t)st->word_len << 16 |
+                                             (uint64_t)x->in_order << 24 | (uint64_t)x->embedded << 25);
+    if (exit) {
+        if (exit->key == 0) return false;
+        h = arti_hash_mix(h, exit->key);
+    }
+    if (x->space_max != UINT8_MAX) h = arti_hash_mix(h, st->n_space);
+    h = arti_hash_mix(h, st->goals ? st->goals->id + 1u : 0);
+    if (st->mode == ARTI_M_NUMBER) {
+        const arti_num *n = &st->number.num;
+        if (n->n_sig > 18 || is_hashed(st)) return false;
+        h = arti_hash_mix(h, (uint64_t)n->lex | (uint64_t)n->neg << 8 | (uint64_t)n->exp_neg << 9 |
+                                 (uint64_t)n->n_int << 32);
+        h = arti_hash_mix(h, (uint64_t)n->n_frac << 32 | n->n_sig);
+        h = arti_hash_mix(h, (uint64_t)n->n_exp << 32 | n->exp);
+        h = arti_hash_mix(h, n->sig);
+    } else if (st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT) {
+        const arti_text_state *t = &st->text;
+        const uint32_t n = arti_text_parts(st);
+        const uint64_t *q = arti_text_q(st);
+        h = arti_hash_mix(h, (uint64_t)(uintptr_t)t->machine);
+        for (uint32_t i = 0; i < n; i++) h = arti_hash_mix(h, q[i]);
+        h = arti_hash_mix(h, (uint64_t)t->u8 | (uint64_t)t->escape << 8 | (uint64_t)t->unit << 16 |
+                                 (uint64_t)t->high << 32);
+        const bool key_text = st->mode == ARTI_M_KEY_TEXT;
+        if (!key_text && ((const arti_text_machine *)t->machine)->bounded) h = arti_hash_mix(h, t->n_cp);
+        if (key_text ? t->offer_other && st->top->set : is_hashed(st)) h = arti_hash_mix(h, t->hash);
+    }
+    key[0] = h;
+    key[1] = arti_hash_mix(h ^ UINT64_C(0x5bd1e9955bd1e995), h >> 7);
+    return true;
+}
+
+/* ------------------------------------------------------------------ walking the trie */
+
+static bool room(arti_jctx *x, arti_mask_memo *m, size_t depth) {
+    if (depth <= m->depth_cap) return true;
+    size_t states = m->depth_cap, marks = m->depth_cap;
+    arti_mem *mem = &m->mem;
+    const size_t max = mem->max;
+    mem->max = 0; /* working memory is not the memo's */
+    const bool ok = arti_vec_reserve(mem, (void **)&m->states, &states, depth, sizeof *m->states) &&
+                    arti_vec_reserve(mem, (void **)&m->marks, &marks, depth, sizeof *m->marks);
+    mem->max = max;
+    if (!ok) {
+        arti_free(mem, m->states, states * sizeof *m->states);
+        arti_free(mem, m->marks, marks * sizeof *m->marks);
+        m->states = NULL;
+        m->marks = NULL;
+        m->depth_cap = 0;
+        return arti_fault_mem(x->s);
+    }
+    m->depth_cap = states;
+    return true;
+}
+
+/* Tokens below node i that end the value after `depth` bytes and go on with something the surroundings allow. */
+static void walk_exit(const art_vocab *v, uint32_t i, uint32_t depth, const arti_exit *exit, uint32_t *words) {
+    const uint32_t from = v->node[i].tok, to = v->node[v->node[i].next].tok;
+    for (uint32_t k = from; k < to; k++) {
+        const uint32_t id = v->order[k];
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
+        if (len <= depth || (exit && exit->allows(exit->ud, bytes + depth, len - depth))) arti_bits_set(words, id);
+    }
+}
+
+static bool walk(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const arti_state *st, const arti_exit *exit,
+                 uint32_t *words) {
+    if (!room(x, m, (size_t)v->token_len_max + 2)) return false;
+    m->states[0] = *st;
+    m->marks[0] = arti_region_mark_now(x->region);
+    for (uint32_t i = 1; i < v->n_nodes;) {
+        const arti_node *node = &v->node[i];
+        const uint32_t d = node->depth;
+        arti_state *to = &m->states[d];
+        arti_region_reset(x->region, m->marks[d - 1]);
+        *to = m->states[d - 1];
+        if (!arti_state_step(x, to, node->byte)) {
+            if (arti_faulted(x->s)) return false;
+            if (exit && arti_state_is_complete(x, &m->states[d - 1])) walk_exit(v, i, d - 1, exit, words);
+            i = node->next;
+            continue;
+        }
+        m->marks[d] = arti_region_mark_now(x->region);
+        for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_bits_set(words, v->order[k]);
+        i++;
+    }
+    return true;
+}
+
+bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const arti_state *st, const arti_exit *exit,
+                    uint32_t *words) {
+    uint64_t key[2] = {0, 0};
+    const bool keep = state_key(x, st, exit, key);
+    if (keep && memo_get(m, key, words, v->n_words)) return true;
+    arti_bits_zero(words, v->n_words);
+    if (!walk(x, m, v, st, exit, words)) return false;
+    if (keep) memo_put(m, key, words, v->n_words);
+    return true;
+}
