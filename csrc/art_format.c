@@ -99,7 +99,20 @@ static void leap_lengths(uint32_t state, uint32_t *shortest, uint32_t *longest) 
     *longest = ARTI_RE_UNBOUNDED;
 }
 
-static const re_machine leap_second = {"0123456789:.+-Zz", leap_step, leap_accepts, leap_lengths};
+static arti_re leap_shape(arti_re_ctx *c, uint32_t state) {
+    uint32_t shortest, longest;
+    leap_lengths(state, &shortest, &longest);
+    if (longest != ARTI_RE_UNBOUNDED) return re_loop(c, RE_ANY_CHAR, shortest, longest);
+    /* Up to the end of "hh:mm:60", then with or without a fraction; inside one, more digits; then "Z" or the offset. */
+    const uint32_t place = state >> 16, before = place <= LEAP_END ? LEAP_END - place : LEAP_DIGITS - place;
+    const uint32_t offset = shortest - before;
+    const arti_re digits = re_loop(c, RE_ANY_CHAR, place <= LEAP_END ? 2 : 0, ARTI_RE_UNBOUNDED);
+    const arti_re fraction = place <= LEAP_END ? re_or2(c, ARTI_RE_EMPTY, digits) : digits;
+    const arti_re end = re_or2(c, re_loop(c, RE_ANY_CHAR, offset, offset), re_loop(c, RE_ANY_CHAR, 6, 6));
+    return re_concat(c, re_loop(c, RE_ANY_CHAR, before, before), re_concat(c, fraction, end));
+}
+
+static const re_machine leap_second = {"0123456789:.+-Zz", leap_step, leap_accepts, leap_lengths, leap_shape};
 
 #define SECONDS "[0-9]+S"
 #define MINUTES "[0-9]+M(?:" SECONDS ")?"

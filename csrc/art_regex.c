@@ -404,7 +404,7 @@ static arti_re intern(arti_re_ctx *c, re_node x) {
         memcpy(copy, x.kids, x.b * sizeof *copy);
         x.kids = copy;
     }
-    x.vertex = RE_NIL;
+    x.vertex = x.shape = RE_NIL;
     c->nodes[c->n_nodes] = x;
     if (!re_index_add(c, &c->node_index, hash, c->n_nodes)) return ARTI_RE_FAIL;
     return c->n_nodes++;
@@ -447,11 +447,9 @@ typedef struct loop_view {
     uint32_t min, max;
 } loop_view;
 
-#define FULL_TERM 3u /* the term of RE_CLASS_FULL */
-
 static loop_view view_loop(const arti_re_ctx *c, arti_re t) {
     const re_node *x = &c->nodes[t];
-    if (x->kind == RE_ANY) return (loop_view){FULL_TERM, 0, ARTI_RE_UNBOUNDED};
+    if (x->kind == RE_ANY) return (loop_view){RE_ANY_CHAR, 0, ARTI_RE_UNBOUNDED};
     if (x->kind == RE_LOOP) return (loop_view){x->a, x->min, x->max};
     return (loop_view){t, 1, 1};
 }
@@ -472,7 +470,7 @@ arti_re re_loop(arti_re_ctx *c, arti_re a, uint32_t min, uint32_t max) {
         }
         if (x->flags & RE_NULLABLE) min = 0;
     }
-    if (a == FULL_TERM && min == 0 && max == ARTI_RE_UNBOUNDED) return ARTI_RE_ANY;
+    if (a == RE_ANY_CHAR && min == 0 && max == ARTI_RE_UNBOUNDED) return ARTI_RE_ANY;
     return intern(c, (re_node){.kind = RE_LOOP, .a = a, .min = min, .max = max});
 }
 
@@ -802,7 +800,7 @@ arti_re re_not(arti_re_ctx *c, arti_re a) {
     if (a == ARTI_RE_FAIL) return a;
     if (a == ARTI_RE_NONE) return ARTI_RE_ANY;
     if (a == ARTI_RE_ANY) return ARTI_RE_NONE;
-    if (a == ARTI_RE_EMPTY) return re_loop(c, FULL_TERM, 1, ARTI_RE_UNBOUNDED);
+    if (a == ARTI_RE_EMPTY) return re_loop(c, RE_ANY_CHAR, 1, ARTI_RE_UNBOUNDED);
     if (c->nodes[a].kind == RE_NOT) return c->nodes[a].a;
     return intern(c, (re_node){.kind = RE_NOT, .a = a});
 }
@@ -817,6 +815,62 @@ arti_re re_behind(arti_re_ctx *c, arti_re q) {
     if (q == ARTI_RE_ANY) return ARTI_RE_EMPTY;
     if (q == ARTI_RE_NONE || q == ARTI_RE_FAIL) return q;
     return intern(c, (re_node){.kind = RE_BEHIND, .a = q});
+}
+
+static arti_re exact_shape(arti_re_ctx *c, arti_re t) {
+    const size_t base = c->todo.n;
+    if (!re_push64(c, &c->todo, t)) return ARTI_RE_FAIL;
+    while (c->todo.n > base) { /* a term again and again, until all its parts have shapes */
+        const arti_re x = (arti_re)c->todo.at[c->todo.n - 1];
+        const re_node n = c->nodes[x];
+        const arti_re parts[2] = {n.a, n.b};
+        const uint32_t n_parts = n.kids ? n.b : n.kind == RE_CONCAT ? 2 : n.kind == RE_LOOP ? 1 : 0;
+        bool ready = true;
+        if (n.shape == RE_NIL) {
+            for (uint32_t i = 0; i < n_parts; i++) {
+                const arti_re part = n.kids ? n.kids[i] : parts[i];
+                if (c->nodes[part].shape != RE_NIL) continue;
+                ready = false;
+                if (!re_push64(c, &c->todo, part)) return ARTI_RE_FAIL;
+            }
+            if (!re_spend(c, 1 + n_parts / 8)) return ARTI_RE_FAIL;
+        }
+        if (!ready) continue;
+        c->todo.n--;
+        if (n.shape != RE_NIL) continue;
+        arti_re shape = x;
+        if (n.kind == RE_CLASS) shape = RE_ANY_CHAR;
+        if (n.kind == RE_MACHINE) shape = c->machines[n.a]->shape(c, n.b);
+        if (n.kind == RE_LOOP) shape = re_loop(c, c->nodes[n.a].shape, n.min, n.max);
+        if (n.kind == RE_CONCAT) shape = re_concat(c, c->nodes[n.a].shape, c->nodes[n.b].shape);
+        if (n.kind == RE_OR) {
+            const size_t first = c->tmp.n;
+            for (uint32_t i = 0; i < n_parts; i++)
+                if (!re_push(c, &c->tmp, c->nodes[n.kids[i]].shape)) return ARTI_RE_FAIL;
+            shape = re_or(c, first);
+        }
+        if (shape == ARTI_RE_FAIL) return ARTI_RE_FAIL;
+        c->nodes[x].shape = shape;
+    }
+    return c->nodes[t].shape;
+}
+
+arti_re re_shape(arti_re_ctx *c, arti_re t) {
+    c->todo.n = c->tmp.n = c->keys.n = 0;
+    if (c->nodes[t].flags & RE_EXACT) return exact_shape(c, t);
+    if (c->nodes[t].kind != RE_AND) return t;
+    const uint32_t *kids = c->nodes[t].kids, n = c->nodes[t].b;
+    uint32_t n_others = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!(c->nodes[kids[i]].flags & RE_EXACT)) return t;
+        const arti_re shape = exact_shape(c, kids[i]);
+        if (shape == ARTI_RE_FAIL) return shape;
+        n_others += shape != kids[i];
+    }
+    if (n_others > 1) return t;
+    for (uint32_t i = 0; i < n; i++)
+        if (!re_push(c, &c->tmp, c->nodes[kids[i]].shape)) return ARTI_RE_FAIL;
+    return re_and(c, 0);
 }
 
 static arti_re close_spine(arti_re_ctx *c, arti_re t, bool at_start) {
@@ -959,7 +1013,7 @@ static bool make_constants(arti_re_ctx *c) {
     re_ranges_reset(c);
     return re_ranges_add(c, 0, RE_CODE_POINT_MAX) && intern(c, (re_node){.kind = RE_NONE}) == ARTI_RE_NONE &&
            intern(c, (re_node){.kind = RE_EMPTY}) == ARTI_RE_EMPTY &&
-           intern(c, (re_node){.kind = RE_ANY}) == ARTI_RE_ANY && re_ranges_finish(c) == FULL_TERM && re_dfa_init(c);
+           intern(c, (re_node){.kind = RE_ANY}) == ARTI_RE_ANY && re_ranges_finish(c) == RE_ANY_CHAR && re_dfa_init(c);
 }
 
 art_status arti_re_ctx_new(arti_mem *mem, arti_re_ctx **out, art_error *err) {

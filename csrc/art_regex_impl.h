@@ -63,6 +63,7 @@ typedef struct re_class {        /* a set of scalar values; never empty */
 } re_class;
 
 #define RE_CLASS_FULL 0u /* the class of all scalar values */
+#define RE_ANY_CHAR 3u   /* its term */
 
 typedef enum re_kind {
     RE_NONE,
@@ -94,6 +95,7 @@ typedef struct re_machine {
     uint32_t (*step)(uint32_t state, char symbol); /* RE_NIL: nowhere */
     bool (*accepts)(uint32_t state);
     void (*lengths)(uint32_t state, uint32_t *shortest, uint32_t *longest);
+    arti_re (*shape)(arti_re_ctx *c, uint32_t state); /* see re_shape() */
 } re_machine;
 
 typedef struct re_node {
@@ -103,6 +105,7 @@ typedef struct re_node {
     uint32_t min, max;
     uint32_t shortest, longest;       /* bounds of the lengths; exact with RE_EXACT */
     uint32_t vertex;                  /* RE_NIL: none so far */
+    arti_re shape;                    /* RE_NIL: not computed so far */
     uint32_t mark_first, mark_behind; /* epochs of the walk that collects first classes */
     const uint32_t *kids;
 } re_node;
@@ -306,6 +309,9 @@ arti_re re_and2(arti_re_ctx *c, arti_re a, arti_re b);
 arti_re re_not(arti_re_ctx *c, arti_re a);
 arti_re re_ahead(arti_re_ctx *c, arti_re p);
 arti_re re_behind(arti_re_ctx *c, arti_re q);
+/* The term with every class widened to all characters: of the same lengths, and much smaller. t itself where that is not known to
+ * hold: t must be RE_EXACT, or an intersection of such terms of which one at most says more than lengths. */
+arti_re re_shape(arti_re_ctx *c, arti_re t);
 /* A relation that spans the whole text, as a language: lookarounds at its two ends are decided. */
 arti_re re_close(arti_re_ctx *c, arti_re t);
 /* The same at the end only, for what a lookahead asks. */

@@ -25,7 +25,11 @@ static uint8_t known_live(const arti_re_ctx *c, arti_re t) {
 
 /* Breadth first, until something live is met: then so is all on the way to it. If nothing is, all that was visited is dead. */
 uint8_t re_is_live(arti_re_ctx *c, arti_re t) {
-    const uint8_t known = known_live(c, t);
+    uint8_t known = known_live(c, t);
+    if (known != RE_MAYBE) return known;
+    t = re_shape(c, t);
+    if (t == ARTI_RE_FAIL) return RE_MAYBE;
+    known = known_live(c, t);
     if (known != RE_MAYBE) return known;
     const uint32_t root = re_vertex_of(c, t);
     if (root == RE_NIL) return RE_MAYBE;
@@ -70,6 +74,9 @@ static bool known_shortest(const arti_re_ctx *c, arti_re t, uint32_t *out) {
 
 /* t is live. Breadth first, layer by layer, until no longer way can beat the best one. */
 static bool find_shortest(arti_re_ctx *c, arti_re t, uint32_t *out) {
+    if (known_shortest(c, t, out)) return true;
+    t = re_shape(c, t);
+    if (t == ARTI_RE_FAIL) return false;
     if (known_shortest(c, t, out)) return true;
     const uint32_t root = re_vertex_of(c, t);
     if (root == RE_NIL) return false;
@@ -190,12 +197,13 @@ static uint32_t set_of_path(arti_re_ctx *c) {
     return c->n_sets++;
 }
 
-/* Adds a term's vertex to path if it is live. */
+/* Adds a term's vertex to path if it is live; only lengths matter, so its shape will do. */
 static bool add_live(arti_re_ctx *c, arti_re t) {
     if (t == ARTI_RE_FAIL) return false;
     const uint8_t live = re_is_live(c, t);
     if (live != RE_YES) return live == RE_NO;
-    const uint32_t v = re_vertex_of(c, t);
+    t = re_shape(c, t);
+    const uint32_t v = t == ARTI_RE_FAIL ? RE_NIL : re_vertex_of(c, t);
     return v != RE_NIL && re_push(c, &c->path, v);
 }
 
@@ -301,7 +309,8 @@ static bool find_rest(arti_re_ctx *c, arti_re t, arti_re_lengths *l) {
 static bool term_lengths(arti_re_ctx *c, arti_re t, arti_re_lengths *out) {
     if (!find_shortest(c, t, &out->shortest)) return false;
     if (is_exact(c, t)) return find_rest(c, t, out);
-    const uint32_t v = re_vertex_of(c, t);
+    t = re_shape(c, t);
+    const uint32_t v = t == ARTI_RE_FAIL ? RE_NIL : re_vertex_of(c, t);
     if (v == RE_NIL) return false;
     if (!c->vertices[v].is_hard) {
         const uint8_t found = within(c, find_rest, t, out);
@@ -604,6 +613,16 @@ static void emit(sink *out, uint32_t cp, size_t n) {
         if (out->len < out->cap) out->buf[out->len] = bytes[i];
 }
 
+/* Bytes that end a character of which only the state is known: any will do. */
+static void emit_rest(sink *out, uint8_t u8) {
+    for (; u8 != ARTI_U8_0; out->len++) {
+        uint8_t byte = u8 == ARTI_U8_1 ? 0xA9u : 0x80u;
+        while (arti_u8_next(u8, byte) == ARTI_U8_BAD) byte++;
+        u8 = arti_u8_next(u8, byte);
+        if (out->len < out->cap) out->buf[out->len] = byte;
+    }
+}
+
 /* Some character of the block between lo and hi: the sample if it lies there, else the first, or any when random. */
 static uint32_t pick_character(const re_part *p, uint32_t block, uint32_t lo, uint32_t hi, arti_re_random_fn *random,
                                void *ud) {
@@ -665,9 +684,8 @@ static art_status witness(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t
     arti_re t = info->term;
     bool inside = split->u8 != ARTI_U8_0;
     uint32_t from = 0, to = RE_CODE_POINT_MAX;
-    if (inside && split->part == RE_NIL) { /* any rest of a character will do */
-        const uint8_t end = split->u8 == ARTI_U8_1 ? 0x29 : 0;
-        emit(out, split->lo | end, re_tail(split->u8));
+    if (inside && split->part == RE_NIL) {
+        emit_rest(out, split->u8);
         inside = false;
         len--;
     } else if (inside) {
