@@ -18,7 +18,8 @@ typedef enum arti_entry_kind {
     ARTI_E_BOOLS,  /* a: mask of allowed values */
     ARTI_E_LOW,    /* json, a: exclusive */
     ARTI_E_HIGH,
-    ARTI_E_STEP, /* json; NULL: 1 */
+    ARTI_E_PLAIN, /* written without fraction and exponent */
+    ARTI_E_STEP,  /* json; NULL: 1 */
     ARTI_E_NOT_STEP,
     ARTI_E_VALUE, /* json: this number */
     ARTI_E_NOT_VALUE,

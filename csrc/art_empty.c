@@ -429,22 +429,27 @@ static uint32_t counted_best(art_schema *s, arti_array_shape *a, uint32_t n, con
     return best != ARTI_LEN_NONE && best && n == 0 ? best - 1 : best;
 }
 
-uint32_t arti_array_best(art_schema *s, arti_array_shape *a, uint32_t n, const uint32_t *counts, arti_plan *plan) {
+uint32_t arti_array_best(art_schema *s, arti_array_shape *a, uint32_t n, const uint32_t *counts, bool has_equal,
+                         arti_plan *plan) {
     if (n > a->max) return ARTI_LEN_NONE;
     if (a->n_contains) return counted_best(s, a, n, counts, plan);
     uint32_t cost = 0;
-    uint32_t i = n;
-    for (; i < a->min && i < a->n_prefix; i++) {
+    uint32_t i = n, min = a->min;
+    if (a->not_unique && !has_equal) { /* two like items at the end */
+        const uint32_t twice = (n > a->n_prefix ? n : a->n_prefix) + 2;
+        if (min < twice) min = twice;
+    }
+    for (; i < min && i < a->n_prefix; i++) {
         const arti_conj c = arti_array_item_conj(s, a, i);
         if (c == ARTI_CONJ_FAIL || !plan_add(s, plan, (arti_step){.conj = c, .count = 1})) return ARTI_LEN_NONE;
         cost = arti_len_add(cost, arti_len_add(len_now(s, c), 1));
         if (cost == ARTI_LEN_NONE) return cost;
     }
-    if (i < a->min) {
+    if (i < min) {
         const arti_conj c = arti_array_item_conj(s, a, i);
         if (c == ARTI_CONJ_FAIL || len_now(s, c) == ARTI_LEN_NONE) return ARTI_LEN_NONE;
-        if (!plan_add(s, plan, (arti_step){.conj = c, .count = a->min - i})) return ARTI_LEN_NONE;
-        const uint64_t all = (uint64_t)(len_now(s, c) + 1) * (a->min - i);
+        if (!plan_add(s, plan, (arti_step){.conj = c, .count = min - i})) return ARTI_LEN_NONE;
+        const uint64_t all = (uint64_t)(len_now(s, c) + 1) * (min - i);
         cost = arti_len_add(cost, all < ARTI_LEN_MAX ? (uint32_t)all : ARTI_LEN_MAX);
     }
     return cost && n == 0 ? cost - 1 : cost;
@@ -493,7 +498,7 @@ static void object_deps(conj_list *l, arti_object_shape *o) {
 
 static void array_deps(conj_list *l, arti_array_shape *a) {
     if (a->n_contains == 0) {
-        for (uint32_t i = 0; i < a->min && i <= a->n_prefix && l->ok; i++)
+        for (uint32_t i = 0; (i < a->min || a->not_unique) && i <= a->n_prefix && l->ok; i++)
             list_add(l, arti_array_item_conj(l->s, a, i));
         return;
     }
@@ -589,7 +594,7 @@ static uint32_t shape_len(art_schema *s, arti_shape *sh) {
         return n == SIZE_MAX ? ARTI_LEN_NONE : (uint32_t)n;
     }
     case ARTI_T_STRING: return text_len(s, &sh->text);
-    case ARTI_T_ARRAY: return arti_len_add(arti_array_best(s, &sh->array, 0, none, NULL), 2);
+    case ARTI_T_ARRAY: return arti_len_add(arti_array_best(s, &sh->array, 0, none, false, NULL), 2);
     case ARTI_T_OBJECT: return arti_len_add(arti_object_best(s, &sh->object, &arti_object_start, NULL), 2);
     default: return ARTI_LEN_NONE;
     }

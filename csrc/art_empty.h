@@ -50,8 +50,10 @@ extern const arti_object_at arti_object_start;
  * is not possible. The lengths of arti_object_deps() must be decided. plan may be NULL. */
 uint32_t arti_object_best(art_schema *s, arti_object_shape *o, const arti_object_at *at, arti_plan *plan);
 
-/* The same for an array with n items, of which counts[i] were counted by contains[i] (saturated, see arti_contains_cap). */
-uint32_t arti_array_best(art_schema *s, arti_array_shape *a, uint32_t n, const uint32_t *counts, arti_plan *plan);
+/* The same for an array with n items, of which counts[i] were counted by contains[i] (saturated, see arti_contains_cap). has_equal: two of
+ * them were equal. */
+uint32_t arti_array_best(art_schema *s, arti_array_shape *a, uint32_t n, const uint32_t *counts, bool has_equal,
+                         arti_plan *plan);
 
 /* Counters need not count further than this. */
 static inline uint32_t arti_contains_cap(const arti_contains *c) {

@@ -470,7 +470,7 @@ arti_array_machine *arti_goals_array(art_schema *s, const arti_goals *g) {
         m->alts[a].shape = sh;
         count_at[a] = m->n_counts;
         m->n_counts += sh->n_contains;
-        m->unique |= sh->unique;
+        m->unique |= sh->unique | sh->not_unique;
         const uint32_t caps[] = {sh->n_prefix, sh->min, sh->max == UINT32_MAX ? 0 : sh->max};
         for (int i = 0; i < 3; i++)
             if (caps[i] > m->index_cap) m->index_cap = caps[i];

@@ -129,7 +129,7 @@ static bool write_conj(writer *w, arti_conj c) {
     const bool is_object = sh->type == ARTI_T_OBJECT;
     arti_plan p = {.mem = &x->s->mem};
     const uint32_t len = is_object ? arti_object_best(x->s, &sh->object, &arti_object_start, &p)
-                                   : arti_array_best(x->s, &sh->array, 0, none, &p);
+                                   : arti_array_best(x->s, &sh->array, 0, none, false, &p);
     put_byte(w->out, is_object ? '{' : '[');
     const bool ok = len != ARTI_LEN_NONE && push(w, (task){.kind = TASK_BYTE, .byte = is_object ? '}' : ']'}) &&
                     push_plan(w, &p, false);
@@ -220,7 +220,7 @@ static uint32_t rest_after_value(arti_jctx *x, const arti_frame *f, uint32_t alt
         counts[k] = arti_frame_counts(f)[m->count_at[alt] + k] + (sub >> k & 1u);
         if (counts[k] > arti_contains_cap(&a->contains[k])) return ARTI_LEN_NONE;
     }
-    return arti_len_add(arti_array_best(x->s, a, f->n + 1, counts, plan), 1);
+    return arti_len_add(arti_array_best(x->s, a, f->n + 1, counts, f->has_equal, plan), 1);
 }
 
 static const arti_goals *frame_goals_of_child(const arti_frame *child) {
@@ -305,7 +305,8 @@ static ending end_frame(arti_jctx *x, const arti_frame *f, bool one_more) {
             cost = arti_object_best(x->s, ((arti_object_machine *)f->machine)->alts[alt].shape, &at, NULL);
         } else {
             const arti_array_machine *m = f->machine;
-            cost = arti_array_best(x->s, m->alts[alt].shape, f->n, arti_frame_counts(f) + m->count_at[alt], NULL);
+            cost = arti_array_best(x->s, m->alts[alt].shape, f->n, arti_frame_counts(f) + m->count_at[alt],
+                                   f->has_equal, NULL);
         }
         const uint32_t goal = f->goals->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY].alts[alt].goal;
         cost = arti_len_add(arti_len_add(cost, 1), outer[goal]);
@@ -381,7 +382,8 @@ static bool write_frames(arti_jctx *x, const arti_frame *f, bool one_more, arti_
         cost = arti_object_best(x->s, ((arti_object_machine *)f->machine)->alts[e.alt].shape, &at, &p);
     } else {
         const arti_array_machine *m = f->machine;
-        cost = arti_array_best(x->s, m->alts[e.alt].shape, f->n, arti_frame_counts(f) + m->count_at[e.alt], &p);
+        cost = arti_array_best(x->s, m->alts[e.alt].shape, f->n, arti_frame_counts(f) + m->count_at[e.alt],
+                               f->has_equal, &p);
     }
     bool ok = cost != ARTI_LEN_NONE && push(&w, (task){.kind = TASK_BYTE, .byte = f->is_object ? '}' : ']'}) &&
               push_plan(&w, &p, f->n > 0 && !one_more);

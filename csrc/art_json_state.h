@@ -89,6 +89,7 @@ typedef struct arti_frame {
     uint32_t next_rank;         /* order ART_ORDER_SCHEMA: names before this one are barred */
     uint32_t depth;
     bool is_object, hashing;
+    bool has_equal; /* arrays that are asked for unique items: two were equal */
     uint64_t bits
         []; /* live alternatives; objects: names seen, then 32-bit masks of conditions met; arrays: 32-bit counters */
 } arti_frame;

@@ -350,7 +350,8 @@ static bool item_feasible(arti_jctx *x, const arti_frame *f, uint32_t alt, uint3
         if (counts[k] >= arti_contains_cap(&a->contains[k])) return false;
         counts[k]++;
     }
-    return settle_array(x, m, f->goals, alt) && arti_array_best(x->s, a, f->n + 1, counts, NULL) != ARTI_LEN_NONE;
+    return settle_array(x, m, f->goals, alt) &&
+           arti_array_best(x->s, a, f->n + 1, counts, f->has_equal, NULL) != ARTI_LEN_NONE;
 }
 
 /* Goals of the next item; NULL when there can be none. */
@@ -390,6 +391,7 @@ static bool array_value(arti_jctx *x, arti_state *st, const arti_accept *acc, ui
     bool again = false;
     if (m->unique) {
         again = arti_hset_has(f->set, hash);
+        nf->has_equal |= again;
         if (!again) {
             nf->set = arti_hset_add(x->region, f->set, hash);
             if (!nf->set) return arti_fault_mem(x->s);
@@ -484,7 +486,7 @@ bool arti_frame_accepts(arti_jctx *x, const arti_frame *f, arti_accept *acc) {
         for (uint32_t alt = 0; alt < m->n_alts; alt++) {
             if (!arti_live(f, alt)) continue;
             const arti_array_shape *a = m->alts[alt].shape;
-            bool ok = f->n >= a->min && f->n <= a->max;
+            bool ok = f->n >= a->min && f->n <= a->max && (f->has_equal || !a->not_unique);
             for (uint32_t k = 0; k < a->n_contains; k++)
                 ok &= arti_frame_counts(f)[m->count_at[alt] + k] >= a->contains[k].min;
             if (!ok) continue;
@@ -560,10 +562,15 @@ static bool number_hashed(const arti_state *st) {
     return f && (f->hashing || (!f->is_object && ((const arti_array_machine *)f->machine)->unique));
 }
 
+static bool is_plain(const arti_num *n) {
+    return n->lex <= ARTI_NUM_INT;
+}
+
 static bool number_alive(arti_jctx *x, const arti_state *st) {
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
     for (uint32_t a = 0; a < gt->n_alts; a++) {
         const arti_num_rule *r = &gt->alts[a].shape->number;
+        if (gt->alts[a].shape->plain && !is_plain(&st->number.num)) continue;
         if (r->is_any || arti_num_alive(r, &st->number.num, x->number_text, x->style)) return true;
     }
     return false;
@@ -598,6 +605,7 @@ static bool number_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc)
     if (!arti_num_may_end(&st->number.num)) return false;
     for (uint32_t a = 0; a < gt->n_alts; a++) {
         const arti_num_rule *r = &gt->alts[a].shape->number;
+        if (gt->alts[a].shape->plain && !is_plain(&st->number.num)) continue;
         if (!r->is_any && !arti_num_fits(r, &st->number.num, x->number_text)) continue;
         accept_goal(acc, gt->alts[a].goal);
         any = true;

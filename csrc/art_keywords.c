@@ -394,6 +394,7 @@ const arti_kw *arti_pos_kw(art_schema *s, arti_pos p) {
     k->is_nothing = n_known == 0;
     k->only_ref = n_known == 1 && k->ref != ARTI_LIT_NONE;
     k->contains_evaluates = r.draft == 2020;
+    k->plain_integer = r.draft == 4;
     if (k->contains == ARTI_LIT_NONE) k->min_contains = 0, k->max_contains = COUNT_NONE;
     if (!join_bounds(&r) || !join_members(&r) || !join_items(&r) || !join_dependencies(&r)) return NULL;
     s->pos[p].kw = k;

@@ -108,6 +108,7 @@ static uint64_t frame_id(const arti_frame *f) {
         h = arti_hash_mix(h, (uint64_t)at->goals->id << 32 | at->key);
         h = arti_hash_mix(h, at->matches);
         h = arti_hash_mix(h, at->set_sum);
+        h = arti_hash_mix(h, at->has_equal);
         if (at->hashing) h = arti_hash_mix(h, at->hash);
         if (at->key == UINT32_MAX) h = arti_hash_mix(h, at->key_hash); /* it will be a duplicate later */
         uint32_t n = at->n;

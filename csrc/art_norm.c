@@ -171,15 +171,43 @@ bool arti_branch_add(arti_expansion *x, arti_branch *b, const arti_entry *e) {
     return true;
 }
 
-static bool push_copy(arti_expansion *x, const arti_branch *b, size_t clause, const struct arti_alt *alt) {
+/* Adds that a single entry does not hold, where that can be said simply. */
+static bool add_denial(arti_expansion *x, arti_branch *b, const struct arti_alt *alt) {
+    if (alt->n != 1) return true;
+    arti_entry e = alt->entries[0];
+    if (e.kind == ARTI_E_LACKS || e.kind == ARTI_E_REQUIRED) {
+        e.kind = e.kind == ARTI_E_LACKS ? ARTI_E_REQUIRED : ARTI_E_LACKS;
+        return arti_branch_add(x, b, &e);
+    }
+    if (e.kind != ARTI_E_HAS) return true;
+    arti_clause *c = get(x, sizeof *c);
+    struct arti_alt *alts = get(x, 2 * sizeof *alts);
+    arti_entry *entries = get(x, 2 * sizeof *entries);
+    if (!c || !alts || !entries) return false;
+    entries[0] = (arti_entry){.kind = ARTI_E_LACKS, .p = e.p};
+    entries[1] = (arti_entry){.kind = ARTI_E_HAS, .p = e.p, .lit = ARTI_LIT_NOT(e.lit)};
+    alts[0] = (struct arti_alt){1, &entries[0]};
+    alts[1] = (struct arti_alt){1, &entries[1]};
+    *c = (arti_clause){2, alts};
+    const arti_entry clause = {.kind = ARTI_E_CLAUSE, .p = c};
+    return arti_branch_add(x, b, &clause);
+}
+
+/* Pushes the branch with alternative k of a clause. apart: the earlier alternatives do not hold there, so that the same values are not
+ * described again and again when several clauses are open. */
+static bool push_copy(arti_expansion *x, const arti_branch *b, size_t at, const arti_clause *clause, uint32_t k,
+                      bool apart) {
     if (!arti_vec_reserve(&x->s->mem, (void **)&x->stack, &x->stack_cap, x->n_stack + 1, sizeof *x->stack))
         return arti_fault_mem(x->s);
+    const struct arti_alt *alt = &clause->alts[k];
     arti_branch c = {.n = b->n, .next = b->next, .cap = b->n + alt->n + 8};
     c.entries = get(x, c.cap * sizeof *c.entries);
     if (!c.entries) return false;
     memcpy(c.entries, b->entries, b->n * sizeof *c.entries);
-    c.entries[clause].resolved = true;
+    c.entries[at].resolved = true;
     for (uint32_t i = 0; i < alt->n; i++) c.entries[c.n++] = alt->entries[i];
+    for (uint32_t i = 0; apart && i < k; i++)
+        if (!add_denial(x, &c, &clause->alts[i])) return false;
     x->stack[x->n_stack++] = c;
     return true;
 }
@@ -239,7 +267,7 @@ static bool step_branch(arti_expansion *x, arti_branch *b) {
             if (v == ARTI_DEAD) return true;
         }
         size_t best = SIZE_MAX;
-        uint32_t best_n = UINT32_MAX;
+        uint32_t best_n = UINT32_MAX, n_open = 0;
         for (size_t i = 0; i < b->n && best_n > 1; i++) {
             arti_entry *e = &b->entries[i];
             if (e->kind != ARTI_E_CLAUSE || e->resolved) continue;
@@ -252,6 +280,7 @@ static bool step_branch(arti_expansion *x, arti_branch *b) {
                 continue;
             }
             const uint32_t n = ((const arti_clause *)e->p)->n;
+            n_open++;
             if (n < best_n) best = i, best_n = n;
         }
         if (best == SIZE_MAX) break;
@@ -263,7 +292,7 @@ static bool step_branch(arti_expansion *x, arti_branch *b) {
             continue;
         }
         for (uint32_t i = c->n; i-- > 0;)
-            if (!push_copy(x, b, best, &c->alts[i])) return false;
+            if (!push_copy(x, b, best, c, i, n_open > 1)) return false;
         return true;
     }
     arti_shape *shape;

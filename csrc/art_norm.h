@@ -107,6 +107,7 @@ typedef struct arti_array_shape {
     arti_items_group *groups;
     uint32_t n_groups, n_prefix, n_contains;
     uint32_t min, max;
+    bool not_unique;  /* two items are equal */
     arti_conj *items; /* n_prefix + 1: the last one stands for all that follow */
     arti_contains contains[ARTI_CONTAINS_MAX];
     bool unique;
@@ -114,6 +115,7 @@ typedef struct arti_array_shape {
 
 typedef struct arti_shape {
     uint8_t type;  /* arti_type */
+    bool plain;    /* NUMBER: written without fraction and exponent */
     uint8_t bools; /* BOOL: bit 0 false allowed, bit 1 true allowed */
     uint32_t len;  /* of a shortest instance, once the facet is decided */
     uint32_t n_deps;

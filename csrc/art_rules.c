@@ -247,11 +247,42 @@ static arti_verdict key_verdict(arti_expansion *x, const arti_branch *b, const a
     if (n == UINT32_MAX) return arti_faulted(x->s) ? ARTI_ERROR : ARTI_OPEN;
     for (uint32_t i = 0; i < n; i++)
         if (lits[i] == e->lit && required) return ARTI_HOLDS;
+    if (required && n < 63) { /* what is known of the value may imply it */
+        lits[n] = ARTI_LIT_NOT(e->lit);
+        arti_lit copy[64];
+        memcpy(copy, lits, (n + 1) * sizeof *lits);
+        const arti_conj other = arti_conj_of(x->s, copy, n + 1);
+        if (other == ARTI_CONJ_FAIL) return ARTI_ERROR;
+        if (surely_empty(x->s, other)) return arti_faulted(x->s) ? ARTI_ERROR : ARTI_HOLDS;
+    }
     lits[n++] = e->lit;
     const arti_conj c = arti_conj_of(x->s, lits, n);
     if (c == ARTI_CONJ_FAIL) return ARTI_ERROR;
     const bool empty = surely_empty(x->s, c);
     return arti_faulted(x->s) ? ARTI_ERROR : empty ? ARTI_DEAD : ARTI_OPEN;
+}
+
+/* What a value that is known to be listed says about another listed value. */
+static arti_verdict const_verdict(const arti_json *known, const arti_json *asked, bool neg) {
+    const bool equal = known->hash == asked->hash && arti_json_equal(known, asked);
+    return equal != neg ? ARTI_HOLDS : ARTI_DEAD;
+}
+
+static arti_verdict value_verdict(arti_expansion *x, const arti_branch *b, const arti_entry *e) {
+    const arti_json *asked = e->p;
+    bool neg = e->kind == ARTI_E_NOT_VALUE;
+    if (e->kind == ARTI_E_LIT) {
+        asked = x->s->pos[ARTI_LIT_POS(e->lit)].json;
+        neg = ARTI_LIT_IS_NEG(e->lit);
+    }
+    for (size_t i = 0; i < b->n; i++) {
+        const arti_entry *f = &b->entries[i];
+        if (f->kind == ARTI_E_VALUE) return const_verdict(f->p, asked, neg);
+        if (f->kind != ARTI_E_LIT || ARTI_LIT_IS_NEG(f->lit)) continue;
+        const arti_pos_info *p = &x->s->pos[ARTI_LIT_POS(f->lit)];
+        if (p->kind == ARTI_POS_CONST) return const_verdict(p->json, asked, neg);
+    }
+    return ARTI_OPEN;
 }
 
 arti_verdict arti_entry_verdict(arti_expansion *x, const arti_branch *b, const arti_entry *e) {
@@ -268,6 +299,8 @@ arti_verdict arti_entry_verdict(arti_expansion *x, const arti_branch *b, const a
         if (ARTI_LIT_IS_NEG(e->lit))
             return arti_lit_admits(x->s, ARTI_LIT_NOT(e->lit), x->type) ? ARTI_OPEN : ARTI_HOLDS;
         return arti_lit_admits(x->s, e->lit, x->type) ? ARTI_OPEN : ARTI_DEAD;
+    case ARTI_E_VALUE:
+    case ARTI_E_NOT_VALUE: return value_verdict(x, b, e);
     case ARTI_E_REQUIRED:
     case ARTI_E_LACKS:
     case ARTI_E_HAS: return key_verdict(x, b, e);
@@ -456,7 +489,10 @@ static arti_verdict add_text(arti_expansion *x, arti_branch *b, const arti_kw *k
 }
 
 static arti_verdict add_number(arti_expansion *x, arti_branch *b, const arti_kw *k) {
-    if (!(k->types >> ARTI_T_NUMBER & 1u)) ADD(json_entry(ARTI_E_STEP, NULL, false));
+    if (!(k->types >> ARTI_T_NUMBER & 1u)) {
+        ADD(json_entry(ARTI_E_STEP, NULL, false));
+        if (k->plain_integer) ADD(range_entry(ARTI_E_PLAIN, 0, 0));
+    }
     if (k->minimum) ADD(json_entry(ARTI_E_LOW, k->minimum, false));
     if (k->above) ADD(json_entry(ARTI_E_LOW, k->above, true));
     if (k->maximum) ADD(json_entry(ARTI_E_HIGH, k->maximum, false));

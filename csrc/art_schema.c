@@ -91,13 +91,23 @@ static uint64_t mix(uint64_t h, uint64_t v) {
 
 static uint64_t pos_hash(const arti_pos_info *p) {
     uint64_t h = mix(p->kind, ((uint64_t)p->res << 32) | p->scope);
-    h = mix(h, (uint64_t)(uintptr_t)p->json);
+    h = mix(h, p->json ? p->json->hash : 0);
     for (uint32_t i = 0; i < p->n_lits; i++) h = mix(h, p->lits[i]);
     return h;
 }
 
-static bool pos_equal(const arti_pos_info *a, const arti_pos_info *b) {
-    return a->kind == b->kind && a->res == b->res && a->scope == b->scope && a->json == b->json &&
+/* Schemas that are spelled alike in one resource mean the same, and so do equal constants. */
+static bool same_json(const art_schema *s, const arti_pos_info *a, const arti_pos_info *b) {
+    if (a->json == b->json) return true;
+    if (!a->json || !b->json || a->json->hash != b->json->hash) return false;
+    if (a->kind == ARTI_POS_CONST) return arti_json_equal(a->json, b->json);
+    const arti_doc *d = &s->docs[s->res[a->res].doc];
+    const uint32_t len = a->json->end - a->json->pos;
+    return len == b->json->end - b->json->pos && memcmp(d->text + a->json->pos, d->text + b->json->pos, len) == 0;
+}
+
+static bool pos_equal(const art_schema *s, const arti_pos_info *a, const arti_pos_info *b) {
+    return a->kind == b->kind && a->res == b->res && a->scope == b->scope && same_json(s, a, b) &&
            a->n_lits == b->n_lits && (a->n_lits == 0 || memcmp(a->lits, b->lits, a->n_lits * sizeof *a->lits) == 0);
 }
 
@@ -121,7 +131,7 @@ static arti_pos pos_intern(art_schema *s, const arti_pos_info *key) {
     if (s->n_pos * 2 >= s->pos_map_size && !pos_map_grow(s)) return 0;
     size_t j = (size_t)pos_hash(key) & (s->pos_map_size - 1);
     for (; s->pos_map[j]; j = (j + 1) & (s->pos_map_size - 1))
-        if (pos_equal(&s->pos[s->pos_map[j]], key)) return s->pos_map[j];
+        if (pos_equal(s, &s->pos[s->pos_map[j]], key)) return s->pos_map[j];
     if (!reserve(s, (void **)&s->pos, &s->pos_cap, s->n_pos + 1, sizeof *s->pos)) return 0;
     arti_pos_info p = *key;
     if (p.n_lits) {
@@ -469,7 +479,7 @@ static uint32_t load(art_schema *s, const char *uri, size_t uri_len, const char 
         return NO_RES;
     }
     if (!reserve(s, (void **)&s->docs, &s->docs_cap, s->n_docs + 1, sizeof *s->docs)) return NO_RES;
-    s->docs[s->n_docs].root = root;
+    s->docs[s->n_docs] = (arti_doc){root, json};
     const uint32_t res = res_add(s, uri, uri_len, (uint32_t)s->n_docs++, root, s->default_draft);
     if (res == NO_RES) return NO_RES;
     uint32_t draft = s->default_draft;

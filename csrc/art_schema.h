@@ -79,6 +79,7 @@ typedef struct arti_dependency {
 typedef struct arti_kw {
     uint8_t types; /* bit 1 << arti_type, ARTI_TYPE_INTEGER; number without its own bit: integers only */
     bool unique;
+    bool plain_integer;      /* draft 4: 1.0 is no integer */
     bool contains_evaluates; /* contains counts for unevaluatedItems (2020-12) */
     bool is_nothing;         /* no assertion at all */
     bool only_ref;           /* nothing but `ref` */
@@ -137,6 +138,7 @@ typedef struct arti_res { /* a schema resource: a document's root or an embedded
 
 typedef struct arti_doc {
     const arti_json *root;
+    const char *text;
 } arti_doc;
 
 typedef struct arti_norm arti_norm; /* art_norm.h */

@@ -62,7 +62,9 @@ static bool number_shape(arti_expansion *x, const arti_branch *b, arti_num_rule 
     r->not_value = not_value;
     for (size_t i = 0; i < b->n; i++) {
         const arti_entry *e = &b->entries[i];
-        if (e->kind < ARTI_E_LOW || e->kind > ARTI_E_VALUE || e->kind == ARTI_E_NOT_STEP) continue;
+        const bool narrows =
+            e->kind == ARTI_E_LOW || e->kind == ARTI_E_HIGH || e->kind == ARTI_E_STEP || e->kind == ARTI_E_VALUE;
+        if (!narrows) continue;
         const arti_dec *d = decimal(x, e->p);
         if (!d) return false;
         if (e->kind == ARTI_E_LOW || e->kind == ARTI_E_VALUE)
@@ -272,6 +274,13 @@ static bool scope_within(const arti_expansion *x, uint32_t scope, uint32_t outer
 
 static bool add_contains(arti_expansion *x, arti_array_shape *a, arti_contains c) {
     if (c.min == 0 && c.max == UINT32_MAX) return true;
+    for (uint32_t i = 0; i < a->n_contains; i++) {
+        arti_contains *d = &a->contains[i];
+        if (d->lit != c.lit || d->start != c.start) continue;
+        if (c.min > d->min) d->min = c.min;
+        if (c.max < d->max) d->max = c.max;
+        return true;
+    }
     if (a->n_contains == ARTI_CONTAINS_MAX)
         return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "contains",
                           "more than %u \"contains\" conditions in one place (ARTI_CONTAINS_MAX)", ARTI_CONTAINS_MAX);
@@ -342,19 +351,22 @@ static bool array_shape(arti_expansion *x, const arti_branch *b, arti_array_shap
             if (!add_contains(x, a, *(const arti_contains *)e->p)) return false;
             break;
         case ARTI_E_UNIQUE: a->unique = true; break;
-        case ARTI_E_NOT_UNIQUE:
-            return arti_fault(x->s, ART_E_UNSUPPORTED, NULL, 0, "uniqueItems",
-                              "the negation of \"uniqueItems\" is not supported");
+        case ARTI_E_NOT_UNIQUE: a->not_unique = true; break;
         case ARTI_E_UNEVALUATED:
             if (!unevaluated_items(x, b, e->a, a)) return false;
             break;
         default: break;
         }
     }
-    if (a->min > a->max) {
+    if (a->not_unique && a->min < 2) a->min = 2;
+    if (a->min > a->max || (a->unique && a->not_unique)) {
         *dead = true;
         return true;
     }
+    if (a->not_unique && (a->max != UINT32_MAX || a->n_contains))
+        return arti_fault(
+            x->s, ART_E_UNSUPPORTED, NULL, 0, "uniqueItems",
+            "the negation of \"uniqueItems\" together with a largest length or \"contains\" is not supported");
     for (uint32_t i = 0; i < a->n_groups; i++)
         if (a->groups[i].n_prefix > a->n_prefix) a->n_prefix = a->groups[i].n_prefix;
     a->items = keep(x, ((size_t)a->n_prefix + 1) * sizeof *a->items);
@@ -810,7 +822,10 @@ bool arti_shape_of(arti_expansion *x, const arti_branch *b, arti_shape **out) {
             if (b->entries[i].kind == ARTI_E_BOOLS) sh->bools &= (uint8_t)b->entries[i].a;
         dead = sh->bools == 0;
         break;
-    case ARTI_T_NUMBER: ok = number_shape(x, b, &sh->number); break;
+    case ARTI_T_NUMBER:
+        ok = number_shape(x, b, &sh->number);
+        for (size_t i = 0; i < b->n; i++) sh->plain |= b->entries[i].kind == ARTI_E_PLAIN;
+        break;
     case ARTI_T_STRING: ok = text_shape(x, b, &sh->text, &dead); break;
     case ARTI_T_ARRAY: ok = array_shape(x, b, &sh->array, &dead); break;
     case ARTI_T_OBJECT: ok = object_shape(x, b, &sh->object, &dead); break;
