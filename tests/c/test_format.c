@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness.h"
+
+#include "art_format.h"
+
+static harness heap;
+static art_alloc alloc;
+
+typedef struct example {
+    const char *format, *yes, *no; /* texts; NULL: none */
+} example;
+
+/* Edges that the RFCs draw and that a rough pattern would miss. */
+static const example examples[] = {
+    {"date", "2024-02-29", "2023-02-29"},
+    {"date", "2000-02-29", "1900-02-29"},
+    {"date", "0000-02-29", "2024-2-29"},
+    {"date", "2024-12-31", "2024-04-31"},
+    {"date-time", "1998-12-31T23:59:60Z", "1998-12-31T23:58:60Z"},
+    {"date-time", "2024-01-01t00:00:00.5+23:59", "2024-01-01T00:00:00+24:00"},
+    {"date-time", "2024-01-01T00:00:00-00:00", "2024-01-01 00:00:00Z"},
+    {"time", "00:29:60-23:30", "23:59:60-00:30"},
+    {"time", "01:29:60.123+01:30", "01:29:60.+01:30"},
+    {"time", "23:29:60+23:30", "22:59:60Z"},
+    {"time", "00:00:60+00:01", "00:00:60-00:01"},
+    {"time", "08:30:06z", "08:30:06"},
+    {"duration", "P1Y2M3DT4H5M6S", "P1Y2D"},
+    {"duration", "P3W", "P1WT1H"},
+    {"duration", "PT0S", "PT"},
+    {"email", "\"a b\"@[IPv6:::1]", "a..b@c"},
+    {"email", "a+b@c-d.e", "a@-c"},
+    {"hostname", "a-1.b", "a_b"},
+    {"hostname", "1.2.3.4", "a."},
+    {"idn-email", "\xCE\xB1@\xCE\xB2.c", "\xCE\xB1"},
+    {"idn-hostname", "l\xC2\xB7l", "a\xC2\xB7l"},
+    {"idn-hostname", "\xD7\x90\xE3\x80\x82\xD7\x91", "a\xD7\x90"},
+    {"ipv4", "255.255.255.255", "256.1.1.1"},
+    {"ipv4", "0.0.0.0", "01.2.3.4"},
+    {"ipv6", "1::", "1::2::3"},
+    {"ipv6", "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4"},
+    {"ipv6", "::", ":::"},
+    {"iri", "http://\xC6\x92/?\xEE\x80\x80", "http://\xC6\x92/\xEE\x80\x80"},
+    {"iri-reference", "\xC6\x92", "\\"},
+    {"json-pointer", "/~0~1//", "/~2"},
+    {"json-pointer", "", "a"},
+    {"regex", "^(?:[a-z-]{2,3}|(?<n>\\d)\\k<n>)*?$", "(a"},
+    {"regex", "(((())))", "[z-a]"},
+    {"regex", "[]", "a{3,2}"},
+    {"regex", "(?=a)*", "(?<=a)*"},
+    {"regex", "\\u{1F600}", "\\Z"},
+    {"relative-json-pointer", "10#", "01"},
+    {"relative-json-pointer", "0/a", "/a"},
+    {"uri", "a:", "a"},
+    {"uri", "http://u@[v1.x]:80/?#", "http://[1]"},
+    {"uri-reference", "a/b:c", "1:c"},
+    {"uri-template", "{+a.b:9999,c*}", "{a:10000}"},
+    {"uuid", "98d80576-482e-427f-8434-7F86890AB222", "98d80576482e427f84347f86890ab222"},
+};
+
+static bool accepts(arti_re_ctx *c, arti_re t, const char *text) {
+    const arti_re_state s = arti_re_run(c, arti_re_start(c, t), (const uint8_t *)text, strlen(text));
+    assert(s != ARTI_RE_FAIL);
+    return arti_re_accepts(c, s);
+}
+
+static void test_examples(void) {
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        const example *e = &examples[i];
+        arti_mem mem;
+        arti_re_ctx *c;
+        arti_re t;
+        arti_mem_init(&mem, &alloc, 0);
+        assert(arti_re_ctx_new(&mem, &c, NULL) == ART_OK);
+        assert(arti_format_is_defined(e->format, strlen(e->format)));
+        assert(arti_format(c, e->format, strlen(e->format), &t, NULL) == ART_OK);
+        if (!accepts(c, t, e->yes) || accepts(c, t, e->no)) {
+            fprintf(stderr, "%s: \"%s\" %d, \"%s\" %d\n", e->format, e->yes, accepts(c, t, e->yes), e->no,
+                    accepts(c, t, e->no));
+            assert(0);
+        }
+        uint8_t text[64];
+        size_t len;
+        assert(arti_re_witness(c, arti_re_start(c, t), 1, 40, text, sizeof text, &len) == ART_OK && len > 0);
+        arti_re_ctx_free(c);
+        assert(mem.used == 0);
+    }
+}
+
+/* A leap second falls on 23:59 UTC: for each local minute exactly the offset that says so is right. */
+static void test_leap_seconds(void) {
+    arti_mem mem;
+    arti_re_ctx *c;
+    arti_re t;
+    arti_mem_init(&mem, &alloc, 0);
+    assert(arti_re_ctx_new(&mem, &c, NULL) == ART_OK && arti_format(c, "time", 4, &t, NULL) == ART_OK);
+    uint64_t seed = 5;
+    for (int i = 0; i < 20000; i++) {
+        const int minute = (int)(harness_random(&seed) % 1440), sign = harness_random(&seed) % 2 ? 1 : -1;
+        int offset = (int)(harness_random(&seed) % 1440);
+        if (i % 2) offset = ((minute - 1439) * sign % 1440 + 1440) % 1440; /* half of them right */
+        char text[64];
+        snprintf(text, sizeof text, "%02d:%02d:60%c%02d:%02d", minute / 60, minute % 60, sign > 0 ? '+' : '-',
+                 offset / 60, offset % 60);
+        const bool is_last = ((minute - sign * offset) % 1440 + 1440) % 1440 == 1439;
+        assert(accepts(c, t, text) == is_last);
+    }
+    /* Lengths at the start: 9 (Z), 11 and more (fraction), 14 (offset); never 10. */
+    uint32_t len;
+    const arti_re_state s = arti_re_start(c, t);
+    assert(arti_re_length_in(c, s, 0, 8, &len) == ART_REJECTED);
+    assert(arti_re_length_in(c, s, 10, 10, &len) == ART_REJECTED);
+    assert(arti_re_length_in(c, s, 10, 20, &len) == ART_OK && len == 11);
+    const arti_re_state leap = arti_re_run(c, s, (const uint8_t *)"12:00:60", 8);
+    assert(arti_re_length_in(c, leap, 0, 5, &len) == ART_REJECTED);
+    assert(arti_re_length_in(c, leap, 7, 7, &len) == ART_REJECTED && arti_re_length_in(c, leap, 7, 9, &len) == ART_OK);
+    arti_re_ctx_free(c);
+}
+
+static void test_names(void) {
+    arti_mem mem;
+    arti_re_ctx *c;
+    arti_re t = 77;
+    arti_mem_init(&mem, &alloc, 0);
+    assert(arti_re_ctx_new(&mem, &c, NULL) == ART_OK);
+    assert(arti_format(c, "colour", 6, &t, NULL) == ART_REJECTED && t == 77);
+    assert(arti_format(c, "dat", 3, &t, NULL) == ART_REJECTED && arti_format(c, "dates", 5, &t, NULL) == ART_REJECTED);
+    assert(!arti_format_is_defined("", 0));
+    arti_re a, b;
+    assert(arti_format(c, "uri", 3, &a, NULL) == ART_OK && arti_format(c, "uri", 3, &b, NULL) == ART_OK && a == b);
+    arti_re_ctx_free(c);
+}
+
+static bool build_all(const char *name) {
+    arti_mem mem;
+    arti_re_ctx *c;
+    arti_re t;
+    art_error err;
+    arti_mem_init(&mem, &alloc, 0);
+    if (arti_re_ctx_new(&mem, &c, &err) != ART_OK) {
+        assert(err.code == ART_E_NOMEM);
+        return false;
+    }
+    const art_status s = arti_format(c, name, strlen(name), &t, &err);
+    assert(s == ART_OK || (s == ART_E_NOMEM && err.code == ART_E_NOMEM));
+    arti_re_ctx_free(c);
+    return s == ART_OK;
+}
+
+static void test_allocations(void) {
+    static const char *const names[] = {"date-time", "idn-hostname", "regex", "iri"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) FAIL_EVERY_ALLOCATION(&heap, build_all(names[i]));
+}
+
+int main(void) {
+    alloc = harness_alloc(&heap);
+    test_examples();
+    test_leap_seconds();
+    test_names();
+    test_allocations();
+    assert(heap.live == 0);
+    return 0;
+}
