@@ -98,7 +98,7 @@ typedef struct log_ring { /* whole lines, oldest first */
     int level;        /* of the line being put together */
     size_t line_len;
     char line[LINE_MAX_];
-    char error[256]; /* the last error line */
+    char error[256]; /* the first error line since it was cleared: it has the reason, later ones the consequences */
     char ring[ART_LLAMA_LOG_BYTES];
 } log_ring;
 
@@ -136,7 +136,7 @@ static void log_end_line(log_ring *g) {
     while (n && (g->line[n - 1] == ' ' || g->line[n - 1] == '\r')) n--;
     g->line_len = 0;
     if (!n) return;
-    if (g->level == GGML_ERROR) {
+    if (g->level == GGML_ERROR && !g->error[0]) {
         size_t keep = n < sizeof g->error - 1 ? n : sizeof g->error - 1;
         memcpy(g->error, g->line, keep);
         g->error[keep] = 0;
@@ -190,7 +190,7 @@ void art_llama_log(art_llama *l, char *buf, size_t cap, size_t *len) {
     *len = out;
 }
 
-static const char *last_error(art_llama *l) { /* load_lock is held */
+static const char *first_error(art_llama *l) { /* load_lock is held */
     return l->log.error[0] ? l->log.error : "no reason was given";
 }
 
@@ -434,7 +434,7 @@ art_status art_llama_model_load(art_llama *l, const char *path, const art_model_
     m->llama = l->f.llama_model_load_from_file(path, params);
     if (!m->llama)
         st = arti_fail(err, ART_E_ENGINE, 0, "%s: llama.cpp can not load this %s model: %s", path,
-                       info.architecture[0] ? info.architecture : "(no architecture)", last_error(l));
+                       info.architecture[0] ? info.architecture : "(no architecture)", first_error(l));
     pthread_mutex_unlock(&l->load_lock);
     if (st == ART_OK) {
         m->vocab = l->f.llama_model_get_vocab(m->llama);
@@ -590,7 +590,7 @@ static art_status ctx_new(void *handle, const art_context_params *p, void **ctx,
     c->llama = f->llama_init_from_model(m->llama, params);
     if (!c->llama)
         st = arti_fail(err, ART_E_ENGINE, 0, "llama.cpp can not make a context of %u tokens: %s", p->n_ctx,
-                       last_error(m->lib));
+                       first_error(m->lib));
     pthread_mutex_unlock(&m->lib->load_lock);
     if (st != ART_OK) goto fail;
     c->n_ctx = f->llama_n_ctx(c->llama);

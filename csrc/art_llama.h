@@ -6,7 +6,7 @@
  * Owns      art_llama: the opened library and its log; counted references, one a model. A model owns its llama_model, a context its
  *           llama_context and batch.
  * Threads   one context belongs to one thread at a time; model loading is serialised; the log may be read from any thread.
- * Errors    ART_E_ENGINE for the library's own failures, with the last error line of its log; files are checked by art_gguf.h first.
+ * Errors    ART_E_ENGINE for the library's own failures, with the first error line of its log; files are checked by art_gguf.h first.
  * Limits    contexts hold one sequence. Log lines are cut at LINE_MAX_ bytes.
  *
  * Layouts. llama.cpp inserts fields into the middle of its parameter structs every few weeks. They are handled as blobs of 1 KiB that
