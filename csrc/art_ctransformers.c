@@ -4,9 +4,12 @@
 #include "art_gguf.h"
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SPECIAL_MAX 65536u /* control tokens that are recognised in text */
 #define N_CTX_DEFAULT 2048u
@@ -39,11 +42,13 @@ typedef struct api {
 struct art_ctransformers {
     atomic_uint refs;
     arti_mem mem;
+    pthread_mutex_t load_lock; /* standard error is redirected during a load */
     api f;
 };
 
 static void release(art_ctransformers *c) {
     if (!c || atomic_fetch_sub(&c->refs, 1) != 1) return;
+    pthread_mutex_destroy(&c->load_lock);
     arti_mem mem = c->mem;
     arti_free(&mem, c, sizeof *c);
 }
@@ -57,6 +62,7 @@ art_status art_ctransformers_open(const char *lib_path, const art_alloc *alloc, 
     if (!c) return arti_mem_fail(&mem, err);
     c->mem = mem;
     atomic_init(&c->refs, 1);
+    pthread_mutex_init(&c->load_lock, NULL);
     void *so = dlopen(lib_path, RTLD_NOW | RTLD_LOCAL);
     if (!so) {
         art_status st = arti_fail(err, ART_E_ENGINE, 0, "%s: can not be loaded: %s", lib_path, dlerror());
@@ -197,6 +203,41 @@ static art_status check_gguf(const char *path, const arti_gguf_info *info, const
     return ART_OK;
 }
 
+static void copy_last_line(int fd, char *out, size_t cap) {
+    char text[2048];
+    off_t end = lseek(fd, 0, SEEK_END), from = end > (off_t)sizeof text ? end - (off_t)sizeof text : 0;
+    ssize_t got = end > 0 ? pread(fd, text, sizeof text, from) : 0;
+    size_t n = got > 0 ? (size_t)got : 0;
+    while (n && (text[n - 1] == '\n' || text[n - 1] == ' ')) n--;
+    size_t start = n;
+    while (start && text[start - 1] != '\n') start--;
+    if (n - start > cap - 1) n = start + cap - 1;
+    memcpy(out, text + start, n - start);
+    out[n - start] = 0;
+}
+
+/* The library's complaints go to standard error, which is not ours to write to: while it loads, they are caught in a file. What other
+ * threads write there in the meantime is lost. */
+static void *create_quietly(art_ctransformers *c, const char *path, const char *type, config cfg, char *reason,
+                            size_t cap) {
+    reason[0] = 0;
+    pthread_mutex_lock(&c->load_lock);
+    FILE *caught = tmpfile();
+    fflush(stderr);
+    int saved = caught ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
+    if (saved >= 0) dup2(fileno(caught), STDERR_FILENO);
+    void *llm = c->f.create(path, type, cfg);
+    if (saved >= 0) {
+        fflush(stderr);
+        dup2(saved, STDERR_FILENO);
+        close(saved);
+        if (!llm) copy_last_line(fileno(caught), reason, cap);
+    }
+    if (caught) fclose(caught);
+    pthread_mutex_unlock(&c->load_lock);
+    return llm;
+}
+
 static art_status open_file(model *m, const char *path, bool is_gguf, art_error *err) {
     if (!is_gguf) {
         struct stat sb;
@@ -234,10 +275,11 @@ art_status art_ctransformers_model_load(art_ctransformers *c, const char *path, 
     if (st != ART_OK) goto fail;
     config cfg = {
         .context_length = (int)n_ctx, .gpu_layers = p->n_gpu_layers < 0 ? 9999 : p->n_gpu_layers, .mmap = p->use_mmap};
-    m->llm = c->f.create(path, is_gguf ? "gguf" : model_type, cfg);
+    char reason[200];
+    m->llm = create_quietly(c, path, is_gguf ? "gguf" : model_type, cfg, reason, sizeof reason);
     if (!m->llm) {
-        st = arti_fail(err, ART_E_ENGINE, 0, "%s: ctransformers can not load this file%s%s; it does not say why", path,
-                       is_gguf ? "" : " as ", is_gguf ? "" : model_type);
+        st = arti_fail(err, ART_E_ENGINE, 0, "%s: ctransformers can not load this file as %s: %s", path,
+                       is_gguf ? "gguf" : model_type, reason[0] ? reason : "it does not say why");
         goto fail;
     }
     int n_vocab = c->f.vocab_size(m->llm), own_ctx = c->f.context_length(m->llm);

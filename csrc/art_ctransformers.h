@@ -7,7 +7,7 @@
  * Owns      art_ctransformers: the opened library, counted references. A model owns its llm and what is read from the file itself:
  *           the library knows neither metadata nor control tokens.
  * Threads   model and context are one object in this library: one session a model. Tokenising is pure.
- * Errors    the library says nothing but NULL; the reasons are found by looking into the file.
+ * Errors    the library says nothing but NULL, and a line on standard error at best; GGUF files are looked into for the reason.
  * Limits    no copy, no save, no abort. It writes past its context without a word: positions are checked here. */
 #ifndef ART_CTRANSFORMERS_H
 #define ART_CTRANSFORMERS_H

@@ -13,9 +13,10 @@
 #include "art_bits.h"
 #include "art_vocab.h"
 
-#define TOKEN_RESERVE 256u /* bytes of a token; longer ones grow the buffer */
-#define FORCED_BYTES 512u  /* asked of the matcher at once */
-#define TRAIL_KEEP 4096u   /* more than any marker that a dialogue holds back */
+#define TOKEN_RESERVE 256u               /* bytes of a token; longer ones grow the buffer */
+#define FORCED_BYTES 512u                /* asked of the matcher at once */
+#define COMPLETION_MAX ((size_t)1 << 26) /* bytes */
+#define TRAIL_KEEP 4096u                 /* more than any marker that a dialogue holds back */
 
 static bool reserve(art_session *s, uint8_t **buf, size_t *cap, size_t need) {
     void *p = *buf;
@@ -34,14 +35,21 @@ static uint32_t left_now(const art_session *s) {
     return tokens_left(s, &s->p, s->n_tokens);
 }
 
+/* The reason of a matcher's failure, or `what` when it knows none. */
+static art_status matcher_failed(art_session *s, art_status st, const char *what, art_error *err) {
+    art_status known = art_matcher_error(s->matcher, err);
+    return known != ART_OK ? known : arti_fail(err, st < ART_E_ARG ? ART_E_STATE : st, 0, "%s", what);
+}
+
 /* ------------------------------------------------------------------ closing */
 
 /* s->ids: the tokens of a shortest completion. */
 static art_status spell_completion(art_session *s, art_error *err) {
     size_t len = art_matcher_shortest_len(s->matcher);
+    if (len > COMPLETION_MAX) return matcher_failed(s, ART_E_LIMIT, "the shortest completion is too long", err);
     if (!reserve(s, &s->bytes, &s->bytes_cap, len + 1)) return arti_mem_fail(&s->mem, err);
     art_status st = art_matcher_shortest(s->matcher, s->bytes, s->bytes_cap, &len);
-    if (st != ART_OK) return arti_fail(err, st, 0, "the constraint can not be completed");
+    if (st != ART_OK) return matcher_failed(s, st, "the constraint can not be completed", err);
     return arti_spell(s->model, s->vocab, &s->mem, s->bytes, len, &s->ids, err);
 }
 
@@ -180,7 +188,7 @@ static art_status accept_all(art_session *s, size_t n, art_error *err) {
     for (size_t i = 0; i < n && s->phase != ARTI_FINISHED; i++) {
         int32_t id = s->ids.ids[i];
         art_status st = art_matcher_accept(s->matcher, (uint32_t)id);
-        if (st != ART_OK) return arti_fail(err, ART_E_STATE, 0, "the matcher refuses token %d that it forces", (int)id);
+        if (st != ART_OK) return matcher_failed(s, st, "the matcher refuses a token that it forces", err);
         st = commit(s, id, true, err);
         if (st != ART_OK) return st;
     }
@@ -199,7 +207,7 @@ art_status arti_decode_forced(art_session *s, art_error *err) {
     s->forced_asked = true;
     size_t len = 0;
     art_status st = art_matcher_forced(s->matcher, s->bytes, FORCED_BYTES, &len);
-    if (st != ART_OK) return arti_fail(err, st, 0, "the constraint can not say what it forces");
+    if (st != ART_OK) return matcher_failed(s, st, "the matcher can not say what it forces", err);
     if (len < 2) return ART_OK;
     st = arti_spell(s->model, s->vocab, &s->mem, s->bytes, len, &s->ids, err);
     if (st != ART_OK) return st;
@@ -227,7 +235,7 @@ static art_status choose(art_session *s, int32_t *id, art_error *err) {
             got = arti_sampler_redraw(&s->sampler, s->mask);
             if (got >= 0) st = art_matcher_accept(s->matcher, (uint32_t)got);
         }
-        if (st != ART_OK) return arti_fail(err, ART_E_STATE, 0, "the constraint refuses a token of its own mask");
+        if (st != ART_OK) return matcher_failed(s, st, "the matcher refuses a token of its own mask", err);
     }
     if (got < 0) return arti_fail(err, ART_E_ENGINE, 0, "the model's logits are not numbers");
     *id = (int32_t)got;
@@ -244,7 +252,8 @@ art_status arti_decode_step(art_session *s, art_error *err) {
         if (st != ART_OK) return st;
         if (!fits) {
             st = art_matcher_rollback(s->matcher, 1);
-            return st == ART_OK ? close_now(s, err) : arti_fail(err, st, 0, "the matcher can not take a token back");
+            return st == ART_OK ? close_now(s, err)
+                                : matcher_failed(s, st, "the matcher can not take a token back", err);
         }
     }
     st = commit(s, id, false, err);
