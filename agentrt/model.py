@@ -466,7 +466,7 @@ class Model:
                 self._check_open()
                 out, err = ffi.new("art_vocab **"), new_error()
                 check(lib.art_model_vocab(self._ptr, out, err), err)
-                self._vocab = Vocab.lent(out[0], self._ptr)
+                self._vocab = Vocab.lent(ffi.gc(out[0], lib.art_vocab_free), None)
             return self._vocab
 
     def meta(self, key: str) -> str | None:

@@ -346,7 +346,7 @@ art_status art_model_new(const art_engine *engine, void *handle, const art_alloc
 void art_model_free(art_model *m);
 const char *art_model_engine(const art_model *m); /* the vtable's name */
 art_status art_model_caps(art_model *m, art_engine_caps *caps, art_error *err);
-/* Lends the vocabulary, building it at the first call. */
+/* One reference to the vocabulary, for art_vocab_free(); built at the first call. */
 art_status art_model_vocab(art_model *m, art_vocab **out, art_error *err);
 art_status art_model_tokenize(art_model *m, const char *text, size_t len, int special, int32_t *ids, size_t cap,
                               size_t *n, art_error *err);

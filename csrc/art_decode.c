@@ -68,7 +68,7 @@ art_status arti_decode_start(art_session *s, size_t n, const art_generate_params
     if (!reserve(s, &s->bytes, &s->bytes_cap, TOKEN_RESERVE)) return arti_mem_fail(&s->mem, err);
     if (!s->matcher) return ART_OK;
     art_vocab *vocab;
-    art_status st = art_model_vocab(s->model, &vocab, err);
+    art_status st = arti_model_vocab(s->model, &vocab, err);
     if (st != ART_OK) return st;
     s->vocab = vocab;
     if (!s->mask) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_model.h"
 
+#include "art_vocab.h"
 #include <unistd.h>
 
 void art_model_defaults(art_model_params *p) {
@@ -108,7 +109,7 @@ static art_status gather_tokens(art_model *m, gather *g, art_error *err) {
     return ART_OK;
 }
 
-art_status art_model_vocab(art_model *m, art_vocab **out, art_error *err) {
+art_status arti_model_vocab(art_model *m, art_vocab **out, art_error *err) {
     *out = NULL;
     art_status st = ART_OK;
     pthread_mutex_lock(&m->lock);
@@ -126,6 +127,12 @@ art_status art_model_vocab(art_model *m, art_vocab **out, art_error *err) {
     }
     *out = m->vocab;
     pthread_mutex_unlock(&m->lock);
+    return st;
+}
+
+art_status art_model_vocab(art_model *m, art_vocab **out, art_error *err) {
+    art_status st = arti_model_vocab(m, out, err);
+    if (st == ART_OK) arti_vocab_ref(*out);
     return st;
 }
 

@@ -28,6 +28,8 @@ struct art_model {
 
 art_model *arti_model_ref(art_model *m); /* one more reference; art_model_free() drops it */
 bool arti_model_forked(const art_model *m);
+/* art_model_vocab() without a reference for the caller. */
+art_status arti_model_vocab(art_model *m, art_vocab **out, art_error *err);
 /* A context of the engine, counted; ART_E_STATE when the engine has one only and it is taken. */
 art_status arti_model_ctx_new(art_model *m, const art_context_params *p, void **ctx, art_error *err);
 void arti_model_ctx_free(art_model *m, void *ctx);

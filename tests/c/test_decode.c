@@ -23,6 +23,7 @@ static void open_all(const char *script, uint32_t n_ctx) {
 }
 
 static void close_all(void) {
+    art_vocab_free(v);
     art_session_free(s);
     art_model_free(m);
     assert(fm.freed && h.live == 0);
@@ -262,6 +263,7 @@ static bool try_all(void) {
         }
     }
     art_constraint_free(c);
+    art_vocab_free(vocab);
     art_session_free(session);
     art_model_free(model);
     return ok;

@@ -186,7 +186,8 @@ def test_openmp_waits_passively_unless_told_otherwise():
     installed_llama()
     code = (
         "import ctypes\nfrom agentrt import engines\nengines.open_library(engines.select('auto'))\n"
-        "libc = ctypes.CDLL(None)\nlibc.getenv.restype = ctypes.c_char_p\nprint(libc.getenv(b'OMP_WAIT_POLICY').decode())"
+        "libc = ctypes.CDLL(None)\nlibc.getenv.restype = ctypes.c_char_p\n"
+        "print(libc.getenv(b'OMP_WAIT_POLICY').decode())"
     )
     unset = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

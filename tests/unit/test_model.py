@@ -73,8 +73,10 @@ def test_messages_are_put_through_the_template(model):
     rendered = model.detokenize(
         model.chat.prompt([agentrt.Message("system", system), agentrt.Message("user", "Hello")]), special=True
     )
-    assert rendered == f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
-    by_messages = model.generate([{"role": "system", "content": system}, {"role": "user", "content": "Hello"}], max_tokens=9)
+    asked = "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
+    assert rendered == f"<|im_start|>system\n{system}<|im_end|>\n{asked}"
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": "Hello"}]
+    by_messages = model.generate(messages, max_tokens=9)
     assert by_messages.usage.prompt_tokens == len(model.tokenize(rendered, special=True))
     assert by_messages.text == model.generate(rendered, max_tokens=9).text
 
