@@ -29,8 +29,13 @@ void *arti_realloc(arti_mem *m, void *ptr, size_t old_size, size_t new_size) {
         m->over_limit = true;
         return NULL;
     }
+    if (new_size == 0) { /* counted first: m itself may lie in what is freed */
+        m->used -= old_size;
+        m->alloc.fn(m->alloc.ud, ptr, old_size, 0);
+        return NULL;
+    }
     void *p = m->alloc.fn(m->alloc.ud, ptr, old_size, new_size);
-    if (!p && new_size) return NULL;
+    if (!p) return NULL;
     m->used = m->used - old_size + new_size;
     return p;
 }
