@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Most formats are patterns after the grammar of their RFC, put together from named pieces that need no lookarounds, so that the
- * results are cheap to run. Leap seconds are a machine: which offset makes second 60 right depends on hour and minute, and
- * spelling that out would take hundreds of alternatives. */
+ * Most formats are patterns after the grammar of their RFC, put together from named pieces that need no lookarounds,
+ * so that the results are cheap to run. Leap seconds are a machine: which offset makes second 60 right depends on
+ * hour and minute, and spelling that out would take hundreds of alternatives. */
 #include "art_format.h"
 #include "art_regex_impl.h"
 #include "art_unicode.h"
@@ -19,8 +19,8 @@
 #define MINUTE "[0-5][0-9]"
 #define PLAIN_TIME HOUR ":" MINUTE ":" MINUTE "(?:\\.[0-9]+)?(?:[Zz]|[+-]" HOUR ":" MINUTE ")"
 
-/* "hh:mm:60", a fraction, and the offset by which that is 23:59:60 in UTC. A state is a place and a number: digits read so far, the
- * minute of the day, or the offset that must be written. */
+/* "hh:mm:60", a fraction, and the offset by which that is 23:59:60 in UTC. A state is a place and a number: digits
+ * read so far, the minute of the day, or the offset that must be written. */
 enum {
     LEAP_START,
     LEAP_HOUR,   /* tens of the hour */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Context, character classes and terms. The constructors bring terms into a normal form that keeps the number of derivatives
- * small; every rewriting here is an equality of languages that also holds of relations inside a larger term. */
+ * Context, character classes and terms. The constructors bring terms into a normal form that keeps the number of
+ * derivatives small; every rewriting here is an equality of languages that also holds of relations inside a larger
+ * term. */
 #include "art_regex_impl.h"
 
 #include <stdarg.h>
@@ -542,7 +543,8 @@ arti_re re_concat(arti_re_ctx *c, arti_re a, arti_re b) {
     return b;
 }
 
-/* Flattens tmp[base ..], drops `unit` and repetitions, sorts. true with *done ARTI_RE_FAIL or `zero` when that is the answer. */
+/* Flattens tmp[base ..], drops `unit` and repetitions, sorts. true with *done ARTI_RE_FAIL or `zero` when that is the
+ * answer. */
 static bool gather(arti_re_ctx *c, size_t base, re_kind kind, arti_re unit, arti_re zero, arti_re *done) {
     for (size_t i = base; i < c->tmp.n;) {
         const arti_re t = c->tmp.at[i];
@@ -614,8 +616,8 @@ static uint64_t with_head(uint64_t key, arti_re head) {
 
 #define MERGE_MAX 64u /* alternatives with the same tail that are compared in pairs */
 
-/* keys[0..n) are alternatives with the same tail. Classes become one class, loops over the same body whose counts touch become one
- * loop; what is merged into another gets the head NONE. */
+/* keys[0..n) are alternatives with the same tail. Classes become one class, loops over the same body whose counts
+ * touch become one loop; what is merged into another gets the head NONE. */
 static bool merge_heads(arti_re_ctx *c, uint64_t *keys, size_t n) {
     const re_node *tail = &c->nodes[tail_of(keys[0])];
     /* Before ANY fewer turns are more texts: x{3} ANY is within x{2} ANY. */
@@ -1060,6 +1062,7 @@ void arti_re_ctx_free(arti_re_ctx *c) {
     arti_free(mem, c->tmp.at, c->tmp.cap * sizeof *c->tmp.at);
     arti_free(mem, c->work_area.at, c->work_area.cap * sizeof *c->work_area.at);
     arti_free(mem, c->queue.at, c->queue.cap * sizeof *c->queue.at);
+    arti_free(mem, c->heap.at, c->heap.cap * sizeof *c->heap.at);
     arti_free(mem, c->path.at, c->path.cap * sizeof *c->path.at);
     arti_free(mem, c->walk.at, c->walk.cap * sizeof *c->walk.at);
     arti_free(mem, c->sort.at, c->sort.cap * sizeof *c->sort.at);

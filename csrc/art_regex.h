@@ -3,42 +3,44 @@
  * art_regex.h: regular languages over Unicode strings (private to csrc).
  *
  * Purpose   builds languages from patterns, literals, classes and Boolean combinations of them, and runs them over the
- * UTF-8 bytes of a decoded text. A language is a *term*; hash-consing makes equal terms equal numbers. Running a term
- * is a lazy DFA whose states are Brzozowski derivatives, so intersection, complement and lookarounds cost a state and
- * not a product construction, and nothing is built before the text reaches it. Owns      a context owns its terms and
- * states until arti_re_ctx_free(); memory comes from the arti_mem given at creation, which must outlive it. Terms and
- * states are plain numbers, valid for the context that made them, and never expire. Threads   not synchronised: one
- * caller at a time, under the owner's lock. Excepted are the `peek` functions and arti_re_accepts(), which any thread
- * may call at any time with a state that it learnt from a synchronised call or a peek. Errors    a function that
- * returns a term or a state returns ARTI_RE_FAIL when it can not; an operand ARTI_RE_FAIL gives ARTI_RE_FAIL, so calls
- * can be nested and checked once. arti_re_error() tells what happened. Nothing is half done after a failure: the same
- * call may be repeated, for instance with more memory. Limits    the ARTI_RE_*_MAX below; beyond one is ART_E_LIMIT
- * with its name in the message. Every call does bounded work (ARTI_RE_WORK_MAX), so no pattern hangs. Cost      step:
- * three dependent loads once the transition is known; otherwise a derivative, linear in the size of the term.
+ *           UTF-8 bytes of a decoded text. A language is a *term*; hash-consing makes equal terms equal numbers. Running a
+ *           term is a lazy DFA whose states are Brzozowski derivatives, so intersection, complement and lookarounds
+ *           cost a state and not a product construction, and nothing is built before the text reaches it.
+ * Owns      a context owns its terms and states until arti_re_ctx_free(); memory comes from the arti_mem given at
+ *           creation, which must outlive it. Terms and states are plain numbers, valid for the context that made them,
+ *           and never expire.
+ * Threads   not synchronised: one caller at a time, under the owner's lock. Excepted are the `peek` functions and
+ *           arti_re_accepts(), which any thread may call at any time with a state that it learnt from a synchronised
+ *           call or a peek.
+ * Errors    a function that returns a term or a state returns ARTI_RE_FAIL when it can not; an operand ARTI_RE_FAIL
+ *           gives ARTI_RE_FAIL, so calls can be nested and checked once. arti_re_error() tells what happened. Nothing is half
+ *           done after a failure: the same call may be repeated, for instance with more memory.
+ * Limits    the ARTI_RE_*_MAX below; beyond one is ART_E_LIMIT with its name in the message. Every call does bounded
+ *           work (ARTI_RE_WORK_MAX), so no pattern hangs.
+ * Cost      step: three dependent loads once the transition is known; otherwise a derivative, linear in the size of the
+ *           term.
  *
  * A text is a sequence of Unicode scalar values: surrogates belong to no text, and bytes that are not UTF-8 lead to
- * ARTI_RE_DEAD. All lengths are in code points; a character of which some bytes are already there counts one among what
- * remains.
+ * ARTI_RE_DEAD. Lengths are in code points; a character of which some bytes are there counts one among what remains.
  *
  * Sources: J. Brzozowski, "Derivatives of regular expressions", JACM 1964; S. Owens, J. Reppy, A. Turon,
  * "Regular-expression derivatives re-examined", JFP 2009; lookarounds after the idea of location-based derivatives in
- * I. Varatalu, M. Veanes, J. Ernits, "RE#", POPL 2025. */
+ * I. Varatalu, M. Veanes, J. Ernits, "RE#", POPL 2025. docs/regex.md explains the whole. */
 #ifndef ART_REGEX_H
 #define ART_REGEX_H
 
 #include "art_mem.h"
 #include <stdatomic.h>
 
-#define ARTI_RE_PATTERN_BYTES_MAX 65536u /* of one pattern */
-#define ARTI_RE_NESTING_MAX 250u         /* groups and lookarounds within each other */
-#define ARTI_RE_REPEAT_MAX 1000000u      /* a bound in {m,n} */
-#define ARTI_RE_LENGTH_MAX                                                                                             \
-    ((uint32_t)1 << 30)         /* finite length of a longest text; also bounds the product of nested repetitions */
-#define ARTI_RE_WIDTH_MAX 8192u /* alternatives in a union, operands in an intersection */
+#define ARTI_RE_PATTERN_BYTES_MAX 65536u             /* of one pattern */
+#define ARTI_RE_NESTING_MAX 250u                     /* groups and lookarounds within each other */
+#define ARTI_RE_REPEAT_MAX 1000000u                  /* a bound in {m,n} */
+#define ARTI_RE_LENGTH_MAX ((uint32_t)1 << 30)       /* finite lengths, and so the product of nested repetitions */
+#define ARTI_RE_WIDTH_MAX 8192u                      /* alternatives in a union, operands in an intersection */
 #define ARTI_RE_TERMS_MAX ((uint32_t)1 << 21)        /* per context */
 #define ARTI_RE_STATES_MAX ((uint32_t)1 << 16)       /* per context */
 #define ARTI_RE_CLASSES_MAX ((uint32_t)1 << 16)      /* different character classes per context */
-#define ARTI_RE_WORK_MAX ((uint32_t)1 << 21)         /* terms visited or built by one call; about 50 ns each */
+#define ARTI_RE_WORK_MAX ((uint32_t)1 << 20)         /* terms visited or built by one call: about 0.1 s */
 #define ARTI_RE_LENGTHS_WORK_MAX ((uint32_t)1 << 12) /* of it, for the longest length and its gaps */
 #define ARTI_RE_PROBE_MAX 16u                        /* states that arti_re_is_universal and _is_closed look at */
 
@@ -65,10 +67,10 @@ art_status arti_re_error(const arti_re_ctx *c, art_error *err);
 
 /* ------------------------------------------------------------------ terms */
 
-/* All texts that contain a match of an ECMA 262 pattern with flag `u` (search semantics), with the leniencies of Annex
- * B where they can not change a meaning: identity escapes, lone `]`, `{` and `}`. What does not parse is ART_E_PATTERN,
- * what is no regular language (back-references) or not held exactly (a lookahead inside a lookbehind that reaches
- * beyond its end) is ART_E_UNSUPPORTED; err->pos is the byte offset in the pattern. */
+/* All texts that contain a match of an ECMA 262 pattern with flag `u` (search semantics), with the leniencies of
+ * Annex B where they can not change a meaning: escapes of punctuation, lone `]`, `{` and `}`. What does not parse is
+ * ART_E_PATTERN; what is no regular language (back-references) or is not held exactly (a lookahead, `$` or `\b`
+ * inside a lookbehind) is ART_E_UNSUPPORTED. The error's position is the byte offset in the pattern. */
 arti_re arti_re_pattern(arti_re_ctx *c, const char *pattern, size_t len);
 
 /* Exactly this text; ART_E_ARG when it is not UTF-8. */
@@ -161,14 +163,13 @@ art_status arti_re_get_lengths(arti_re_ctx *c, arti_re_state s, arti_re_lengths 
 bool arti_re_peek_lengths(const arti_re_ctx *c, arti_re_state s, arti_re_lengths *out);
 
 /* The smallest length in [lo, hi] that some accepted continuation has; hi may be ARTI_RE_UNBOUNDED. ART_REJECTED when
- * there is none. O(1) when the lengths are contiguous, else the product with a counter. */
+ * there is none. O(1) when the lengths are contiguous; else the automaton of lengths is walked, a step for each. */
 art_status arti_re_length_in(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, uint32_t *len);
 
-/* Every text may follow. false may also mean that more than ARTI_RE_PROBE_MAX states would have to be looked at.
- * Cached. */
+/* Every text may follow. Cached. false also where more than ARTI_RE_PROBE_MAX states would have to be looked at. */
 bool arti_re_is_universal(arti_re_ctx *c, arti_re_state s);
-/* Whatever text follows, no prefix of it is dead: the state needs no attention while characters go by, only at the end.
- * Same proviso. */
+/* Whatever text follows, no prefix of it is dead: the state needs no attention while characters go by, only at the
+ * end. Same proviso. */
 bool arti_re_is_closed(arti_re_ctx *c, arti_re_state s);
 
 typedef struct arti_re_bytes { /* bit (b % 64) of bits[b / 64] */
@@ -177,13 +178,12 @@ typedef struct arti_re_bytes { /* bit (b % 64) of bits[b / 64] */
 
 /* Bytes that do not lead to ARTI_RE_DEAD. */
 art_status arti_re_live_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *out);
-/* Characters that lead back to s: ASCII bytes, and lead bytes of which every character does. Empty inside a character.
- */
+/* Characters that lead back to s: ASCII bytes, and lead bytes of which every character does. Inside one: none. */
 art_status arti_re_loop_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *out);
 
 /* Writes a continuation of the smallest possible length in [lo, hi] that leads to acceptance, in readable characters
- * where there is a choice. *len is its length in bytes even when that is more than cap (then ART_E_LIMIT and nothing is
- * written). ART_REJECTED when there is none. Deterministic. */
+ * where there is a choice. *len is its length in bytes even when that is more than cap (then ART_E_LIMIT, and what is
+ * in buf is of no use). ART_REJECTED when there is none. Deterministic. */
 art_status arti_re_witness(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, uint8_t *buf, size_t cap,
                            size_t *len);
 

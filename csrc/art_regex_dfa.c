@@ -2,9 +2,10 @@
  *
  * Derivatives, partitions of the alphabet and the lazy automaton over bytes.
  *
- * A vertex is a term as a state over characters: its partition says which characters it does not tell apart, its successors are
- * derivatives, one for each block. A byte state is a pair (term, split): the split says what is known of the character whose bytes are
- * coming in. Splits belong to partitions, which few terms do not share, so a new state is a row of a few entries. */
+ * A vertex is a term as a state over characters: its partition says which characters it does not tell apart, its
+ * successors are derivatives, one for each block. A byte state is a pair (term, split): the split says what is known
+ * of the character whose bytes are coming in. Splits belong to partitions, which few terms do not share, so a new
+ * state is a row of a few entries. */
 #include "art_regex_impl.h"
 
 /* ------------------------------------------------------------------ derivatives */
@@ -66,7 +67,8 @@ static void memo_clear(arti_re_ctx *c) {
     }
 }
 
-/* The result of an operation if it is known, else RE_NIL with the operation put on the stack and *state WAIT (or ARTI_RE_FAIL). */
+/* The result of an operation if it is known, else RE_NIL with the operation put on the stack and *state WAIT (or
+ * ARTI_RE_FAIL). */
 static arti_re ask(arti_re_ctx *c, uint32_t op, arti_re x, arti_re k, uint32_t *state) {
     const re_node *n = &c->nodes[x];
     if (op == RE_OP_SHIFT && !(n->flags & RE_HAS_BEHIND)) return x;
@@ -218,7 +220,8 @@ static arti_re consume(arti_re_ctx *c, arti_re t, arti_re k) {
         const arti_re asked = x.min > 0 && x.max > 1 ? ask(c, RE_OP_ASSUME, x.a, 0, &state) : ARTI_RE_NONE;
         if (state) return state;
         if (asked == ARTI_RE_NONE) return first;
-        /* One or more of the turns that are owed are empty here, then one takes the character; the rest may be empty too. */
+        /* One or more of the turns that are owed are empty here, then one takes the character; the rest may be empty
+         * too. */
         const arti_re fewer = re_loop(c, x.a, 0, less(x.max, 2)), k2 = re_concat(c, fewer, k);
         if (k2 == ARTI_RE_FAIL) return k2;
         const arti_re condition = ask(c, RE_OP_DERIVE, asked, 0, &state);
@@ -278,8 +281,8 @@ arti_re re_derive(arti_re_ctx *c, arti_re t, uint32_t cp) {
 
 enum { WALK_FIRST, WALK_BEHIND };
 
-/* Pushes onto tmp the classes that the derivatives of t look at: those a first character may be of, and, since a derivative shifts
- * every BEHIND, those that their bodies look at. */
+/* Pushes onto tmp the classes that the derivatives of t look at: those a first character may be of, and, since a
+ * derivative shifts every BEHIND, those that their bodies look at. */
 static bool collect_classes(arti_re_ctx *c, arti_re t) {
     const uint32_t epoch = re_next_epoch(c);
     c->walk.n = 0;
@@ -349,8 +352,8 @@ uint32_t re_cut_of(const re_part *p, uint32_t cp) {
     return lo;
 }
 
-/* Cuts the alphabet at the borders of the classes and splits the blocks by one class after the other. Leaves, in work_area, cut[n] and
- * block[n]; the numbers of the blocks have holes. */
+/* Cuts the alphabet at the borders of the classes and splits the blocks by one class after the other. Leaves, in
+ * work_area, cut[n] and block[n]; the numbers of the blocks have holes. */
 static bool refine(arti_re_ctx *c, const uint32_t *classes, uint32_t n_classes, uint32_t *n_cuts) {
     re_vec *w = &c->work_area;
     w->n = 0;

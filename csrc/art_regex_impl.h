@@ -7,15 +7,16 @@
  *   art_regex_dfa.c    derivatives, partitions of the alphabet, byte states
  *   art_regex_query.c  what may follow a state: liveness, lengths, witnesses
  *
- * A term is read in two ways. As a *language* it is a set of whole texts. Inside a concatenation or a loop it is a *relation*: the
- * pairs of places (i, j) of a text between which it matches. The two zero-width atoms need the second reading:
+ * A term is read in two ways. As a *language* it is a set of whole texts. Inside a concatenation or a loop it is a
+ * *relation*: the pairs of places (i, j) of a text between which it matches. The two zero-width atoms need the second
+ * reading:
  *
  *   AHEAD(p)   matches at i when the text from i to its end belongs to p
  *   BEHIND(q)  matches at i when the text from where the term began up to i belongs to q
  *
- * so `^` is BEHIND(EMPTY), `$` is AHEAD(EMPTY), and `(?!x)` is AHEAD(NOT(x ANY)). After one character, what BEHIND(q) asks of
- * the text still to come is BEHIND(derivative of q): taking a derivative *shifts* all BEHIND atoms of what is left.
- * AND and NOT always hold languages. */
+ * so `^` is BEHIND(EMPTY), `$` is AHEAD(EMPTY), and `(?!x)` is AHEAD(NOT(x ANY)). After one character, what BEHIND(q)
+ * asks of the text still to come is BEHIND(derivative of q): taking a derivative *shifts* all BEHIND atoms of what is
+ * left. AND and NOT always hold languages. */
 #ifndef ART_REGEX_IMPL_H
 #define ART_REGEX_IMPL_H
 
@@ -256,6 +257,7 @@ struct arti_re_ctx {
     re_vec tmp;               /* operands of the constructors under way */
     re_vec walk;              /* of collect_classes */
     re_vec queue;             /* of the searches for liveness and shortest lengths */
+    re_vec64 heap;            /* .. and what is nearest to acceptance */
     re_vec path;              /* of the walks in art_regex_query.c that call these searches */
     re_vec work_area;         /* of re_part_of */
     re_vec64 keys;            /* alternatives being merged */
@@ -309,8 +311,9 @@ arti_re re_and2(arti_re_ctx *c, arti_re a, arti_re b);
 arti_re re_not(arti_re_ctx *c, arti_re a);
 arti_re re_ahead(arti_re_ctx *c, arti_re p);
 arti_re re_behind(arti_re_ctx *c, arti_re q);
-/* The term with every class widened to all characters: of the same lengths, and much smaller. t itself where that is not known to
- * hold: t must be RE_EXACT, or an intersection of such terms of which one at most says more than lengths. */
+/* The term with every class widened to all characters: of the same lengths, and much smaller. t itself where that is
+ * not known to hold: t must be RE_EXACT, or an intersection of such terms of which one at most says more than
+ * lengths. */
 arti_re re_shape(arti_re_ctx *c, arti_re t);
 /* A relation that spans the whole text, as a language: lookarounds at its two ends are decided. */
 arti_re re_close(arti_re_ctx *c, arti_re t);

@@ -2,9 +2,10 @@
  *
  * ECMA 262 patterns (flag `u`) to terms: one pass, an explicit stack of groups.
  *
- * Captures do not matter and lazy quantifiers have the language of greedy ones. Beyond the grammar of `u` this accepts what schemas
- * in the wild contain and Annex B gives a meaning: escapes of characters that need none (but not of letters and digits, which
- * stand for something else in other dialects), lone `]`, `{` and `}`, quantified lookaheads, and `-` next to a class escape. */
+ * Captures do not matter and lazy quantifiers have the language of greedy ones. Beyond the grammar of `u` this accepts
+ * what schemas in the wild contain and Annex B gives a meaning: escapes of characters that need none (but not of
+ * letters and digits, which stand for something else in other dialects), lone `]`, `{` and `}`, quantified lookaheads,
+ * and `-` next to a class escape. */
 #include "art_regex_impl.h"
 #include "art_unicode.h"
 

@@ -2,8 +2,9 @@
  *
  * What may follow a state: whether anything can, how long it is, and examples.
  *
- * Terms without complement and intersection carry the answers in their nodes (RE_EXACT). The others are searched: vertices are
- * explored until one is reached whose answer is known, and what was found out stays in the vertices passed on the way. */
+ * Terms without complement and intersection carry the answers in their nodes (RE_EXACT). The others are searched:
+ * vertices are explored until one is reached whose answer is known, and what was found out stays in the vertices
+ * passed on the way. */
 #include "art_regex_impl.h"
 
 /* ------------------------------------------------------------------ liveness */
@@ -23,46 +24,6 @@ static uint8_t known_live(const arti_re_ctx *c, arti_re t) {
     return x->vertex == RE_NIL ? RE_MAYBE : c->vertices[x->vertex].live;
 }
 
-/* Breadth first, until something live is met: then so is all on the way to it. If nothing is, all that was visited is dead. */
-uint8_t re_is_live(arti_re_ctx *c, arti_re t) {
-    uint8_t known = known_live(c, t);
-    if (known != RE_MAYBE) return known;
-    t = re_shape(c, t);
-    if (t == ARTI_RE_FAIL) return RE_MAYBE;
-    known = known_live(c, t);
-    if (known != RE_MAYBE) return known;
-    const uint32_t root = re_vertex_of(c, t);
-    if (root == RE_NIL) return RE_MAYBE;
-    const uint32_t epoch = re_next_epoch(c);
-    c->vertices[root].mark = epoch;
-    c->vertices[root].parent = RE_NIL;
-    c->queue.n = 0;
-    if (!re_push(c, &c->queue, root)) return RE_MAYBE;
-    for (size_t at = 0; at < c->queue.n; at++) {
-        const uint32_t v = c->queue.at[at];
-        for (uint32_t b = 0; b < n_blocks(c, v); b++) {
-            const arti_re next = re_next(c, v, b);
-            if (next == ARTI_RE_FAIL || !re_spend(c, 1)) return RE_MAYBE;
-            const uint8_t live = known_live(c, next);
-            if (live == RE_NO) continue;
-            if (live == RE_YES) {
-                for (uint32_t u = v; u != RE_NIL; u = c->vertices[u].parent) c->vertices[u].live = RE_YES;
-                return RE_YES;
-            }
-            const uint32_t w = re_vertex_of(c, next);
-            if (w == RE_NIL) return RE_MAYBE;
-            if (c->vertices[w].mark == epoch) continue;
-            c->vertices[w].mark = epoch;
-            c->vertices[w].parent = v;
-            if (!re_push(c, &c->queue, w)) return RE_MAYBE;
-        }
-    }
-    for (size_t at = 0; at < c->queue.n; at++) c->vertices[c->queue.at[at]].live = RE_NO;
-    return RE_NO;
-}
-
-/* ------------------------------------------------------------------ shortest and longest */
-
 /* Length of a shortest text of t, if that needs no search. */
 static bool known_shortest(const arti_re_ctx *c, arti_re t, uint32_t *out) {
     const re_node *x = &c->nodes[t];
@@ -72,19 +33,107 @@ static bool known_shortest(const arti_re_ctx *c, arti_re t, uint32_t *out) {
     return *out = c->vertices[x->vertex].shortest, true;
 }
 
-/* t is live. Breadth first, layer by layer, until no longer way can beat the best one. */
+/* A guess at how far t is from acceptance: of an intersection, what all its parts still want, added up. */
+static uint32_t distance(const arti_re_ctx *c, arti_re t) {
+    const re_node *x = &c->nodes[t];
+    if (x->kind != RE_AND) return x->shortest;
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < x->b; i++) {
+        const uint32_t more = c->nodes[x->kids[i]].shortest;
+        sum = more < UINT32_MAX / 2 - sum ? sum + more : UINT32_MAX / 2;
+    }
+    return sum;
+}
+
+/* A heap of distance << 32 | ~vertex: the nearest first, and among equals the newest. */
+static bool heap_push(arti_re_ctx *c, uint32_t v) {
+    re_vec64 *h = &c->heap;
+    if (!re_push64(c, h, (uint64_t)distance(c, c->vertices[v].term) << 32 | (uint32_t)~v)) return false;
+    for (size_t i = h->n - 1; i > 0 && h->at[(i - 1) / 2] > h->at[i]; i = (i - 1) / 2) {
+        const uint64_t x = h->at[i];
+        h->at[i] = h->at[(i - 1) / 2];
+        h->at[(i - 1) / 2] = x;
+    }
+    return true;
+}
+
+static uint32_t heap_pop(arti_re_ctx *c) {
+    re_vec64 *h = &c->heap;
+    const uint32_t top = ~(uint32_t)h->at[0];
+    const uint64_t x = h->at[--h->n];
+    size_t i = 0;
+    for (size_t child; (child = 2 * i + 1) < h->n; i = child) {
+        if (child + 1 < h->n && h->at[child + 1] < h->at[child]) child++;
+        if (h->at[child] >= x) break;
+        h->at[i] = h->at[child];
+    }
+    h->at[i] = x;
+    return top;
+}
+
+/* Looks for something live, or with `length` for something whose shortest length is known, nearest vertices first.
+ * RE_YES: then all on the way there is live, and *length is the length of that way. RE_NO: all that was visited
+ * (queue) is dead. */
+static uint8_t dive(arti_re_ctx *c, uint32_t root, uint32_t *length) {
+    const uint32_t epoch = re_next_epoch(c);
+    c->vertices[root].mark = epoch;
+    c->vertices[root].parent = RE_NIL;
+    c->queue.n = c->heap.n = 0;
+    if (!re_push(c, &c->queue, root) || !heap_push(c, root)) return RE_MAYBE;
+    while (c->heap.n > 0) {
+        const uint32_t v = heap_pop(c);
+        for (uint32_t b = 0; b < n_blocks(c, v); b++) {
+            const arti_re next = re_next(c, v, b);
+            if (next == ARTI_RE_FAIL || !re_spend(c, 1)) return RE_MAYBE;
+            const uint8_t live = known_live(c, next);
+            if (live == RE_NO) continue;
+            uint32_t rest = 0;
+            if (length ? known_shortest(c, next, &rest) : live == RE_YES) {
+                for (uint32_t u = v; u != RE_NIL; u = c->vertices[u].parent) {
+                    c->vertices[u].live = RE_YES;
+                    rest++;
+                }
+                if (length) *length = rest;
+                return RE_YES;
+            }
+            const uint32_t w = re_vertex_of(c, next);
+            if (w == RE_NIL) return RE_MAYBE;
+            if (c->vertices[w].mark == epoch) continue;
+            c->vertices[w].mark = epoch;
+            c->vertices[w].parent = v;
+            if (!re_push(c, &c->queue, w) || !heap_push(c, w)) return RE_MAYBE;
+        }
+    }
+    for (size_t at = 0; at < c->queue.n; at++) c->vertices[c->queue.at[at]].live = RE_NO;
+    return RE_NO;
+}
+
+uint8_t re_is_live(arti_re_ctx *c, arti_re t) {
+    uint8_t known = known_live(c, t);
+    if (known != RE_MAYBE) return known;
+    t = re_shape(c, t);
+    if (t == ARTI_RE_FAIL) return RE_MAYBE;
+    known = known_live(c, t);
+    if (known != RE_MAYBE) return known;
+    const uint32_t root = re_vertex_of(c, t);
+    return root == RE_NIL ? RE_MAYBE : dive(c, root, NULL);
+}
+
+/* ------------------------------------------------------------------ shortest and longest */
+
+/* t is live. A dive gives an upper bound; breadth first, layer by layer, finds whatever is shorter. */
 static bool find_shortest(arti_re_ctx *c, arti_re t, uint32_t *out) {
     if (known_shortest(c, t, out)) return true;
     t = re_shape(c, t);
     if (t == ARTI_RE_FAIL) return false;
     if (known_shortest(c, t, out)) return true;
     const uint32_t root = re_vertex_of(c, t);
-    if (root == RE_NIL) return false;
+    uint32_t best, depth = 0;
+    if (root == RE_NIL || dive(c, root, &best) != RE_YES) return false;
     const uint32_t epoch = re_next_epoch(c);
-    uint32_t best = ARTI_RE_UNBOUNDED, depth = 0;
     c->vertices[root].mark = epoch;
     c->queue.n = 0;
-    if (!re_push(c, &c->queue, root)) return false;
+    if (best > c->nodes[t].shortest && !re_push(c, &c->queue, root)) return false;
     for (size_t at = 0, layer_end = 1; at < c->queue.n && depth + 1 < best; at++) {
         const uint32_t v = c->queue.at[at];
         for (uint32_t b = 0; b < n_blocks(c, v); b++) {
@@ -96,6 +145,7 @@ static bool find_shortest(arti_re_ctx *c, arti_re t, uint32_t *out) {
                 if (depth + 1 + n < best) best = depth + 1 + n;
                 continue;
             }
+            if (depth + 1 + c->nodes[next].shortest >= best) continue;
             const uint32_t w = re_vertex_of(c, next);
             if (w == RE_NIL) return false;
             if (c->vertices[w].mark == epoch) continue;
@@ -112,8 +162,8 @@ static bool find_shortest(arti_re_ctx *c, arti_re t, uint32_t *out) {
     return *out = best, true;
 }
 
-/* t is live. Depth first over live vertices: a way back to one that is still on the path is a loop, and everything on the path
- * reaches it. The path holds three numbers a vertex: itself, the next block, the longest found so far. */
+/* t is live. Depth first over live vertices: a way back to one that is still on the path is a loop, and everything on
+ * the path reaches it. The path holds three numbers a vertex: itself, the next block, the longest found so far. */
 static bool find_longest(arti_re_ctx *c, arti_re t, uint32_t *out) {
     if (is_exact(c, t)) return *out = c->nodes[t].longest, true;
     const uint32_t root = re_vertex_of(c, t);
@@ -345,8 +395,8 @@ static outcomes outcomes_of(const arti_re_ctx *c, arti_re_state s) {
     return o;
 }
 
-/* The next outcome at or after stretch *cut (0 at first): its term, ARTI_RE_NONE at the end, ARTI_RE_FAIL on failure. Dead ones are
- * left out; *block (may be NULL) is its block. */
+/* The next outcome at or after stretch *cut (0 at first): its term, ARTI_RE_NONE at the end, ARTI_RE_FAIL on failure.
+ * Dead ones are left out; *block (may be NULL) is its block. */
 static arti_re next_outcome(arti_re_ctx *c, const outcomes *o, uint32_t *cut, uint32_t *block) {
     if (o->own != ARTI_RE_FAIL) return (*cut)++ == 0 ? o->own : ARTI_RE_NONE;
     const uint32_t part = c->vertices[o->vertex].part;
@@ -483,7 +533,8 @@ static bool begins_with_any(const arti_re_ctx *c, arti_re t) {
     return false;
 }
 
-/* RE_YES when no vertex that t leads to is dead (and, if asked, all accept); RE_NO also when there are too many to look at. */
+/* RE_YES when no vertex that t leads to is dead (and, if asked, all accept); RE_NO also when there are too many to
+ * look at. */
 static uint8_t probe(arti_re_ctx *c, arti_re t, bool accepting) {
     if (t == ARTI_RE_ANY) return RE_YES;
     if (accepting && !(c->nodes[t].flags & RE_NULLABLE)) return RE_NO;
@@ -645,8 +696,8 @@ static uint32_t pick_character(const re_part *p, uint32_t block, uint32_t lo, ui
     return cp;
 }
 
-/* A block by whose characters between lo and hi vertex v goes on to a text of exactly n more, RE_NIL when there is none or on failure
- * (*status then tells). */
+/* A block by whose characters between lo and hi vertex v goes on to a text of exactly n more, RE_NIL when there is
+ * none or on failure (*status then tells). */
 static uint32_t pick_block(arti_re_ctx *c, uint32_t v, uint32_t lo, uint32_t hi, uint32_t n, arti_re_random_fn *random,
                            void *ud, art_status *status) {
     const uint32_t part = c->vertices[v].part, blocks = c->parts[part].n_blocks;

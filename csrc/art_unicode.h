@@ -2,9 +2,10 @@
  *
  * art_unicode.h: properties of code points, by name (private to csrc).
  *
- * Purpose   the property expressions of ECMA 262 (\p{..}) and what internationalised domain names need to know of a character.
+ * Purpose   the property expressions of ECMA 262 (\p{..}), and what internationalised domain names need to know of a
+ *           character. art_unicode_data.h names the versions of Unicode.
  * Threads   constant tables.
- * Cost      a look-up is a binary search; a set unpacks one range after the other. The version of Unicode is ARTI_UNICODE_VERSION. */
+ * Cost      a look-up is a binary search; a set unpacks one range after the other. */
 #ifndef ART_UNICODE_H
 #define ART_UNICODE_H
 

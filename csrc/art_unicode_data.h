@@ -2,7 +2,6 @@
  *
  * Written by tools/gen_unicode.py; do not edit. Versions of Unicode: properties of ECMA 262
  * 17.0, PVALID and joining types 18.0.0, directions 14.0.0. */
-#define ARTI_UNICODE_VERSION "17.0"
 
 static const uint8_t set_bytes[] = {
     65, 25, 6, 25, 58, 0, 10, 22, 1, 30, 1, 194, 1, 1, 3, 4, 207, 1, 2, 25, 192, 1, 3, 2, 1, 3, 2, 1, 0, 6, 0, 1, 2, 1,

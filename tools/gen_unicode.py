@@ -176,7 +176,6 @@ def main() -> None:
         " *",
         " * Written by tools/gen_unicode.py; do not edit. Versions of Unicode: properties of ECMA 262",
         f" * {answer['version']}, PVALID and joining types {idna.idnadata.__version__}, directions {unicodedata.unidata_version}. */",
-        f'#define ARTI_UNICODE_VERSION "{answer["version"]}"',
         "",
         "static const uint8_t set_bytes[] = {",
     ]

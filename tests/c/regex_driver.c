@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Answers questions about one pattern after the other for tests/unit/test_regex_differential.py: a line holds a pattern and texts, all in
- * hexadecimal, separated by spaces (`-` for nothing). The answer is `E code position`, or for each text 1 or 0, then in hexadecimal
- * a shortest and three random texts of the language (`none` when it is empty). */
+ * Answers questions about one pattern after the other for tests/unit/test_regex_differential.py: a line holds a
+ * pattern and texts, all in hexadecimal, separated by spaces (`-` for nothing). The answer is `E code position`, or
+ * for each text 1 or 0, then in hexadecimal a shortest and three random texts of the language (`none` when it is
+ * empty). */
 #include "art_regex.h"
 
 #include <stdio.h>

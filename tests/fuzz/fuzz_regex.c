@@ -6,7 +6,8 @@
  *   witnesses are accepted, are within the bounds asked for, and as short as these allow
  *   what is said of bytes, of closed and of universal states is what stepping shows
  *
- * Input: one byte (0 to 127: a pattern follows; else a format), two bytes for bounds, the pattern up to a zero byte, the text. */
+ * Input: one byte (0 to 127: a pattern follows; else a format), two bytes for bounds, the pattern up to a zero byte,
+ * the text. */
 #include "art_format.h"
 #include "art_utf8.h"
 

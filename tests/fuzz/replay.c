@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Feeds each file named on the command line to a fuzz target once: how the corpus is replayed by compilers without libFuzzer. */
+ * Feeds each file named on the command line to a fuzz target once: how the corpus is replayed by compilers without
+ * libFuzzer. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
