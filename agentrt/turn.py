@@ -38,6 +38,8 @@ __all__ = ["Chat", "turn", "warm"]
 _TRANSCRIPTS_MAX = 16  # conversations whose tokens are remembered
 _CONSTRAINTS_MAX = 32
 _GUARD_ROUNDS_MAX = 8
+# Models write properties in the order they are shown, and a space between JSON tokens where they write any.
+_STYLE: dict[str, Any] = {"property_order": "schema", "whitespace": 1}
 _SENTINEL = "q7Zk2v"  # stands in no template
 
 
@@ -128,13 +130,13 @@ class Chat:
         from .constraint import Constraint
 
         vocab = self.model.vocab
-        value = None if request.output is None else Constraint(request.output.schema, vocab)
+        value = None if request.output is None else Constraint(request.output.schema, vocab, **_STYLE)
         if not tools and not any(self.format.reasoning):
             return value
         call_format = self.format
         return Constraint.dialog(
             vocab,
-            [(tool.name, Constraint(tool.schema, vocab)) for tool in tools],
+            [(tool.name, Constraint(tool.schema, vocab, **_STYLE)) for tool in tools],
             begin=call_format.begin,
             name_prefix=call_format.name_prefix,
             args_prefix=call_format.args_prefix,
