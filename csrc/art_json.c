@@ -439,7 +439,7 @@ static art_status read_value(parser *p, arti_json_member *m) {
 /* One member (key, colon, value) or item; the innermost open container stands before it. */
 static art_status read_child(parser *p) {
     bool in_object = p->slot[p->open[p->n_open - 1]].value.type == ARTI_JSON_OBJECT;
-    arti_json_member *m;
+    arti_json_member *m = NULL;
     art_status s = push_slot(p, &m);
     if (s != ART_OK) return s;
     if (in_object) {
@@ -456,7 +456,7 @@ static art_status read_child(parser *p) {
 }
 
 static art_status read_document(parser *p) {
-    arti_json_member *root;
+    arti_json_member *root = NULL;
     art_status s = push_slot(p, &root);
     if (s != ART_OK) return s;
     skip_space(p);
