@@ -414,7 +414,10 @@ class Matcher:
             self._fail(status)
 
     def forced(self) -> bytes:
-        """What every valid continuation begins with, at most 4096 bytes of it."""
+        """What every valid continuation begins with, at most 4096 bytes of it.
+
+        Optional whitespace and escaped spellings of the same characters are left out of account.
+        """
         buf, n = ffi.new("uint8_t[]", _FORCED_BYTES), ffi.new("size_t *")
         if status := lib.art_matcher_forced(self._ptr, buf, _FORCED_BYTES, n):
             self._fail(status)

@@ -213,7 +213,8 @@ art_status art_matcher_accept(art_matcher *m, uint32_t token);
 art_status art_matcher_accept_bytes(art_matcher *m, const uint8_t *bytes, size_t len, size_t *n_accepted);
 /* Undoes the last n accepts. ART_E_ARG when there were fewer (or more than ART_ROLLBACK_MAX ago). */
 art_status art_matcher_rollback(art_matcher *m, size_t n);
-/* The bytes that every valid continuation begins with, at most cap of them; *len is how many were written. */
+/* The bytes that every valid continuation begins with, at most cap of them; *len is how many were written. Optional whitespace and
+ * escaped spellings of the same characters are left out of account. */
 art_status art_matcher_forced(art_matcher *m, uint8_t *buf, size_t cap, size_t *len);
 int art_matcher_is_complete(art_matcher *m); /* end of sequence allowed now */
 int art_matcher_is_closed(art_matcher *m);   /* complete, and nothing but whitespace or end of sequence may follow */

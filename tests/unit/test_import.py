@@ -23,7 +23,7 @@ print(json.dumps([sorted(set(sys.modules) - before), (pages() - start) * os.sysc
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 # AsyncStream is for programs that have asyncio already.
-EVERYTHING = "import agentrt; [getattr(agentrt, name) for name in agentrt.__all__ if name != \"AsyncStream\"]"
+EVERYTHING = 'import agentrt; [getattr(agentrt, name) for name in agentrt.__all__ if name != "AsyncStream"]'
 
 
 def probe(statement: str) -> "tuple[list[str], int, int]":
