@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from .agent import Agent
+from .errors import ArgumentError
 
 if TYPE_CHECKING:
     from .model import Model
 
 __all__ = ["Result", "measure"]
 
+_TOKENS_MIN = 32
 _STORY = "Once upon a time, in a small town by the sea, there lived a clockmaker who"
 _RECORDS = {
     "type": "array",
-    "minItems": 2,
+    "minItems": 1,
     "items": {
         "type": "object",
         "properties": {
@@ -78,8 +80,14 @@ def multiply(a: int, b: int) -> int:
 
 
 def measure(model: Model, *, n_tokens: int, n_prompt: int) -> Result:
-    """Run each part once after a warm-up."""
+    """Run each part once after a warm-up.
+
+    n_tokens:  at least 32, or the constrained part could not write one record.
+    """
     from .model import cpu_count
+
+    if n_tokens < _TOKENS_MIN or n_prompt < 1:
+        raise ArgumentError(f"bench: at least {_TOKENS_MIN} tokens and 1 prompt token")
 
     model.generate("Hello", max_tokens=2)
     # Prompts differ from their first word on, so that no part profits from the KV cache of another.
@@ -93,7 +101,7 @@ def measure(model: Model, *, n_tokens: int, n_prompt: int) -> Result:
             break
     first_ms = (time.perf_counter() - start) * 1e3
     start = time.perf_counter()
-    reply = Agent(model, tools=[multiply], tool_choice="multiply", max_tokens=n_tokens).run("What is 12 times 12?")
+    reply = Agent(model, tools=[multiply], tool_choice="multiply", max_tokens=128).run("What is 12 times 12?")
     agent_s = time.perf_counter() - start
     return Result(
         model=os.path.basename(model.path),
