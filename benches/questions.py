@@ -71,10 +71,10 @@ QUESTIONS = (
       {"start": "1999-12-31", "end": "2000-01-31"}, "31"),
     q("Count the days from 2025-06-01 to 2025-09-01.", "days_between", {"start": "2025-06-01", "end": "2025-09-01"},
       "92"),
-    q("Which date is 30 days after 2026-03-15?", "add_days", {"date": "2026-03-15", "days": 30}, "2026-04-14"),
-    q("What date is 100 days after 2025-01-01?", "add_days", {"date": "2025-01-01", "days": 100}, "2025-04-11"),
-    q("Which date is 7 days after 2024-02-26?", "add_days", {"date": "2024-02-26", "days": 7}, "2024-03-04"),
-    q("What is the date 365 days after 2027-05-05?", "add_days", {"date": "2027-05-05", "days": 365}, "2028-05-04"),
+    q("Which date is 30 days after 2026-03-15?", "date_after", {"date": "2026-03-15", "days": 30}, "2026-04-14"),
+    q("What date is 100 days after 2025-01-01?", "date_after", {"date": "2025-01-01", "days": 100}, "2025-04-11"),
+    q("Which date is 7 days after 2024-02-26?", "date_after", {"date": "2024-02-26", "days": 7}, "2024-03-04"),
+    q("What is the date 365 days after 2027-05-05?", "date_after", {"date": "2027-05-05", "days": 365}, "2028-05-04"),
 )  # fmt: skip
 
 assert len(QUESTIONS) == 40

@@ -44,40 +44,14 @@ def _example(question: str, answer: str, **arguments: object) -> tuple[Example, 
     return (Example(question, arguments, result=answer, answer=f"{answer}."),)
 
 
-@tool(examples=_example("What is 6 plus 7?", "6 plus 7 is 13", a=6, b=7))
-def add(a: float, b: float) -> str:
-    """Add two numbers."""
-    return f"{_exact(a)} plus {_exact(b)} is {_exact(a + b)}"
-
-
-@tool(examples=_example("What is 50 minus 8?", "50 minus 8 is 42", a=50, b=8))
-def subtract(a: float, b: float) -> str:
-    """Subtract b from a."""
-    return f"{_exact(a)} minus {_exact(b)} is {_exact(a - b)}"
-
-
 @tool(examples=_example("What is 6 times 7?", "6 times 7 is 42", a=6, b=7))
 def multiply(a: float, b: float) -> str:
     """Multiply two numbers."""
     return f"{_exact(a)} times {_exact(b)} is {_exact(a * b)}"
 
 
-@tool(examples=_example("Divide 84 by 2.", "84 divided by 2 is 42", a=84, b=2))
-def divide(a: float, b: float) -> str:
-    """Divide a by b."""
-    if b == 0:
-        raise ModelRetry("no number can be divided by 0")
-    return f"{_exact(a)} divided by {_exact(b)} is {_exact(a / b)}"
-
-
-@tool(examples=_example("How much is 25 percent of 160?", "25 percent of 160 is 40", percent=25, value=160))
-def percent_of(percent: float, value: float) -> str:
-    """Take a percentage of a value."""
-    return f"{_exact(percent)} percent of {_exact(value)} is {_exact(percent * value / 100)}"
-
-
 @tool(
-    examples=_example("How many feet are 2 meters?", "2 meters are 6.56 feet", value=2, source="meters", target="feet")
+    examples=_example("How many feet are 3 meters?", "3 meters are 9.84 feet", value=3, source="meters", target="feet")
 )
 def convert(value: float, source: Unit, target: Unit) -> str:
     """Convert a value from one unit to another."""
@@ -97,18 +71,24 @@ def convert(value: float, source: Unit, target: Unit) -> str:
     return f"{_exact(value)} {source} are {_rounded(converted)} {target}"
 
 
-@tool(examples=_example("Which weekday is 2024-07-04?", "2024-07-04 is a Thursday", date="2024-07-04"))
+@tool(examples=_example("On which day of the week was 2024-05-01?", "2024-05-01 is a Wednesday", date="2024-05-01"))
 def weekday(date: datetime.date) -> str:
     """Tell the day of the week of a date."""
     return f"{date} is a {date:%A}"
 
 
+@tool(examples=_example("What is 50 minus 8?", "50 minus 8 is 42", a=50, b=8))
+def subtract(a: float, b: float) -> str:
+    """Subtract b from a."""
+    return f"{_exact(a)} minus {_exact(b)} is {_exact(a - b)}"
+
+
 @tool(
     examples=_example(
-        "How many days are from 2024-01-01 to 2024-01-31?",
-        "30 days from 2024-01-01 to 2024-01-31",
+        "How many days are there from 2024-01-01 to 2024-02-01?",
+        "31 days from 2024-01-01 to 2024-02-01",
         start="2024-01-01",
-        end="2024-01-31",
+        end="2024-02-01",
     )
 )
 def days_between(start: datetime.date, end: datetime.date) -> str:
@@ -116,20 +96,40 @@ def days_between(start: datetime.date, end: datetime.date) -> str:
     return f"{(end - start).days} days from {start} to {end}"
 
 
+@tool(examples=_example("What is 1.5 plus 20?", "1.5 plus 20 is 21.5", a=1.5, b=20))
+def add(a: float, b: float) -> str:
+    """Add two numbers."""
+    return f"{_exact(a)} plus {_exact(b)} is {_exact(a + b)}"
+
+
+@tool(examples=_example("What is 10 percent of 90?", "10 percent of 90 is 9", percent=10, value=90))
+def percent_of(percent: float, value: float) -> str:
+    """Take a percentage of a value."""
+    return f"{_exact(percent)} percent of {_exact(value)} is {_exact(percent * value / 100)}"
+
+
 @tool(
     examples=_example(
-        "Which date is 10 days after 2024-05-01?", "10 days after 2024-05-01 is 2024-05-11", date="2024-05-01", days=10
+        "Which date is 10 days after 2024-12-25?", "10 days after 2024-12-25 is 2025-01-04", date="2024-12-25", days=10
     )
 )
-def add_days(date: datetime.date, days: int) -> str:
-    """Add a number of days to a date."""
+def date_after(date: datetime.date, days: int) -> str:
+    """Tell the date some days after a date."""
     try:
         return f"{days} days after {date} is {date + datetime.timedelta(days=days)}"
     except OverflowError:
         raise ModelRetry("the calendar ends with the year 9999") from None
 
 
-TOOLS = [add, subtract, multiply, divide, percent_of, convert, weekday, days_between, add_days]
+@tool(examples=_example("Divide 20 by 8.", "20 divided by 8 is 2.5", a=20, b=8))
+def divide(a: float, b: float) -> str:
+    """Divide a by b."""
+    if b == 0:
+        raise ModelRetry("no number can be divided by 0")
+    return f"{_exact(a)} divided by {_exact(b)} is {_exact(a / b)}"
+
+
+TOOLS = [multiply, convert, weekday, subtract, days_between, add, percent_of, date_after, divide]
 
 
 def _exact(number: float) -> str:
