@@ -145,7 +145,7 @@ class Tool:
         max_result: int | None = None,
         examples: Sequence[Example] | None = None,
     ) -> None:
-        from .constraint import Schema
+        from .constraint import Constraint, Schema
 
         if not callable(function):
             raise ToolError(f"a tool is a function, not {type(function).__name__}")
@@ -164,20 +164,24 @@ class Tool:
         )
 
         found = _parameters(self.name, function, inner)
-        fields = [self._field(parameter, hint) for parameter, hint in found]
-        self._type: type[msgspec.Struct] = msgspec.defstruct(
-            re.sub(r"\W", "_", self.name),
-            [field[:3] for field in fields],
-            forbid_unknown_fields=True,
-            kw_only=True,
-        )
+        fields = [_field(parameter, hint) for parameter, hint in found]
+        try:
+            self._type: type[msgspec.Struct] = msgspec.defstruct(
+                re.sub(r"\W", "_", self.name),
+                [field[:3] for field in fields],
+                forbid_unknown_fields=True,
+                kw_only=True,
+            )
+            self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self._type)
+            self.parameters: dict[str, Any] = self._json_schema(fields, described)
+        except (TypeError, NameError, RecursionError) as error:
+            raise self._blamed(found, error) from error
         self._defaults = {p.name: p.default for p, _ in found if p.kind is p.POSITIONAL_ONLY}
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self._type)
         self._optional: bool = any(field[2] is _UNSET for field in fields)
-        self._positional: tuple[str, ...] = tuple(field[0] for field in fields if field[3])
-        self.parameters: dict[str, Any] = self._json_schema(fields, described)
+        self._positional: tuple[str, ...] = tuple(p.name for p, _ in found if p.kind is not p.KEYWORD_ONLY)
         try:
             self.schema: Schema = Schema(self.parameters)
+            Constraint(self.schema)  # refuses a schema that no value fits
         except SchemaError as error:
             raise SchemaError(
                 f"tool {self.name!r}: {error.reason}",
@@ -187,7 +191,6 @@ class Tool:
                 code=error.code,
                 pos=error.pos,
             ) from None
-
         self.examples: tuple[Example, ...] = tuple(options.examples if examples is None else examples)
         for example in self.examples:
             self.example_call(example, "")
@@ -238,24 +241,18 @@ class Tool:
                 break
         return self.function(*positional, **named)
 
-    def _field(self, parameter: inspect.Parameter, hint: Any) -> tuple[str, Any, Any, bool, Any]:
-        """(name, type, default, by position, the default to show)."""
-        try:
-            msgspec.json.schema(hint)
-        except (TypeError, NameError, RecursionError) as error:
-            reason = str(error).rpartition("\n")[2] or type(error).__name__
-            raise ToolError(
-                f"tool {self.name!r}, parameter {parameter.name!r}: no JSON Schema for its annotation: {reason}",
-                tool=self.name,
-            ) from error
-        by_position = parameter.kind is not parameter.KEYWORD_ONLY
-        if parameter.default is parameter.empty:
-            return parameter.name, hint, msgspec.NODEFAULT, by_position, _UNSET
-        try:
-            shown = msgspec.json.decode(msgspec.json.encode(parameter.default))
-        except (TypeError, ValueError, msgspec.MsgspecError):
-            shown = _UNSET
-        return parameter.name, typing.Union[hint, msgspec.UnsetType], _UNSET, by_position, shown  # noqa: UP007
+    def _blamed(self, found: Sequence[tuple[inspect.Parameter, Any]], error: Exception) -> ToolError:
+        """Which parameter has no schema."""
+        for parameter, hint in found:
+            try:
+                msgspec.json.schema(hint)
+            except (TypeError, NameError, RecursionError) as one:
+                reason = str(one).rpartition("\n")[2] or type(one).__name__
+                return ToolError(
+                    f"tool {self.name!r}, parameter {parameter.name!r}: no JSON Schema for its annotation: {reason}",
+                    tool=self.name,
+                )
+        return ToolError(f"tool {self.name!r}: no JSON Schema for its parameters: {error}", tool=self.name)
 
     def _json_schema(self, fields: Sequence[tuple[Any, ...]], described: Mapping[str, str]) -> dict[str, Any]:
         schema = msgspec.json.schema(self._type)
@@ -264,7 +261,7 @@ class Tool:
         del top["title"]
         top.setdefault("required", [])
         properties = top["properties"]
-        for name, _, _, _, shown in fields:
+        for name, _, _, shown in fields:
             node = properties[name]
             if described.get(name):
                 node.setdefault("description", described[name])
@@ -273,6 +270,17 @@ class Tool:
         if definitions:
             top["$defs"] = definitions
         return _typed.tidy(top)
+
+
+def _field(parameter: inspect.Parameter, hint: Any) -> tuple[str, Any, Any, Any]:
+    """(name, type, default, the default to show)."""
+    if parameter.default is parameter.empty:
+        return parameter.name, hint, msgspec.NODEFAULT, _UNSET
+    try:
+        shown = msgspec.json.decode(msgspec.json.encode(parameter.default))
+    except (TypeError, ValueError, msgspec.MsgspecError):
+        shown = _UNSET
+    return parameter.name, typing.Union[hint, msgspec.UnsetType], _UNSET, shown  # noqa: UP007
 
 
 def register(values: Sequence[Tool | Callable[..., Any]]) -> dict[str, Tool]:

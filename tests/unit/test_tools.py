@@ -266,6 +266,13 @@ def test_a_bad_schema_fails_at_registration():
     assert caught.value.keyword == "pattern"
 
 
+def test_a_schema_that_no_value_fits_fails_at_registration():
+    def go(count: Annotated[int, msgspec.Meta(ge=5, le=4)]) -> None: ...
+
+    with pytest.raises(SchemaError, match="tool 'go'"):
+        Tool(go)
+
+
 def test_what_is_no_function():
     with pytest.raises(ToolError, match="not int"):
         Tool(3)
