@@ -456,26 +456,28 @@ static loop_view view_loop(const arti_re_ctx *c, arti_re t) {
 }
 
 arti_re re_loop(arti_re_ctx *c, arti_re a, uint32_t min, uint32_t max) {
-    if (a == ARTI_RE_FAIL) return a;
-    if (max == 0 || a == ARTI_RE_EMPTY) return ARTI_RE_EMPTY;
-    if (a == ARTI_RE_NONE) return min ? ARTI_RE_NONE : ARTI_RE_EMPTY;
-    if ((min == 1 && max == 1) || a == ARTI_RE_ANY) return a;
-    if (!looks(c, a)) {
+    for (;;) {
+        if (a == ARTI_RE_FAIL) return a;
+        if (max == 0 || a == ARTI_RE_EMPTY) return ARTI_RE_EMPTY;
+        if (a == ARTI_RE_NONE) return min ? ARTI_RE_NONE : ARTI_RE_EMPTY;
+        if ((min == 1 && max == 1) || a == ARTI_RE_ANY) return a;
+        if (looks(c, a)) break;
         const re_node *x = &c->nodes[a];
-        if (x->kind == RE_LOOP) {
-            /* k turns of p..q are kp..kq; all k together are one stretch when no two neighbours leave a gap. */
-            const bool gapless = min == max || ((uint64_t)min + 1) * x->min <= mul_length(x->max, min) + 1;
-            const uint64_t lo = mul_length(x->min, min), hi = mul_length(x->max, max);
-            if (gapless && lo <= ARTI_RE_LENGTH_MAX && (hi == ARTI_RE_UNBOUNDED || hi <= ARTI_RE_LENGTH_MAX))
-                return re_loop(c, x->a, (uint32_t)lo, (uint32_t)hi);
-        }
         if (x->flags & RE_NULLABLE) min = 0;
+        if (x->kind != RE_LOOP) break;
+        /* k turns of p..q are kp..kq; all k together are one stretch when no two neighbours leave a gap. */
+        const bool gapless = min == max || ((uint64_t)min + 1) * x->min <= mul_length(x->max, min) + 1;
+        const uint64_t lo = mul_length(x->min, min), hi = mul_length(x->max, max);
+        if (!gapless || lo > ARTI_RE_LENGTH_MAX || (hi != ARTI_RE_UNBOUNDED && hi > ARTI_RE_LENGTH_MAX)) break;
+        a = x->a;
+        min = (uint32_t)lo;
+        max = (uint32_t)hi;
     }
     if (a == RE_ANY_CHAR && min == 0 && max == ARTI_RE_UNBOUNDED) return ARTI_RE_ANY;
     return intern(c, (re_node){.kind = RE_LOOP, .a = a, .min = min, .max = max});
 }
 
-/* a is no CONCAT. */
+/* a is no CONCAT. Calls itself (through re_concat) once at most for each loop that loops are nested in. */
 static arti_re concat_one(arti_re_ctx *c, arti_re a, arti_re b) {
     for (;;) { /* until no rule applies */
         if (a == ARTI_RE_NONE || b == ARTI_RE_NONE) return ARTI_RE_NONE;

@@ -99,7 +99,9 @@ static inline arti_re arti_re_or2(arti_re_ctx *c, arti_re a, arti_re b) {
     return arti_re_or(c, t, 2);
 }
 
-/* ------------------------------------------------------------------ states */
+/* ------------------------------------------------------------------ states
+ *
+ * The functions inline take no ARTI_RE_FAIL; the others answer it with the status of the last failure, or false. */
 
 /* What a state keeps for the functions inline below; the rest lies behind it. All but `next` is written before the
  * state's number is given away and never changes. */

@@ -416,8 +416,9 @@ static arti_re next_outcome(arti_re_ctx *c, const outcomes *o, uint32_t *cut, ui
 }
 
 bool arti_re_peek_lengths(const arti_re_ctx *c, arti_re_state s, arti_re_lengths *out) {
+    if (s == ARTI_RE_DEAD || s == ARTI_RE_FAIL) return false;
     const re_info *info = re_info_of(c, s);
-    if (s == ARTI_RE_DEAD || !atomic_load_explicit(&info->has_lengths, memory_order_acquire)) return false;
+    if (!atomic_load_explicit(&info->has_lengths, memory_order_acquire)) return false;
     *out = info->lengths;
     return true;
 }
@@ -427,6 +428,7 @@ static uint32_t plus(uint32_t length, uint32_t n) {
 }
 
 static art_status lengths_of(arti_re_ctx *c, arti_re_state s, arti_re_lengths *out) {
+    if (s == ARTI_RE_FAIL) return c->err.code;
     if (s == ARTI_RE_DEAD) return ART_REJECTED;
     if (arti_re_peek_lengths(c, s, out)) return ART_OK;
     const outcomes o = outcomes_of(c, s);
@@ -490,6 +492,7 @@ static uint32_t minus(uint32_t length, uint32_t n) {
 }
 
 static art_status length_in(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, uint32_t *len) {
+    if (s == ARTI_RE_FAIL) return c->err.code;
     if (s == ARTI_RE_DEAD || lo > hi) return ART_REJECTED;
     const outcomes o = outcomes_of(c, s);
     if (hi < o.ahead) return ART_REJECTED;
@@ -585,7 +588,7 @@ static uint8_t probe(arti_re_ctx *c, arti_re t, bool accepting) {
 }
 
 static bool probe_state(arti_re_ctx *c, arti_re_state s, bool accepting) {
-    if (s == ARTI_RE_DEAD) return false;
+    if (s == ARTI_RE_DEAD || s == ARTI_RE_FAIL) return false;
     re_begin(c);
     const outcomes o = outcomes_of(c, s);
     if (o.own != ARTI_RE_FAIL) return probe(c, o.own, accepting) == RE_YES;
@@ -611,6 +614,7 @@ bool arti_re_is_closed(arti_re_ctx *c, arti_re_state s) {
 
 art_status arti_re_live_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *out) {
     *out = (arti_re_bytes){{0}};
+    if (s == ARTI_RE_FAIL) return c->err.code;
     for (uint32_t b = 0; b < 256; b++) {
         const arti_re_state to = arti_re_step(c, s, (uint8_t)b);
         if (to == ARTI_RE_FAIL) return c->err.code;
@@ -621,6 +625,7 @@ art_status arti_re_live_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *ou
 
 art_status arti_re_loop_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *out) {
     *out = (arti_re_bytes){{0}};
+    if (s == ARTI_RE_FAIL) return c->err.code;
     const re_info *info = re_info_of(c, s);
     const re_split *split = c->splits[info->split];
     if (s == ARTI_RE_DEAD || split->u8 != ARTI_U8_0) return ART_OK;

@@ -3,6 +3,8 @@
 
 #include "art_regex.h"
 
+#include <pthread.h>
+
 static harness heap;
 static art_alloc alloc;
 static arti_mem mem;
@@ -443,6 +445,54 @@ static void test_catastrophes(void) {
     }
 }
 
+/* ------------------------------------------------------------------ threads */
+
+typedef struct shared {
+    arti_re_ctx *c;
+    arti_re_state start;
+    pthread_mutex_t lock;
+    _Atomic unsigned n_peeked;
+} shared;
+
+/* Walks through random texts: by peeks while these know the way, else under the lock. */
+static void *walk_states(void *arg) {
+    shared *sh = arg;
+    uint64_t seed = (uint64_t)(uintptr_t)&seed | 1;
+    unsigned n_peeked = 0;
+    for (int i = 0; i < 2000; i++) {
+        arti_re_state s = sh->start;
+        for (int k = 0; k < 12 && s != ARTI_RE_DEAD; k++) {
+            static const char bytes[] = "abc\xC3\xA9\xCE";
+            const uint8_t byte = (uint8_t)bytes[harness_random(&seed) % 6];
+            arti_re_lengths l;
+            arti_re_state next = arti_re_peek(sh->c, s, byte);
+            n_peeked += next != ARTI_RE_UNKNOWN;
+            if (next == ARTI_RE_UNKNOWN || !arti_re_peek_lengths(sh->c, s, &l)) {
+                pthread_mutex_lock(&sh->lock);
+                next = arti_re_step(sh->c, s, byte);
+                assert(next != ARTI_RE_FAIL && arti_re_get_lengths(sh->c, s, &l) == ART_OK);
+                pthread_mutex_unlock(&sh->lock);
+            }
+            assert((l.shortest == 0) == arti_re_accepts(sh->c, s));
+            s = next;
+        }
+    }
+    sh->n_peeked += n_peeked;
+    return NULL;
+}
+
+static void test_threads(void) {
+    shared sh = {.c = open_ctx(0)};
+    sh.start = arti_re_start(sh.c, pattern(sh.c, "^(?:a{1,4}b|[\\u00e9-\\u03b9]{2}|(?!ca)c)*$"));
+    pthread_mutex_init(&sh.lock, NULL);
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++) assert(pthread_create(&threads[i], NULL, walk_states, &sh) == 0);
+    for (size_t i = 0; i < 4; i++) assert(pthread_join(threads[i], NULL) == 0);
+    assert(sh.n_peeked > 1000);
+    pthread_mutex_destroy(&sh.lock);
+    close_ctx(sh.c);
+}
+
 /* ------------------------------------------------------------------ memory */
 
 static const char hard_pattern[] = "^(?:(?!ab)[a-c\\p{Lu}]{1,4}|(?<=x)y)+(?:\\bz)?$";
@@ -510,6 +560,7 @@ int main(void) {
     test_witnesses();
     test_caps();
     test_catastrophes();
+    test_threads();
     FAIL_EVERY_ALLOCATION(&heap, use_everything());
     test_recovery();
     assert(heap.live == 0);
