@@ -1,10 +1,15 @@
 """The agent on the default model: well-formed calls, reuse of the KV cache, cancelling, limits."""
 
 import asyncio
+import json
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -193,3 +198,86 @@ def test_a_result_that_fills_the_context(model):
     reply = Agent(model, tools=[dump], tool_choice="dump", max_result=100_000, max_tokens=100).run("Read the file.")
     assert reply.stop_reason == "context"
     assert reply.calls[0].error is None
+
+
+@pytest.mark.parametrize("call_format", ["hermes", "nemotron"])
+def test_other_call_formats(model, call_format):
+    with agentrt.load(model.path, n_ctx=1024, call_format=call_format) as other:
+        reply = Agent(other, tools=[multiply], tool_choice="required", max_tokens=80).run("What is 3 times 4?")
+        prompt = other.detokenize(other.chat.prompt(reply.messages, tools=[agentrt.Tool(multiply)]), special=True)
+    assert reply.calls[0].name == "multiply"
+    assert reply.calls[0].error is None
+    begin, end = {"hermes": ("<tool_call>\n", "\n</tool_call>"), "nemotron": ("<TOOLCALL>[", "]</TOOLCALL>")}[
+        call_format
+    ]
+    call = reply.calls[0].call
+    assert f'{begin}{{"name": "multiply", "arguments": {call.arguments}}}{end}' in prompt
+
+
+TOOLS = '''
+def multiply(a: int, b: int) -> int:
+    """Multiply two integers."""
+    return a * b
+
+TOOLS = [multiply]
+'''
+
+
+def agentrt_command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    root = str(Path(__file__).parents[2])
+    return subprocess.run(
+        [sys.executable, "-m", "agentrt", *arguments],
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+def test_the_command_line(model, tmp_path):
+    tools = tmp_path / "tools.py"
+    tools.write_text(TOOLS)
+    done = agentrt_command(
+        "run", "What is 37 times 481?", "--model", model.path, "--tools", str(tools), "--tool-choice", "required",
+        "--max-tokens", "100", "--json", "--warm", str(tmp_path / "prefix"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    reply = json.loads(done.stdout)
+    assert reply["calls"][0]["name"] == "multiply"
+    assert reply["usage"]["cached_tokens"] > 0
+    plain = agentrt_command("run", "Say hello.", "--model", model.path, "--max-tokens", "8")
+    assert plain.returncode == 0
+    assert plain.stdout.endswith("\n")
+
+
+def test_the_bench(model):
+    done = agentrt_command("bench", "--model", model.path, "--tokens", "32", "--prompt-tokens", "16", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["constrained_tokens_per_s"] > 0
+    assert 0 < result["forced_share"] < 1
+    assert result["agent_steps"] >= 1
+
+
+def test_schema_check_over_a_vocabulary(model, tmp_path):
+    file = tmp_path / "schema.json"
+    file.write_text('{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}')
+    done = agentrt_command("schema", "check", str(file), "--model", model.path, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["first_mask_ms"] > 0
+
+
+def test_ctrl_c_during_a_generation(model):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agentrt", "run", "word " * 1000, "--model", model.path, "--max-tokens", "900"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
