@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentrt import (
     Agent,
@@ -607,3 +609,50 @@ def test_many_runs_of_one_agent_at_once():
     for thread in threads:
         thread.join()
     assert texts == {n: str(10 * n) for n in range(20)}
+
+
+def turns_of_any_model() -> Any:
+    """What a model may do in a turn, sensible or not: (events before the end, how it ends)."""
+    texts = st.text(max_size=4).map(TextDelta)
+    names = st.sampled_from(["multiply", "fail", "nothing"])
+    arguments = st.sampled_from(['{"a": 1, "b": 2}', '{"reason": "x"}', "{}", "{", "[]", '{"a": 1e9, "b": 0.5}'])
+    calls = st.builds(lambda name, text: ToolCallEnd(ToolCall("", name, text)), names, arguments)
+    ends = st.sampled_from(["stop", "stop", "stop", "max_tokens", "context", "cancelled"])
+    return st.tuples(st.lists(st.one_of(texts, calls), max_size=4), ends)
+
+
+@given(st.lists(turns_of_any_model(), min_size=1, max_size=6), st.integers(1, 5), st.integers(0, 30))
+def test_every_run_ends_in_a_conversation_that_can_go_on(turns, max_steps, leave_after):
+    class Whatever:
+        def turn(self, request: Any) -> Any:
+            events, end = turns[len(request.messages) % len(turns)]
+            n = request.n_calls
+            for event in events:
+                if isinstance(event, ToolCallEnd):
+                    n += 1
+                    yield ToolCallEnd(msgspec.structs.replace(event.call, id=f"call_{n}"))
+                else:
+                    yield event
+            yield TurnEnd(end, Usage(completion_tokens=len(events)))
+
+    with Agent(Whatever(), tools=[multiply, fail], max_steps=max_steps, max_tokens=20).stream("?") as stream:
+        for n, _ in enumerate(stream.events()):
+            if n == leave_after:
+                break
+    reply = stream.reply
+    assert reply.stop_reason != "error"
+    assert reply.steps <= max_steps
+    waiting: list[str] = []
+    seen: set[str] = set()
+    for message in reply.messages[1:]:
+        if message.role == "tool":
+            assert message.call_id == waiting.pop(0)
+        else:
+            assert not waiting
+            assert message.role == "assistant"
+        for call_made in message.calls:
+            assert call_made.id not in seen
+            seen.add(call_made.id)
+            waiting.append(call_made.id)
+    assert not waiting
+    assert len(reply.calls) <= len(seen)
