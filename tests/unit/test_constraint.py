@@ -1,0 +1,332 @@
+"""Vocab, Schema, Constraint and Matcher: arguments, errors, sharing, life cycles."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _corpus import EOS, small_tokens
+
+import agentrt
+from agentrt import ArgumentError, BusyError, Constraint, LimitExceeded, ModelError, Schema, SchemaError, Vocab
+
+TOKENS = small_tokens()
+EOS_ID = len(TOKENS) + EOS
+VOCAB = Vocab(TOKENS, eos=EOS_ID)
+WORDS = (len(TOKENS) + 31) // 32
+
+
+def test_vocab() -> None:
+    assert len(VOCAB) == len(TOKENS)
+    assert VOCAB[65] == b"A"
+    assert VOCAB[EOS_ID] == b"</s>"
+    assert VOCAB.memory > 0
+    with pytest.raises(IndexError):
+        VOCAB[len(TOKENS)]
+    for eos in (len(TOKENS), -1, [0, 1 << 40]):
+        with pytest.raises(ArgumentError):
+            Vocab(TOKENS, eos=eos)
+    with pytest.raises(ArgumentError):
+        Vocab([])
+    assert len(Vocab([b"a", b""], eos=[0, 1])) == 2
+
+
+def test_vocab_files(tmp_path: Path) -> None:
+    path = tmp_path / "v.artv"
+    VOCAB.save(path)
+    twin = Vocab.open(path)
+    assert [twin[i] for i in range(len(twin))] == TOKENS
+    mask, other = bytearray(WORDS * 4), bytearray(WORDS * 4)
+    Constraint({"type": "string"}, VOCAB).matcher().fill_mask(mask)
+    Constraint({"type": "string"}, twin).matcher().fill_mask(other)
+    assert mask == other
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelError):
+        Vocab.open(path)
+    with pytest.raises(ModelError):
+        Vocab.open(tmp_path / "missing")
+    with pytest.raises(ModelError):
+        VOCAB.save(tmp_path / "no folder" / "v")
+
+
+@dataclass
+class Point:
+    x: int
+    y: int = 0
+
+
+@pytest.mark.parametrize(
+    "schema",
+    ['{"type": "integer"}', b'{"type": "integer"}', bytearray(b'{"type": "integer"}'), {"type": "integer"}, int],
+)
+def test_schemas_come_in_many_forms(schema: Any) -> None:
+    assert Schema(schema).validate(b"3")
+    assert not Schema(schema).validate("3.5")
+
+
+def test_schema_of_a_type() -> None:
+    schema = Schema(Point)
+    assert schema.validate('{"x": 1, "y": 2}')
+    assert not schema.validate('{"y": 2}')
+    assert schema.memory > 0
+
+
+@pytest.mark.parametrize(("schema", "accepts"), [(True, True), (False, False), ({}, True)])
+def test_trivial_schemas(schema: Any, accepts: bool) -> None:
+    assert Schema(schema).validate("[1]") is accepts
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"nul", b"1 1", b'"\xff"', b"[1,]", b'{"a":1,"a":2}', b"01", b"\xef\xbb\xbf1"]
+)
+def test_text_that_is_not_json_does_not_fit(text: bytes) -> None:
+    assert not Schema(True).validate(text)
+
+
+def test_registry_and_drafts() -> None:
+    registry = {"https://x.test/a": {"type": "integer"}, "https://x.test/b": '{"$ref": "a"}'}
+    schema = Schema({"$ref": "https://x.test/b"}, registry=registry)
+    assert schema.validate("1")
+    assert not schema.validate('"1"')
+    with pytest.raises(SchemaError) as caught:
+        Schema({"properties": {"p": {"$ref": "https://x.test/c"}}})
+    assert caught.value.pointer == "/properties/p/$ref" or caught.value.keyword == "$ref"
+    old = Schema({"exclusiveMinimum": True, "minimum": 3}, default_draft="4")
+    assert not old.validate("3")
+    assert Schema({"format": "ipv4"}, formats="annotate").validate('"x"')
+    assert not Schema({"format": "ipv4"}).validate('"x"')
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        '{"type": "strin',
+        '{"type": "text"}',
+        {"type": 3},
+        {"pattern": "("},
+        {"minimum": "3"},
+        {"$ref": "#/nowhere"},
+        {"required": "a"},
+        {"x": float("nan")},
+        {"x": object()},
+    ],
+)
+def test_bad_schemas_say_where(schema: Any) -> None:
+    with pytest.raises(SchemaError) as caught:
+        Schema(schema)
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.reason
+
+
+def test_errors_name_the_place() -> None:
+    with pytest.raises(SchemaError) as caught:
+        Schema({"properties": {"a/b": {"items": {"pattern": "[z-a]"}}}})
+    error = caught.value
+    assert error.pointer.startswith("/properties/a~1b/items")
+    assert error.keyword == "pattern"
+    assert error.draft == "2020-12"
+    assert "pattern" in str(error)
+
+
+def test_deep_schemas_end_in_an_error() -> None:
+    deep: Any = {}
+    for _ in range(200_000):
+        deep = {"not": deep}
+    with pytest.raises((LimitExceeded, SchemaError)):
+        Schema(deep)
+    while deep:  # Python's own deallocation of this would recurse
+        deep = deep.pop("not")
+    with pytest.raises(LimitExceeded):
+        Schema('{"items":' * 100_000 + "{}" + "}" * 100_000)
+    assert not Schema(True).validate(b"[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"property_order": "alphabetical"},
+        {"whitespace": "lots"},
+        {"whitespace": -1},
+        {"whitespace": None},
+        {"default_draft": "3"},
+        {"formats": "ignore"},
+    ],
+)
+def test_bad_options(options: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError):
+        Constraint({}, VOCAB, **options)
+
+
+def test_options_of_a_schema_belong_to_it() -> None:
+    with pytest.raises(ArgumentError):
+        Constraint(Schema({}), VOCAB, formats="annotate")
+
+
+def test_a_constraint_without_vocabulary_takes_bytes() -> None:
+    matcher = Constraint({"enum": ["ab", "ac"]}).matcher()
+    assert matcher.forced() == b'"a'
+    assert matcher.accept_bytes(b'"ab"x') == 4
+    assert matcher.is_complete
+    with pytest.raises(agentrt.StateError):
+        matcher.fill_mask(bytearray(4))
+    with pytest.raises(agentrt.StateError):
+        matcher.accept(0)
+
+
+def test_masks_go_into_any_buffer() -> None:
+    numpy = pytest.importorskip("numpy")
+    matcher = Constraint({"type": "boolean"}, VOCAB).matcher()
+    plain = bytearray(WORDS * 4)
+    array = numpy.full(WORDS + 3, -1, dtype=numpy.int32)
+    assert matcher.fill_mask(plain) == 2
+    assert matcher.fill_mask(array) == 2
+    assert bytes(plain) == array[:WORDS].tobytes()
+    assert not array[WORDS:].any()
+    with pytest.raises(ArgumentError):
+        matcher.fill_mask(bytearray(WORDS * 4 - 4))
+    with pytest.raises((BufferError, TypeError)):
+        matcher.fill_mask(bytes(WORDS * 4))
+    assert matcher.fill_mask(plain) == 2
+
+
+def test_a_whole_output() -> None:
+    matcher = Constraint({"const": "a"}, VOCAB).matcher()
+    mask = bytearray(WORDS * 4)
+    assert matcher.shortest_completion() == b'"a"'
+    for byte in b'"a"':
+        assert matcher.allows(byte)
+        assert matcher.accept(byte)
+    assert matcher.is_complete
+    assert not matcher.accept(ord("x"))
+    assert matcher.accept(EOS_ID)
+    assert matcher.is_ended
+    assert not matcher.is_complete
+    assert matcher.fill_mask(mask) == 0
+    matcher.rollback(2)
+    assert not matcher.is_ended
+    assert matcher.accept(ord('"'))
+    with pytest.raises(ArgumentError):
+        matcher.rollback(9)
+    with pytest.raises(ArgumentError):
+        matcher.rollback(-1)
+    matcher.reset()
+    assert matcher.accept_bytes(b'"a"') == 3
+
+
+def test_copies_are_independent() -> None:
+    matcher = Constraint({"enum": [1, 12]}, VOCAB).matcher()
+    matcher.accept(ord("1"))
+    twin = copy.copy(matcher)
+    assert twin.accept(ord("2"))
+    assert not twin.accept(ord("2"))
+    assert matcher.is_complete
+    assert matcher.accept(ord("2"))
+
+
+def test_everything_keeps_what_it_needs() -> None:
+    matcher = Constraint({"type": "integer"}, Vocab(TOKENS, eos=EOS_ID)).matcher()
+    gc.collect()
+    assert matcher.fill_mask(bytearray(WORDS * 4)) == 2
+
+
+def test_a_long_completion() -> None:
+    matcher = Constraint({"type": "string", "minLength": 5000}, VOCAB).matcher()
+    assert len(matcher.shortest_completion()) == 5002
+
+
+def test_two_threads_on_one_matcher() -> None:
+    matcher = Constraint({"type": "array", "items": {"type": "string", "pattern": "^[a-z]*$"}}, VOCAB).matcher()
+    matcher.accept_bytes(b'["a')
+    busy, wrong = [], []
+
+    def hammer() -> None:
+        mask = bytearray(WORDS * 4)
+        for _ in range(2000):
+            try:
+                matcher.fill_mask(mask)
+                matcher.allows(ord("b"))
+            except BusyError as error:
+                busy.append(error)
+            except Exception as error:
+                wrong.append(error)
+
+    threads = [threading.Thread(target=hammer) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert all(error.code == agentrt._core.lib.ART_E_BUSY for error in busy)
+
+
+def test_one_constraint_many_threads() -> None:
+    constraint = Constraint({"type": "object", "additionalProperties": {"type": "integer", "minimum": 3}}, VOCAB)
+    masks: list[bytes] = []
+
+    def work() -> None:
+        matcher, mask = constraint.matcher(), bytearray(WORDS * 4)
+        seen = b""
+        for byte in b'{"ab": 31, "c": 4}':
+            matcher.fill_mask(mask)
+            seen += mask
+            assert matcher.accept(byte)
+        masks.append(seen)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(masks) == 6
+    assert len(set(masks)) == 1
+
+
+def dialog(**options: Any) -> Constraint:
+    arguments = Constraint({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"],
+                            "additionalProperties": False}, VOCAB, whitespace="compact")  # fmt: skip
+    spec: dict[str, Any] = {
+        "begin": "<tool_call>",
+        "name_prefix": '\n{"name": "',
+        "args_prefix": '", "arguments": ',
+        "call_suffix": "}\n",
+        "between": "\n",
+        "end": "</tool_call>",
+    }
+    return Constraint.dialog(VOCAB, [("add", arguments), ("sub", arguments)], **{**spec, **options})
+
+
+def test_a_dialogue() -> None:
+    matcher = dialog().matcher()
+    call = b'<tool_call>\n{"name": "add", "arguments": {"n":12}}\n</tool_call>'
+    assert matcher.is_complete
+    assert matcher.accept_bytes(b"Let me see. " + call) == 12 + len(call)
+    assert matcher.is_complete
+    assert matcher.accept(EOS_ID)
+    matcher.reset()
+    assert matcher.accept_bytes(b'<tool_call>\n{"name": "mul') == 22
+    required = dialog(choice="required").matcher()
+    assert required.forced() == b'<tool_call>\n{"name": "'
+    rest = required.shortest_completion()
+    assert required.accept_bytes(rest) == len(rest)
+    assert required.is_complete
+    mask = bytearray(WORDS * 4)
+    none = dialog(choice="none", reasoning=("<think>", "</think>")).matcher()
+    assert none.accept_bytes(b"<think>x</think>text <tool_call") == 31
+    none.fill_mask(mask)
+    assert not mask[ord(">") // 8] >> ord(">") % 8 & 1
+    assert mask[ord("m") // 8] >> ord("m") % 8 & 1
+
+
+def test_bad_dialogues() -> None:
+    for options in ({"begin": ""}, {"choice": "maybe"}, {"reasoning": ("<think>", "")}, {"begin_token": len(TOKENS)}):
+        with pytest.raises(ArgumentError):
+            dialog(**options)
+    with pytest.raises(LimitExceeded):
+        dialog(calls_max=100_000)
