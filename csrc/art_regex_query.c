@@ -362,6 +362,17 @@ static bool term_lengths(arti_re_ctx *c, arti_re t, arti_re_lengths *out) {
     t = re_shape(c, t);
     const uint32_t v = t == ARTI_RE_FAIL ? RE_NIL : re_vertex_of(c, t);
     if (v == RE_NIL) return false;
+    if (!c->vertices[v].has_longest) {
+        /* One character that ANY may follow makes every length possible; it would be a rare one. */
+        const re_part *p = &c->parts[c->vertices[v].part];
+        const arti_re next = re_next(c, v, p->cut_block[re_cut_of(p, RE_CODE_POINT_MAX)]);
+        if (next == ARTI_RE_FAIL) return false;
+        if (next == ARTI_RE_ANY) {
+            c->vertices[v].longest = ARTI_RE_UNBOUNDED;
+            c->vertices[v].has_longest = true;
+            c->vertices[v].contiguous = RE_YES;
+        }
+    }
     if (!c->vertices[v].is_hard) {
         const uint8_t found = within(c, find_rest, t, out);
         if (found != RE_NO) return found == RE_YES;
@@ -524,16 +535,27 @@ art_status arti_re_length_in(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint3
 
 /* ------------------------------------------------------------------ universal and closed */
 
-/* A text of t may begin with anything: it has an alternative ANY k. */
-static bool begins_with_any(const arti_re_ctx *c, arti_re t) {
+/* Any text can be continued to one of t, and the term shows it: it has an alternative ANY k, or lacks but short texts. */
+static bool is_open(const arti_re_ctx *c, arti_re t) {
     const re_node *x = &c->nodes[t];
-    if (!(x->flags & RE_EXACT)) return false;
-    if (x->kind != RE_OR) return x->kind == RE_ANY || (x->kind == RE_CONCAT && x->a == ARTI_RE_ANY);
-    for (uint32_t i = 0; i < x->b; i++) {
-        const re_node *k = &c->nodes[x->kids[i]];
-        if (k->kind == RE_CONCAT && k->a == ARTI_RE_ANY) return true;
+    switch ((re_kind)x->kind) {
+    case RE_ANY: return true;
+    case RE_CONCAT: return x->a == ARTI_RE_ANY && is_exact(c, x->b);
+    case RE_OR:
+        for (uint32_t i = 0; i < x->b; i++) {
+            const re_node *k = &c->nodes[x->kids[i]];
+            if (k->kind == RE_CONCAT && k->a == ARTI_RE_ANY && is_exact(c, k->b)) return true;
+        }
+        return false;
+    case RE_NOT: return c->nodes[x->a].longest != ARTI_RE_UNBOUNDED;
+    case RE_AND:
+        for (uint32_t i = 0; i < x->b; i++) {
+            const re_node *k = &c->nodes[x->kids[i]];
+            if (k->kind != RE_NOT || c->nodes[k->a].longest == ARTI_RE_UNBOUNDED) return false;
+        }
+        return true;
+    default: return false;
     }
-    return false;
 }
 
 /* RE_YES when no vertex that t leads to is dead (and, if asked, all accept); RE_NO also when there are too many to
@@ -541,7 +563,7 @@ static bool begins_with_any(const arti_re_ctx *c, arti_re t) {
 static uint8_t probe(arti_re_ctx *c, arti_re t, bool accepting) {
     if (t == ARTI_RE_ANY) return RE_YES;
     if (accepting && !(c->nodes[t].flags & RE_NULLABLE)) return RE_NO;
-    if (!accepting && begins_with_any(c, t)) return RE_YES;
+    if (!accepting && is_open(c, t)) return RE_YES;
     const uint32_t root = re_vertex_of(c, t);
     if (root == RE_NIL) return RE_MAYBE;
     const uint8_t known = accepting ? c->vertices[root].universal : c->vertices[root].closed;
@@ -556,7 +578,7 @@ static uint8_t probe(arti_re_ctx *c, arti_re t, bool accepting) {
         for (uint32_t b = 0; b < n_blocks(c, v) && answer == RE_YES; b++) {
             const arti_re next = re_next(c, v, b);
             if (next == ARTI_RE_FAIL || !re_spend(c, 1)) return RE_MAYBE;
-            if (next == ARTI_RE_ANY || (!accepting && begins_with_any(c, next))) continue;
+            if (next == ARTI_RE_ANY || (!accepting && is_open(c, next))) continue;
             if (accepting && !(c->nodes[next].flags & RE_NULLABLE)) {
                 answer = RE_NO;
                 break;

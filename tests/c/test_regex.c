@@ -298,6 +298,11 @@ static void test_probes(void) {
     assert(!arti_re_is_closed(c, arti_re_start(c, pattern(c, "^.*$"))));
     assert(arti_re_is_closed(c, arti_re_start(c, pattern(c, "^[^]*a$"))));
     assert(!arti_re_is_closed(c, arti_re_start(c, pattern(c, "^[^]{0,9}$"))));
+    const arti_re names = pattern(c, "^(?:alpha|beta|gamma)$");
+    const arti_re_state other = arti_re_start(c, arti_re_not(c, names));
+    assert(arti_re_is_closed(c, other) && !arti_re_is_universal(c, other));
+    arti_re_lengths l;
+    assert(arti_re_get_lengths(c, other, &l) == ART_OK && l.longest == ARTI_RE_UNBOUNDED && l.contiguous);
 
     arti_re_bytes bytes;
     const arti_re_state word = arti_re_start(c, pattern(c, "^[a-z\\u0100-\\u{10FFFF}]*$"));
