@@ -101,7 +101,7 @@ class Output:
     decode:      JSON text to the value; plain JSON values when a schema was given rather than a type.
     """
 
-    __slots__ = ("decode", "parameters", "schema")
+    __slots__ = ("__weakref__", "decode", "parameters", "schema")
 
     decode: Callable[[str], Any]
 

@@ -119,6 +119,7 @@ class Tool:
     """
 
     __slots__ = (
+        "__weakref__",
         "_decoder",
         "_defaults",
         "_optional",

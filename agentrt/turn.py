@@ -14,6 +14,7 @@ import os
 import tempfile
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
@@ -22,12 +23,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .chat import ChatTemplate
-from .errors import LimitExceeded, ModelError
+from .errors import LimitExceeded, ModelError, StateError
 from .events import ReasoningDelta, TextDelta, ToolArgsDelta, ToolCallEnd, ToolCallStart, TurnEnd, TurnEvent
 from .formats import CallFormat, Traits, detect, tools_for_system, tools_for_template
 from .messages import Message, StopReason, ToolCall
 
 if TYPE_CHECKING:
+    from ._typed import Output
     from .chatmodel import TurnRequest
     from .constraint import Constraint
     from .model import Model, Session
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Chat", "turn", "warm"]
 
 _TRANSCRIPTS_MAX = 16  # conversations whose tokens are remembered
-_CONSTRAINTS_MAX = 32
+_TURNS_MAX = 32  # constraints for turns with the same tools, choice and output
 _GUARD_ROUNDS_MAX = 8
 # Models write properties in the order they are shown, and a space between JSON tokens where they write any.
 _STYLE: dict[str, Any] = {"property_order": "schema", "whitespace": 1}
@@ -67,15 +69,23 @@ class Chat:
                 "the model has no chat template, so it can not take messages or run an agent: give it a text prompt, or"
                 " load it with chat_template="
             )
-        self.model = model
+        self._model = weakref.ref(model)  # which owns this object
         self.template = ChatTemplate(
             source, bos_token=_token_text(model, model.caps.bos), eos_token=_token_text(model, model.caps.eos)
         )
         self.format = detect(source, call_format)
         self.traits = Traits.of(self.template)
         self._transcripts: deque[Transcript] = deque(maxlen=_TRANSCRIPTS_MAX)
-        self._constraints: dict[tuple[Any, ...], Constraint | None] = {}
+        self._turns: dict[tuple[Any, ...], Constraint | None] = {}
+        self._parts: weakref.WeakKeyDictionary[Tool | Output, Constraint] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
+
+    @property
+    def model(self) -> Model:
+        model = self._model()
+        if model is None:
+            raise StateError("the model is gone")
+        return model
 
     def prompt(
         self, messages: Sequence[Message], *, examples: Sequence[Message] = (), tools: Sequence[Tool] = ()
@@ -117,26 +127,30 @@ class Chat:
             tools = ()
         key = (tools, choice, request.output)
         with self._lock:
-            if key in self._constraints:
-                return self._constraints[key], tools
-        made = self._make_constraint(request, tools, choice)
-        with self._lock:
-            while len(self._constraints) >= _CONSTRAINTS_MAX:
-                self._constraints.pop(next(iter(self._constraints)))
-            self._constraints[key] = made
-        return made, tools
+            if key not in self._turns:
+                while len(self._turns) >= _TURNS_MAX:
+                    del self._turns[next(iter(self._turns))]
+                self._turns[key] = self._make_constraint(request.output, tools, choice)
+            return self._turns[key], tools
 
-    def _make_constraint(self, request: TurnRequest, tools: tuple[Tool, ...], choice: str) -> Constraint | None:
+    def _part(self, of: Tool | Output) -> Constraint:
+        """A tool's arguments or a value. What a constraint has learnt serves all turns that it is part of."""
         from .constraint import Constraint
 
-        vocab = self.model.vocab
-        value = None if request.output is None else Constraint(request.output.schema, vocab, **_STYLE)
+        if of not in self._parts:
+            self._parts[of] = Constraint(of.schema, self.model.vocab, **_STYLE)
+        return self._parts[of]
+
+    def _make_constraint(self, output: Output | None, tools: tuple[Tool, ...], choice: str) -> Constraint | None:
+        from .constraint import Constraint
+
+        value = None if output is None else self._part(output)
         if not tools and not any(self.format.reasoning):
             return value
         call_format = self.format
         return Constraint.dialog(
-            vocab,
-            [(tool.name, Constraint(tool.schema, vocab, **_STYLE)) for tool in tools],
+            self.model.vocab,
+            [(tool.name, self._part(tool)) for tool in tools],
             begin=call_format.begin,
             name_prefix=call_format.name_prefix,
             args_prefix=call_format.args_prefix,
