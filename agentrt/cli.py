@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ._version import __version__
 
@@ -273,13 +273,15 @@ def _chat(options: argparse.Namespace) -> int:
 
 def _show(stream: Stream[Any], options: argparse.Namespace) -> None:
     """The answer as it comes, and on standard error what else happens."""
-    from .events import TextDelta, ToolCallEnd, ToolResult
+    from .events import ReasoningDelta, TextDelta, ToolCallEnd, ToolResult
 
     printer = _Printer(quiet=options.quiet)
     try:
         for event in stream.events():
             if isinstance(event, TextDelta):
                 printer.answer(event.text)
+            elif isinstance(event, ReasoningDelta):
+                printer.reasoning(event.text)
             elif isinstance(event, ToolCallEnd):
                 arguments = ", ".join(f"{name}={value!r}" for name, value in event.call.args.items())
                 printer.aside(f"→ {event.call.name}({arguments})")
@@ -300,30 +302,40 @@ def _show(stream: Stream[Any], options: argparse.Namespace) -> None:
 
 
 class _Printer:
-    """The answer on standard output, asides on standard error, each on a line of its own and dimmed if possible."""
+    """The answer on standard output; asides on standard error, each on a line of its own and dimmed if possible."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._in_line = False
+        self._line_of: TextIO | None = None  # where a line is unfinished
         colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         self._on, self._off = ("\x1b[2m", "\x1b[0m") if colour else ("", "")
 
     def answer(self, text: str) -> None:
-        sys.stdout.write(_harmless(text) if sys.stdout.isatty() else text)
-        sys.stdout.flush()
-        self._in_line = not text.endswith("\n")
+        self._write(sys.stdout, _harmless(text) if sys.stdout.isatty() else text)
+
+    def reasoning(self, text: str) -> None:
+        """As it comes, for whoever is watching."""
+        if not self._quiet and sys.stderr.isatty():
+            self._write(sys.stderr, _harmless(text), dim=True)
 
     def aside(self, text: str) -> None:
         if not self._quiet:
             self.end_line()
-            sys.stderr.write(f"{self._on}{_harmless(text)}{self._off}\n")
-            sys.stderr.flush()
+            self._write(sys.stderr, _harmless(text), dim=True)
+            self.end_line()
 
     def end_line(self) -> None:
-        if self._in_line:
-            sys.stdout.write("\n")
-            sys.stdout.flush()
-            self._in_line = False
+        if self._line_of is not None:
+            self._line_of.write("\n")
+            self._line_of.flush()
+            self._line_of = None
+
+    def _write(self, out: TextIO, text: str, *, dim: bool = False) -> None:
+        if self._line_of is not out:
+            self.end_line()
+        out.write(f"{self._on}{text}{self._off}" if dim else text)
+        out.flush()
+        self._line_of = None if text.endswith("\n") else out
 
 
 def _harmless(text: str) -> str:

@@ -236,3 +236,56 @@ def test_an_interrupt_ends_the_program_cleanly():
     assert process.returncode == 130
     assert "Traceback" not in err
     assert set(out) <= {"x", "\n"}
+
+
+THINKS = """
+import contextlib, sys
+from agentrt import cli
+from agentrt.events import ReasoningDelta, TextDelta, ToolCallEnd, TurnEnd
+from agentrt.messages import ToolCall, Usage
+
+class Thinks:
+    def turn(self, request):
+        yield ReasoningDelta("hm")
+        if len(request.messages) == 1:
+            yield ToolCallEnd(ToolCall("call_1", "multiply", '{"a": 3, "b": 4}'))
+        else:
+            yield TextDelta("It is \\x1b[31m12.")
+        yield TurnEnd("stop", Usage(10, 5, 7, 1, 10.0, 100.0, 120.0))
+
+@contextlib.contextmanager
+def load(options):
+    yield Thinks()
+
+cli._load = load
+sys.exit(cli.main(["run", "?", "--tools", sys.argv[1]]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a pseudo-terminal")
+def test_on_a_terminal():
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", THINKS, f"{TOOLS}:multiply"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    out = b""
+    with contextlib.suppress(OSError):  # the other side was closed
+        while chunk := os.read(ours, 4096):
+            out += chunk
+    os.close(ours)
+    assert process.wait(60) == 0
+    assert out.decode().splitlines() == [
+        "\x1b[2mhm\x1b[0m",
+        "\x1b[2m→ multiply(a=3, b=4)\x1b[0m",
+        "\x1b[2m← 3 times 4 is 12\x1b[0m",
+        "\x1b[2mhm\x1b[0m",
+        "It is \ufffd[31m12.",
+        "\x1b[2m14 tokens in 0.2 s, 70.0 tokens/s; prompt 20 tokens, 10 of them cached\x1b[0m",
+    ]
