@@ -671,12 +671,13 @@ static bool merge_alternatives(arti_re_ctx *c, size_t base) {
     for (size_t i = 0; i < n; i++) {
         const arti_re head = head_of(keys[i]), tail = tail_of(keys[i]);
         const loop_view v = view_loop(c, head);
-        const bool is_loop = c->nodes[head].kind == RE_LOOP || head == ARTI_RE_ANY; /* the view of others is no loop */
-        if (!is_loop || v.min > 1 || looks(c, v.body)) continue;
+        const bool is_loop = c->nodes[head].kind == RE_LOOP || head == ARTI_RE_ANY;
+        if (!is_loop || v.min > 1 || looks(c, v.body) || !contains(c->tmp.at + base, n, tail)) continue;
+        ok = re_spend(c, (uint32_t)n / 8);
         const re_node *t = &c->nodes[tail];
         const uint64_t whole =
             t->kind == RE_CONCAT ? (uint64_t)t->b << 32 | t->a : (uint64_t)ARTI_RE_EMPTY << 32 | tail;
-        for (size_t k = 0; k < n; k++) {
+        for (size_t k = 0; k < n && ok; k++) {
             if (keys[k] != whole) continue;
             keys[k] = with_head(keys[k], ARTI_RE_NONE);
             const arti_re loop = re_loop(c, v.body, 0, v.max);
