@@ -1430,6 +1430,13 @@ static int _cffi_const_ART_WS_COMPACT(unsigned long long *o)
   return n;
 }
 
+static int _cffi_const_ART_WS_SPACED(unsigned long long *o)
+{
+  int n = (ART_WS_SPACED) <= 0;
+  *o = (unsigned long long)((ART_WS_SPACED) | 0);  /* check that ART_WS_SPACED is an integer */
+  return n;
+}
+
 static struct _cffi_externpy_s _cffi_externpy__agentrt_poll =
   { "agentrt._ffi.agentrt_poll", (int)sizeof(int), 0, 0 };
 
@@ -5818,6 +5825,7 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_STOP_STRING", (void *)_cffi_const_ART_STOP_STRING, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "ART_WS_SPACED", (void *)_cffi_const_ART_WS_SPACED, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 414), (void *)agentrt_poll },
   { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 321), (void *)_cffi_d_art_argmax },
   { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_art_constraint_dialog },
@@ -6348,7 +6356,7 @@ static const struct _cffi_enum_s _cffi_enums[] = {
   { "art_stop", 460, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
     "ART_STOP_NONE,ART_STOP_EOS,ART_STOP_STRING,ART_STOP_LENGTH,ART_STOP_COMPLETE,ART_STOP_CANCELLED,ART_STOP_CONTEXT" },
   { "art_whitespace", 465, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
-    "ART_WS_ANY,ART_WS_COMPACT" },
+    "ART_WS_ANY,ART_WS_COMPACT,ART_WS_SPACED" },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
@@ -6396,7 +6404,7 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   _cffi_enums,
   _cffi_typenames,
-  122,  /* num_globals */
+  123,  /* num_globals */
   27,  /* num_struct_unions */
   8,  /* num_enums */
   35,  /* num_typenames */

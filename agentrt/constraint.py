@@ -26,6 +26,7 @@ __all__ = ["Constraint", "Matcher", "Schema", "Vocab"]
 _DRAFTS = {"4": 4, "6": 6, "7": 7, "2019-09": 2019, "2020-12": 2020}
 _FORMATS = {"assert": lib.ART_FORMATS_ASSERT, "annotate": lib.ART_FORMATS_ANNOTATE}
 _ORDERS = {"any": lib.ART_ORDER_ANY, "schema": lib.ART_ORDER_SCHEMA}
+_WHITESPACE = {"any": lib.ART_WS_ANY, "compact": lib.ART_WS_COMPACT, "spaced": lib.ART_WS_SPACED}
 _CHOICES = {"auto": lib.ART_CHOICE_AUTO, "required": lib.ART_CHOICE_REQUIRED, "none": lib.ART_CHOICE_NONE}
 _FORCED_BYTES = 4096
 
@@ -206,7 +207,9 @@ class Constraint:
     schema:          a Schema, or anything that Schema takes, with its keywords.
     vocab:           the tokens that masks are about; None: only the byte functions of the matcher work.
     property_order:  "any", as JSON Schema has it, or "schema": properties come in the order in which they are declared.
-    whitespace:      between JSON tokens: "any", "compact" (none), or at most so many characters in a row.
+    whitespace:      between JSON tokens: "any", "compact" (none), at most so many characters in a row, or "spaced":
+                     the spelling of json.dumps, with one space after commas and colons, and integers without
+                     fraction or exponent. That one holds for masks, allows() and forced(); accept() takes what 1 takes.
 
     Raises: SchemaError, also when no value fits; LimitExceeded.
     """
@@ -219,7 +222,7 @@ class Constraint:
         vocab: Vocab | None = None,
         *,
         property_order: Literal["any", "schema"] | str = "any",
-        whitespace: Literal["any", "compact"] | str | int = "any",
+        whitespace: Literal["any", "compact", "spaced"] | str | int = "any",
         **schema_options: Any,
     ) -> None:
         if isinstance(schema, Schema):
@@ -234,7 +237,7 @@ class Constraint:
                 raise ArgumentError(f"whitespace must be between 0 and {0xFFFF - 1}, not {whitespace}")
             opts.whitespace = 1 + whitespace
         else:
-            opts.whitespace = _option("whitespace", {"any": lib.ART_WS_ANY, "compact": lib.ART_WS_COMPACT}, whitespace)
+            opts.whitespace = _option("whitespace", _WHITESPACE, whitespace)
         out, err = ffi.new("art_constraint **"), new_error()
         status = lib.art_constraint_new(
             schema._ptr, ffi.NULL if vocab is None else vocab._ptr, opts, ffi.NULL, out, err

@@ -233,7 +233,7 @@ class Model:
         schema: Any = None,
         max_tokens: int = 0,
         property_order: str = "schema",
-        whitespace: str | int = 1,
+        whitespace: str | int = "spaced",
         **options: Any,
     ) -> Generation:
         """Text, or a value, from a prompt.
@@ -243,8 +243,8 @@ class Model:
         schema:      what the output must be: a type, a JSON Schema (dict or JSON text) or a Schema; see
                      `Generation.output`. The output is valid always: `max_tokens` makes it end in time.
         max_tokens:  of new tokens; 0: until the context is full.
-        property_order, whitespace:  as Constraint takes them. Models write the order they are shown, and at most one
-                     space between JSON tokens, as they were trained.
+        property_order, whitespace:  as Constraint takes them. Models write the order they are shown, and JSON as they
+                     were trained on it.
         options:     see `Session.start`: temperature, top_k, top_p, min_p, repetition_penalty, frequency_penalty,
                      presence_penalty, penalty_last_n, logit_bias, seed, stop.
 
@@ -271,7 +271,7 @@ class Model:
         schema: Any = None,
         max_tokens: int = 0,
         property_order: str = "schema",
-        whitespace: str | int = 1,
+        whitespace: str | int = "spaced",
         **options: Any,
     ) -> TextStream:
         """The same as pieces of text: a context manager and an iterator, with `.usage` and the rest afterwards.

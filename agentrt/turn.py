@@ -40,8 +40,8 @@ __all__ = ["Chat", "turn", "warm"]
 _TRANSCRIPTS_MAX = 16  # conversations whose tokens are remembered
 _TURNS_MAX = 32  # constraints for turns with the same tools, choice and output
 _GUARD_ROUNDS_MAX = 8
-# Models write properties in the order they are shown, and a space between JSON tokens where they write any.
-_STYLE: dict[str, Any] = {"property_order": "schema", "whitespace": 1}
+# Models write properties in the order they are shown, and JSON as they were trained on it.
+_STYLE: dict[str, Any] = {"property_order": "schema", "whitespace": "spaced"}
 _SENTINEL = "q7Zk2v"  # stands in no template
 
 

@@ -133,8 +133,12 @@ art_status art_schema_validate(art_schema *s, const uint8_t *json, size_t len, a
 typedef struct art_constraint art_constraint;
 
 typedef enum art_order { ART_ORDER_ANY = 0, ART_ORDER_SCHEMA = 1 } art_order;
-/* Whitespace between JSON tokens: any, none ("compact"), or 1 + n for at most n characters in a row. */
-typedef enum art_whitespace { ART_WS_ANY = 0, ART_WS_COMPACT = 1 } art_whitespace;
+/* Whitespace between JSON tokens: any, none ("compact"), or 1 + n for at most n characters in a row.
+ * ART_WS_SPACED is the spelling of Python's json.dumps, which chat models were trained on: masks, art_matcher_allows() and
+ * art_matcher_forced() hold to exactly one space after ',' and ':' and none elsewhere, and to integers without fraction
+ * and exponent; art_matcher_accept() and _accept_bytes() take what ART_WS_COMPACT + 1 takes, so that a shortest completion,
+ * which is compact, can be written too. */
+typedef enum art_whitespace { ART_WS_ANY = 0, ART_WS_COMPACT = 1, ART_WS_SPACED = 0x10000 } art_whitespace;
 
 typedef struct art_constraint_opts { /* zero-initialise for the defaults */
     art_order property_order;

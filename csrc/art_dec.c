@@ -539,6 +539,7 @@ bool arti_num_rule_is_empty(const arti_num_rule *r) {
 #define SMALL_MAX INT64_C(100000000000000000) /* 10^17: ten times it plus nine still fits */
 
 void arti_num_rule_finish(arti_num_rule *r) {
+    r->is_whole = r->step && r->step->is_small;
     r->is_any = !r->lo && !r->hi && !r->step && !r->n_not_step && !r->n_not_value;
     r->is_small = r->step && r->step->is_small && r->step->small == 1 && !r->n_not_step && !r->n_not_value;
     r->small_lo = INT64_MIN, r->small_hi = INT64_MAX;
@@ -735,7 +736,7 @@ static int exponent_digits(const side *s, const arti_num *n, view m, arti_num_st
     exp_range fit = zero ? (exp_range){-EXP_NONE, EXP_NONE} : fitting_exponents(s, m);
     int64_t first = n->n_exp ? n->exp : 0;
     for (int k = n->n_exp ? 0 : 1; k <= 9; k++) {
-        if (style == ARTI_NUM_USUAL && n->n_exp + (uint32_t)k > ARTI_NUM_USUAL_EXP) return -1;
+        if (style != ARTI_NUM_ANY_STYLE && n->n_exp + (uint32_t)k > ARTI_NUM_USUAL_EXP) return -1;
         int64_t a = first * pow10_small[k], b = a + pow10_small[k] - 1;
         if (a > EXP_NONE) return -1;
         if (b > EXP_NONE) b = EXP_NONE;
@@ -752,6 +753,7 @@ static int exponent_digits(const side *s, const arti_num *n, view m, arti_num_st
 
 /* An exponent may follow in this style. */
 static bool exponent_allowed(const arti_num *n, arti_num_style style) {
+    if (style == ARTI_NUM_PLAIN && n->lex < ARTI_NUM_E) return false;
     return style == ARTI_NUM_ANY_STYLE || (n->n_int == 1 && n->n_sig == n->n_int + n->n_frac && n->n_sig);
 }
 
@@ -819,7 +821,7 @@ bool arti_num_alive(const arti_num_rule *r, const arti_num *n, const uint8_t *te
     if (n->lex != ARTI_NUM_INT && !by_exp) return false;
     k_range k = useful_shifts(&s, view_big(&p, 0));
     if (!by_exp && k.lo < 1) k.lo = 1;
-    if (by_exp && style == ARTI_NUM_USUAL) { /* the written exponent k - frac has few digits */
+    if (by_exp && style != ARTI_NUM_ANY_STYLE) { /* the written exponent k - frac has few digits */
         const int64_t top = pow10_small[ARTI_NUM_USUAL_EXP] - 1;
         if (k.lo < frac - top) k.lo = frac - top;
         if (k.hi > frac + top) k.hi = frac + top;
@@ -896,7 +898,7 @@ static void search_exp(const side *s, const arti_num *n, const big *p, const big
             size_t len = digits + 1 + exp_text_len(e);
             bool nearer = best->has_exp && llabs(e) < llabs(best->exp); /* of equally short ones the plainest */
             if (len > best->len || (len == best->len && !nearer)) continue;
-            if (style == ARTI_NUM_USUAL && exp_text_len(e) > ARTI_NUM_USUAL_EXP + (e < 0 ? 1u : 0u)) continue;
+            if (style != ARTI_NUM_ANY_STYLE && exp_text_len(e) > ARTI_NUM_USUAL_EXP + (e < 0 ? 1u : 0u)) continue;
             view a = {p->d, p->n, p->n ? shift : 0}, b = {q->d, q->n, shift};
             int64_t x_exp;
             big x;

@@ -61,6 +61,7 @@ typedef struct arti_num_rule { /* zero-initialise; then fill and call arti_num_r
     uint32_t n_not_step, n_not_value; /* at most ARTI_NUM_NOT_STEP_MAX, ARTI_NUM_NOT_VALUE_MAX */
     /* set by arti_num_rule_finish() */
     bool is_any;   /* no condition at all */
+    bool is_whole; /* every value that fits is an integer */
     bool is_small; /* 64-bit arithmetic is enough: whole bounds of at most 17 digits, step 1, nothing excluded */
     int64_t small_lo, small_hi;
 } arti_num_rule;
@@ -101,6 +102,7 @@ typedef struct arti_num { /* zero-initialised: nothing written yet */
 
 typedef enum arti_num_style {
     ARTI_NUM_ANY_STYLE, /* every spelling of JSON: 500e-2 is 5 (validation) */
+    ARTI_NUM_PLAIN,     /* as the next one, but a prefix without an exponent does not get one */
     ARTI_NUM_USUAL      /* what serialisers write (generation): an exponent only after one non-zero digit before the point,
                            of at most ARTI_NUM_USUAL_EXP digits; so that under "maximum": 10 the prefix 50 is dead. Without a
                            rule (is_any) every prefix is alive. */

@@ -590,7 +590,8 @@ static uint32_t shape_len(art_schema *s, arti_shape *sh) {
     case ARTI_T_BOOL: return sh->bools & 2u ? 4 : 5;
     case ARTI_T_NUMBER: {
         const arti_num start = {0};
-        const size_t n = arti_num_shortest(&sh->number, &start, (const uint8_t *)"", ARTI_NUM_USUAL, NULL, 0);
+        const size_t n = arti_num_shortest(&sh->number, &start, (const uint8_t *)"",
+                                           sh->plain ? ARTI_NUM_PLAIN : ARTI_NUM_USUAL, NULL, 0);
         return n == SIZE_MAX ? ARTI_LEN_NONE : (uint32_t)n;
     }
     case ARTI_T_STRING: return text_len(s, &sh->text);

@@ -95,9 +95,13 @@ static arti_shape *best_shape(art_schema *s, arti_conj c) {
     return best;
 }
 
-static bool write_number(arti_jctx *x, arti_out *o, const arti_num_rule *r, const arti_num *n) {
+static size_t shortest_number(const arti_jctx *x, const arti_shape *sh, const arti_num *n, uint8_t *buf, size_t cap) {
+    return arti_num_shortest(&sh->number, n, x->number_text, sh->plain ? ARTI_NUM_PLAIN : x->style, buf, cap);
+}
+
+static bool write_number(arti_jctx *x, arti_out *o, const arti_shape *sh, const arti_num *n) {
     uint8_t buf[2048];
-    const size_t len = arti_num_shortest(r, n, x->number_text, x->style, buf, sizeof buf);
+    const size_t len = shortest_number(x, sh, n, buf, sizeof buf);
     if (len == SIZE_MAX) return false;
     if (len > sizeof buf)
         return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "", "a shortest number of more than %zu bytes", sizeof buf);
@@ -114,7 +118,7 @@ static bool write_conj(writer *w, arti_conj c) {
     switch ((arti_type)sh->type) {
     case ARTI_T_NULL: put(w->out, "null", 4); return true;
     case ARTI_T_BOOL: put(w->out, sh->bools & 2u ? "true" : "false", sh->bools & 2u ? 4 : 5); return true;
-    case ARTI_T_NUMBER: return write_number(x, w->out, &sh->number, &start);
+    case ARTI_T_NUMBER: return write_number(x, w->out, sh, &start);
     case ARTI_T_STRING:
         if (sh->text.witness) {
             put_quoted(w->out, sh->text.witness, sh->text.witness_len);
@@ -588,12 +592,11 @@ static bool write_number_rest(arti_jctx *x, const arti_state *st, arti_out *out)
     size_t best = SIZE_MAX;
     uint32_t alt = 0;
     for (uint32_t a = 0; a < gt->n_alts; a++) {
-        const size_t n =
-            arti_num_shortest(&gt->alts[a].shape->number, &st->number.num, x->number_text, x->style, NULL, 0);
+        const size_t n = shortest_number(x, gt->alts[a].shape, &st->number.num, NULL, 0);
         if (n == SIZE_MAX || costs[gt->alts[a].goal] == ARTI_LEN_NONE) continue;
         if (n + costs[gt->alts[a].goal] < best) best = n + costs[gt->alts[a].goal], alt = a;
     }
-    return best != SIZE_MAX && write_number(x, out, &gt->alts[alt].shape->number, &st->number.num) &&
+    return best != SIZE_MAX && write_number(x, out, gt->alts[alt].shape, &st->number.num) &&
            write_after(x, st->top, st->goals, gt->alts[alt].goal, out);
 }
 
@@ -658,7 +661,7 @@ size_t arti_forced(arti_jctx *x, const arti_state *from, uint8_t *buf, size_t ca
         uint8_t byte = 0;
         for (uint32_t b = 0x21; b < 256 + 0x21 && found < 2; b++) {
             const uint8_t c = (uint8_t)b;
-            if (!text && (c == ' ' || c == '\n' || c == '\t' || c == '\r')) continue;
+            if (!text && !x->spaced && (c == ' ' || c == '\n' || c == '\t' || c == '\r')) continue;
             if (text && c == '\\' && st.text.escape == ARTI_ESC_NONE) continue;
             next = st;
             if (!arti_state_step(x, &next, c)) continue;

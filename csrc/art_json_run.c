@@ -13,7 +13,7 @@ struct arti_json_constraint {
     art_vocab *vocab;
     arti_mem mem; /* of the constraint itself and its memo of masks */
     arti_conj root;
-    bool in_order;
+    bool in_order, spaced;
     uint8_t space_max;
     arti_mask_memo memo;
 };
@@ -55,7 +55,7 @@ art_status arti_json_constraint_new(art_schema *schema, art_vocab *vocab, const 
     *out = NULL;
     if (o->property_order != ART_ORDER_ANY && o->property_order != ART_ORDER_SCHEMA)
         return arti_fail(err, ART_E_ARG, 0, "property_order is neither ART_ORDER_ANY nor ART_ORDER_SCHEMA");
-    if (o->whitespace > UINT8_MAX)
+    if (o->whitespace > UINT8_MAX && o->whitespace != ART_WS_SPACED)
         return arti_fail(err, ART_E_ARG, 0, "whitespace allows at most %u characters in a row", UINT8_MAX - 1);
     arti_mem mem;
     arti_mem_init(&mem, alloc, 0);
@@ -65,7 +65,8 @@ art_status arti_json_constraint_new(art_schema *schema, art_vocab *vocab, const 
     c->schema = arti_schema_ref(schema);
     c->vocab = vocab ? arti_vocab_ref(vocab) : NULL;
     c->in_order = o->property_order == ART_ORDER_SCHEMA;
-    c->space_max = o->whitespace == ART_WS_ANY ? UINT8_MAX : (uint8_t)(o->whitespace - 1);
+    c->spaced = o->whitespace == ART_WS_SPACED;
+    c->space_max = o->whitespace == ART_WS_ANY ? UINT8_MAX : c->spaced ? 1 : (uint8_t)(o->whitespace - 1);
     arti_mask_memo_init(&c->memo, alloc, o->cache_memory_max ? o->cache_memory_max : ART_CACHE_MEMORY_DEFAULT);
     pthread_mutex_lock(&schema->lock);
     const art_status st = prepare(c, err);
@@ -124,6 +125,13 @@ static arti_jctx ctx_of(json_run *r, bool scratch) {
                        .in_order = r->c->in_order,
                        .embedded = r->embedded,
                        .space_max = r->c->space_max};
+}
+
+/* The same, held to what the constraint wants written (ART_WS_SPACED). */
+static arti_jctx writing_ctx_of(json_run *r) {
+    arti_jctx x = ctx_of(r, true);
+    x.spaced = r->c->spaced;
+    return x;
 }
 
 static void lock(json_run *r) {
@@ -342,7 +350,7 @@ static bool run_allows(arti_run *base, const uint8_t *bytes, size_t len) {
     json_run *r = run_of(base);
     lock(r);
     arti_region_reset(&r->scratch, (arti_region_mark){0});
-    arti_jctx x = ctx_of(r, true);
+    arti_jctx x = writing_ctx_of(r);
     arti_state st = r->now;
     size_t n = 0;
     while (n < len && arti_state_step(&x, &st, bytes[n])) n++;
@@ -365,7 +373,7 @@ static art_status run_fill(arti_run *base, uint32_t *words, const arti_exit *exi
     if (!r->c->vocab) return arti_fail(err, ART_E_STATE, 0, "the constraint has no vocabulary");
     lock(r);
     arti_region_reset(&r->scratch, (arti_region_mark){0});
-    arti_jctx x = ctx_of(r, true);
+    arti_jctx x = writing_ctx_of(r);
     const bool ok = arti_mask_fill(&x, &r->c->memo, r->c->vocab, &r->now, exit, words);
     restore_number(r);
     art_status st = unlock(r);
@@ -378,7 +386,7 @@ static art_status run_forced(arti_run *base, uint8_t *buf, size_t cap, size_t *l
     json_run *r = run_of(base);
     lock(r);
     arti_region_reset(&r->scratch, (arti_region_mark){0});
-    arti_jctx x = ctx_of(r, true);
+    arti_jctx x = writing_ctx_of(r);
     *len = arti_forced(&x, &r->now, buf, cap);
     restore_number(r);
     return unlock(r);

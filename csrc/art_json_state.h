@@ -159,6 +159,7 @@ typedef struct arti_jctx { /* what a step needs besides the state */
     arti_num_style style;
     bool in_order; /* property order of the schema */
     bool embedded;
+    bool spaced;       /* the one spelling of ART_WS_SPACED */
     uint8_t space_max; /* whitespace in a row; UINT8_MAX: any */
 } arti_jctx;
 

@@ -566,12 +566,19 @@ static bool is_plain(const arti_num *n) {
     return n->lex <= ARTI_NUM_INT;
 }
 
+/* Is only a plain integer wanted of this alternative? */
+static bool wants_plain(const arti_jctx *x, const arti_shape *shape) {
+    return shape->plain || (x->spaced && shape->number.is_whole);
+}
+
 static bool number_alive(arti_jctx *x, const arti_state *st) {
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
     for (uint32_t a = 0; a < gt->n_alts; a++) {
         const arti_num_rule *r = &gt->alts[a].shape->number;
-        if (gt->alts[a].shape->plain && !is_plain(&st->number.num)) continue;
-        if (r->is_any || arti_num_alive(r, &st->number.num, x->number_text, x->style)) return true;
+        const bool plain = wants_plain(x, gt->alts[a].shape);
+        if (plain && !is_plain(&st->number.num)) continue;
+        if (r->is_any || arti_num_alive(r, &st->number.num, x->number_text, plain ? ARTI_NUM_PLAIN : x->style))
+            return true;
     }
     return false;
 }
@@ -628,7 +635,13 @@ static bool is_space(uint8_t b) {
     return b == ' ' || b == '\n' || b == '\t' || b == '\r';
 }
 
-static bool space_step(const arti_jctx *x, arti_state *st) {
+/* Where json.dumps writes a space: after a comma or a colon. */
+static bool is_spaced_place(const arti_state *st) {
+    return st->mode == ARTI_M_KEY || (st->mode == ARTI_M_VALUE && st->top);
+}
+
+static bool space_step(const arti_jctx *x, arti_state *st, uint8_t byte) {
+    if (x->spaced && (byte != ' ' || !is_spaced_place(st))) return false;
     if (x->space_max == 0 || (st->mode == ARTI_M_DONE && x->embedded)) return false;
     if (x->space_max == UINT8_MAX) return true;
     if (st->n_space >= x->space_max) return false;
@@ -675,7 +688,8 @@ static bool step(arti_jctx *x, arti_state *st, uint8_t byte) {
         if (!is_space(byte) && byte != ',' && byte != ']' && byte != '}') return false;
         if (arti_faulted(x->s) || (!st->top && x->embedded) || !number_end(x, st)) return false;
     }
-    if (is_space(byte)) return space_step(x, st);
+    if (is_space(byte)) return space_step(x, st, byte);
+    if (x->spaced && is_spaced_place(st) && st->n_space == 0) return false;
     switch ((arti_mode)st->mode) {
     case ARTI_M_VALUE: return value_begin(x, st, byte);
     case ARTI_M_FIRST_VALUE: return byte == ']' ? close_container(x, st) : value_begin(x, st, byte);

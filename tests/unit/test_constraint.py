@@ -330,3 +330,30 @@ def test_bad_dialogues() -> None:
             dialog(**options)
     with pytest.raises(LimitExceeded):
         dialog(calls_max=100_000)
+
+
+def test_spaced_holds_writing_to_the_spelling_of_json_dumps() -> None:
+    vocab = Vocab([bytes([i]) for i in range(256)] + [b"", b',"', b', "', b".0"], eos=256)
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "integer"}, "b": {"type": "array", "items": {"type": "number"}}},
+        "required": ["a", "b"],
+        "additionalProperties": False,
+    }
+    matcher = Constraint(schema, vocab, property_order="schema", whitespace="spaced").matcher()
+    assert matcher.forced() == b'{"a": '
+    assert matcher.accept_bytes(b'{"a": 12') == 8
+    assert [token for token in (*b"., e", 257, 258, 259) if matcher.allows(token)] == [ord(","), 258]
+    assert matcher.accept_bytes(b",") == 1
+    assert matcher.forced() == b' "b": ['
+    shortest = matcher.shortest_completion()
+    assert matcher.accept_bytes(shortest) == len(shortest)
+    assert matcher.is_complete
+
+
+def test_shortest_completion_of_integers_that_are_plain() -> None:
+    schema = {"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer", "minimum": 1e10}
+    matcher = Constraint(schema).matcher()
+    shortest = matcher.shortest_completion()
+    assert shortest == b"10000000000"
+    assert matcher.accept_bytes(shortest) == len(shortest)
