@@ -46,8 +46,11 @@ void *arti_calloc(arti_mem *m, size_t size) {
     return p;
 }
 
+/* *m may lie in the block that is freed: it is not touched afterwards. */
 void arti_free(arti_mem *m, void *ptr, size_t size) {
-    if (ptr) arti_realloc(m, ptr, size, 0);
+    if (!ptr) return;
+    m->used -= size;
+    m->alloc.fn(m->alloc.ud, ptr, size, 0);
 }
 
 art_status arti_mem_fail(arti_mem *m, art_error *err) {

@@ -25,7 +25,7 @@ void arti_mem_init(arti_mem *m, const art_alloc *alloc, size_t max);
 /* Same contract as art_alloc.fn; returned memory is not cleared. */
 void *arti_realloc(arti_mem *m, void *ptr, size_t old_size, size_t new_size);
 void *arti_calloc(arti_mem *m, size_t size);
-void arti_free(arti_mem *m, void *ptr, size_t size);
+void arti_free(arti_mem *m, void *ptr, size_t size); /* also for the object that holds *m */
 /* ART_E_LIMIT or ART_E_NOMEM for the refusal that just happened, with a message. */
 art_status arti_mem_fail(arti_mem *m, art_error *err);
 
