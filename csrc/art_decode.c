@@ -154,7 +154,18 @@ static art_status feed_token(art_session *s, int32_t id, art_error *err) {
     return ART_OK;
 }
 
+/* Text that the matcher holds back, as it may begin a marker, is text after all when nothing follows. */
+static art_status release_held(art_session *s, art_error *err) {
+    if (!s->matcher || !s->vocab->n_eos || art_matcher_is_ended(s->matcher) || !art_matcher_is_complete(s->matcher))
+        return ART_OK;
+    art_status st = art_matcher_accept(s->matcher, s->vocab->eos[0]);
+    if (st != ART_OK) return matcher_failed(s, st, "the matcher refuses the end where it is complete", err);
+    return feed_spans(s, NULL, 0, err);
+}
+
 art_status arti_decode_finish(art_session *s, art_stop stop, art_error *err) {
+    art_status st = stop == ART_STOP_STRING ? ART_OK : release_held(s, err);
+    if (st != ART_OK) return st;
     if (arti_text_end(&s->text) != ART_OK) return arti_mem_fail(&s->mem, err);
     s->phase = ARTI_FINISHED;
     s->stop = stop;

@@ -219,6 +219,98 @@ static void test_random(void) {
     close_all();
 }
 
+/* ---- a dialogue: text and calls, by the real matcher */
+
+#define STR(s) {s, sizeof(s) - 1}
+
+static art_constraint *dialog_new(void) {
+    static const char schema_text[] =
+        "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":"
+        "\"boolean\"}},\"required\":[\"a\",\"b\"],\"additionalProperties\":false}";
+    art_schema *schema;
+    art_constraint *args, *c;
+    art_constraint_opts opts = {.property_order = ART_ORDER_SCHEMA, .whitespace = ART_WS_COMPACT};
+    assert(art_schema_compile(schema_text, sizeof schema_text - 1, NULL, &alloc, &schema, NULL) == ART_OK);
+    assert(art_constraint_new(schema, v, &opts, &alloc, &args, NULL) == ART_OK);
+    art_schema_free(schema);
+    art_dialog_tool tools[] = {{STR("add"), args}, {STR("name"), args}};
+    art_dialog_spec spec = {.begin = STR("<tool_call>"),
+                            .name_prefix = STR("{\"name\": \""),
+                            .args_prefix = STR("\", \"arguments\": "),
+                            .call_suffix = STR("}"),
+                            .between = STR("\n"),
+                            .end = STR("</tool_call>"),
+                            .begin_token = -1,
+                            .end_token = -1,
+                            .tools = tools,
+                            .n_tools = 2};
+    art_error err;
+    if (art_constraint_dialog(&spec, v, &alloc, &c, &err) != ART_OK) {
+        fprintf(stderr, "%s\n", err.msg);
+        abort();
+    }
+    art_constraint_free(args);
+    return c;
+}
+
+static void run_dialog(art_constraint *c, art_generate_params *p, fake_result *r) {
+    int32_t ids[64];
+    size_t n = fake_prompt(&fm, "question", ids, 64);
+    assert(art_matcher_new(c, &p->matcher, NULL) == ART_OK);
+    assert(art_session_start(s, ids, n, p, NULL) == ART_OK);
+    fake_run(s, r);
+    assert(r->status == ART_DONE);
+}
+
+static void test_dialogue(void) {
+    static const char said[] =
+        "Hello <tool_x <tool_call>{\"name\": \"add\", \"arguments\": {\"a\":12,\"b\":true}}</tool_call>";
+    static const char wanted[] = "Hello <tool_x <3:0>add<4:0>{\"a\":12,\"b\":true}<5:0>";
+    open_all(said, 256);
+    art_constraint *c = dialog_new();
+    fake_result r;
+    art_generate_params p;
+    for (int forced = 0; forced < 2; forced++) {
+        art_generate_defaults(&p);
+        p.fast_forward = forced & 1u;
+        run_dialog(c, &p, &r);
+        assert(strcmp(r.text, wanted) == 0 && r.stop == ART_STOP_EOS);
+        art_usage u;
+        art_session_usage(s, &u);
+        assert(u.masks_computed == 0 && (u.forced_tokens > 10) == (forced == 1));
+    }
+    /* Cut off anywhere: a call that was begun is whole, and text that looked like a marker is text. */
+    uint32_t n_calls = 0, n_held = 0;
+    for (uint32_t max = 1; max < 120; max++) {
+        art_generate_defaults(&p);
+        p.max_tokens = max;
+        run_dialog(c, &p, &r);
+        assert(r.n_tokens <= max);
+        const char *call = strstr(r.text, "<3:");
+        if (call) {
+            assert(strncmp(r.text, "Hello <tool_x <3:", 17) == 0);
+            assert(strstr(call, "\"a\":") && strstr(call, "\"b\":") && strstr(call, "}<5:"));
+            n_calls++;
+        } else {
+            assert(strncmp(r.text, said, r.len) == 0 && r.len > 0);
+            n_held += r.text[r.len - 1] != ' ';
+        }
+    }
+    assert(n_calls > 50 && n_held >= 3);
+    /* Stop strings are for text, not for arguments. */
+    art_generate_defaults(&p);
+    art_str stop = STR("12");
+    p.stops = &stop;
+    p.n_stops = 1;
+    run_dialog(c, &p, &r);
+    assert(strcmp(r.text, wanted) == 0);
+    stop = (art_str)STR("tool_x");
+    run_dialog(c, &p, &r);
+    assert(strcmp(r.text, "Hello <") == 0 && r.stop == ART_STOP_STRING);
+    art_constraint_free(c);
+    close_all();
+}
+
 static void test_cancel_and_reset(void) {
     open_all("true", 128);
     art_generate_params p;
@@ -276,6 +368,7 @@ int main(void) {
     test_forced_before_prefill();
     test_closing();
     test_random();
+    test_dialogue();
     test_cancel_and_reset();
     FAIL_EVERY_ALLOCATION(&h, try_all());
     return 0;
