@@ -367,6 +367,110 @@ static void test_witnesses(void) {
     close_ctx(c);
 }
 
+/* ------------------------------------------------------------------ against brute force */
+
+/* Writes a random pattern over a, b and anything. */
+static size_t write_pattern(char *out, uint64_t *seed, unsigned depth) {
+    static const char *const atoms[] = {"a", "b", "[ab]", "[^a]", ".", "[^]", "ab"};
+    static const char *const opens[] = {"(?:", "(?=", "(?!", "(?<=", "(?<!"};
+    static const char *const repeats[] = {"", "*", "+", "?", "{2}", "{1,3}", "{2,}"};
+    static const char *const ends[] = {"^", "$", "\\b", "|"};
+    size_t n = 0;
+    const unsigned pieces = 1 + (unsigned)(harness_random(seed) % 3);
+    for (unsigned i = 0; i < pieces; i++) {
+        const unsigned kind = (unsigned)(harness_random(seed) % 8);
+        if (kind == 0) {
+            n += (size_t)sprintf(out + n, "%s", ends[harness_random(seed) % 4]);
+        } else if (kind < 4 && depth > 0) {
+            const unsigned open = (unsigned)(harness_random(seed) % 5);
+            n += (size_t)sprintf(out + n, "%s", opens[open]);
+            n += write_pattern(out + n, seed, depth - 1);
+            n += (size_t)sprintf(out + n, ")%s", open < 3 ? repeats[harness_random(seed) % 7] : "");
+        } else {
+            n += (size_t)sprintf(out + n, "%s%s", atoms[harness_random(seed) % 7], repeats[harness_random(seed) % 7]);
+        }
+    }
+    out[n] = 0;
+    return n;
+}
+
+enum { LENGTHS = 10, FRONTIER = 3000 };
+
+/* Which lengths below LENGTHS occur, by following every state over a, b, a line end, a blank and a letter. false: too
+ * many states. */
+static bool try_everything(arti_re_ctx *c, arti_re_state s, bool occurs[LENGTHS], bool *all_live, bool *all_accept) {
+    static arti_re_state now[FRONTIER], next[FRONTIER];
+    size_t n = 1;
+    now[0] = s;
+    *all_live = *all_accept = true;
+    for (size_t len = 0; len < LENGTHS; len++) {
+        size_t m = 0;
+        occurs[len] = false;
+        for (size_t i = 0; i < n; i++) {
+            occurs[len] = occurs[len] || arti_re_accepts(c, now[i]);
+            *all_accept = *all_accept && arti_re_accepts(c, now[i]);
+            for (const char *byte = "ab\n z"; *byte; byte++) {
+                const arti_re_state to = arti_re_step(c, now[i], (uint8_t)*byte);
+                if (to == ARTI_RE_FAIL || m == FRONTIER) return false;
+                if (to == ARTI_RE_DEAD) {
+                    *all_live = *all_accept = false;
+                    continue;
+                }
+                size_t k = 0;
+                while (k < m && next[k] != to) k++;
+                if (k == m) next[m++] = to;
+            }
+        }
+        memcpy(now, next, m * sizeof *now);
+        n = m;
+    }
+    return true;
+}
+
+static void test_against_brute_force(void) {
+    uint64_t seed = 11;
+    unsigned n_live = 0, n_gaps = 0;
+    for (int i = 0; i < 4000; i++) {
+        char text[1024];
+        bool occurs[LENGTHS], all_live, all_accept;
+        size_t len = write_pattern(text + 4, &seed, 3) + 4;
+        memcpy(text, i % 2 ? "^(?:" : "(?:b", 4); /* half of them anchored: these have gaps */
+        len += (size_t)sprintf(text + len, i % 2 ? ")$" : ")");
+        arti_re_ctx *c = open_ctx(0);
+        arti_re t = arti_re_pattern(c, text, len);
+        if (t != ARTI_RE_FAIL && i % 3 == 0) t = arti_re_not(c, t);
+        const arti_re_state s = arti_re_start(c, t);
+        if (s == ARTI_RE_FAIL) {
+            const art_status why = arti_re_error(c, NULL);
+            assert(why == ART_E_PATTERN ||
+                   why == ART_E_UNSUPPORTED); /* a lookbehind takes no quantifier, sees nothing ahead */
+        } else if (s != ARTI_RE_DEAD && try_everything(c, s, occurs, &all_live, &all_accept)) {
+            arti_re_lengths l;
+            assert(arti_re_get_lengths(c, s, &l) == ART_OK);
+            for (uint32_t lo = 0; lo < LENGTHS; lo++) {
+                for (uint32_t hi = lo; hi < LENGTHS; hi++) {
+                    uint32_t expected = lo, got = UINT32_MAX;
+                    while (expected <= hi && !occurs[expected]) expected++;
+                    const art_status found = arti_re_length_in(c, s, lo, hi, &got);
+                    if (found != (expected <= hi ? ART_OK : ART_REJECTED) || (found == ART_OK && got != expected)) {
+                        fprintf(stderr, "%s: [%u, %u] gave %d, %u\n", text, lo, hi, found, got);
+                        assert(0);
+                    }
+                }
+                assert(!occurs[lo] || (l.shortest <= lo && lo <= l.longest));
+                if (l.contiguous && lo >= l.shortest && lo <= l.longest) assert(occurs[lo]);
+                n_gaps += !occurs[lo] && lo > l.shortest && lo < l.longest;
+            }
+            if (l.shortest < LENGTHS) assert(occurs[l.shortest]);
+            if (arti_re_is_closed(c, s)) assert(all_live);
+            if (arti_re_is_universal(c, s)) assert(all_accept);
+            n_live++;
+        }
+        close_ctx(c);
+    }
+    assert(n_live > 1000 && n_gaps > 20);
+}
+
 /* ------------------------------------------------------------------ limits */
 
 static art_status status_of(arti_re_ctx *c, const char *text, size_t len) {
@@ -563,6 +667,7 @@ int main(void) {
     test_length_in();
     test_probes();
     test_witnesses();
+    test_against_brute_force();
     test_caps();
     test_catastrophes();
     test_threads();
