@@ -429,7 +429,7 @@ static bool try_everything(arti_re_ctx *c, arti_re_state s, bool occurs[LENGTHS]
 
 static void test_against_brute_force(void) {
     uint64_t seed = 11;
-    unsigned n_live = 0, n_gaps = 0;
+    unsigned n_live = 0, n_gaps = 0, n_too_hard = 0;
     for (int i = 0; i < 4000; i++) {
         char text[1024];
         bool occurs[LENGTHS], all_live, all_accept;
@@ -442,8 +442,9 @@ static void test_against_brute_force(void) {
         const arti_re_state s = arti_re_start(c, t);
         if (s == ARTI_RE_FAIL) {
             const art_status why = arti_re_error(c, NULL);
-            assert(why == ART_E_PATTERN ||
-                   why == ART_E_UNSUPPORTED); /* a lookbehind takes no quantifier, sees nothing ahead */
+            /* A lookbehind takes no quantifier and sees nothing ahead; a few are too hard to tell from the empty language. */
+            assert(why == ART_E_PATTERN || why == ART_E_UNSUPPORTED || why == ART_E_LIMIT);
+            n_too_hard += why == ART_E_LIMIT;
         } else if (s != ARTI_RE_DEAD && try_everything(c, s, occurs, &all_live, &all_accept)) {
             arti_re_lengths l;
             assert(arti_re_get_lengths(c, s, &l) == ART_OK);
@@ -468,7 +469,7 @@ static void test_against_brute_force(void) {
         }
         close_ctx(c);
     }
-    assert(n_live > 1000 && n_gaps > 20);
+    assert(n_live > 1000 && n_gaps > 20 && n_too_hard < 10);
 }
 
 /* ------------------------------------------------------------------ limits */
