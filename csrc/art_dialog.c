@@ -457,10 +457,10 @@ static art_status feed(dialog_run *r, const uint8_t *bytes, size_t len, size_t *
             i += n; /* taken even when the byte behind them is refused */
             r->at += (uint32_t)n;
             n = 0;
-            if (i < len)
-                s = is_args ? leave_args_by(r, bytes[i]) : ART_REJECTED;
-            else if (is_args && active(r)->ops->is_closed(active(r)))
+            if (is_args && active(r)->ops->is_closed(active(r)))
                 s = leave_args(r) ? ART_OK : ART_E_NOMEM;
+            else if (i < len)
+                s = is_args ? leave_args_by(r, bytes[i]) : ART_REJECTED;
             break;
         }
         default: s = ART_REJECTED; break;
@@ -848,7 +848,7 @@ static void put_shortest_literal(const dialog *d, uint32_t cands, uint32_t pos, 
 
 static art_status put_sub(arti_run *sub, sink *out) {
     size_t need = sub->ops->shortest_len(sub), n = 0, room = out->len < out->cap ? out->cap - out->len : 0;
-    if (need <= room) {
+    if (need && need <= room) {
         art_status s = sub->ops->shortest(sub, out->buf + out->len, room, &n);
         if (s != ART_OK) return s;
     }
