@@ -238,7 +238,8 @@ static art_status choose(art_session *s, int32_t *id, art_error *err) {
     int64_t got = arti_sampler_draw(&s->sampler, logits, s->tokens + s->n_tokens - last_n, last_n);
     art_status st = ART_OK;
     if (s->matcher) {
-        st = got < 0 ? ART_REJECTED : art_matcher_accept(s->matcher, (uint32_t)got);
+        st = got < 0 ? ART_REJECTED : art_matcher_allows(s->matcher, (uint32_t)got);
+        if (st == ART_OK) st = art_matcher_accept(s->matcher, (uint32_t)got);
         if (st == ART_REJECTED) {
             st = art_matcher_fill_mask(s->matcher, s->mask, s->n_words, NULL, err);
             if (st != ART_OK) return st;

@@ -158,8 +158,20 @@ static void drop_subs(dialog_run *r, size_t keep) {
 
 static art_status step_sub(dialog_run *r, const uint8_t *bytes, size_t len, size_t *taken) {
     sub_run *sub = &r->subs[r->st.run - 1];
+    const arti_run_ops *ops = sub->run->ops;
     *taken = 0;
-    art_status s = sub->run->ops->step(sub->run, bytes, len, taken);
+    art_status s = ops->step(sub->run, bytes, len, taken);
+    /* A trial is held to what the constraint wants written, as its masks are (ART_WS_SPACED); what is accepted is not. */
+    if (r->is_quiet && *taken && s < ART_E_ARG) {
+        size_t n = *taken;
+        art_status undone = ops->undo(sub->run, 1);
+        if (undone == ART_OK && !ops->allows(sub->run, bytes, n)) {
+            *taken = 0;
+            return ART_REJECTED;
+        }
+        if (undone == ART_OK) undone = ops->step(sub->run, bytes, n, taken);
+        if (undone != ART_OK) s = undone;
+    }
     if (*taken) sub->n_steps++;
     if (s >= ART_E_ARG) r->failed = sub->run;
     return s;
