@@ -442,7 +442,7 @@ static void test_against_brute_force(void) {
         const arti_re_state s = arti_re_start(c, t);
         if (s == ARTI_RE_FAIL) {
             const art_status why = arti_re_error(c, NULL);
-            /* A lookbehind takes no quantifier and sees nothing ahead; a few are too hard to tell from the empty language. */
+            /* A lookbehind takes no quantifier and sees nothing ahead; some are too hard to tell from an empty language. */
             assert(why == ART_E_PATTERN || why == ART_E_UNSUPPORTED || why == ART_E_LIMIT);
             n_too_hard += why == ART_E_LIMIT;
         } else if (s != ARTI_RE_DEAD && try_everything(c, s, occurs, &all_live, &all_accept)) {
