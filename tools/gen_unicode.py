@@ -175,7 +175,8 @@ def main() -> None:
         "/* SPDX-License-Identifier: Apache-2.0",
         " *",
         " * Written by tools/gen_unicode.py; do not edit. Versions of Unicode: properties of ECMA 262",
-        f" * {answer['version']}, PVALID and joining types {idna.idnadata.__version__}, directions {unicodedata.unidata_version}. */",
+        f" * {answer['version']}, PVALID and joining types {idna.idnadata.__version__},"
+        f" directions {unicodedata.unidata_version}. */",
         "",
         "static const uint8_t set_bytes[] = {",
     ]
