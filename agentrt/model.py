@@ -55,7 +55,8 @@ _STOPS: dict[int, StopReason] = {
 
 _CONSTRAINTS_MAX = 32  # compiled schemas that a model remembers
 _IDLE_SESSIONS_MAX = 2  # sessions kept between generations, for their KV caches
-_WORTH_KEEPING = 256  # tokens of a cache that a generation does not cut away as long as another session may be made
+_WORTH_KEEPING = 512  # tokens of a cache that a generation does not cut away as long as another session may be made
+_WORTH_COPYING = 16  # tokens in common that are copied to the new session rather than evaluated again
 
 Prompt = str | Sequence[int] | Iterable[Message | Mapping[str, Any]]
 
@@ -390,7 +391,7 @@ class Model:
             if self.caps.many_sessions or self._closed:
                 raise
             raise BusyError(f"{error}: wait until the running generation has ended") from error
-        if best is not None and self.caps.can_copy and best_common > _WORTH_KEEPING:
+        if best is not None and self.caps.can_copy and best_common > _WORTH_COPYING:
             self._copy_prefix(fresh, best, best_common)
         return fresh
 

@@ -398,11 +398,83 @@ static void model_free(void *handle) {
     arti_free(&mem, m, sizeof *m);
 }
 
+/* llama.cpp takes these for granted: it ends the process, or reads past an array, when they do not hold. */
+#define LAYERS_MAX 512u
+
+static uint64_t hash_of(const uint8_t *s, size_t len) { /* FNV-1a; never 0 */
+    uint64_t h = UINT64_C(0xCBF29CE484222325);
+    for (size_t i = 0; i < len; i++) h = (h ^ s[i]) * UINT64_C(0x100000001B3);
+    return h ? h : 1;
+}
+
+/* No two tokens may have the same text. Hashes of 64 bits stand for the texts. */
+static art_status check_unique(const char *path, const arti_gguf_value *tokens, arti_mem *mem, art_error *err) {
+    size_t cap = 16;
+    while (cap < 2 * tokens->n) cap *= 2;
+    uint64_t *seen = arti_calloc(mem, cap * sizeof *seen);
+    if (!seen) return arti_mem_fail(mem, err);
+    art_status st = ART_OK;
+    const uint8_t *at = tokens->data;
+    for (uint64_t i = 0; i < tokens->n && st == ART_OK; i++) {
+        size_t len;
+        const uint8_t *s = arti_gguf_next_string(&at, &len);
+        if (!len) continue;
+        uint64_t h = hash_of(s, len);
+        size_t k = (size_t)(h ^ h >> 32) & (cap - 1);
+        while (seen[k] && seen[k] != h) k = (k + 1) & (cap - 1);
+        if (seen[k])
+            st = arti_fail(err, ART_E_FORMAT, 0, "%s: damaged GGUF file: token %llu has the text of an earlier one",
+                           path, (unsigned long long)i);
+        seen[k] = h;
+    }
+    arti_free(mem, seen, cap * sizeof *seen);
+    return st;
+}
+
+static art_status check_entries(const char *path, const arti_gguf_info *info, const arti_gguf_meta *meta, arti_mem *mem,
+                                art_error *err) {
+    char key[96];
+    arti_gguf_value v, tokens;
+    snprintf(key, sizeof key, "%s.block_count", info->architecture);
+    if (arti_gguf_find(meta, key, &v) && !v.is_array && v.type == ARTI_GGUF_U32) {
+        uint32_t n =
+            (uint32_t)v.data[0] | (uint32_t)v.data[1] << 8 | (uint32_t)v.data[2] << 16 | (uint32_t)v.data[3] << 24;
+        if (n == 0 || n > LAYERS_MAX)
+            return arti_fail(err, ART_E_FORMAT, 0, "%s: damaged GGUF file: %u layers", path, n);
+    }
+    if (!arti_gguf_find(meta, "tokenizer.ggml.tokens", &tokens)) return ART_OK;
+    if (!tokens.is_array || tokens.type != ARTI_GGUF_STRING || tokens.n > ART_VOCAB_TOKENS_MAX)
+        return arti_fail(err, ART_E_FORMAT, 0, "%s: damaged GGUF file: tokenizer.ggml.tokens is no list of tokens",
+                         path);
+    static const struct {
+        const char *key;
+        uint32_t type;
+    } beside[] = {{"tokenizer.ggml.scores", ARTI_GGUF_F32}, {"tokenizer.ggml.token_type", ARTI_GGUF_I32}};
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        if (arti_gguf_find(meta, beside[i].key, &v) && (!v.is_array || v.type != beside[i].type || v.n < tokens.n))
+            return arti_fail(err, ART_E_FORMAT, 0, "%s: damaged GGUF file: %s does not go with the tokens", path,
+                             beside[i].key);
+    }
+    return check_unique(path, &tokens, mem, err);
+}
+
+static art_status check_file(const char *path, const art_alloc *alloc, arti_gguf_info *info, art_error *err) {
+    arti_mem mem;
+    arti_mem_init(&mem, alloc, 0);
+    arti_gguf_meta meta;
+    art_status st = arti_gguf_check(path, info, err);
+    if (st == ART_OK) st = arti_gguf_load(path, info, &mem, &meta, err);
+    if (st != ART_OK) return st;
+    st = check_entries(path, info, &meta, &mem, err);
+    arti_gguf_unload(&mem, &meta);
+    return st;
+}
+
 art_status art_llama_model_load(art_llama *l, const char *path, const art_model_params *p, const art_alloc *alloc,
                                 art_model **out, art_error *err) {
     *out = NULL;
     arti_gguf_info info;
-    art_status st = arti_gguf_check(path, &info, err);
+    art_status st = check_file(path, alloc, &info, err);
     if (st != ART_OK) return st;
     art_model_params defaults;
     art_model_defaults(&defaults);

@@ -493,6 +493,27 @@ def test_files_that_the_engine_refuses(model, path, tmp_path):
 
 
 @needs_model
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b"llama.block_count\4\0\0\0\x1e", b"llama.block_count\4\0\0\0\0", "0 layers"),
+        (b"llama.block_count\4\0\0\0\x1e\0\0\0", b"llama.block_count\4\0\0\0\x1e\0\0\x7f", "layers"),
+        (b"\5\0\0\0\0\0\0\0\xc4\xa0and", b"\5\0\0\0\0\0\0\0\xc4\xa0the", "has the text of an earlier one"),
+        (b"tokenizer.ggml.token_type\x09\0\0\0\5", b"tokenizer.ggml.token_type\x09\0\0\0\6", "token_type"),
+    ],
+)
+def test_damage_that_would_end_the_process(path, tmp_path, old, new, words):
+    """llama.cpp has assertions here; the file never gets that far."""
+    content = path.read_bytes()
+    assert content.count(old) == 1
+    file = tmp_path / "damaged.gguf"
+    file.write_bytes(content.replace(old, new))
+    with pytest.raises(ModelError, match=rf"damaged\.gguf.*{words}"):
+        agentrt.load(file)
+    file.unlink()
+
+
+@needs_model
 def test_a_prompt_longer_than_the_context(model):
     before = model.generate(QUESTION, max_tokens=3)
     with pytest.raises(ModelError, match=r"prompt of \d+ tokens leaves no room in the context of 1024"):
