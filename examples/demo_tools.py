@@ -40,18 +40,27 @@ _MASS = {"kilograms": 1.0, "pounds": 0.45359237}
 _VOLUME = {"liters": 1.0, "gallons": 3.785411784}
 
 
-def _example(question: str, answer: str, **arguments: object) -> tuple[Example, ...]:
-    return (Example(question, arguments, result=answer, answer=f"{answer}."),)
+def _example(question: str, answer: str, **arguments: object) -> Example:
+    return Example(question, arguments, result=answer, answer=f"{answer}.")
 
 
-@tool(examples=_example("What is 6 times 7?", "6 times 7 is 42", a=6, b=7))
+@tool(examples=[_example("What is 6 times 7?", "6 times 7 is 42", a=6, b=7)])
 def multiply(a: float, b: float) -> str:
     """Multiply two numbers."""
     return f"{_exact(a)} times {_exact(b)} is {_exact(a * b)}"
 
 
 @tool(
-    examples=_example("How many feet are 3 meters?", "3 meters are 9.84 feet", value=3, source="meters", target="feet")
+    examples=[
+        _example("How many feet are 3 meters?", "3 meters are 9.84 feet", value=3, source="meters", target="feet"),
+        _example(
+            "Convert 10 celsius to fahrenheit.",
+            "10 celsius are 50 fahrenheit",
+            value=10,
+            source="celsius",
+            target="fahrenheit",
+        ),
+    ]
 )
 def convert(value: float, source: Unit, target: Unit) -> str:
     """Convert a value from one unit to another."""
@@ -71,47 +80,59 @@ def convert(value: float, source: Unit, target: Unit) -> str:
     return f"{_exact(value)} {source} are {_rounded(converted)} {target}"
 
 
-@tool(examples=_example("On which day of the week was 2024-05-01?", "2024-05-01 is a Wednesday", date="2024-05-01"))
+@tool(
+    examples=[
+        _example("On which day of the week was 2024-05-01?", "2024-05-01 is a Wednesday", date="2024-05-01"),
+        _example("What day of the week is 2025-03-10?", "2025-03-10 is a Monday", date="2025-03-10"),
+    ]
+)
 def weekday(date: datetime.date) -> str:
     """Tell the day of the week of a date."""
     return f"{date} is a {date:%A}"
 
 
-@tool(examples=_example("What is 50 minus 8?", "50 minus 8 is 42", a=50, b=8))
+@tool(examples=[_example("What is 50 minus 8?", "50 minus 8 is 42", a=50, b=8)])
 def subtract(a: float, b: float) -> str:
     """Subtract b from a."""
     return f"{_exact(a)} minus {_exact(b)} is {_exact(a - b)}"
 
 
 @tool(
-    examples=_example(
-        "How many days are there from 2024-01-01 to 2024-02-01?",
-        "31 days from 2024-01-01 to 2024-02-01",
-        start="2024-01-01",
-        end="2024-02-01",
-    )
+    examples=[
+        _example(
+            "How many days are there from 2024-01-01 to 2024-02-01?",
+            "31 days from 2024-01-01 to 2024-02-01",
+            start="2024-01-01",
+            end="2024-02-01",
+        )
+    ]
 )
 def days_between(start: datetime.date, end: datetime.date) -> str:
     """Count the days from a start date to an end date."""
     return f"{(end - start).days} days from {start} to {end}"
 
 
-@tool(examples=_example("What is 1.5 plus 20?", "1.5 plus 20 is 21.5", a=1.5, b=20))
+@tool(examples=[_example("What is 1.5 plus 20?", "1.5 plus 20 is 21.5", a=1.5, b=20)])
 def add(a: float, b: float) -> str:
     """Add two numbers."""
     return f"{_exact(a)} plus {_exact(b)} is {_exact(a + b)}"
 
 
-@tool(examples=_example("What is 10 percent of 90?", "10 percent of 90 is 9", percent=10, value=90))
+@tool(examples=[_example("What is 10 percent of 90?", "10 percent of 90 is 9", percent=10, value=90)])
 def percent_of(percent: float, value: float) -> str:
-    """Take a percentage of a value."""
+    """Take a percentage of a number."""
     return f"{_exact(percent)} percent of {_exact(value)} is {_exact(percent * value / 100)}"
 
 
 @tool(
-    examples=_example(
-        "Which date is 10 days after 2024-12-25?", "10 days after 2024-12-25 is 2025-01-04", date="2024-12-25", days=10
-    )
+    examples=[
+        _example(
+            "Which date is 10 days after 2024-12-25?",
+            "10 days after 2024-12-25 is 2025-01-04",
+            date="2024-12-25",
+            days=10,
+        )
+    ]
 )
 def date_after(date: datetime.date, days: int) -> str:
     """Tell the date some days after a date."""
@@ -121,7 +142,7 @@ def date_after(date: datetime.date, days: int) -> str:
         raise ModelRetry("the calendar ends with the year 9999") from None
 
 
-@tool(examples=_example("Divide 20 by 8.", "20 divided by 8 is 2.5", a=20, b=8))
+@tool(examples=[_example("Divide 20 by 8.", "20 divided by 8 is 2.5", a=20, b=8)])
 def divide(a: float, b: float) -> str:
     """Divide a by b."""
     if b == 0:
