@@ -6,7 +6,7 @@ a template can render is found out by rendering small conversations with it (`Tr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -141,13 +141,15 @@ def tools_for_template(tools: Sequence[Tool]) -> list[dict[str, Any]]:
     ]
 
 
-def tools_for_system(tools: Sequence[Tool], call_format: CallFormat, *, with_format: bool) -> str:
+def tools_for_system(tools: Sequence[Tool], call_format: CallFormat, demonstrated: Collection[str] = ()) -> str:
     """What the system message says of the tools where the template says nothing. Short: every conversation pays for it.
 
-    with_format:  show how a call is written; not needed when demonstrations do.
+    demonstrated:  names of tools that an example shows. Their parameters are left out, and with any the format of a
+                   call: small models do better with the demonstration alone (benches/answer_questions.py).
     """
-    lines = ["You can call these tools:", *map(tool_line, tools)]
-    if with_format:
+    lines = ["You can call these tools:"]
+    lines += [f"{t.name}: {t.description}" if t.name in demonstrated and t.description else tool_line(t) for t in tools]
+    if not demonstrated:
         call = call_format.write([ToolCall("", "tool", '{"parameter": "value"}')])
         lines += ["A call is written like this:", call]
     return "\n".join(lines)

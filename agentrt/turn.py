@@ -209,7 +209,8 @@ class Chat:
         if rest and rest[0].role == "system":
             system = rest.pop(0).content
         if tools and not self.traits.tools:
-            listed = tools_for_system(tools, self.format, with_format=not examples)
+            demonstrated = {call.name for message in examples for call in message.calls}
+            listed = tools_for_system(tools, self.format, demonstrated)
             system = f"{system}\n\n{listed}" if system else listed
         arranged: list[Message] = []
         if system and self.traits.system:

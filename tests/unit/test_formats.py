@@ -83,11 +83,13 @@ def test_tools_as_lines():
     assert line == (
         "convert(value: number, unit: km|mi, on?: date or null, tags?: list of text or null): Convert a distance."
     )
-    text = tools_for_system([Tool(convert)], SMOLLM2, with_format=True)
+    text = tools_for_system([Tool(convert)], SMOLLM2)
     assert line in text.splitlines()
     assert SMOLLM2.begin in text
     assert SMOLLM2.end in text
-    assert tools_for_system([Tool(convert)], SMOLLM2, with_format=False).splitlines()[1:] == [line]
+    other = Tool(lambda: "", name="now")
+    shown = tools_for_system([Tool(convert), other], SMOLLM2, {"convert"}).splitlines()
+    assert shown[1:] == ["convert: Convert a distance.", "now()"]
 
 
 def test_parameters_of_one_type_share_it():
