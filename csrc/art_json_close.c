@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_json_close.h"
 
+#include "art_unique.h"
 #include "art_utf8.h"
 
 #define WITNESS_STACK 512u
@@ -95,13 +96,14 @@ static arti_shape *best_shape(art_schema *s, arti_conj c) {
     return best;
 }
 
-static size_t shortest_number(const arti_jctx *x, const arti_shape *sh, const arti_num *n, uint8_t *buf, size_t cap) {
-    return arti_num_shortest(&sh->number, n, x->number_text, sh->plain ? ARTI_NUM_PLAIN : x->style, buf, cap);
+static size_t shortest_number(const arti_jctx *x, const arti_shape *sh, const arti_num *n, const uint8_t *text,
+                              uint8_t *buf, size_t cap) {
+    return arti_num_shortest(&sh->number, n, text, sh->plain ? ARTI_NUM_PLAIN : x->style, buf, cap);
 }
 
-static bool write_number(arti_jctx *x, arti_out *o, const arti_shape *sh, const arti_num *n) {
+static bool write_number(arti_jctx *x, arti_out *o, const arti_shape *sh, const arti_num *n, const uint8_t *text) {
     uint8_t buf[2048];
-    const size_t len = shortest_number(x, sh, n, buf, sizeof buf);
+    const size_t len = shortest_number(x, sh, n, text, buf, sizeof buf);
     if (len == SIZE_MAX) return false;
     if (len > sizeof buf)
         return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "", "a shortest number of more than %zu bytes", sizeof buf);
@@ -118,7 +120,7 @@ static bool write_conj(writer *w, arti_conj c) {
     switch ((arti_type)sh->type) {
     case ARTI_T_NULL: put(w->out, "null", 4); return true;
     case ARTI_T_BOOL: put(w->out, sh->bools & 2u ? "true" : "false", sh->bools & 2u ? 4 : 5); return true;
-    case ARTI_T_NUMBER: return write_number(x, w->out, sh, &start);
+    case ARTI_T_NUMBER: return write_number(x, w->out, sh, &start, NULL);
     case ARTI_T_STRING:
         if (sh->text.witness) {
             put_quoted(w->out, sh->text.witness, sh->text.witness_len);
@@ -397,20 +399,25 @@ static bool write_frames(arti_jctx *x, const arti_frame *f, bool one_more, arti_
                              f->goals->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY].alts[e.alt].goal, out);
 }
 
-/* A value that is still to come. */
-static bool write_value(arti_jctx *x, const arti_state *st, arti_out *out) {
+/* The goal that a value which is still to come meets at the least cost; UINT32_MAX: fault. */
+static uint32_t cheapest_goal(arti_jctx *x, const arti_state *st) {
     const arti_goals *g = st->goals;
     const uint32_t *costs = g ? costs_for(x, st->top, g) : NULL;
-    if (!costs) return false;
-    uint32_t best = ARTI_LEN_NONE, goal = 0;
+    if (!costs) return UINT32_MAX;
+    uint32_t best = ARTI_LEN_NONE, goal = UINT32_MAX;
     for (uint32_t i = 0; i < g->n; i++) {
         const uint32_t cost = arti_len_add(arti_conj_len(x->s, g->conj[i]), costs[i]);
         if (cost < best) best = cost, goal = i;
     }
-    if (best == ARTI_LEN_NONE) return false;
+    return goal;
+}
+
+static bool write_value(arti_jctx *x, const arti_state *st, arti_out *out) {
+    const uint32_t goal = cheapest_goal(x, st);
+    if (goal == UINT32_MAX) return false;
     writer w = {.x = x, .out = out};
-    return push(&w, (task){.kind = TASK_CONJ, .conj = g->conj[goal], .count = 1}) && write_tasks(&w) &&
-           write_after(x, st->top, g, goal, out);
+    return push(&w, (task){.kind = TASK_CONJ, .conj = st->goals->conj[goal], .count = 1}) && write_tasks(&w) &&
+           write_after(x, st->top, st->goals, goal, out);
 }
 
 /* ------------------------------------------------------------------ within strings, numbers and words */
@@ -462,7 +469,7 @@ static size_t quoted_rest(const uint8_t *text, size_t len) {
     return arti_json_quote(NULL, 0, (const char *)text, len) - 1;
 }
 
-static bool write_text_rest(arti_jctx *x, const arti_state *st, arti_out *out) {
+static bool write_text_rest(arti_jctx *x, const arti_state *st, arti_out *out, uint32_t *met) {
     const arti_text_machine *m = st->text.machine;
     const arti_goal_type *gt = &st->goals->type[ARTI_T_STRING];
     const uint64_t *q = arti_text_q(st);
@@ -486,7 +493,8 @@ static bool write_text_rest(arti_jctx *x, const arti_state *st, arti_out *out) {
     if (!text) return false;
     put_text(out, text, len);
     put_byte(out, '"');
-    return write_after(x, st->top, st->goals, goal, out);
+    *met = goal;
+    return true;
 }
 
 /* Tries a rest of a key on a copy of the state; true when it leads to the colon. */
@@ -585,22 +593,23 @@ static bool finish_char(arti_jctx *x, arti_state *st, arti_out *out) {
     return true;
 }
 
-static bool write_number_rest(arti_jctx *x, const arti_state *st, arti_out *out) {
+static bool write_number_rest(arti_jctx *x, const arti_state *st, arti_out *out, uint32_t *met) {
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
     const uint32_t *costs = costs_for(x, st->top, st->goals);
     if (!costs) return false;
     size_t best = SIZE_MAX;
     uint32_t alt = 0;
     for (uint32_t a = 0; a < gt->n_alts; a++) {
-        const size_t n = shortest_number(x, gt->alts[a].shape, &st->number.num, NULL, 0);
+        const size_t n = shortest_number(x, gt->alts[a].shape, &st->number.num, st->number.text, NULL, 0);
         if (n == SIZE_MAX || costs[gt->alts[a].goal] == ARTI_LEN_NONE) continue;
         if (n + costs[gt->alts[a].goal] < best) best = n + costs[gt->alts[a].goal], alt = a;
     }
-    return best != SIZE_MAX && write_number(x, out, gt->alts[alt].shape, &st->number.num) &&
-           write_after(x, st->top, st->goals, gt->alts[alt].goal, out);
+    if (best == SIZE_MAX) return false;
+    *met = gt->alts[alt].goal;
+    return write_number(x, out, gt->alts[alt].shape, &st->number.num, st->number.text);
 }
 
-static bool write_word_rest(arti_jctx *x, const arti_state *st, arti_out *out) {
+static bool write_word_rest(arti_jctx *x, const arti_state *st, arti_out *out, uint32_t *met) {
     static const char *const words[] = {"false", "true", "null"};
     const arti_goal_type *gt = &st->goals->type[st->word < 2 ? ARTI_T_BOOL : ARTI_T_NULL];
     const uint32_t *costs = costs_for(x, st->top, st->goals);
@@ -612,7 +621,133 @@ static bool write_word_rest(arti_jctx *x, const arti_state *st, arti_out *out) {
     }
     if (best == ARTI_LEN_NONE) return false;
     put(out, words[st->word] + st->word_len, strlen(words[st->word]) - st->word_len);
-    return write_after(x, st->top, st->goals, goal, out);
+    *met = goal;
+    return true;
+}
+
+/* The rest of a string, number or word, and the goal that it meets. */
+static bool write_scalar_rest(arti_jctx *x, const arti_state *st, arti_out *out, uint32_t *met) {
+    if (st->mode == ARTI_M_TEXT) return write_text_rest(x, st, out, met);
+    return st->mode == ARTI_M_NUMBER ? write_number_rest(x, st, out, met) : write_word_rest(x, st, out, met);
+}
+
+/* ------------------------------------------------------------------ piece by piece
+ *
+ * Where the order of members is given, what the machines of all alternatives together rank first comes first; and items of unique arrays
+ * depend on the items before them. So a completion is made of pieces there, and each is stepped before the next one is chosen. */
+
+/* The next key of a plan, or the end of the container. */
+static bool write_next_member(arti_jctx *x, const arti_state *st, arti_out *out) {
+    const arti_frame *f = st->top;
+    const bool one_more = st->mode == ARTI_M_KEY;
+    const ending e = end_frame(x, f, one_more);
+    if (e.cost == ARTI_LEN_NONE) return false;
+    const arti_object_machine *m = f->machine;
+    arti_plan p = {.mem = &x->s->mem};
+    arti_object_view v;
+    arti_object_at at;
+    arti_object_view_init(&v, &at, x, f, e.alt);
+    if (one_more) at.at_least = f->n + 1;
+    const bool ok = arti_object_best(x->s, m->alts[e.alt].shape, &at, &p) != ARTI_LEN_NONE;
+    const arti_key *first = NULL;
+    uint32_t first_rank = UINT32_MAX;
+    for (size_t i = 0; ok && i < p.n; i++) {
+        const uint32_t name = arti_object_machine_find(m, p.steps[i].key.ptr, p.steps[i].key.len);
+        const uint32_t rank = name == UINT32_MAX ? ARTI_RANK_OTHERS : m->rank[name];
+        if (first && rank >= first_rank) continue;
+        first = &p.steps[i].key;
+        first_rank = rank;
+    }
+    if (!first) {
+        put_byte(out, '}');
+    } else {
+        if (st->mode == ARTI_M_AFTER) put_byte(out, ',');
+        put_quoted(out, (const uint8_t *)first->ptr, first->len);
+        put_byte(out, ':');
+    }
+    arti_plan_free(&p);
+    return ok;
+}
+
+static bool write_next_item(arti_jctx *x, const arti_state *st, arti_out *out, bool *comma) {
+    const arti_frame *f = st->top;
+    const ending e = end_frame(x, f, false);
+    if (e.cost == ARTI_LEN_NONE) return false;
+    const arti_array_machine *m = f->machine;
+    arti_plan p = {.mem = &x->s->mem};
+    const bool ok = arti_array_best(x->s, m->alts[e.alt].shape, f->n, arti_frame_counts(f) + m->count_at[e.alt],
+                                    f->has_equal, &p) != ARTI_LEN_NONE;
+    *comma = p.n > 0;
+    if (p.n == 0)
+        put_byte(out, ']');
+    else if (st->mode == ARTI_M_AFTER)
+        put_byte(out, ',');
+    arti_plan_free(&p);
+    return ok;
+}
+
+/* A value: all of it when it is no container, else its opening bracket. */
+static bool write_opening(arti_jctx *x, const arti_state *st, arti_out *out) {
+    const uint32_t goal = cheapest_goal(x, st);
+    const arti_shape *sh = goal == UINT32_MAX ? NULL : best_shape(x->s, st->goals->conj[goal]);
+    if (!sh) return false;
+    if (sh->type == ARTI_T_OBJECT || sh->type == ARTI_T_ARRAY) {
+        put_byte(out, sh->type == ARTI_T_OBJECT ? '{' : '[');
+        return true;
+    }
+    writer w = {.x = x, .out = out};
+    return write_conj(&w, st->goals->conj[goal]);
+}
+
+static bool write_piece(arti_jctx *x, arti_state *st, arti_out *out) {
+    uint32_t goal;
+    bool more = false;
+    switch ((arti_mode)st->mode) {
+    case ARTI_M_COLON: put_byte(out, ':'); return true;
+    case ARTI_M_VALUE: return write_opening(x, st, out);
+    case ARTI_M_FIRST_VALUE: return write_next_item(x, st, out, &more) && (!more || write_opening(x, st, out));
+    case ARTI_M_FIRST_KEY:
+    case ARTI_M_KEY: return write_next_member(x, st, out);
+    case ARTI_M_AFTER: return st->top->is_object ? write_next_member(x, st, out) : write_next_item(x, st, out, &more);
+    case ARTI_M_TEXT:
+    case ARTI_M_WORD: return write_scalar_rest(x, st, out, &goal);
+    case ARTI_M_NUMBER: {
+        const size_t before = out->len;
+        if (!write_scalar_rest(x, st, out, &goal)) return false;
+        if (out->len > before) return true;
+        if (st->top) return arti_number_end(x, st);
+        *st = (arti_state){.mode = ARTI_M_DONE};
+        return true;
+    }
+    default: return false;
+    }
+}
+
+static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
+    size_t cap = 256;
+    uint8_t *buf = arti_realloc(x->region->mem, NULL, 0, cap);
+    bool ok = buf != NULL || arti_fault_mem(x->s);
+    while (ok && st->mode != ARTI_M_DONE) {
+        arti_out piece = {buf, cap, 0};
+        const arti_frame *unique = st->mode == ARTI_M_FIRST_VALUE ? NULL : arti_unique_frame(st);
+        arti_state after = *st;
+        ok = unique ? arti_unique_close(x, &after, unique, &piece) : write_piece(x, st, &piece);
+        if (ok && piece.len > cap) { /* once more with room for it */
+            uint8_t *bigger = arti_realloc(x->region->mem, buf, cap, piece.len);
+            if (!bigger) {
+                ok = arti_fault_mem(x->s);
+                break;
+            }
+            buf = bigger;
+            cap = piece.len;
+            continue;
+        }
+        for (size_t i = 0; !unique && ok && i < piece.len; i++) ok = arti_state_step(x, st, buf[i]);
+        if (unique) *st = after;
+        put(out, buf, piece.len);
+    }
+    arti_free(x->region->mem, buf, buf ? cap : 0);
+    return ok;
 }
 
 /* ------------------------------------------------------------------ the whole */
@@ -622,6 +757,16 @@ bool arti_close_write(arti_jctx *x, const arti_state *from, arti_out *out) {
     if (st.mode == ARTI_M_TEXT || st.mode == ARTI_M_KEY_TEXT) {
         if (!finish_char(x, &st, out)) return false;
     }
+    if (st.mode == ARTI_M_KEY_TEXT) {
+        uint8_t buf[8192];
+        arti_out quoted = {buf, sizeof buf, 0};
+        arti_state after;
+        if (!finish_key(x, &st, &after, &quoted)) return false;
+        put(out, buf, quoted.len);
+        st = after;
+    }
+    if (x->in_order || x->s->norm->has_unique) return close_by_pieces(x, &st, out);
+    uint32_t goal;
     switch ((arti_mode)st.mode) {
     case ARTI_M_DONE: return true;
     case ARTI_M_VALUE: return write_value(x, &st, out);
@@ -630,20 +775,8 @@ bool arti_close_write(arti_jctx *x, const arti_state *from, arti_out *out) {
     case ARTI_M_FIRST_KEY:
     case ARTI_M_AFTER: return write_frames(x, st.top, false, out);
     case ARTI_M_KEY: return write_frames(x, st.top, true, out);
-    case ARTI_M_TEXT: return write_text_rest(x, &st, out);
-    case ARTI_M_KEY_TEXT: {
-        uint8_t buf[8192];
-        arti_out quoted = {buf, sizeof buf, 0};
-        arti_state after;
-        if (!finish_key(x, &st, &after, &quoted)) return false;
-        put(out, buf, quoted.len);
-        put_byte(out, ':');
-        return write_value(x, &after, out);
+    default: return write_scalar_rest(x, &st, out, &goal) && write_after(x, st.top, st.goals, goal, out);
     }
-    case ARTI_M_NUMBER: return write_number_rest(x, &st, out);
-    case ARTI_M_WORD: return write_word_rest(x, &st, out);
-    }
-    return false;
 }
 
 size_t arti_close_len(arti_jctx *x, const arti_state *st) {
@@ -654,7 +787,7 @@ size_t arti_close_len(arti_jctx *x, const arti_state *st) {
 size_t arti_forced(arti_jctx *x, const arti_state *from, uint8_t *buf, size_t cap) {
     arti_state st = *from;
     size_t n = 0;
-    while (n < cap && st.mode != ARTI_M_DONE && !arti_state_is_complete(x, &st)) {
+    while (n < cap && st.mode != ARTI_M_DONE && !arti_state_is_complete(&st)) {
         const bool text = st.mode == ARTI_M_TEXT || st.mode == ARTI_M_KEY_TEXT;
         arti_state next, only;
         uint32_t found = 0;

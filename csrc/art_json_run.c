@@ -106,7 +106,6 @@ typedef struct json_run {
     size_t live_size; /* of the heap after the last compaction */
     bool embedded;
     art_error error;
-    uint8_t number_text[ARTI_NUM_TEXT_MAX];
 } json_run;
 
 static json_run *run_of(arti_run *r) {
@@ -120,7 +119,6 @@ static arti_jctx ctx_of(json_run *r, bool scratch) {
     return (arti_jctx){.s = r->c->schema,
                        .region = scratch ? &r->scratch : &r->heap,
                        .keep = &r->heap,
-                       .number_text = r->number_text,
                        .style = ARTI_NUM_USUAL,
                        .in_order = r->c->in_order,
                        .embedded = r->embedded,
@@ -149,24 +147,6 @@ static art_status unlock(json_run *r) {
 art_status arti_json_run_error(const arti_run *r, art_error *err) {
     if (err) *err = run_of_const(r)->error;
     return run_of_const(r)->error.code;
-}
-
-/* The bytes of a number are common to all states: put back those of the state that becomes the present one. */
-static void restore_number(json_run *r) {
-    const arti_state *st = &r->now;
-    if (st->mode != ARTI_M_NUMBER || !st->number.text) return;
-    const uint32_t n = st->number.num.len;
-    memcpy(r->number_text, st->number.text, n < ARTI_NUM_TEXT_MAX ? n : ARTI_NUM_TEXT_MAX);
-}
-
-static bool save_number(json_run *r, arti_state *st) {
-    if (st->mode != ARTI_M_NUMBER) return true;
-    const uint32_t n = st->number.num.len < ARTI_NUM_TEXT_MAX ? st->number.num.len : ARTI_NUM_TEXT_MAX;
-    uint8_t *text = arti_region_get(&r->heap, n);
-    if (!text) return arti_fault_mem(r->c->schema);
-    memcpy(text, r->number_text, n);
-    st->number.text = text;
-    return true;
 }
 
 /* ------------------------------------------------------------------ compaction */
@@ -329,17 +309,14 @@ static art_status run_step(arti_run *base, const uint8_t *bytes, size_t len, siz
     art_status status = ART_OK;
     *taken = 0;
     if (!arti_faulted(x.s) && n > 0) {
-        if (save_number(r, &st)) {
-            if (!push_past(r, &r->now)) {
-                arti_fault_mem(x.s);
-            } else {
-                r->now = st;
-                *taken = n;
-            }
+        if (!push_past(r, &r->now)) {
+            arti_fault_mem(x.s);
+        } else {
+            r->now = st;
+            *taken = n;
         }
     }
-    if (*taken == 0) restore_number(r);
-    const bool over = r->embedded && n < len && (st.mode == ARTI_M_DONE || arti_state_is_complete(&x, &st));
+    const bool over = r->embedded && n < len && (st.mode == ARTI_M_DONE || arti_state_is_complete(&st));
     if (*taken && arti_region_used(&r->heap) > COMPACT_MIN && arti_region_used(&r->heap) / 2 > r->live_size) compact(r);
     status = unlock(r);
     if (status != ART_OK) return status;
@@ -354,7 +331,6 @@ static bool run_allows(arti_run *base, const uint8_t *bytes, size_t len) {
     arti_state st = r->now;
     size_t n = 0;
     while (n < len && arti_state_step(&x, &st, bytes[n])) n++;
-    restore_number(r);
     return unlock(r) == ART_OK && n == len;
 }
 
@@ -364,7 +340,6 @@ static art_status run_undo(arti_run *base, size_t n) {
     if (n == 0) return ART_OK;
     r->n_past -= n;
     r->now = r->past[(r->first_past + r->n_past) % r->past_cap];
-    restore_number(r);
     return ART_OK;
 }
 
@@ -375,7 +350,6 @@ static art_status run_fill(arti_run *base, uint32_t *words, const arti_exit *exi
     arti_region_reset(&r->scratch, (arti_region_mark){0});
     arti_jctx x = writing_ctx_of(r);
     const bool ok = arti_mask_fill(&x, &r->c->memo, r->c->vocab, &r->now, exit, words);
-    restore_number(r);
     art_status st = unlock(r);
     if (st == ART_OK && !ok) st = ART_E_NOMEM;
     if (st != ART_OK && err) *err = r->error;
@@ -388,7 +362,6 @@ static art_status run_forced(arti_run *base, uint8_t *buf, size_t cap, size_t *l
     arti_region_reset(&r->scratch, (arti_region_mark){0});
     arti_jctx x = writing_ctx_of(r);
     *len = arti_forced(&x, &r->now, buf, cap);
-    restore_number(r);
     return unlock(r);
 }
 
@@ -398,7 +371,7 @@ static bool run_is_complete(arti_run *base) {
     if (r->now.mode != ARTI_M_NUMBER || r->now.top) return false;
     lock(r);
     arti_jctx x = ctx_of(r, true);
-    const bool done = arti_state_is_complete(&x, &r->now);
+    const bool done = arti_state_is_complete(&r->now);
     return unlock(r) == ART_OK && done;
 }
 
@@ -419,7 +392,6 @@ static art_status run_shortest(arti_run *base, uint8_t *buf, size_t cap, size_t 
     arti_jctx x = ctx_of(r, true);
     arti_out out = {buf, cap, 0};
     const bool ok = arti_close_write(&x, &r->now, &out);
-    restore_number(r);
     const art_status st = unlock(r);
     *len = out.len;
     if (st != ART_OK || !ok) return st != ART_OK ? st : ART_E_NOMEM;
@@ -433,7 +405,6 @@ static size_t run_shortest_len(arti_run *base) {
     arti_region_reset(&r->scratch, (arti_region_mark){0});
     arti_jctx x = ctx_of(r, true);
     const size_t n = arti_close_len(&x, &r->now);
-    restore_number(r);
     unlock(r);
     return n;
 }
@@ -460,7 +431,7 @@ static json_run *run_alloc(arti_json_constraint *c, bool embedded) {
     arti_mem_init(&mem, &c->mem.alloc, 0);
     json_run *r = arti_realloc(&mem, NULL, 0, sizeof *r);
     if (!r) return NULL;
-    memset(r, 0, offsetof(json_run, number_text));
+    memset(r, 0, sizeof *r);
     r->base.ops = &ops;
     r->c = c;
     r->mem = mem;
@@ -496,7 +467,6 @@ static art_status run_copy(const arti_run *base, arti_run **out) {
         return ART_E_NOMEM;
     }
     lock(from);
-    memcpy(r->number_text, from->number_text, sizeof r->number_text);
     for (size_t i = 0; i < n; i++) r->past[i] = from->past[(from->first_past + i) % from->past_cap];
     r->n_past = n;
     r->now = from->now;
@@ -519,16 +489,9 @@ static art_status run_copy(const arti_run *base, arti_run **out) {
 art_status art_schema_validate(art_schema *s, const uint8_t *json, size_t len, art_error *err) {
     arti_mem mem;
     arti_mem_init(&mem, &s->mem.alloc, 0);
-    uint8_t *number_text = arti_realloc(&mem, NULL, 0, ARTI_NUM_TEXT_MAX);
-    if (!number_text) return arti_mem_fail(&mem, err);
     arti_region region;
     arti_region_init(&region, &mem);
-    arti_jctx x = {.s = s,
-                   .region = &region,
-                   .keep = &region,
-                   .number_text = number_text,
-                   .style = ARTI_NUM_ANY_STYLE,
-                   .space_max = UINT8_MAX};
+    arti_jctx x = {.s = s, .region = &region, .keep = &region, .style = ARTI_NUM_ANY_STYLE, .space_max = UINT8_MAX};
     pthread_mutex_lock(&s->lock);
     arti_lit root = s->root;
     const arti_conj c = arti_conj_of(s, &root, 1);
@@ -537,12 +500,11 @@ art_status art_schema_validate(art_schema *s, const uint8_t *json, size_t len, a
     bool ok = c != ARTI_CONJ_FAIL && arti_state_start(&x, c, &st);
     if (ok) {
         while (n < len && arti_state_step(&x, &st, json[n])) n++;
-        ok = n == len && arti_state_is_complete(&x, &st);
+        ok = n == len && arti_state_is_complete(&st);
     }
     const art_status fault = arti_fault_take(s, err);
     pthread_mutex_unlock(&s->lock);
     arti_region_free(&region);
-    arti_free(&mem, number_text, ARTI_NUM_TEXT_MAX);
     if (fault != ART_OK) return fault;
     if (ok) return ART_OK;
     return arti_fail(err, ART_REJECTED, n,

@@ -142,7 +142,7 @@ typedef struct arti_state {
         arti_text_state text;
         struct {
             arti_num num;
-            const uint8_t *text; /* saved bytes, for states that are kept */
+            const uint8_t *text; /* its bytes, where a rule or a digest may need them; else NULL */
         } number;
     };
 } arti_state;
@@ -153,11 +153,11 @@ typedef struct arti_accept { /* goals that a finished value meets */
 
 typedef struct arti_jctx { /* what a step needs besides the state */
     art_schema *s;
-    arti_region *region;  /* new frames go here */
-    arti_region *keep;    /* what is remembered on frames goes here: lives as long as the frames that are kept */
-    uint8_t *number_text; /* bytes of the number being read: ARTI_NUM_TEXT_MAX */
+    arti_region *region; /* new frames go here */
+    arti_region *keep;   /* what is remembered on frames goes here: lives as long as the frames that are kept */
     arti_num_style style;
-    bool in_order; /* property order of the schema */
+    bool in_order;  /* property order of the schema */
+    bool searching; /* art_unique.c is looking ahead: no looking ahead from there */
     bool embedded;
     bool spaced;       /* the one spelling of ART_WS_SPACED */
     uint8_t space_max; /* whitespace in a row; UINT8_MAX: any */
@@ -170,7 +170,7 @@ bool arti_state_start(arti_jctx *x, arti_conj root, arti_state *out);
 /* Reads one byte: *st is changed only when true is returned. */
 bool arti_state_step(arti_jctx *x, arti_state *st, uint8_t byte);
 /* The bytes so far are a whole text. */
-bool arti_state_is_complete(arti_jctx *x, const arti_state *st);
+bool arti_state_is_complete(const arti_state *st);
 
 /* Pieces of steps that art_mask.c and art_json_close.c use as well. */
 static inline uint32_t arti_text_parts(const arti_state *st) {
@@ -214,6 +214,8 @@ bool arti_frame_accepts(arti_jctx *x, const arti_frame *f, arti_accept *acc);
 bool arti_frame_cell(arti_jctx *x, const arti_frame *f, uint32_t alt, arti_conj *conj, uint32_t *pending);
 /* Is some name, or another key, possible that begins with what was read? */
 bool arti_key_alive(arti_jctx *x, const arti_state *st);
+/* Ends a number in a container where it stands; false: it can not end there. */
+bool arti_number_end(arti_jctx *x, arti_state *st);
 /* Is the string alive in the middle of an escape? */
 bool arti_text_alive(arti_jctx *x, const arti_state *st);
 

@@ -2,6 +2,7 @@
  *
  * Values, containers, numbers and the dispatch of bytes. */
 #include "art_json_text.h"
+#include "art_unique.h"
 
 /* ------------------------------------------------------------------ frames */
 
@@ -86,7 +87,7 @@ static bool view_extra(const void *ud, const char *key, uint32_t len) {
     if (i != UINT32_MAX) return arti_seen(v->frame, i) || (v->in_order && m->rank[i] < v->frame->next_rank);
     uint64_t h = 2;
     for (uint32_t k = 0; k < len; k++) h = arti_hash_mix(h, (uint8_t)key[k]);
-    return arti_hset_has(v->frame->set, h);
+    return h == v->frame->key_hash || arti_hset_has(v->frame->set, h); /* the pending key counts */
 }
 
 void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_jctx *x, const arti_frame *f,
@@ -577,20 +578,32 @@ static bool number_alive(arti_jctx *x, const arti_state *st) {
         const arti_num_rule *r = &gt->alts[a].shape->number;
         const bool plain = wants_plain(x, gt->alts[a].shape);
         if (plain && !is_plain(&st->number.num)) continue;
-        if (r->is_any || arti_num_alive(r, &st->number.num, x->number_text, plain ? ARTI_NUM_PLAIN : x->style))
+        if (r->is_any || arti_num_alive(r, &st->number.num, st->number.text, plain ? ARTI_NUM_PLAIN : x->style))
             return true;
     }
     return false;
 }
 
+/* Is the text of the number needed, besides what arti_num knows? */
+static bool number_needs_text(const arti_state *st) {
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+    for (uint32_t a = 0; a < gt->n_alts; a++)
+        if (!gt->alts[a].shape->number.is_any) return true;
+    return number_hashed(st);
+}
+
 static bool number_step(arti_jctx *x, arti_state *st, uint8_t byte) {
     arti_state next = *st;
     if (!arti_num_step(&next.number.num, byte)) return false;
-    const uint32_t at = next.number.num.len - 1;
-    if (at < ARTI_NUM_TEXT_MAX)
-        x->number_text[at] = byte;
-    else if (number_hashed(st))
-        return false;
+    if (number_needs_text(st)) {
+        const uint32_t len = next.number.num.len;
+        if (len > ARTI_NUM_TEXT_MAX) return false;
+        uint8_t *text = arti_region_get(x->region, len);
+        if (!text) return arti_fault_mem(x->s);
+        if (len > 1) memcpy(text, st->number.text, len - 1);
+        text[len - 1] = byte;
+        next.number.text = text;
+    }
     if (!number_alive(x, &next)) return false;
     *st = next;
     return true;
@@ -605,7 +618,7 @@ static bool number_begin(arti_jctx *x, arti_state *st, uint8_t byte) {
     return true;
 }
 
-static bool number_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc) {
+static bool number_accepts(const arti_state *st, arti_accept *acc) {
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
     bool any = false;
     memset(acc, 0, sizeof *acc);
@@ -613,7 +626,7 @@ static bool number_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc)
     for (uint32_t a = 0; a < gt->n_alts; a++) {
         const arti_num_rule *r = &gt->alts[a].shape->number;
         if (gt->alts[a].shape->plain && !is_plain(&st->number.num)) continue;
-        if (!r->is_any && !arti_num_fits(r, &st->number.num, x->number_text)) continue;
+        if (!r->is_any && !arti_num_fits(r, &st->number.num, st->number.text)) continue;
         accept_goal(acc, gt->alts[a].goal);
         any = true;
     }
@@ -621,11 +634,11 @@ static bool number_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc)
 }
 
 /* Ends the number before a byte that does not belong to it. */
-static bool number_end(arti_jctx *x, arti_state *st) {
+bool arti_number_end(arti_jctx *x, arti_state *st) {
     arti_accept acc;
-    if (!number_accepts(x, st, &acc)) return false;
+    if (!number_accepts(st, &acc)) return false;
     const uint64_t hash =
-        number_hashed(st) ? arti_json_hash_number((const char *)x->number_text, st->number.num.len) : 0;
+        number_hashed(st) ? arti_json_hash_number((const char *)st->number.text, st->number.num.len) : 0;
     return arti_value_end(x, st, &acc, arti_hash_mix(3, hash));
 }
 
@@ -686,7 +699,7 @@ static bool step(arti_jctx *x, arti_state *st, uint8_t byte) {
     if (st->mode == ARTI_M_NUMBER) {
         if (number_step(x, st, byte)) return true;
         if (!is_space(byte) && byte != ',' && byte != ']' && byte != '}') return false;
-        if (arti_faulted(x->s) || (!st->top && x->embedded) || !number_end(x, st)) return false;
+        if (arti_faulted(x->s) || (!st->top && x->embedded) || !arti_number_end(x, st)) return false;
     }
     if (is_space(byte)) return space_step(x, st, byte);
     if (x->spaced && is_spaced_place(st) && st->n_space == 0) return false;
@@ -709,6 +722,8 @@ static bool step(arti_jctx *x, arti_state *st, uint8_t byte) {
 bool arti_state_step(arti_jctx *x, arti_state *st, uint8_t byte) {
     arti_state next = *st;
     if (!step(x, &next, byte) || arti_faulted(x->s)) return false;
+    const arti_frame *f = arti_unique_frame(&next);
+    if (f && !arti_unique_alive(x, &next, f)) return false;
     *st = next;
     return true;
 }
@@ -721,8 +736,8 @@ bool arti_state_start(arti_jctx *x, arti_conj root, arti_state *out) {
     return true;
 }
 
-bool arti_state_is_complete(arti_jctx *x, const arti_state *st) {
+bool arti_state_is_complete(const arti_state *st) {
     if (st->mode == ARTI_M_DONE) return true;
     arti_accept acc;
-    return st->mode == ARTI_M_NUMBER && !st->top && number_accepts(x, st, &acc);
+    return st->mode == ARTI_M_NUMBER && !st->top && number_accepts(st, &acc);
 }

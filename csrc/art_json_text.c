@@ -329,6 +329,10 @@ static bool escape_step(arti_jctx *x, arti_state *st, uint8_t byte) {
     }
     const int d = hex(byte);
     if (d < 0) return false;
+    /* A low surrogate comes second and only there. */
+    if (t->escape == ARTI_ESC_HEX0 + 1 && t->unit == 0xD && d >= 0xC) return false;
+    if (t->escape == ARTI_ESC_LOW_HEX0 && d != 0xD) return false;
+    if (t->escape == ARTI_ESC_LOW_HEX0 + 1 && d < 0xC) return false;
     t->unit = (uint16_t)(t->unit << 4 | d);
     if (t->escape != ARTI_ESC_HEX3 && t->escape != ARTI_ESC_LOW_HEX3) {
         t->escape++;

@@ -2,6 +2,7 @@
 #include "art_mask.h"
 
 #include "art_bits.h"
+#include "art_mask_walk.h"
 
 #define SPARSE_MAX 512u /* rows with at most this many tokens are kept as lists */
 
@@ -26,11 +27,7 @@ static void memo_clear(arti_mask_memo *m) {
 
 void arti_mask_memo_free(arti_mask_memo *m) {
     memo_clear(m);
-    arti_free(&m->mem, m->states, m->depth_cap * sizeof *m->states);
-    arti_free(&m->mem, m->marks, m->depth_cap * sizeof *m->marks);
-    m->states = NULL;
-    m->marks = NULL;
-    m->depth_cap = 0;
+    arti_walk_tables_free(m);
 }
 
 static arti_mask_row *memo_slot(const arti_mask_memo *m, const uint64_t key[2]) {
@@ -136,6 +133,18 @@ static bool is_hashed(const arti_state *st) {
     return f && (f->hashing || (!f->is_object && ((const arti_array_machine *)f->machine)->unique));
 }
 
+/* Lengths so far that make no difference to one another share a number: far from both bounds of every part. */
+static uint64_t length_class(const arti_text_state *t) {
+    const arti_text_machine *m = t->machine;
+    for (uint32_t i = 0; i < m->n_parts; i++) {
+        const arti_part *p = &m->parts[i];
+        if (p->kind == ARTI_PART_SET) continue;
+        const bool far = p->hi == UINT32_MAX || p->hi - t->n_cp > ART_TOKEN_LEN_MAX;
+        if (!far || t->n_cp < p->lo) return t->n_cp;
+    }
+    return UINT32_MAX;
+}
+
 /* What the mask depends on, as 128 bits. false: not worth keeping. */
 static bool state_key(const arti_jctx *x, const arti_state *st, const arti_exit *exit, uint64_t key[2]) {
     uint64_t h =
@@ -149,7 +158,14 @@ static bool state_key(const arti_jctx *x, const arti_state *st, const arti_exit 
     h = arti_hash_mix(h, st->goals ? st->goals->id + 1u : 0);
     if (st->mode == ARTI_M_NUMBER) {
         const arti_num *n = &st->number.num;
-        if (n->n_sig > 18 || is_hashed(st)) return false;
+        if (is_hashed(st)) return false;
+        if (arti_number_is_open(st)) { /* which digits there are makes no difference */
+            h = arti_hash_mix(h, (uint64_t)n->lex | (uint64_t)(n->n_int > 1) << 8 | (uint64_t)n->neg << 9);
+            key[0] = h;
+            key[1] = arti_hash_mix(h ^ UINT64_C(0x5bd1e9955bd1e995), h >> 7);
+            return true;
+        }
+        if (n->n_sig > 18) return false;
         h = arti_hash_mix(h, (uint64_t)n->lex | (uint64_t)n->neg << 8 | (uint64_t)n->exp_neg << 9 |
                                  (uint64_t)n->n_int << 32);
         h = arti_hash_mix(h, (uint64_t)n->n_frac << 32 | n->n_sig);
@@ -164,7 +180,7 @@ static bool state_key(const arti_jctx *x, const arti_state *st, const arti_exit 
         h = arti_hash_mix(h, (uint64_t)t->u8 | (uint64_t)t->escape << 8 | (uint64_t)t->unit << 16 |
                                  (uint64_t)t->high << 32);
         const bool key_text = st->mode == ARTI_M_KEY_TEXT;
-        if (!key_text && ((const arti_text_machine *)t->machine)->bounded) h = arti_hash_mix(h, t->n_cp);
+        if (!key_text && ((const arti_text_machine *)t->machine)->bounded) h = arti_hash_mix(h, length_class(t));
         if (key_text ? t->offer_other && st->top->set : is_hashed(st)) h = arti_hash_mix(h, t->hash);
     }
     key[0] = h;
@@ -172,63 +188,7 @@ static bool state_key(const arti_jctx *x, const arti_state *st, const arti_exit 
     return true;
 }
 
-/* ------------------------------------------------------------------ walking the trie */
-
-static bool room(arti_jctx *x, arti_mask_memo *m, size_t depth) {
-    if (depth <= m->depth_cap) return true;
-    size_t states = m->depth_cap, marks = m->depth_cap;
-    arti_mem *mem = &m->mem;
-    const size_t max = mem->max;
-    mem->max = 0; /* working memory is not the memo's */
-    const bool ok = arti_vec_reserve(mem, (void **)&m->states, &states, depth, sizeof *m->states) &&
-                    arti_vec_reserve(mem, (void **)&m->marks, &marks, depth, sizeof *m->marks);
-    mem->max = max;
-    if (!ok) {
-        arti_free(mem, m->states, states * sizeof *m->states);
-        arti_free(mem, m->marks, marks * sizeof *m->marks);
-        m->states = NULL;
-        m->marks = NULL;
-        m->depth_cap = 0;
-        return arti_fault_mem(x->s);
-    }
-    m->depth_cap = states;
-    return true;
-}
-
-/* Tokens below node i that end the value after `depth` bytes and go on with something the surroundings allow. */
-static void walk_exit(const art_vocab *v, uint32_t i, uint32_t depth, const arti_exit *exit, uint32_t *words) {
-    const uint32_t from = v->node[i].tok, to = v->node[v->node[i].next].tok;
-    for (uint32_t k = from; k < to; k++) {
-        const uint32_t id = v->order[k];
-        size_t len;
-        const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
-        if (len <= depth || (exit && exit->allows(exit->ud, bytes + depth, len - depth))) arti_bits_set(words, id);
-    }
-}
-
-static bool walk(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const arti_state *st, const arti_exit *exit,
-                 uint32_t *words) {
-    if (!room(x, m, (size_t)v->token_len_max + 2)) return false;
-    m->states[0] = *st;
-    m->marks[0] = arti_region_mark_now(x->region);
-    for (uint32_t i = 1; i < v->n_nodes;) {
-        const arti_node *node = &v->node[i];
-        const uint32_t d = node->depth;
-        arti_state *to = &m->states[d];
-        arti_region_reset(x->region, m->marks[d - 1]);
-        *to = m->states[d - 1];
-        if (!arti_state_step(x, to, node->byte)) {
-            if (arti_faulted(x->s)) return false;
-            if (exit && arti_state_is_complete(x, &m->states[d - 1])) walk_exit(v, i, d - 1, exit, words);
-            i = node->next;
-            continue;
-        }
-        m->marks[d] = arti_region_mark_now(x->region);
-        for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_bits_set(words, v->order[k]);
-        i++;
-    }
-    return true;
-}
+/* ------------------------------------------------------------------ the mask */
 
 bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const arti_state *st, const arti_exit *exit,
                     uint32_t *words) {
@@ -236,7 +196,8 @@ bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const a
     const bool keep = state_key(x, st, exit, key);
     if (keep && memo_get(m, key, words, v->n_words)) return true;
     arti_bits_zero(words, v->n_words);
-    if (!walk(x, m, v, st, exit, words)) return false;
+    arti_walk w = {.x = x, .m = m, .v = v, .exit = exit, .words = words};
+    if (!arti_walk_begin(&w) || !arti_walk_state(&w, st)) return false;
     if (keep) memo_put(m, key, words, v->n_words);
     return true;
 }

@@ -25,10 +25,24 @@ typedef struct arti_mask_memo {
     arti_mask_row *rows; /* open addressing */
     size_t n, size;
     uint32_t n_words;
-    uint32_t *row;      /* working row */
-    arti_state *states; /* working stack, one a trie depth */
-    arti_region_mark *marks;
+    /* Working memory and small tables of the walks (art_mask_walk.c); not part of the budget. */
+    arti_mem work_mem;
     size_t depth_cap;
+    arti_state *states; /* stacks, one entry a trie depth */
+    arti_region_mark *marks;
+    struct arti_text_level *levels;
+    arti_region closing; /* states behind closing quotes, for the length of one walk */
+    uint32_t
+        *space_nodes; /* nodes reached by whitespace and one more byte, grouped by that byte; the root's children too */
+    size_t space_cap;
+    uint32_t space_first[257];
+    bool has_space_nodes;
+    uint32_t *escape_in; /* tokens with an escape that stay in a free string */
+    uint32_t *escape_cps;
+    uint32_t *escape_out; /* those that leave it */
+    size_t escape_cap;
+    uint32_t n_escape_in, n_escape_out;
+    bool has_escapes;
 } arti_mask_memo;
 
 void arti_mask_memo_init(arti_mask_memo *m, const art_alloc *alloc, size_t max);

@@ -151,6 +151,7 @@ struct arti_norm {
     size_t n_conj, conj_cap;
     uint32_t *map;
     size_t map_size;
+    bool has_unique;           /* some array of unique items was met */
     uint32_t depth;            /* nested decisions */
     struct arti_goals **goals; /* art_goals.h */
     size_t n_goals, goals_cap;

@@ -350,7 +350,10 @@ static bool array_shape(arti_expansion *x, const arti_branch *b, arti_array_shap
         case ARTI_E_CONTAINS:
             if (!add_contains(x, a, *(const arti_contains *)e->p)) return false;
             break;
-        case ARTI_E_UNIQUE: a->unique = true; break;
+        case ARTI_E_UNIQUE:
+            a->unique = true;
+            x->s->norm->has_unique = true;
+            break;
         case ARTI_E_NOT_UNIQUE: a->not_unique = true; break;
         case ARTI_E_UNEVALUATED:
             if (!unevaluated_items(x, b, e->a, a)) return false;

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "art_mask_walk.h"
+
+#include "art_bits.h"
+
+static bool is_space(uint8_t b) {
+    return b == ' ' || b == '\n' || b == '\t' || b == '\r';
+}
+
+/* ------------------------------------------------------------------ working memory */
+
+static void *work_get(arti_walk *w, size_t size) {
+    void *p = arti_realloc(&w->m->work_mem, NULL, 0, size);
+    if (!p) arti_fault_mem(w->x->s);
+    return p;
+}
+
+void arti_walk_tables_free(arti_mask_memo *m) {
+    arti_mem *mem = &m->work_mem;
+    arti_free(mem, m->states, m->depth_cap * sizeof *m->states);
+    arti_free(mem, m->marks, m->depth_cap * sizeof *m->marks);
+    arti_free(mem, m->levels, m->depth_cap * sizeof *m->levels);
+    arti_free(mem, m->space_nodes, m->space_cap * sizeof *m->space_nodes);
+    arti_free(mem, m->escape_in, m->escape_cap * sizeof *m->escape_in);
+    arti_free(mem, m->escape_cps, m->escape_cap * sizeof *m->escape_cps);
+    arti_free(mem, m->escape_out, m->escape_cap * sizeof *m->escape_out);
+    if (m->closing.mem) arti_region_free(&m->closing);
+}
+
+bool arti_walk_begin(arti_walk *w) {
+    arti_mask_memo *m = w->m;
+    if (!m->depth_cap) {
+        arti_mem_init(&m->work_mem, &m->mem.alloc, 0);
+        const size_t depth = (size_t)w->v->token_len_max + 2;
+        arti_state *states = work_get(w, depth * sizeof *states);
+        arti_region_mark *marks = states ? work_get(w, depth * sizeof *marks) : NULL;
+        arti_text_level *levels = marks ? work_get(w, depth * sizeof *levels) : NULL;
+        if (!levels) {
+            arti_free(&m->work_mem, states, depth * sizeof *states);
+            arti_free(&m->work_mem, marks, depth * sizeof *marks);
+            return false;
+        }
+        m->states = states;
+        m->marks = marks;
+        m->levels = levels;
+        m->depth_cap = depth;
+        arti_region_init(&m->closing, &m->work_mem);
+    }
+    arti_region_reset(&m->closing, (arti_region_mark){0});
+    return true;
+}
+
+/* ------------------------------------------------------------------ any state, node by node */
+
+/* Tokens below node i that end the value after `depth` bytes and go on with something the surroundings allow. */
+static void walk_exit(arti_walk *w, uint32_t i, uint32_t depth) {
+    const art_vocab *v = w->v;
+    const uint32_t from = v->node[i].tok, to = v->node[v->node[i].next].tok;
+    for (uint32_t k = from; k < to; k++) {
+        const uint32_t id = v->order[k];
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
+        if (len <= depth || w->exit->allows(w->exit->ud, bytes + depth, len - depth)) arti_bits_set(w->words, id);
+    }
+}
+
+bool arti_walk_subtree(arti_walk *w, uint32_t i, const arti_state *from) {
+    arti_jctx *x = w->x;
+    const art_vocab *v = w->v;
+    const uint32_t end = v->node[i].next, top = v->node[i].depth - 1u;
+    arti_state *states = w->m->states;
+    arti_region_mark *marks = w->m->marks;
+    states[top] = *from;
+    marks[top] = arti_region_mark_now(x->region);
+    while (i < end) {
+        const arti_node *node = &v->node[i];
+        const uint32_t d = node->depth;
+        arti_region_reset(x->region, marks[d - 1]);
+        states[d] = states[d - 1];
+        if (!arti_state_step(x, &states[d], node->byte)) {
+            if (arti_faulted(x->s)) return false;
+            if (w->exit && arti_state_is_complete(&states[d - 1])) walk_exit(w, i, d - 1);
+            i = node->next;
+            continue;
+        }
+        marks[d] = arti_region_mark_now(x->region);
+        for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
+        i++;
+    }
+    arti_region_reset(x->region, marks[top]);
+    return !arti_faulted(x->s);
+}
+
+bool arti_walk_tail(arti_walk *w, const arti_state *st, const uint8_t *bytes, size_t len) {
+    arti_jctx *x = w->x;
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    arti_state at = *st;
+    size_t n = 0;
+    while (n < len && arti_state_step(x, &at, bytes[n])) n++;
+    const bool ok =
+        n == len || (w->exit && arti_state_is_complete(&at) && w->exit->allows(w->exit->ud, bytes + n, len - n));
+    arti_region_reset(x->region, mark);
+    return ok && !arti_faulted(x->s);
+}
+
+static bool walk_byte(arti_walk *w, const arti_state *st, uint8_t byte) {
+    const uint32_t i = w->v->root_child[byte];
+    return !i || arti_walk_subtree(w, i, st);
+}
+
+static bool walk_all(arti_walk *w, const arti_state *st) {
+    for (uint32_t b = 0; b < 256; b++)
+        if (!walk_byte(w, st, (uint8_t)b)) return false;
+    return true;
+}
+
+/* ------------------------------------------------------------------ structure */
+
+/* Groups the nodes that follow any run of whitespace (an empty one too) by their byte. */
+static bool build_space_nodes(arti_walk *w) {
+    arti_mask_memo *m = w->m;
+    const art_vocab *v = w->v;
+    if (m->has_space_nodes) return true;
+    uint32_t count[257] = {0};
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 1; i < v->n_nodes;) { /* only whitespace nodes are entered */
+            const arti_node *node = &v->node[i];
+            if (is_space(node->byte)) {
+                i++;
+                continue;
+            }
+            if (pass == 0)
+                count[node->byte + 1]++;
+            else
+                m->space_nodes[count[node->byte]++] = i;
+            i = node->next;
+        }
+        if (pass == 1) break;
+        for (uint32_t b = 0; b < 256; b++) count[b + 1] += count[b];
+        m->space_nodes = work_get(w, ((size_t)count[256] + 1) * sizeof *m->space_nodes);
+        if (!m->space_nodes) return false;
+        m->space_cap = (size_t)count[256] + 1;
+        memcpy(m->space_first, count, sizeof count);
+    }
+    m->has_space_nodes = true;
+    return true;
+}
+
+static bool walk_structure(arti_walk *w, const arti_state *st) {
+    arti_jctx *x = w->x;
+    static const uint8_t bytes[] = "\"{}[]:,-0123456789tfn";
+    if (x->space_max != UINT8_MAX && x->space_max != 0) return walk_all(w, st);
+    if (st->mode == ARTI_M_DONE && x->embedded) return true;
+    const bool spaces = x->space_max == UINT8_MAX;
+    if (spaces) {
+        if (!build_space_nodes(w)) return false;
+        arti_bits_or(w->words, w->v->space_row, w->v->n_words);
+    }
+    for (const uint8_t *b = bytes; *b; b++) {
+        const arti_region_mark mark = arti_region_mark_now(x->region);
+        arti_state next = *st;
+        const bool alive = arti_state_step(x, &next, *b);
+        arti_region_reset(x->region, mark);
+        if (arti_faulted(x->s)) return false;
+        if (!alive) continue;
+        if (!spaces) {
+            if (!walk_byte(w, st, *b)) return false;
+            continue;
+        }
+        for (uint32_t k = w->m->space_first[*b]; k < w->m->space_first[*b + 1u]; k++)
+            if (!arti_walk_subtree(w, w->m->space_nodes[k], st)) return false;
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ numbers */
+
+bool arti_number_is_open(const arti_state *st) {
+    const arti_num *n = &st->number.num;
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+    if (gt->n_alts != 1) return false;
+    const arti_num_rule *r = &gt->alts[0].shape->number;
+    if (r->is_any) return true;
+    if (n->n_sig > 1000) return false; /* near the cap on digits */
+    const bool whole = r->step && r->step->is_small && r->step->small == 1;
+    return whole && !r->lo && !r->hi && r->n_not_step == 0 && r->n_not_value == 0 && n->n_frac == 0 &&
+           n->lex >= ARTI_NUM_MINUS && n->lex <= ARTI_NUM_INT;
+}
+
+/* Below a digit of a number that any digits may follow: only tokens that are not digits throughout need a look. */
+static bool walk_digits(arti_walk *w, const arti_state *st) {
+    arti_bits_or(w->words, w->v->digit_row, w->v->n_words);
+    uint64_t digits = 0;
+    for (uint32_t b = '0'; b <= '9'; b++) digits |= UINT64_C(1) << arti_atom_of(b);
+    for (uint32_t b = '0'; b <= '9'; b++) {
+        const uint32_t i = w->v->root_child[b];
+        if (i && (w->v->below[i] & ~digits) && !arti_walk_subtree(w, i, st)) return false;
+    }
+    return true;
+}
+
+static bool walk_number(arti_walk *w, const arti_state *st) {
+    arti_jctx *x = w->x;
+    static const uint8_t rest[] = ".eE+-";
+    const arti_num *n = &st->number.num;
+    const bool digits = arti_number_is_open(st) && (n->lex == ARTI_NUM_INT || n->lex == ARTI_NUM_FRAC);
+    if (digits) {
+        if (!walk_digits(w, st)) return false;
+    } else {
+        for (uint8_t b = '0'; b <= '9'; b++)
+            if (!walk_byte(w, st, b)) return false;
+    }
+    for (const uint8_t *b = rest; *b; b++)
+        if (!walk_byte(w, st, *b)) return false;
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    bool ok = true;
+    arti_state after = *st;
+    if (!st->top) {
+        if (arti_state_is_complete(st)) {
+            if (w->exit)
+                ok = walk_all(w, st);
+            else if (!x->embedded)
+                ok = walk_structure(w, &(arti_state){.mode = ARTI_M_DONE});
+        }
+    } else if (arti_number_end(x, &after)) {
+        ok = walk_structure(w, &after);
+    }
+    arti_region_reset(x->region, mark);
+    return ok && !arti_faulted(x->s);
+}
+
+/* ------------------------------------------------------------------ dispatch */
+
+bool arti_walk_state(arti_walk *w, const arti_state *st) {
+    static const char *const words[] = {"false", "true", "null"};
+    switch ((arti_mode)st->mode) {
+    case ARTI_M_TEXT:
+    case ARTI_M_KEY_TEXT: return arti_walk_text(w, st);
+    case ARTI_M_NUMBER: return walk_number(w, st);
+    case ARTI_M_WORD: return walk_byte(w, st, (uint8_t)words[st->word][st->word_len]);
+    default: return walk_structure(w, st);
+    }
+}

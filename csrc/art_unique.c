@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "art_unique.h"
+
+#include "art_utf8.h"
+
+#define NUMBER_END 256   /* instead of a byte: the number ends here */
+#define FRACTION_MAX 12u /* digits tried behind a point */
+
+const arti_frame *arti_unique_frame(const arti_state *st) {
+    const arti_frame *f = st->top;
+    if (!f || f->is_object) return NULL;
+    const arti_array_machine *m = f->machine;
+    if (!m->unique) return NULL;
+    for (uint32_t a = 0; a < m->n_alts; a++)
+        if (arti_live(f, a) && !m->alts[a].shape->unique) return NULL;
+    return f;
+}
+
+/* What is tried k-th from a state: a byte, NUMBER_END, or -1 when that was all. What ends something comes first. */
+static int candidate(const arti_state *st, uint32_t k) {
+    static const uint8_t escapes[] = "nu0123456789dcabef\\\"/rtbf";
+    static const uint8_t starts[] = "0123456789\"tfn[{-";
+    static const char *const words[] = {"false", "true", "null"};
+    switch ((arti_mode)st->mode) {
+    case ARTI_M_TEXT:
+    case ARTI_M_KEY_TEXT:
+        if (st->text.escape != ARTI_ESC_NONE) return k < sizeof escapes - 1 ? escapes[k] : -1;
+        if (st->text.u8 != ARTI_U8_0) return k < 64 ? 0x80 + (int)k : -1;
+        return k == 0 ? '"' : k < 256 - 0x20 ? 0x20 + (int)k : -1;
+    case ARTI_M_NUMBER: {
+        const arti_num *n = &st->number.num;
+        if (k == 0) return NUMBER_END;
+        if (k <= 10) return n->n_frac < FRACTION_MAX && n->n_exp < 3 ? '0' + (int)k - 1 : k == 10 ? '.' : -1;
+        return k == 11 ? '.' : -1;
+    }
+    case ARTI_M_WORD: return k == 0 ? words[st->word][st->word_len] : -1;
+    case ARTI_M_FIRST_VALUE:
+        if (k == 0) return ']';
+        k--;
+        return k < sizeof starts - 1 ? starts[k] : -1;
+    case ARTI_M_VALUE: return k < sizeof starts - 1 ? starts[k] : -1;
+    case ARTI_M_AFTER: return k == 0 ? (st->top->is_object ? '}' : ']') : k == 1 ? ',' : -1;
+    case ARTI_M_FIRST_KEY: return k == 0 ? '}' : k == 1 ? '"' : -1;
+    case ARTI_M_KEY: return k == 0 ? '"' : -1;
+    case ARTI_M_COLON: return k == 0 ? ':' : -1;
+    default: return -1;
+    }
+}
+
+typedef struct level {
+    arti_state st;
+    uint32_t next; /* candidate */
+    int byte;      /* that led here */
+} level;
+
+typedef enum found { FOUND, NOT_FOUND, GAVE_UP } found;
+
+/* Depth first to the end of array f. On FOUND the way stands in levels 1 .. *n - 1, the last state behind the bracket. */
+static found search(arti_jctx *x, const arti_state *st, const arti_frame *f, level **levels, size_t *n, size_t *cap) {
+    arti_mem *mem = x->region->mem;
+    const bool was_searching = x->searching;
+    *n = *cap = 0;
+    *levels = NULL;
+    if (!arti_vec_reserve(mem, (void **)levels, cap, 32, sizeof **levels)) return arti_fault_mem(x->s), NOT_FOUND;
+    (*levels)[(*n)++] = (level){*st, 0, 0};
+    x->searching = true;
+    found result = NOT_FOUND;
+    for (uint32_t steps = 0; *n && result == NOT_FOUND; steps++) {
+        if (steps == ARTI_UNIQUE_STEPS_MAX) {
+            result = GAVE_UP;
+            break;
+        }
+        level *top = &(*levels)[*n - 1];
+        const int c = candidate(&top->st, top->next++);
+        if (c < 0) {
+            (*n)--;
+            continue;
+        }
+        arti_state next = top->st;
+        const bool ok = c == NUMBER_END ? next.top && arti_number_end(x, &next) : arti_state_step(x, &next, (uint8_t)c);
+        if (arti_faulted(x->s)) break;
+        if (!ok) continue;
+        if (!arti_vec_reserve(mem, (void **)levels, cap, *n + 1, sizeof **levels)) {
+            arti_fault_mem(x->s);
+            break;
+        }
+        (*levels)[(*n)++] = (level){next, 0, c};
+        const uint32_t depth = next.top ? next.top->depth : 0;
+        if (depth < f->depth) result = FOUND;
+    }
+    x->searching = was_searching;
+    return result;
+}
+
+/* Are there so many values like the one being written, or to come, that some are always left? */
+static bool is_plentiful(arti_jctx *x, const arti_state *st) {
+    const bool value = st->mode == ARTI_M_VALUE;
+    if (st->mode == ARTI_M_TEXT || value) {
+        const arti_text_machine *m = value ? arti_goals_text(x->s, st->goals) : st->text.machine;
+        for (uint32_t i = 0; m && i < m->n_parts; i++) {
+            const arti_part *p = &m->parts[i];
+            const uint64_t q = value ? 1 : arti_text_q(st)[i];
+            if (q == 0 || p->hi != UINT32_MAX) continue;
+            if (p->kind == ARTI_PART_FREE) return true;
+            arti_re_lengths l;
+            const arti_re_state at = value ? arti_re_start(x->s->re, p->term) : (arti_re_state)q;
+            if (p->kind == ARTI_PART_TERM && arti_re_get_lengths(x->s->re, at, &l) == ART_OK &&
+                l.longest == ARTI_RE_UNBOUNDED)
+                return true;
+        }
+    }
+    if (st->mode == ARTI_M_NUMBER || value) {
+        const arti_goal_type *gt = arti_goals_type(x->s, st->goals, ARTI_T_NUMBER);
+        for (uint32_t a = 0; gt && a < gt->n_alts; a++) {
+            const arti_num_rule *r = &gt->alts[a].shape->number;
+            if (value && (!r->lo || !r->hi)) return true;
+            const arti_num *n = &st->number.num;
+            if (!value && r->is_any && !gt->alts[a].shape->plain) return n->lex != ARTI_NUM_E_DIGITS;
+            if (!value && n->lex == ARTI_NUM_INT && (n->neg ? !r->lo : !r->hi)) return true;
+        }
+    }
+    return false;
+}
+
+bool arti_unique_alive(arti_jctx *x, const arti_state *st, const arti_frame *f) {
+    const arti_array_machine *m = f->machine;
+    if (x->searching || st->mode == ARTI_M_FIRST_VALUE) return true;
+    uint32_t min = 0;
+    for (uint32_t a = 0; a < m->n_alts; a++)
+        if (arti_live(f, a) && m->alts[a].shape->min > min) min = m->alts[a].shape->min;
+    if (!f->set && min < 2) return true;
+    if (is_plentiful(x, st)) return !arti_faulted(x->s);
+    level *levels;
+    size_t n, cap;
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    const found r = search(x, st, f, &levels, &n, &cap);
+    arti_free(x->region->mem, levels, cap * sizeof *levels);
+    arti_region_reset(x->region, mark);
+    return r != NOT_FOUND && !arti_faulted(x->s);
+}
+
+bool arti_unique_close(arti_jctx *x, arti_state *st, const arti_frame *f, arti_out *out) {
+    level *levels;
+    size_t n, cap;
+    const found r = search(x, st, f, &levels, &n, &cap);
+    if (r == FOUND) {
+        for (size_t i = 1; i < n; i++) {
+            if (levels[i].byte == NUMBER_END) continue;
+            const uint8_t b = (uint8_t)levels[i].byte;
+            if (out->len < out->cap) out->buf[out->len] = b;
+            out->len++;
+        }
+        *st = levels[n - 1].st;
+    } else if (r == GAVE_UP) {
+        arti_fault(x->s, ART_E_LIMIT, NULL, 0, "uniqueItems",
+                   "no end of the array found in %u steps (ARTI_UNIQUE_STEPS_MAX)", ARTI_UNIQUE_STEPS_MAX);
+    }
+    arti_free(x->region->mem, levels, cap * sizeof *levels);
+    return r == FOUND;
+}

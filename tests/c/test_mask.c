@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Masks against the byte matcher, token by token, on random walks through many schemas. */
+#include "harness.h"
+
+#include "json_walk.h"
+
+#define S(...) #__VA_ARGS__
+
+static const char *const schemas[] = {
+    "true",
+    S({"type" : "string"}),
+    S({"type" : "string", "maxLength" : 3}),
+    S({"type" : "string", "minLength" : 2, "maxLength" : 70}),
+    S({"type" : "string", "pattern" : "^[a-c]*$"}),
+    S({"type" : "string", "pattern" : "foo"}),
+    S({"type" : "string", "pattern" : "^(ab)*$", "minLength" : 3, "maxLength" : 9}),
+    S({"type" : "string", "pattern" : "^\\u00e9?a+$", "maxLength" : 4}),
+    S({"type" : "string", "format" : "date"}),
+    S({"enum" : [ "a", "ab", "abc", "b", 1, 12, true, null, [ 1 ], {"a" : 2} ]}),
+    S({"anyOf" : [ {"type" : "string", "maxLength" : 2}, {"type" : "string", "pattern" : "^x"} ]}),
+    S({"not" : {"type" : "string", "pattern" : "a"}}),
+    S({"type" : "integer"}),
+    S({"type" : "integer", "minimum" : 3, "maximum" : 120}),
+    S({"type" : "number", "multipleOf" : 0.5, "exclusiveMinimum" : 0, "maximum" : 12}),
+    S({"type" : "array", "items" : {"type" : "boolean"}, "minItems" : 1, "maxItems" : 3}),
+    S({"type" : "array", "prefixItems" : [ {"type" : "null"}, {"type" : "integer"} ], "items" : false}),
+    S({"type" : "array", "contains" : {"const" : 1}, "minContains" : 2, "maxContains" : 3, "maxItems" : 5}),
+    S({"type" : "array", "items" : {"type" : "integer"}, "contains" : {"const" : 12}}),
+    S({"type" : "object"}),
+    S({"type" : "object", "properties" : {"a" : {"type" : "string"}, "ab" : {"type" : "integer"}}}),
+    S({
+        "type" : "object",
+        "properties" : {"a" : {"type" : "string"}, "name" : {"type" : "integer"}},
+        "required" : ["name"],
+        "additionalProperties" : false
+    }),
+    S({"type" : "object", "patternProperties" : {"^x-" : {"type" : "integer"}, "a$" : {"minimum" : 5}}}),
+    S({"type" : "object", "patternProperties" : {"^x-[ab]$" : {"type" : "null"}}, "additionalProperties" : false}),
+    S({"type" : "object", "patternProperties" : {"^.{1}$" : {"type" : "null"}}, "additionalProperties" : false, "minProperties" : 2}),
+    S({"type" : "object", "propertyNames" : {"pattern" : "^[ab]+$"}, "minProperties" : 1, "maxProperties" : 3}),
+    S({"type" : "object", "properties" : {"a" : true, "b" : true}, "dependentRequired" : {"a" : ["b"]}, "maxProperties" : 2}),
+    S({"oneOf" : [ {"required" : ["foo"]}, {"required" : ["bar"]} ], "type" : "object"}),
+    S({"not" : {"properties" : {"foo" : {"type" : "string"}}, "additionalProperties" : false}, "type" : "object"}),
+    S({"if" : {"properties" : {"kind" : {"const" : "a"}}, "required" : ["kind"]},
+       "then" : {"required" : ["foo"]},
+       "else" : {"properties" : {"bar" : {"type" : "integer"}}},
+       "type" : "object"}),
+    S({
+        "oneOf" : [
+            {"properties" : {"kind" : {"const" : "a"}, "foo" : {"type" : "string"}}, "required" : [ "kind", "foo" ]},
+            {"properties" : {"kind" : {"const" : "b"}, "bar" : {"type" : "integer"}}, "required" : [ "kind", "bar" ]}
+        ],
+        "type" : "object",
+        "unevaluatedProperties" : false
+    }),
+    S({"type" : "array", "items" : {"enum" : [ 1, 2, 3 ]}, "uniqueItems" : true}),
+    S({"type" : "array", "items" : {"type" : "string"}, "uniqueItems" : true, "maxItems" : 4}),
+    S({"$defs" : {"t" : {"type" : "object", "properties" : {"a" : {"$ref" : "#/$defs/t"}}, "additionalProperties" : false}},
+       "$ref" : "#/$defs/t"}),
+    S({"type" : [ "object", "array" ], "items" : {"$ref" : "#"}, "additionalProperties" : {"$ref" : "#"}}),
+    S({"allOf" : [
+        {"properties" : {"a" : {"minimum" : 3}}},
+        {"properties" : {"a" : {"maximum" : 12}}},
+        {"additionalProperties" : {"type" : "integer"}}
+    ],
+       "type" : "object"}),
+};
+
+static void test_masks(void) {
+    harness h;
+    const art_alloc alloc = harness_alloc(&h);
+    art_error err;
+    art_vocab *v = walk_vocab(&alloc, &err);
+    assert(v);
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        for (uint32_t mode = 0; mode < 4; mode++) {
+            art_schema *s;
+            arti_json_constraint *c;
+            assert(art_schema_compile(schemas[i], strlen(schemas[i]), NULL, &alloc, &s, &err) == ART_OK);
+            const art_constraint_opts opts = {.property_order = mode == 1 ? ART_ORDER_SCHEMA : ART_ORDER_ANY,
+                                              .whitespace = mode == 2 ? ART_WS_COMPACT : mode == 3 ? 2 : ART_WS_ANY};
+            assert(arti_json_constraint_new(s, v, &opts, &alloc, &c, &err) == ART_OK);
+            for (uint64_t seed = 0; seed < 2; seed++) {
+                walk_source random = {NULL, 0, seed * 977 + i * 31 + mode};
+                walk(s, c, v, &random, 24);
+            }
+            arti_json_constraint_free(c);
+            art_schema_free(s);
+        }
+    }
+    art_vocab_free(v);
+    assert(h.live == 0);
+}
+
+/* A memo that can hold next to nothing gives the same masks. */
+static void test_small_memo(void) {
+    harness h;
+    const art_alloc alloc = harness_alloc(&h);
+    art_error err;
+    art_vocab *v = walk_vocab(&alloc, &err);
+    art_schema *s;
+    arti_json_constraint *c;
+    assert(art_schema_compile("{\"type\":\"object\"}", 17, NULL, &alloc, &s, &err) == ART_OK);
+    const art_constraint_opts opts = {.cache_memory_max = 4000};
+    assert(arti_json_constraint_new(s, v, &opts, &alloc, &c, &err) == ART_OK);
+    walk_source random = {NULL, 0, 5};
+    walk(s, c, v, &random, 60);
+    assert(arti_json_constraint_memory(c) < 100000);
+    arti_json_constraint_free(c);
+    art_schema_free(s);
+    art_vocab_free(v);
+    assert(h.live == 0);
+}
+
+int main(void) {
+    test_masks();
+    test_small_memo();
+    return 0;
+}
