@@ -370,7 +370,6 @@ static bool run_is_complete(arti_run *base) {
     if (r->now.mode == ARTI_M_DONE) return true;
     if (r->now.mode != ARTI_M_NUMBER || r->now.top) return false;
     lock(r);
-    arti_jctx x = ctx_of(r, true);
     const bool done = arti_state_is_complete(&r->now);
     return unlock(r) == ART_OK && done;
 }
