@@ -39,12 +39,20 @@ uint32_t arti_atom_of(uint32_t code_point) {
     return lo;
 }
 
+/* Bit number of each ASCII character: its atom, or what stands for quote, backslash and control characters. */
+static const uint8_t ascii_bit[128] = {
+    62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62,
+    62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 0, 1, 60, 2, 3, 4, 5, 6,
+    7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 16, 16, 16, 16, 16, 16, 16, 16, 17, 18,
+    19, 20, 21, 22, 23, 24, 24, 24, 24, 24, 24, 25, 25, 25, 25, 25, 25, 25, 25, 25,
+    25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 26, 61, 27, 28, 29, 30, 31, 31, 31,
+    31, 31, 31, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32,
+    32, 32, 32, 33, 34, 35, 36, 37,
+};
+
 /* Atom bit, or special bit, of a character. */
-static uint64_t atom_bit(uint32_t cp) {
-    if (cp < 0x20u) return ARTI_ATOM_CONTROL;
-    if (cp == '"') return ARTI_ATOM_QUOTE;
-    if (cp == '\\') return ARTI_ATOM_BACKSLASH;
-    return UINT64_C(1) << arti_atom_of(cp);
+static inline uint64_t atom_bit(uint32_t cp) {
+    return UINT64_C(1) << (cp < 0x80u ? ascii_bit[cp] : arti_atom_of(cp));
 }
 
 /* ------------------------------------------------------------------ the image */
@@ -113,6 +121,9 @@ struct arti_vocab_header {
         uint64_t n; /* items */
     } sec[SEC_COUNT];
 };
+_Static_assert(ARTI_ATOM_QUOTE == UINT64_C(1) << 60 && ARTI_ATOM_BACKSLASH == UINT64_C(1) << 61 &&
+                   ARTI_ATOM_CONTROL == UINT64_C(1) << 62,
+               "ascii_bit");
 _Static_assert(sizeof(arti_node) == 12 && sizeof(arti_leave) == 8 && sizeof(arti_suffix) == 16, "layout of the image");
 _Static_assert(sizeof(arti_group) == 24 && sizeof(arti_u8_sets) == 24, "layout of the image");
 _Static_assert(sizeof(arti_vocab_header) % 8 == 0, "the checksum reads whole words");
@@ -647,9 +658,15 @@ static bool build_strings(build *b) {
     return ok;
 }
 
-static bool only(const uint8_t *p, uint32_t len, const char *set) {
+static bool only_space(const uint8_t *p, uint32_t len) {
     for (uint32_t i = 0; i < len; i++)
-        if (!p[i] || !strchr(set, p[i])) return false;
+        if (p[i] != ' ' && p[i] != '\t' && p[i] != '\n' && p[i] != '\r') return false;
+    return true;
+}
+
+static bool only_digits(const uint8_t *p, uint32_t len) {
+    for (uint32_t i = 0; i < len; i++)
+        if (p[i] < '0' || p[i] > '9') return false;
     return true;
 }
 
@@ -659,8 +676,8 @@ static void build_small_rows(build *b, uint32_t *rows) {
         uint32_t len;
         const uint8_t *p = token(b, order[i], &len);
         arti_bits_set(rows + (size_t)ROW_TEXT * b->n_words, order[i]);
-        if (only(p, len, " \t\n\r")) arti_bits_set(rows + (size_t)ROW_SPACE * b->n_words, order[i]);
-        if (only(p, len, "0123456789")) arti_bits_set(rows + (size_t)ROW_DIGIT * b->n_words, order[i]);
+        if (only_space(p, len)) arti_bits_set(rows + (size_t)ROW_SPACE * b->n_words, order[i]);
+        if (only_digits(p, len)) arti_bits_set(rows + (size_t)ROW_DIGIT * b->n_words, order[i]);
     }
 }
 
