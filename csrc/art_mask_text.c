@@ -28,10 +28,13 @@ typedef struct loop_entry {
 
 typedef struct leaver {
     arti_walk *w;
-    const arti_state *st;  /* where the walk begins */
-    bool is_key, is_exact; /* exact: the digest of the text matters, so nothing is remembered by signature */
+    const arti_state *st; /* where the walk begins */
+    bool is_key;
+    const arti_hset *taken; /* texts with these digests do not end like others: keys, or items that must differ */
+    bool exact_tail;        /* what comes behind the quote may depend on the digest too, where it ends a container */
     uint32_t n_parts, n;
     signature *sigs;
+    bool needs_hash;
     const arti_part *part; /* the only one, of a value */
     bool is_unbounded;     /* `part` has no lengths that a token could reach */
     loop_entry loops[LOOPS];
@@ -85,7 +88,8 @@ static arti_state whole(const leaver *l, const uint64_t *q, uint32_t n_cp, uint6
 static signature *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, bool *failed) {
     *failed = false;
     const uint64_t bits = accepting(l, q, n_cp);
-    if (l->is_exact || (l->is_key && (bits & 1u))) return NULL;
+    if (l->is_key && (bits & 1u)) return NULL;
+    if (l->taken && arti_hset_has(l->taken, hash)) return NULL;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].accepts == bits) return &l->sigs[i];
     if (l->n == SIGNATURES) return NULL;
@@ -254,6 +258,20 @@ static bool leave_alone(leaver *l, uint32_t id) {
     return !arti_faulted(l->w->x->s);
 }
 
+static uint64_t head_hash(const leaver *l, const arti_leave *leave) {
+    const art_vocab *v = l->w->v;
+    const uint8_t *bytes = v->bytes + v->offsets[leave->token];
+    uint64_t h = l->st->text.hash;
+    for (uint32_t i = 0; i < leave->n_byte; i++) h = arti_hash_mix(h, bytes[i]);
+    return h;
+}
+
+static bool ends_container(const art_vocab *v, const arti_suffix *sf) {
+    for (uint32_t i = 0; i < sf->len; i++)
+        if (v->bytes[sf->bytes + i] == '}' || v->bytes[sf->bytes + i] == ']') return true;
+    return false;
+}
+
 /* All tokens leave in the same way, if their length allows: then only the suffixes that may follow need a look. lo, hi: characters
  * that may come before the quote. */
 static bool leave_alike(leaver *l, uint32_t lo, uint32_t hi, const uint64_t next[4], bool ends) {
@@ -265,15 +283,25 @@ static bool leave_alike(leaver *l, uint32_t lo, uint32_t hi, const uint64_t next
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
     if (l->is_key) q[0] = 0;
     bool failed;
-    signature *sig = signature_of(l, q, l->st->text.n_cp + lo, l->st->text.hash, &failed);
+    uint64_t hash = l->st->text.hash; /* of some text that is not taken */
+    while (l->taken && arti_hset_has(l->taken, hash)) hash = arti_hash_mix(hash, 1);
+    signature *sig = signature_of(l, q, l->st->text.n_cp + lo, hash, &failed);
     if (failed || !sig) return false;
     if (sig->closes) {
         if (!know_suffixes(l, sig)) return false;
         for (uint32_t k = 0; k < set->n_suffix; k++) {
             if (!(sig->suffixes[k / 64] >> (k % 64) & 1u)) continue;
             const arti_suffix *sf = &v->suffixes[set->suffix + k];
-            for (uint32_t t = sf->first; t < sf->first + sf->n; t++)
-                if (v->leave[t].n_cp >= lo && v->leave[t].n_cp <= hi) arti_bits_set(w->words, v->leave[t].token);
+            const bool alone = l->exact_tail && ends_container(v, sf);
+            for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
+                const arti_leave *leave = &v->leave[t];
+                if (leave->n_cp < lo || leave->n_cp > hi) continue;
+                if (alone || (l->taken && arti_hset_has(l->taken, head_hash(l, leave)))) {
+                    if (!leave_alone(l, leave->token)) return false;
+                } else {
+                    arti_bits_set(w->words, leave->token);
+                }
+            }
         }
     }
     if (!l->is_key || !arti_text_q(l->st)[0]) return true;
@@ -316,7 +344,7 @@ static bool walk_wide(leaver *l, uint32_t room) {
     uint64_t next[4] = {0};
     bool ends = false;
     if (l->is_key) name_bytes(st, next, &ends);
-    if (!l->is_exact && !n_moving && set->n_suffix <= SUFFIX_WORDS_MAX * 32 && (!lengths || l->part)) {
+    if (!n_moving && set->n_suffix <= SUFFIX_WORDS_MAX * 32 && (!lengths || l->part)) {
         const uint32_t n = st->text.n_cp, lo = !lengths || n >= l->part->lo ? 0 : l->part->lo - n;
         return leave_alike(l, lo, lengths && l->part->hi != UINT32_MAX ? l->part->hi - n : UINT32_MAX, next, ends);
     }
@@ -324,12 +352,13 @@ static bool walk_wide(leaver *l, uint32_t room) {
     if (!q) return arti_fault_mem(x->s);
     for (uint32_t k = 0; k < set->n_suffix; k++) {
         const arti_suffix *sf = &v->suffixes[set->suffix + k];
+        const bool alone = l->exact_tail && ends_container(v, sf);
         for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
             const arti_leave *leave = &v->leave[t];
             size_t len;
             const uint8_t *bytes = arti_vocab_bytes(v, leave->token, &len);
             const bool maybe_name = l->is_key && (leave->n_byte ? next[bytes[0] / 64] >> (bytes[0] % 64) & 1u : ends);
-            if (l->is_exact || maybe_name || k >= SUFFIX_WORDS_MAX * 32) {
+            if (maybe_name || alone || k >= SUFFIX_WORDS_MAX * 32) {
                 if (!leave_alone(l, leave->token)) return false;
                 continue;
             }
@@ -339,7 +368,8 @@ static bool walk_wide(leaver *l, uint32_t room) {
                 for (uint32_t b = 0; b < leave->n_byte; b++)
                     if (!step_part(x, st, moving[i], &q[moving[i]], bytes[b])) return false;
             bool failed;
-            signature *sig = signature_of(l, q, st->text.n_cp + leave->n_cp, st->text.hash, &failed);
+            signature *sig = signature_of(l, q, st->text.n_cp + leave->n_cp,
+                                          l->taken ? head_hash(l, leave) : st->text.hash, &failed);
             if (failed) return false;
             if (!sig) {
                 if (!leave_alone(l, leave->token)) return false;
@@ -455,7 +485,7 @@ static bool plain_step(const leaver *l, const arti_text_level *from, arti_text_l
     }
     to->u8 = arti_u8_next(from->u8, byte);
     if (to->u8 == ARTI_U8_BAD) return false;
-    to->hash = l->is_exact || l->is_key ? arti_hash_mix(from->hash, byte) : 0;
+    to->hash = l->needs_hash ? arti_hash_mix(from->hash, byte) : 0;
     if (l->part) {
         to->q[0] = from->q[0];
         if (!arti_part_step(l->w->x->s, l->part, &to->q[0], byte)) return false;
@@ -521,8 +551,8 @@ static bool walk_narrow(leaver *l) {
             marks[d - 1] = floor;
             ok = full_step(l, levels, d, node->byte);
         } else if (from->u8 == ARTI_U8_0 && node->byte == '"') {
-            bool failed;
-            signature *sig = signature_of(l, from->q, from->n_cp, from->hash, &failed);
+            bool failed = false;
+            signature *sig = l->exact_tail ? NULL : signature_of(l, from->q, from->n_cp, from->hash, &failed);
             if (failed) return false;
             if (sig) {
                 ok = sig->closes;
@@ -569,11 +599,11 @@ bool arti_walk_text(arti_walk *w, const arti_state *st) {
     const arti_frame *f = st->top;
     leaver l = {.w = w, .st = st, .is_key = is_key, .n_parts = arti_text_parts(st)};
     for (uint32_t i = 0; i < LOOPS; i++) l.loops[i].q = ARTI_RE_FAIL;
-    if (is_key)
-        l.is_exact = f->set != NULL && st->text.offer_other;
-    else
-        l.is_exact = f && (f->hashing || (!f->is_object && ((const arti_array_machine *)f->machine)->unique));
-    if (l.n_parts > 64) l.is_exact = true;
+    const bool unique = !is_key && f && !f->is_object && ((const arti_array_machine *)f->machine)->unique;
+    if (unique || (is_key && st->text.offer_other)) l.taken = f->set;
+    for (const arti_frame *up = f; up && up->hashing; up = up->parent)
+        if (up->parent && !up->parent->is_object && up->parent->set) l.exact_tail = true;
+    l.needs_hash = is_key || unique || (f && f->hashing);
     if (!is_key && l.n_parts == 1) {
         l.part = text_part(st, 0);
         l.is_unbounded = l.part->lo == 0 && l.part->hi == UINT32_MAX;

@@ -92,9 +92,44 @@ static found search(arti_jctx *x, const arti_state *st, const arti_frame *f, lev
     return result;
 }
 
+/* Are there infinitely many values of a conjunction, as far as a short look tells? Kept on the conjunction; depth is bounded. */
+static bool conj_is_plentiful(art_schema *s, arti_conj c, uint32_t depth) {
+    arti_conj_info *info = s->norm->conj[c];
+    if (info->plenty) return info->plenty == 1;
+    if (arti_conj_len(s, c) == ARTI_LEN_NONE) return false;
+    bool yes = false;
+    for (int t = 0; t < ARTI_N_TYPES && !yes; t++) {
+        for (uint32_t i = 0; i < info->facet[t].n_shapes && !yes; i++) {
+            arti_shape *sh = info->facet[t].shapes[i];
+            if (t == ARTI_T_STRING) {
+                yes = !sh->text.set && sh->text.term == ARTI_RE_ANY && sh->text.hi == UINT32_MAX;
+            } else if (t == ARTI_T_NUMBER) {
+                yes = !sh->number.lo || !sh->number.hi;
+            } else if (t == ARTI_T_ARRAY) {
+                yes = sh->array.max == UINT32_MAX && !sh->array.unique &&
+                      arti_conj_len(s, arti_array_item_conj(s, &sh->array, UINT32_MAX)) != ARTI_LEN_NONE;
+            } else if (t == ARTI_T_OBJECT) {
+                arti_object_shape *o = &sh->object;
+                if (o->max < o->n_required + 1) continue;
+                if (!arti_object_know_extra(s, o)) return false;
+                yes = o->extra_is_free;
+                for (uint32_t k = 0; k < o->n_names && k < 64 && depth > 0 && !yes; k++) {
+                    const arti_conj v = arti_object_name_conj(s, o, k);
+                    yes = v != ARTI_CONJ_FAIL && conj_is_plentiful(s, v, depth - 1);
+                }
+            }
+            if (arti_faulted(s)) return false;
+        }
+    }
+    if (depth == 2 || yes) info->plenty = yes ? 1 : 2;
+    return yes;
+}
+
 /* Are there so many values like the one being written, or to come, that some are always left? */
 static bool is_plentiful(arti_jctx *x, const arti_state *st) {
     const bool value = st->mode == ARTI_M_VALUE;
+    for (uint32_t i = 0; value && i < st->goals->n; i++)
+        if (conj_is_plentiful(x->s, st->goals->conj[i], 2)) return true;
     if (st->mode == ARTI_M_TEXT || value) {
         const arti_text_machine *m = value ? arti_goals_text(x->s, st->goals) : st->text.machine;
         for (uint32_t i = 0; m && i < m->n_parts; i++) {
@@ -129,6 +164,8 @@ bool arti_unique_alive(arti_jctx *x, const arti_state *st, const arti_frame *f) 
     for (uint32_t a = 0; a < m->n_alts; a++)
         if (arti_live(f, a) && m->alts[a].shape->min > min) min = m->alts[a].shape->min;
     if (!f->set && min < 2) return true;
+    arti_accept acc;
+    if (st->mode == ARTI_M_AFTER && arti_frame_accepts(x, f, &acc)) return true;
     if (is_plentiful(x, st)) return !arti_faulted(x->s);
     level *levels;
     size_t n, cap;
