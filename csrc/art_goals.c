@@ -58,7 +58,10 @@ bool arti_part_alive(art_schema *s, const arti_part *p, uint64_t q, uint32_t n_c
     const uint32_t lo = p->lo > done ? p->lo - done : 0, hi = p->hi == UINT32_MAX ? ARTI_RE_UNBOUNDED : p->hi - done;
     uint32_t len;
     arti_re_lengths l;
-    if (arti_re_peek_lengths(s->re, (arti_re_state)q, &l) && l.contiguous) return l.shortest <= hi && l.longest >= lo;
+    art_status known = arti_re_peek_lengths(s->re, (arti_re_state)q, &l) ? ART_OK : ART_REJECTED;
+    if (known != ART_OK && lo == 0) known = arti_re_get_lengths(s->re, (arti_re_state)q, &l);
+    if (known == ART_OK && (lo == 0 || l.contiguous || l.shortest > hi || l.longest < lo))
+        return l.shortest <= hi && l.longest >= lo;
     const art_status st = arti_re_length_in(s->re, (arti_re_state)q, lo, hi, &len);
     if (st != ART_OK && st != ART_REJECTED) arti_fault_re(s, NULL, 0, "pattern");
     return st == ART_OK;

@@ -26,6 +26,12 @@ typedef struct loop_entry {
     uint64_t atoms;
 } loop_entry;
 
+#define CLOSED_STATES 24u
+typedef struct closed_entry {
+    arti_re_state q;
+    bool is_closed;
+} closed_entry;
+
 typedef struct leaver {
     arti_walk *w;
     const arti_state *st; /* where the walk begins */
@@ -38,6 +44,8 @@ typedef struct leaver {
     const arti_part *part; /* the only one, of a value */
     bool is_unbounded;     /* `part` has no lengths that a token could reach */
     loop_entry loops[LOOPS];
+    closed_entry closed[LOOPS];
+    uint64_t ascii; /* atoms of plain ASCII characters */
 } leaver;
 
 static const arti_part *text_part(const arti_state *st, uint32_t i) {
@@ -475,6 +483,35 @@ static bool set_below(leaver *l, const arti_text_level *at, uint32_t i) {
     return !arti_faulted(l->w->x->s);
 }
 
+/* Does no text of plain ASCII characters kill the language from here on? Looks at a few states; false when there are more. */
+static bool is_ascii_closed(leaver *l, arti_re_state q) {
+    closed_entry *e = &l->closed[q % LOOPS];
+    if (e->q == q) return e->is_closed;
+    arti_re_ctx *re = l->w->x->s->re;
+    arti_re_state seen[CLOSED_STATES];
+    uint32_t n = 0;
+    bool ok = q != ARTI_RE_DEAD;
+    seen[n++] = q;
+    for (uint32_t i = 0; i < n && ok; i++) {
+        for (uint32_t b = 0x20; b < 0x7F && ok; b++) {
+            if (b == '"' || b == '\\') continue;
+            const arti_re_state to = arti_re_step(re, seen[i], (uint8_t)b);
+            if (to == ARTI_RE_DEAD || to == ARTI_RE_FAIL) {
+                ok = false;
+                break;
+            }
+            uint32_t k = n; /* most likely the last one */
+            while (k > 0 && seen[k - 1] != to) k--;
+            if (k == 0) {
+                ok = n < CLOSED_STATES;
+                if (ok) seen[n++] = to;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < (ok ? n : 1); i++) l->closed[seen[i] % LOOPS] = (closed_entry){seen[i], ok};
+    return ok;
+}
+
 /* One plain byte: false when the string dies by it (or on a fault). */
 static bool plain_step(const leaver *l, const arti_text_level *from, arti_text_level *to, uint8_t byte) {
     to->is_full = false;
@@ -580,7 +617,15 @@ static bool walk_narrow(leaver *l) {
             i = node->next;
             continue;
         }
-        if (!to->is_full && to->u8 == ARTI_U8_0 && stays_below(l, to, v->below[i])) {
+        if (l->part && l->part->kind == ARTI_PART_TERM && l->is_unbounded && !to->is_full && to->u8 == ARTI_U8_0 &&
+            node->next > i + 1 && !(v->below[i] & ~l->ascii) && is_ascii_closed(l, (arti_re_state)to->q[0])) {
+            arti_bits_set_ids(w->words, v->order + node->tok, v->node[node->next].tok - node->tok);
+            i = node->next;
+            continue;
+        }
+        /* Worth asking where this very byte led back to where it came from. */
+        if (!to->is_full && !from->is_full && to->u8 == ARTI_U8_0 && from->u8 == ARTI_U8_0 && node->next > i + 1 &&
+            memcmp(to->q, from->q, l->n_parts * sizeof *to->q) == 0 && stays_below(l, to, v->below[i])) {
             if (!set_below(l, to, i)) return false;
             i = node->next;
             continue;
@@ -598,7 +643,9 @@ bool arti_walk_text(arti_walk *w, const arti_state *st) {
     const bool is_key = st->mode == ARTI_M_KEY_TEXT;
     const arti_frame *f = st->top;
     leaver l = {.w = w, .st = st, .is_key = is_key, .n_parts = arti_text_parts(st)};
-    for (uint32_t i = 0; i < LOOPS; i++) l.loops[i].q = ARTI_RE_FAIL;
+    for (uint32_t i = 0; i < LOOPS; i++) l.loops[i].q = l.closed[i].q = ARTI_RE_FAIL;
+    for (uint32_t i = 0; i < ARTI_N_ATOMS; i++)
+        if (arti_atoms[i].hi < 0x7F) l.ascii |= UINT64_C(1) << i;
     const bool unique = !is_key && f && !f->is_object && ((const arti_array_machine *)f->machine)->unique;
     if (unique || (is_key && st->text.offer_other)) l.taken = f->set;
     for (const arti_frame *up = f; up && up->hashing; up = up->parent)

@@ -2,6 +2,7 @@
 #include "art_mask_walk.h"
 
 #include "art_bits.h"
+#include "art_unique.h"
 
 static bool is_space(uint8_t b) {
     return b == ' ' || b == '\n' || b == '\t' || b == '\r';
@@ -64,6 +65,19 @@ static void walk_exit(arti_walk *w, uint32_t i, uint32_t depth) {
     }
 }
 
+/* In a string, between characters, where any characters may follow. */
+static bool is_free_text(const arti_state *st) {
+    if (st->mode != ARTI_M_TEXT && st->mode != ARTI_M_KEY_TEXT) return false;
+    if (st->text.u8 != ARTI_U8_0 || st->text.escape != ARTI_ESC_NONE) return false;
+    if (st->mode == ARTI_M_TEXT) {
+        const arti_text_machine *m = st->text.machine;
+        return m->n_parts == 1 && m->parts[0].kind == ARTI_PART_FREE && m->parts[0].hi == UINT32_MAX &&
+               !arti_unique_frame(st);
+    }
+    const arti_object_machine *m = st->text.machine;
+    return m->n_alts == 1 && m->any_free && st->text.offer_other;
+}
+
 bool arti_walk_subtree(arti_walk *w, uint32_t i, const arti_state *from) {
     arti_jctx *x = w->x;
     const art_vocab *v = w->v;
@@ -84,6 +98,11 @@ bool arti_walk_subtree(arti_walk *w, uint32_t i, const arti_state *from) {
             continue;
         }
         marks[d] = arti_region_mark_now(x->region);
+        if (!(v->below[i] & ARTI_ATOM_SPECIAL) && is_free_text(&states[d])) { /* plain characters only: all of them */
+            arti_bits_set_ids(w->words, v->order + node->tok, v->node[node->next].tok - node->tok);
+            i = node->next;
+            continue;
+        }
         for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
         i++;
     }
