@@ -16,7 +16,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import msgspec
 
@@ -554,15 +554,18 @@ class Session:
     @contextmanager
     def _entered(self) -> Iterator[Any]:
         if not self._inside.acquire(blocking=False):
-            if os.getpid() != self._pid:
-                raise ForkedError("the session was made by another process: load the model again after the fork")
-            raise BusyError("the session is in use by another thread")
+            self._fail_to_enter()
         try:
             if self._closed:
                 raise StateError("the session is closed")
             yield self._ptr
         finally:
             self._inside.release()
+
+    def _fail_to_enter(self) -> NoReturn:
+        if os.getpid() != self._pid:
+            raise ForkedError("the session was made by another process: load the model again after the fork")
+        raise BusyError("the session is in use by another thread")
 
     def start(
         self,
@@ -637,26 +640,34 @@ class Session:
 
         Raises: KeyboardInterrupt and whatever else signal handlers raise, also during an evaluation; ModelError.
         """
-        event, err, step = self._event, self._err, lib.art_session_next
+        event, err, step, unpack = self._event, self._err, lib.art_session_next, ffi.unpack
+        enter, leave = self._inside.acquire, self._inside.release
+        timed = self._deadline < math.inf
         while True:
-            with self._entered() as ptr:
-                status = step(ptr, event, err)
-                kind, tool, data = event.kind, event.tool, ""
-                if status == _OK and event.len:
-                    data = bytes(ffi.buffer(event.data, event.len)).decode()
-                stop = event.stop
+            if not enter(False):  # what _entered() does, without a context manager for every token
+                self._fail_to_enter()
+            try:
+                if self._closed:
+                    raise StateError("the session is closed")
+                status = step(self._ptr, event, err)
+                if status == _OK:
+                    occurred = event.kind, event.tool, unpack(event.data, event.len).decode() if event.len else ""
+                elif status == _DONE:
+                    stop = event.stop
+            finally:
+                leave()
             if self._raised is not None:
                 raised, self._raised = self._raised, None
                 self.stop = "cancelled"
                 raise raised
             if status == _OK:
-                yield kind, tool, data
+                yield occurred
             elif status == _DONE:
                 self.stop = _STOPS[stop]
                 return
             elif status != _MORE:
                 check(status, err)
-            if time.monotonic() >= self._deadline:
+            if timed and time.monotonic() >= self._deadline:
                 self.cancel()
 
     def cancel(self) -> None:

@@ -56,7 +56,8 @@ static art_status spell_completion(art_session *s, art_error *err) {
 /* Do `left` tokens suffice? A token has at least one byte, so most of the time the length in bytes says yes. */
 static art_status completion_fits(art_session *s, size_t left, bool *fits, art_error *err) {
     *fits = true;
-    if (art_matcher_shortest_len(s->matcher) <= left) return ART_OK;
+    s->completion_len = art_matcher_shortest_len(s->matcher);
+    if (s->completion_len <= left) return ART_OK;
     art_status st = spell_completion(s, err);
     *fits = s->ids.n <= left;
     return st;
@@ -216,6 +217,9 @@ static art_status close_now(art_session *s, art_error *err) {
 
 art_status arti_decode_forced(art_session *s, art_error *err) {
     s->forced_asked = true;
+    /* Forced bytes begin every completion. While the shortest one fits byte by byte, it does so after any of them; when it fits only
+     * as it is spelled as a whole, spelling it in two parts might take a token more. */
+    if (s->p.close_early && s->completion_len > left_now(s)) return ART_OK;
     size_t len = 0;
     art_status st = art_matcher_forced(s->matcher, s->bytes, FORCED_BYTES, &len);
     if (st != ART_OK) return matcher_failed(s, st, "the matcher can not say what it forces", err);

@@ -45,9 +45,10 @@ struct art_session {
     size_t n_words;
     arti_sampler sampler;
     arti_text text;
-    uint32_t n_reported; /* generated tokens that an event has counted */
-    bool forced_asked;   /* forced() was asked since the last commit */
-    uint8_t *bytes;      /* of one token, or forced ones */
+    uint32_t n_reported;   /* generated tokens that an event has counted */
+    bool forced_asked;     /* forced() was asked since the last commit */
+    size_t completion_len; /* bytes of the shortest completion, with close_early */
+    uint8_t *bytes;        /* of one token, or forced ones */
     size_t bytes_cap;
     uint8_t *trail; /* bytes of the last accepts, see art_matcher_held() */
     size_t trail_len, trail_cap;
@@ -56,6 +57,7 @@ struct art_session {
     arti_ids ids;
     art_usage usage;
     double started_ms, polled_ms, text_ms;
+    uint32_t n_abort_calls;
 };
 
 double arti_now_ms(void);

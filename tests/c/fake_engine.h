@@ -31,7 +31,8 @@ typedef struct fake_model {
     const char *script;
     int32_t prompt_len; /* the script starts after so many tokens */
     bool can_copy, can_drop, many_contexts, can_abort, add_bos;
-    bool prefix_space; /* the tokenizer puts a space before every text, as SentencePiece does */
+    bool prefix_space;  /* the tokenizer puts a space before every text, as SentencePiece does */
+    size_t split_below; /* texts shorter than this are split into bytes: how a text is cut depends on all of it */
     float script_logit;
     int fail_eval; /* the n-th eval from now fails; 0: none */
     int eval_us;   /* busy time a token */
@@ -95,7 +96,7 @@ static art_status fake_tokenize(void *h, const char *text, size_t len, int speci
     for (size_t at = 0; at < len;) {
         size_t best = 1;
         int32_t id = (unsigned char)text[at];
-        for (int32_t t = 256; t < FAKE_VOCAB; t++) {
+        for (int32_t t = len < m->split_below ? FAKE_VOCAB : 256; t < FAKE_VOCAB; t++) {
             char b[16];
             size_t k = fake_bytes(t, true, b);
             if ((t >= FAKE_BOS && !special) || k <= best || k > len - at || memcmp(b, text + at, k) != 0) continue;

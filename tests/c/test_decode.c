@@ -168,6 +168,12 @@ static void test_closing(void) {
            strstr(err.msg, "2"));
     art_session_tokens(s, &after);
     assert(before == after);
+    /* The shortest one fits, but only as it is spelled as a whole: what is forced must not be spelled apart from the rest. */
+    fm.split_below = 10;
+    p.max_tokens = 5;
+    run(LIST("{\"name\": \"Hello\"}", "{\"nax 12 12 12 12\"}"), &p, &r);
+    assert(strcmp(r.text, "{\"name\": \"Hello\"}") == 0 && r.n_tokens == 5);
+    p.max_tokens = 2;
     p.close_early = 0;
     assert(begin(LIST("abc", "abd"), &p, "question", &err) == ART_OK);
     fake_run(s, &r);
@@ -203,6 +209,7 @@ static void test_random(void) {
         p.sample.top_k = (int32_t)(harness_random(&seed) % 5);
         p.max_tokens = 1 + (uint32_t)(harness_random(&seed) % 12);
         p.fast_forward = harness_random(&seed) & 1u;
+        fm.split_below = round % 2 ? 10 : 0;
         art_error err;
         art_status st = begin(list, n, &p, "x", &err);
         if (st == ART_E_LIMIT) continue;
