@@ -35,11 +35,13 @@ size_t arti_bits_count_portable(const uint32_t *w, size_t n_words) {
 
 #if USE_AVX2
 
-static inline bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt"); }
+static inline bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+}
 
 /* dst[i] = dst[i] op src[i] over whole vectors; the portable twin does the rest. */
 #define DEFINE_AVX2(name, expression)                                                                                  \
-    __attribute__((target("avx2"))) static void name##_avx2(uint32_t *dst, const uint32_t *src, size_t n_words) {     \
+    __attribute__((target("avx2"))) static void name##_avx2(uint32_t *dst, const uint32_t *src, size_t n_words) {      \
         size_t i = 0;                                                                                                  \
         for (; i + 16 <= n_words; i += 16) {                                                                           \
             __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)(dst + i));                                  \

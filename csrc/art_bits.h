@@ -14,15 +14,25 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline size_t arti_bits_words(size_t n_bits) { return (n_bits + 31u) / 32u; }
-static inline void arti_bits_set(uint32_t *w, size_t i) { w[i >> 5] |= UINT32_C(1) << (i & 31u); }
-static inline void arti_bits_clear(uint32_t *w, size_t i) { w[i >> 5] &= ~(UINT32_C(1) << (i & 31u)); }
-static inline bool arti_bits_test(const uint32_t *w, size_t i) { return (w[i >> 5] >> (i & 31u)) & 1u; }
+static inline size_t arti_bits_words(size_t n_bits) {
+    return (n_bits + 31u) / 32u;
+}
+static inline void arti_bits_set(uint32_t *w, size_t i) {
+    w[i >> 5] |= UINT32_C(1) << (i & 31u);
+}
+static inline void arti_bits_clear(uint32_t *w, size_t i) {
+    w[i >> 5] &= ~(UINT32_C(1) << (i & 31u));
+}
+static inline bool arti_bits_test(const uint32_t *w, size_t i) {
+    return (w[i >> 5] >> (i & 31u)) & 1u;
+}
 
 static inline void arti_bits_copy(uint32_t *dst, const uint32_t *src, size_t n_words) {
     memcpy(dst, src, n_words * sizeof *dst);
 }
-static inline void arti_bits_zero(uint32_t *dst, size_t n_words) { memset(dst, 0, n_words * sizeof *dst); }
+static inline void arti_bits_zero(uint32_t *dst, size_t n_words) {
+    memset(dst, 0, n_words * sizeof *dst);
+}
 
 void arti_bits_or(uint32_t *dst, const uint32_t *src, size_t n_words);     /* dst |= src */
 void arti_bits_and(uint32_t *dst, const uint32_t *src, size_t n_words);    /* dst &= src */

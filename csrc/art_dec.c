@@ -25,8 +25,12 @@ typedef struct view {
 
 static const uint32_t pow10_small[10] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
 
-static view view_dec(const arti_dec *a) { return (view){a->limb, a->n, a->exp}; }
-static view view_big(const big *b, int64_t exp) { return (view){b->d, b->n, b->n ? exp : 0}; }
+static view view_dec(const arti_dec *a) {
+    return (view){a->limb, a->n, a->exp};
+}
+static view view_big(const big *b, int64_t exp) {
+    return (view){b->d, b->n, b->n ? exp : 0};
+}
 
 static void big_copy(big *o, const uint32_t *d, uint32_t n) {
     o->n = n;
@@ -171,7 +175,9 @@ static int64_t count_digits(view v) {
 }
 
 /* Power of ten just above the value: 10^(magnitude - 1) <= value < 10^magnitude. */
-static int64_t magnitude(view v) { return count_digits(v) + v.exp; }
+static int64_t magnitude(view v) {
+    return count_digits(v) + v.exp;
+}
 
 static uint32_t digit_at(view v, int64_t i) { /* i-th from the least significant; 0 outside */
     if (i < 0) return 0;
@@ -229,7 +235,9 @@ static bool is_multiple(view a, view m) {
 
 /* ------------------------------------------------------------------ decimals */
 
-static bool is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
+static bool is_digit(uint8_t c) {
+    return c >= '0' && c <= '9';
+}
 
 static bool finish_dec(arti_arena *arena, big *b, int64_t exp, bool neg, arti_dec *out) {
     while (b->n && big_mod_small(b, 10) == 0) {
@@ -293,9 +301,13 @@ int arti_dec_cmp(const arti_dec *a, const arti_dec *b) {
     return a->neg ? -c : c;
 }
 
-bool arti_dec_is_integer(const arti_dec *a) { return a->exp >= 0; }
+bool arti_dec_is_integer(const arti_dec *a) {
+    return a->exp >= 0;
+}
 
-bool arti_dec_is_multiple(const arti_dec *a, const arti_dec *m) { return is_multiple(view_dec(a), view_dec(m)); }
+bool arti_dec_is_multiple(const arti_dec *a, const arti_dec *m) {
+    return is_multiple(view_dec(a), view_dec(m));
+}
 
 arti_dec arti_dec_negate(const arti_dec *a) {
     arti_dec d = *a;
@@ -524,7 +536,9 @@ static bool find(const side *s, view a, const view *b, bool has_grid, int64_t gr
     return false;
 }
 
-static bool exists(const side *s, view a, const view *b) { return find(s, a, b, false, 0, NULL, NULL); }
+static bool exists(const side *s, view a, const view *b) {
+    return find(s, a, b, false, 0, NULL, NULL);
+}
 
 bool arti_num_rule_is_empty(const arti_num_rule *r) {
     if (r->is_any) return false;
@@ -880,7 +894,8 @@ static void search_plain(const side *s, const arti_num *n, const big *p, const b
     }
 }
 
-static void search_exp(const side *s, const arti_num *n, const big *p, const big *q, arti_num_style style, found *best) {
+static void search_exp(const side *s, const arti_num *n, const big *p, const big *q, arti_num_style style,
+                       found *best) {
     /* Before the point, digits are added there when the style has exponents after any integer, else behind a point. */
     bool in_int = n->lex == ARTI_NUM_INT && style == ARTI_NUM_ANY_STYLE;
     bool needs_point = n->lex <= ARTI_NUM_INT && !in_int;
@@ -962,7 +977,8 @@ static size_t shortest_tail(const arti_num_rule *r, const arti_num *n, const uin
 }
 
 /* Tries every first byte of a number of which no digit is written. */
-static size_t shortest_start(const arti_num_rule *r, const arti_num *n, arti_num_style style, uint8_t *buf, size_t cap) {
+static size_t shortest_start(const arti_num_rule *r, const arti_num *n, arti_num_style style, uint8_t *buf,
+                             size_t cap) {
     size_t best = SIZE_MAX;
     for (int neg = n->neg; neg < 2; neg++) {
         arti_num from = *n;

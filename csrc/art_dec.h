@@ -29,18 +29,20 @@
 /* (-1)^neg * coef * 10^exp. Normal form: coef does not end in 0; zero is n = 0, exp = 0, neg = false. */
 typedef struct arti_dec {
     bool neg;
-    uint32_t n;          /* limbs in use, least significant first, base 10^9 */
+    uint32_t n; /* limbs in use, least significant first, base 10^9 */
     int64_t exp;
-    int64_t small;       /* the value when is_small: integers of at most 18 digits */
+    int64_t small; /* the value when is_small: integers of at most 18 digits */
     bool is_small;
     const uint32_t *limb;
 } arti_dec;
 
 /* From JSON number text. ART_E_SYNTAX when it is none. */
 art_status arti_dec_parse(arti_arena *arena, const char *text, size_t len, arti_dec *out, art_error *err);
-arti_dec arti_dec_int(int64_t v, uint32_t limbs[3]); /* limbs: storage that the result borrows; |v| < 10^18 */
+arti_dec arti_dec_int(int64_t v, uint32_t limbs[3]);    /* limbs: storage that the result borrows; |v| < 10^18 */
 int arti_dec_cmp(const arti_dec *a, const arti_dec *b); /* -1, 0, 1 */
-static inline bool arti_dec_is_zero(const arti_dec *a) { return a->n == 0; }
+static inline bool arti_dec_is_zero(const arti_dec *a) {
+    return a->n == 0;
+}
 bool arti_dec_is_integer(const arti_dec *a);
 /* a is k * m for a whole k. m > 0. */
 bool arti_dec_is_multiple(const arti_dec *a, const arti_dec *m);
@@ -55,9 +57,9 @@ size_t arti_dec_write(const arti_dec *a, char *buf, size_t cap);
 typedef struct arti_num_rule { /* zero-initialise; then fill and call arti_num_rule_finish() */
     const arti_dec *lo, *hi;   /* NULL: none */
     bool lo_open, hi_open;     /* exclusive */
-    const arti_dec *step;      /* the value is a multiple of this ("integer" is step 1; join by arti_dec_lcm); NULL: none */
-    const arti_dec *not_step;  /* array: the value is a multiple of none of these */
-    const arti_dec *not_value; /* array: the value is none of these */
+    const arti_dec *step; /* the value is a multiple of this ("integer" is step 1; join by arti_dec_lcm); NULL: none */
+    const arti_dec *not_step;         /* array: the value is a multiple of none of these */
+    const arti_dec *not_value;        /* array: the value is none of these */
     uint32_t n_not_step, n_not_value; /* at most ARTI_NUM_NOT_STEP_MAX, ARTI_NUM_NOT_VALUE_MAX */
     /* set by arti_num_rule_finish() */
     bool is_any;   /* no condition at all */
@@ -75,35 +77,35 @@ bool arti_num_rule_is_empty(const arti_num_rule *r);               /* does no nu
 
 /* ------------------------------------------------------------------ numbers being written */
 
-typedef enum arti_num_lex { /* where in the grammar of a number */
-    ARTI_NUM_START,    /* nothing yet */
-    ARTI_NUM_MINUS,
-    ARTI_NUM_ZERO,     /* "0" : may end; no more digits before the point */
-    ARTI_NUM_INT,      /* may end */
-    ARTI_NUM_POINT,    /* "1." */
-    ARTI_NUM_FRAC,     /* may end */
-    ARTI_NUM_E,        /* "1e" */
-    ARTI_NUM_E_SIGN,   /* "1e+" */
-    ARTI_NUM_E_DIGITS  /* may end */
+typedef enum arti_num_lex {                 /* where in the grammar of a number */
+                            ARTI_NUM_START, /* nothing yet */
+                            ARTI_NUM_MINUS,
+                            ARTI_NUM_ZERO,    /* "0" : may end; no more digits before the point */
+                            ARTI_NUM_INT,     /* may end */
+                            ARTI_NUM_POINT,   /* "1." */
+                            ARTI_NUM_FRAC,    /* may end */
+                            ARTI_NUM_E,       /* "1e" */
+                            ARTI_NUM_E_SIGN,  /* "1e+" */
+                            ARTI_NUM_E_DIGITS /* may end */
 } arti_num_lex;
 
 typedef struct arti_num { /* zero-initialised: nothing written yet */
-    uint8_t lex;      /* arti_num_lex */
+    uint8_t lex;          /* arti_num_lex */
     bool neg, exp_neg;
     uint8_t pad;
-    uint32_t len;     /* bytes of text */
-    uint32_t n_int;   /* digits before the point */
-    uint32_t n_frac;  /* digits after the point */
-    uint32_t n_sig;   /* significant digits: from the first non-zero one on */
-    uint32_t n_exp;   /* digits of the exponent */
-    uint32_t exp;     /* magnitude of the exponent so far, saturating */
-    uint64_t sig;     /* the significant digits as an integer while n_sig <= 18 */
+    uint32_t len;    /* bytes of text */
+    uint32_t n_int;  /* digits before the point */
+    uint32_t n_frac; /* digits after the point */
+    uint32_t n_sig;  /* significant digits: from the first non-zero one on */
+    uint32_t n_exp;  /* digits of the exponent */
+    uint32_t exp;    /* magnitude of the exponent so far, saturating */
+    uint64_t sig;    /* the significant digits as an integer while n_sig <= 18 */
 } arti_num;
 
 typedef enum arti_num_style {
     ARTI_NUM_ANY_STYLE, /* every spelling of JSON: 500e-2 is 5 (validation) */
     ARTI_NUM_PLAIN,     /* as the next one, but a prefix without an exponent does not get one */
-    ARTI_NUM_USUAL      /* what serialisers write (generation): an exponent only after one non-zero digit before the point,
+    ARTI_NUM_USUAL /* what serialisers write (generation): an exponent only after one non-zero digit before the point,
                            of at most ARTI_NUM_USUAL_EXP digits; so that under "maximum": 10 the prefix 50 is dead. Without a
                            rule (is_any) every prefix is alive. */
 } arti_num_style;

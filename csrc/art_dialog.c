@@ -8,13 +8,13 @@
 
 /* ------------------------------------------------------------------ the constraint */
 
-enum { /* literals; a set of them is a bit mask */
-    LIT_OPEN,  /* reasoning_open */
-    LIT_BEGIN, /* begin name_prefix */
-    LIT_SEP,   /* call_suffix separator name_prefix */
-    LIT_END,   /* call_suffix end */
-    LIT_MORE,  /* between begin name_prefix */
-    LIT_COUNT
+enum {            /* literals; a set of them is a bit mask */
+       LIT_OPEN,  /* reasoning_open */
+       LIT_BEGIN, /* begin name_prefix */
+       LIT_SEP,   /* call_suffix separator name_prefix */
+       LIT_END,   /* call_suffix end */
+       LIT_MORE,  /* between begin name_prefix */
+       LIT_COUNT
 };
 #define BIT(lit) (1u << (lit))
 #define NO_TOKEN UINT32_MAX
@@ -29,8 +29,8 @@ typedef struct literal {
 typedef struct marker { /* a string that is looked for in running text */
     const uint8_t *p;
     uint32_t len;
-    uint32_t *fail;     /* len + 1: longest proper border of each prefix */
-    uint32_t *inside;   /* ids of tokens that contain the whole marker */
+    uint32_t *fail;   /* len + 1: longest proper border of each prefix */
+    uint32_t *inside; /* ids of tokens that contain the whole marker */
     uint32_t n_inside;
 } marker;
 
@@ -66,17 +66,17 @@ typedef enum phase { PH_TEXT, PH_REASON, PH_GAP, PH_HEAD, PH_LIT, PH_NAME, PH_AR
 
 typedef struct state {
     uint8_t phase;
-    uint8_t cands;     /* PH_LIT, PH_HEAD: literals still possible */
-    uint8_t n_gap;     /* PH_GAP */
+    uint8_t cands; /* PH_LIT, PH_HEAD: literals still possible */
+    uint8_t n_gap; /* PH_GAP */
     uint8_t reserved;
-    uint32_t kmp;      /* PH_TEXT, PH_REASON: bytes of the marker at the end of what was written */
-    uint32_t open;     /* PH_TEXT: all of the turn so far is this many bytes of reasoning_open; or OPEN_DEAD */
-    uint32_t pos;      /* bytes of the literal, or of name and args_prefix */
-    uint32_t lo, hi;   /* PH_NAME: tools still possible */
-    uint32_t tool;     /* PH_ARGS: sorted index */
-    uint32_t n_calls;  /* begun */
-    uint32_t run;      /* active sub-run: index + 1; 0: none */
-    uint32_t held;     /* bytes not yet covered by spans */
+    uint32_t kmp;     /* PH_TEXT, PH_REASON: bytes of the marker at the end of what was written */
+    uint32_t open;    /* PH_TEXT: all of the turn so far is this many bytes of reasoning_open; or OPEN_DEAD */
+    uint32_t pos;     /* bytes of the literal, or of name and args_prefix */
+    uint32_t lo, hi;  /* PH_NAME: tools still possible */
+    uint32_t tool;    /* PH_ARGS: sorted index */
+    uint32_t n_calls; /* begun */
+    uint32_t run;     /* active sub-run: index + 1; 0: none */
+    uint32_t held;    /* bytes not yet covered by spans */
 } state;
 
 typedef struct sub_run {
@@ -102,8 +102,8 @@ typedef struct dialog_run {
     size_t n_spans, cap_spans;
     uint32_t at, covered; /* within held bytes + this accept: next byte, end of the last span */
     uint32_t last_held;
-    bool is_quiet;        /* no spans: a look ahead */
-    arti_run *failed;     /* sub-run that had the last error */
+    bool is_quiet;    /* no spans: a look ahead */
+    arti_run *failed; /* sub-run that had the last error */
 } dialog_run;
 
 static void start_step(dialog_run *r) {
@@ -133,11 +133,15 @@ static bool cover(dialog_run *r, art_span_kind kind, uint32_t tool, uint32_t end
     return push_span(r, kind, tool, start, end - start);
 }
 
-static bool mark(dialog_run *r, art_span_kind kind, uint32_t tool) { return push_span(r, kind, tool, r->covered, 0); }
+static bool mark(dialog_run *r, art_span_kind kind, uint32_t tool) {
+    return push_span(r, kind, tool, r->covered, 0);
+}
 
 /* --- sub-runs */
 
-static arti_run *active(const dialog_run *r) { return r->st.run ? r->subs[r->st.run - 1].run : NULL; }
+static arti_run *active(const dialog_run *r) {
+    return r->st.run ? r->subs[r->st.run - 1].run : NULL;
+}
 
 static art_status open_sub(dialog_run *r, art_constraint *c) {
     if (!arti_vec_reserve(&r->mem, (void **)&r->subs, &r->cap_subs, r->n_subs + 1, sizeof *r->subs)) return ART_E_NOMEM;
@@ -303,7 +307,8 @@ static art_status feed_text(dialog_run *r, uint8_t byte) {
     uint32_t k = kmp_next(&d->begin, st->kmp, byte);
     if (d->begin.len && k == d->begin.len) {
         if (!d->has_calls) return ART_REJECTED;
-        bool ok = cover(r, ART_SPAN_TEXT, UINT32_MAX, r->at + 1 - k) && cover(r, ART_SPAN_MARKUP, UINT32_MAX, r->at + 1);
+        bool ok =
+            cover(r, ART_SPAN_TEXT, UINT32_MAX, r->at + 1 - k) && cover(r, ART_SPAN_MARKUP, UINT32_MAX, r->at + 1);
         st->held = 0;
         enter_literals(r, BIT(LIT_BEGIN), d->begin.len);
         return ok ? ART_OK : ART_E_NOMEM;
@@ -364,7 +369,8 @@ static art_status feed_head(dialog_run *r, uint8_t byte) {
     } else {
         st->cands = (uint8_t)left;
         for (unsigned lit = 0; lit < LIT_COUNT; lit++)
-            if (left & BIT(lit) && st->pos == r->d->lit[lit].len) { /* a whole literal wins over a value that begins like it */
+            if (left & BIT(lit) &&
+                st->pos == r->d->lit[lit].len) { /* a whole literal wins over a value that begins like it */
                 st->run = 0;
                 st->held = 0;
                 ok = cover(r, ART_SPAN_MARKUP, UINT32_MAX, r->at + 1);
@@ -393,7 +399,9 @@ static art_status feed_name(dialog_run *r, uint8_t byte) {
     return open_sub(r, t->args);
 }
 
-static bool is_space(uint8_t c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+static bool is_space(uint8_t c) {
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
 
 /* Leaves arguments that may be complete because of a byte that is not theirs; nothing changes when it is refused. */
 static art_status leave_args_by(dialog_run *r, uint8_t byte) {
@@ -461,8 +469,8 @@ static art_status feed(dialog_run *r, const uint8_t *bytes, size_t len, size_t *
                 s = stepped;
                 break;
             }
-            if (n && !cover(r, is_args ? ART_SPAN_ARGS : ART_SPAN_VALUE, is_args ? r->d->tools[st->tool].index : UINT32_MAX,
-                            r->at + (uint32_t)n)) {
+            if (n && !cover(r, is_args ? ART_SPAN_ARGS : ART_SPAN_VALUE,
+                            is_args ? r->d->tools[st->tool].index : UINT32_MAX, r->at + (uint32_t)n)) {
                 s = ART_E_NOMEM;
                 break;
             }
@@ -492,11 +500,14 @@ static bool push_record(dialog_run *r, const record *was) {
         return true;
     }
     if (!arti_vec_reserve(&r->mem, (void **)&r->past, &r->cap_past, r->n_past + 1, sizeof *r->past)) return false;
-    r->past[(r->first_past + r->n_past++) % ART_ROLLBACK_MAX] = *was; /* first_past is not 0 only when all slots are there */
+    r->past[(r->first_past + r->n_past++) % ART_ROLLBACK_MAX] =
+        *was; /* first_past is not 0 only when all slots are there */
     return true;
 }
 
-static dialog_run *self(arti_run *r) { return (dialog_run *)r; }
+static dialog_run *self(arti_run *r) {
+    return (dialog_run *)r;
+}
 
 static art_status run_step(arti_run *base, const uint8_t *bytes, size_t len, size_t *taken) {
     dialog_run *r = self(base);
@@ -560,7 +571,8 @@ static art_status run_end(arti_run *base) {
     record was = remember(r);
     start_step(r);
     if (!push_record(r, &was)) return ART_E_NOMEM;
-    if (!cover(r, ART_SPAN_TEXT, UINT32_MAX, r->st.held)) return ART_E_NOMEM; /* only text is held where a turn may end */
+    if (!cover(r, ART_SPAN_TEXT, UINT32_MAX, r->st.held))
+        return ART_E_NOMEM; /* only text is held where a turn may end */
     r->st.held = 0;
     return r->st.phase == PH_ARGS && !leave_args(r) ? ART_E_NOMEM : ART_OK;
 }
@@ -696,7 +708,8 @@ static art_status fill_phase(dialog_run *r, uint32_t *words, art_error *err) {
     switch (st->phase) {
     case PH_TEXT:
         fill_running(r, words, &d->begin);
-        if (st->open != OPEN_DEAD) check_prefixed(r, words, d->lit[LIT_OPEN].p + st->open, d->lit[LIT_OPEN].len - st->open);
+        if (st->open != OPEN_DEAD)
+            check_prefixed(r, words, d->lit[LIT_OPEN].p + st->open, d->lit[LIT_OPEN].len - st->open);
         if (d->has_calls) set_token(&d->lit[LIT_BEGIN], words);
         return ART_OK;
     case PH_REASON: fill_running(r, words, &d->close); return ART_OK;
@@ -977,7 +990,8 @@ static art_status run_copy(const arti_run *base, arti_run **out) {
     if (!r) return ART_E_NOMEM;
     art_status s = ART_OK;
     if ((from->n_subs && !arti_vec_reserve(&r->mem, (void **)&r->subs, &r->cap_subs, from->n_subs, sizeof *r->subs)) ||
-        (from->cap_past && !arti_vec_reserve(&r->mem, (void **)&r->past, &r->cap_past, from->cap_past, sizeof *r->past)))
+        (from->cap_past &&
+         !arti_vec_reserve(&r->mem, (void **)&r->past, &r->cap_past, from->cap_past, sizeof *r->past)))
         s = ART_E_NOMEM;
     for (; s == ART_OK && r->n_subs < from->n_subs; r->n_subs++) {
         sub_run *sub = &r->subs[r->n_subs];
@@ -1024,11 +1038,15 @@ static void dialog_free(art_constraint *c) {
     arti_free(&mem, d, sizeof *d);
 }
 
-static size_t dialog_memory(const art_constraint *c) { return ((const dialog *)c)->mem.used; }
+static size_t dialog_memory(const art_constraint *c) {
+    return ((const dialog *)c)->mem.used;
+}
 
 static const arti_constraint_ops dialog_ops = {dialog_run_new, dialog_memory, dialog_free};
 
-bool arti_constraint_is_dialog(const art_constraint *c) { return c->ops == &dialog_ops; }
+bool arti_constraint_is_dialog(const art_constraint *c) {
+    return c->ops == &dialog_ops;
+}
 
 /* Joins up to three strings into the arena. */
 static const uint8_t *join(dialog *d, const art_str *a, const art_str *b, const art_str *c, uint32_t *len) {
@@ -1148,7 +1166,8 @@ static art_status make_tools(dialog *d, const art_dialog_spec *spec, art_error *
     for (uint32_t i = 0; i < spec->n_tools; i++) {
         const art_dialog_tool *from = &spec->tools[i];
         if (from->name.len == 0 || from->name.len > ART_DIALOG_STR_MAX)
-            return arti_fail(err, ART_E_ARG, 0, "the name of tool %u is empty or longer than %u bytes", i, ART_DIALOG_STR_MAX);
+            return arti_fail(err, ART_E_ARG, 0, "the name of tool %u is empty or longer than %u bytes", i,
+                             ART_DIALOG_STR_MAX);
         art_status s = check_sub(d, from->args, "a tool", err);
         if (s != ART_OK) return s;
         dialog_tool *t = &d->tools[d->n_tools++];
@@ -1164,8 +1183,8 @@ static art_status make_tools(dialog *d, const art_dialog_spec *spec, art_error *
     for (uint32_t i = 1; i < d->n_tools; i++) {
         const dialog_tool *a = &d->tools[i - 1], *b = &d->tools[i];
         if (prefix_of(a->p, a->len, b->p, b->len))
-            return arti_fail(err, ART_E_ARG, 0, "the tools \"%.*s\" and \"%.*s\" can not be told apart", (int)a->name_len,
-                             (const char *)a->p, (int)b->name_len, (const char *)b->p);
+            return arti_fail(err, ART_E_ARG, 0, "the tools \"%.*s\" and \"%.*s\" can not be told apart",
+                             (int)a->name_len, (const char *)a->p, (int)b->name_len, (const char *)b->p);
     }
     return ART_OK;
 }
@@ -1213,8 +1232,9 @@ static art_status make_literals(dialog *d, const art_dialog_spec *spec, art_erro
 }
 
 static art_status check_spec(const dialog *d, const art_dialog_spec *spec, art_error *err) {
-    const art_str *all[] = {&spec->begin, &spec->name_prefix, &spec->args_prefix, &spec->call_suffix, &spec->separator,
-                            &spec->between, &spec->end, &spec->reasoning_open, &spec->reasoning_close};
+    const art_str *all[] = {&spec->begin,       &spec->name_prefix,    &spec->args_prefix,
+                            &spec->call_suffix, &spec->separator,      &spec->between,
+                            &spec->end,         &spec->reasoning_open, &spec->reasoning_close};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i]->len > ART_DIALOG_STR_MAX || (all[i]->len && !all[i]->ptr))
             return arti_fail(err, ART_E_ARG, 0, "a string of the dialogue is longer than %u bytes", ART_DIALOG_STR_MAX);

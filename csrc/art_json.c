@@ -187,7 +187,9 @@ static void skip_space(parser *p) {
     }
 }
 
-static inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static inline bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 static art_status read_number(parser *p, arti_json *v) {
     const char *t = p->text;
@@ -400,7 +402,8 @@ static art_status close_container(parser *p) {
     return v->type == ARTI_JSON_OBJECT ? finish_object(p, v, kids) : finish_array(p, v, kids);
 }
 
-static art_status read_word(parser *p, arti_json *v, const char *word, uint32_t len, arti_json_type type, uint64_t seed) {
+static art_status read_word(parser *p, arti_json *v, const char *word, uint32_t len, arti_json_type type,
+                            uint64_t seed) {
     for (uint32_t i = 0; i < len; i++)
         if (p->pos + i >= p->len || p->text[p->pos + i] != word[i]) return syntax(p, p->pos + i, "not a JSON value");
     v->type = (uint8_t)type;

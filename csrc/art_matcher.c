@@ -61,7 +61,9 @@ void art_constraint_free(art_constraint *c) {
     if (c && atomic_fetch_sub_explicit(&c->refs, 1u, memory_order_acq_rel) == 1) c->ops->free(c);
 }
 
-size_t art_constraint_memory(const art_constraint *c) { return c->ops->memory(c); }
+size_t art_constraint_memory(const art_constraint *c) {
+    return c->ops->memory(c);
+}
 
 /* ------------------------------------------------------------------ matchers */
 
@@ -78,8 +80,12 @@ struct art_matcher {
     art_span span;   /* for runs without spans of their own */
 };
 
-static bool enter(art_matcher *m) { return !atomic_flag_test_and_set_explicit(&m->busy, memory_order_acquire); }
-static void leave(art_matcher *m) { atomic_flag_clear_explicit(&m->busy, memory_order_release); }
+static bool enter(art_matcher *m) {
+    return !atomic_flag_test_and_set_explicit(&m->busy, memory_order_acquire);
+}
+static void leave(art_matcher *m) {
+    atomic_flag_clear_explicit(&m->busy, memory_order_release);
+}
 
 /* Leaves, and keeps what art_matcher_error() is to say. */
 static art_status leave_with(art_matcher *m, art_status s) {
@@ -173,7 +179,9 @@ art_status art_matcher_fill_mask(art_matcher *m, uint32_t *words, size_t n_words
     return leave_with(m, fill(m, words, n_words, n_allowed, err));
 }
 
-static bool is_eos(const art_vocab *v, uint32_t token) { return arti_bits_test(v->eos_row, token); }
+static bool is_eos(const art_vocab *v, uint32_t token) {
+    return arti_bits_test(v->eos_row, token);
+}
 
 static art_status allows(art_matcher *m, uint32_t token) {
     const art_vocab *v = m->c->vocab;
@@ -287,7 +295,9 @@ int art_matcher_is_closed(art_matcher *m) {
     return yes;
 }
 
-int art_matcher_is_ended(const art_matcher *m) { return m->is_ended; }
+int art_matcher_is_ended(const art_matcher *m) {
+    return m->is_ended;
+}
 
 art_status art_matcher_shortest(art_matcher *m, uint8_t *buf, size_t cap, size_t *len) {
     *len = 0;

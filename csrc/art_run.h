@@ -44,7 +44,8 @@ typedef struct arti_run_ops {
     /* The rest may be NULL. A token without bytes: ART_OK (one step), or ART_REJECTED. */
     art_status (*step_token)(arti_run *r, uint32_t token);
     art_status (*end)(arti_run *r); /* the output ends here (is_complete holds): releases held bytes; one step */
-    art_status (*error)(const arti_run *r, art_error *err); /* why the last operation failed; ART_OK: no more is known */
+    art_status (*error)(const arti_run *r,
+                        art_error *err); /* why the last operation failed; ART_OK: no more is known */
 } arti_run_ops;
 
 struct arti_run { /* first member of every run */
@@ -58,14 +59,15 @@ typedef struct arti_constraint_ops {
      * reference to c, its owner does. */
     art_status (*run_new)(art_constraint *c, bool embedded, arti_run **out, art_error *err);
     size_t (*memory)(const art_constraint *c);
-    void (*free)(art_constraint *c); /* frees what the kind owns and the object itself; called when the last reference goes */
+    void (*free)(
+        art_constraint *c); /* frees what the kind owns and the object itself; called when the last reference goes */
 } arti_constraint_ops;
 
 struct art_constraint { /* first member of every kind */
     const arti_constraint_ops *ops;
-    atomic_uint refs;   /* starts at 1 */
-    art_vocab *vocab;   /* NULL: bytes only. The kind's free drops it. */
-    art_alloc alloc;    /* for matchers */
+    atomic_uint refs; /* starts at 1 */
+    art_vocab *vocab; /* NULL: bytes only. The kind's free drops it. */
+    art_alloc alloc;  /* for matchers */
 };
 
 art_constraint *arti_constraint_ref(art_constraint *c); /* one more reference; art_constraint_free() drops it */

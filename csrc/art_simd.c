@@ -83,7 +83,8 @@ double arti_softmax_portable(float *out, const float *x, size_t n, const uint32_
     return bad ? (double)NAN : sum;
 }
 
-size_t arti_select_ge_portable(const float *x, size_t n, const uint32_t *mask, float threshold, uint32_t *ids, size_t cap) {
+size_t arti_select_ge_portable(const float *x, size_t n, const uint32_t *mask, float threshold, uint32_t *ids,
+                               size_t cap) {
     size_t found = 0;
     for (size_t b = 0; b * 32 < n; b++)
         for (uint32_t w = block_mask(mask, b, n); w; w &= w - 1) {
@@ -99,7 +100,9 @@ size_t arti_select_ge_portable(const float *x, size_t n, const uint32_t *mask, f
 
 #if USE_AVX2
 
-static inline bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static inline bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 
 /* Lanes whose bit is set among the low 8 bits of w. */
 __attribute__((target("avx2,fma"))) static inline __m256 lanes(uint32_t w) {
@@ -109,14 +112,16 @@ __attribute__((target("avx2,fma"))) static inline __m256 lanes(uint32_t w) {
 }
 
 /* Largest allowed value of all whole blocks; *nan when an allowed one is NaN. */
-__attribute__((target("avx2,fma"))) static float max_avx2(const float *x, size_t n_blocks, const uint32_t *mask, bool *nan) {
+__attribute__((target("avx2,fma"))) static float max_avx2(const float *x, size_t n_blocks, const uint32_t *mask,
+                                                          bool *nan) {
     const __m256 lowest = _mm256_set1_ps(-INFINITY);
     __m256 m0 = lowest, m1 = lowest, m2 = lowest, m3 = lowest, bad = _mm256_setzero_ps();
     for (size_t b = 0; b < n_blocks; b++) {
         uint32_t w = mask ? mask[b] : UINT32_MAX;
         if (w == 0) continue;
         const float *p = x + b * 32;
-        __m256 a = _mm256_loadu_ps(p), c = _mm256_loadu_ps(p + 8), d = _mm256_loadu_ps(p + 16), e = _mm256_loadu_ps(p + 24);
+        __m256 a = _mm256_loadu_ps(p), c = _mm256_loadu_ps(p + 8), d = _mm256_loadu_ps(p + 16),
+               e = _mm256_loadu_ps(p + 24);
         if (w != UINT32_MAX) {
             a = _mm256_blendv_ps(lowest, a, lanes(w));
             c = _mm256_blendv_ps(lowest, c, lanes(w >> 8));
@@ -174,13 +179,14 @@ __attribute__((target("avx2,fma"))) static inline __m256 exp_avx2(__m256 v) {
     __m256 r = _mm256_fnmadd_ps(k, _mm256_set1_ps(LN2_HIGH), v);
     r = _mm256_fnmadd_ps(k, _mm256_set1_ps(LN2_LOW), r);
     __m256 p = _mm256_set1_ps(exp_coef[0]);
-    for (size_t i = 1; i < sizeof exp_coef / sizeof *exp_coef; i++) p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(exp_coef[i]));
+    for (size_t i = 1; i < sizeof exp_coef / sizeof *exp_coef; i++)
+        p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(exp_coef[i]));
     __m256i e = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(k), _mm256_set1_epi32(127)), 23);
     return _mm256_andnot_ps(under, _mm256_mul_ps(p, _mm256_castsi256_ps(e)));
 }
 
-__attribute__((target("avx2,fma"))) static double softmax_avx2(float *out, const float *x, size_t n, const uint32_t *mask,
-                                                               float max, float scale) {
+__attribute__((target("avx2,fma"))) static double softmax_avx2(float *out, const float *x, size_t n,
+                                                               const uint32_t *mask, float max, float scale) {
     const __m256 vmax = _mm256_set1_ps(max), vscale = _mm256_set1_ps(scale), zero = _mm256_setzero_ps();
     __m256d s0 = _mm256_setzero_pd(), s1 = s0;
     __m256 bad = zero;
@@ -226,7 +232,8 @@ __attribute__((target("avx2,fma"))) static size_t select_ge_avx2(const float *x,
     }
     size_t rest = blocks * 32, room = found < cap ? cap - found : 0;
     if (rest == n) return found;
-    size_t more = arti_select_ge_portable(x + rest, n - rest, mask ? mask + blocks : NULL, threshold, ids + (cap - room), room);
+    size_t more =
+        arti_select_ge_portable(x + rest, n - rest, mask ? mask + blocks : NULL, threshold, ids + (cap - room), room);
     for (size_t i = 0; i < more && i < room; i++) ids[cap - room + i] += (uint32_t)rest;
     return found + more;
 }

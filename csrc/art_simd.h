@@ -25,6 +25,7 @@ size_t arti_select_ge(const float *x, size_t n, const uint32_t *mask, float thre
 /* The portable twins, for tests. */
 int64_t arti_argmax_portable(const float *x, size_t n, const uint32_t *mask);
 double arti_softmax_portable(float *out, const float *x, size_t n, const uint32_t *mask, float max, float scale);
-size_t arti_select_ge_portable(const float *x, size_t n, const uint32_t *mask, float threshold, uint32_t *ids, size_t cap);
+size_t arti_select_ge_portable(const float *x, size_t n, const uint32_t *mask, float threshold, uint32_t *ids,
+                               size_t cap);
 
 #endif

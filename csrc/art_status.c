@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art.h"
 
-const char *art_version(void) { return ART_VERSION_STRING; }
+const char *art_version(void) {
+    return ART_VERSION_STRING;
+}
 
 const char *art_status_name(art_status s) {
     switch (s) {

@@ -10,17 +10,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {          /* what the next byte must be */
-    ARTI_U8_0,  /* any first byte: between characters */
-    ARTI_U8_1,  /* 80..BF, then done */
-    ARTI_U8_2,  /* 80..BF, then U8_1 */
-    ARTI_U8_3,  /* 80..BF, then U8_2 */
-    ARTI_U8_E0, /* A0..BF, then U8_1 */
-    ARTI_U8_ED, /* 80..9F, then U8_1 */
-    ARTI_U8_F0, /* 90..BF, then U8_2 */
-    ARTI_U8_F4, /* 80..8F, then U8_2 */
-    ARTI_U8_STATES,
-    ARTI_U8_BAD = 0xFF
+enum {             /* what the next byte must be */
+       ARTI_U8_0,  /* any first byte: between characters */
+       ARTI_U8_1,  /* 80..BF, then done */
+       ARTI_U8_2,  /* 80..BF, then U8_1 */
+       ARTI_U8_3,  /* 80..BF, then U8_2 */
+       ARTI_U8_E0, /* A0..BF, then U8_1 */
+       ARTI_U8_ED, /* 80..9F, then U8_1 */
+       ARTI_U8_F0, /* 90..BF, then U8_2 */
+       ARTI_U8_F4, /* 80..8F, then U8_2 */
+       ARTI_U8_STATES,
+       ARTI_U8_BAD = 0xFF
 };
 
 /* State after a byte at ARTI_U8_0. */

@@ -15,16 +15,16 @@
 /* ------------------------------------------------------------------ atoms */
 
 const arti_atom arti_atoms[ARTI_N_ATOMS] = {
-    {' ', ' '},         {'!', '!'},         {'#', '#'},         {'$', '$'},         {'%', '%'},         {'&', '&'},
-    {'\'', '\''},       {'(', '('},         {')', ')'},         {'*', '*'},         {'+', '+'},         {',', ','},
-    {'-', '-'},         {'.', '.'},         {'/', '/'},         {'0', '0'},         {'1', '9'},         {':', ':'},
-    {';', ';'},         {'<', '<'},         {'=', '='},         {'>', '>'},         {'?', '?'},         {'@', '@'},
-    {'A', 'F'},         {'G', 'Z'},         {'[', '['},         {']', ']'},         {'^', '^'},         {'_', '_'},
-    {'`', '`'},         {'a', 'f'},         {'g', 'z'},         {'{', '{'},         {'|', '|'},         {'}', '}'},
-    {'~', '~'},         {0x7F, 0x7F},       {0x80, 0xBF},       {0xC0, 0xFF},       {0x100, 0x17F},     {0x180, 0x24F},
-    {0x250, 0x36F},     {0x370, 0x3FF},     {0x400, 0x4FF},     {0x500, 0x5FF},     {0x600, 0x6FF},     {0x700, 0xDFF},
-    {0xE00, 0xFFF},     {0x1000, 0x1FFF},   {0x2000, 0x206F},   {0x2070, 0x2FFF},   {0x3000, 0x303F},   {0x3040, 0x30FF},
-    {0x3100, 0x33FF},   {0x3400, 0x9FFF},   {0xA000, 0xABFF},   {0xAC00, 0xD7FF},   {0xE000, 0xFFFF},   {0x10000, 0x10FFFF},
+    {' ', ' '},       {'!', '!'},       {'#', '#'},       {'$', '$'},       {'%', '%'},       {'&', '&'},
+    {'\'', '\''},     {'(', '('},       {')', ')'},       {'*', '*'},       {'+', '+'},       {',', ','},
+    {'-', '-'},       {'.', '.'},       {'/', '/'},       {'0', '0'},       {'1', '9'},       {':', ':'},
+    {';', ';'},       {'<', '<'},       {'=', '='},       {'>', '>'},       {'?', '?'},       {'@', '@'},
+    {'A', 'F'},       {'G', 'Z'},       {'[', '['},       {']', ']'},       {'^', '^'},       {'_', '_'},
+    {'`', '`'},       {'a', 'f'},       {'g', 'z'},       {'{', '{'},       {'|', '|'},       {'}', '}'},
+    {'~', '~'},       {0x7F, 0x7F},     {0x80, 0xBF},     {0xC0, 0xFF},     {0x100, 0x17F},   {0x180, 0x24F},
+    {0x250, 0x36F},   {0x370, 0x3FF},   {0x400, 0x4FF},   {0x500, 0x5FF},   {0x600, 0x6FF},   {0x700, 0xDFF},
+    {0xE00, 0xFFF},   {0x1000, 0x1FFF}, {0x2000, 0x206F}, {0x2070, 0x2FFF}, {0x3000, 0x303F}, {0x3040, 0x30FF},
+    {0x3100, 0x33FF}, {0x3400, 0x9FFF}, {0xA000, 0xABFF}, {0xAC00, 0xD7FF}, {0xE000, 0xFFFF}, {0x10000, 0x10FFFF},
 };
 
 uint32_t arti_atom_of(uint32_t code_point) {
@@ -41,13 +41,11 @@ uint32_t arti_atom_of(uint32_t code_point) {
 
 /* Bit number of each ASCII character: its atom, or what stands for quote, backslash and control characters. */
 static const uint8_t ascii_bit[128] = {
-    62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62,
-    62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 0, 1, 60, 2, 3, 4, 5, 6,
-    7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 16, 16, 16, 16, 16, 16, 16, 16, 17, 18,
-    19, 20, 21, 22, 23, 24, 24, 24, 24, 24, 24, 25, 25, 25, 25, 25, 25, 25, 25, 25,
-    25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 26, 61, 27, 28, 29, 30, 31, 31, 31,
-    31, 31, 31, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32,
-    32, 32, 32, 33, 34, 35, 36, 37,
+    62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62, 62,
+    62, 62, 62, 62, 62, 62, 0,  1,  60, 2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 16, 16,
+    16, 16, 16, 16, 16, 16, 17, 18, 19, 20, 21, 22, 23, 24, 24, 24, 24, 24, 24, 25, 25, 25, 25, 25, 25, 25,
+    25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 26, 61, 27, 28, 29, 30, 31, 31, 31, 31, 31, 31, 32,
+    32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 33, 34, 35, 36, 37,
 };
 
 /* Atom bit, or special bit, of a character. */
@@ -58,27 +56,27 @@ static inline uint64_t atom_bit(uint32_t cp) {
 /* ------------------------------------------------------------------ the image */
 
 enum { /* sections, in their order in the image */
-    SEC_BYTES,
-    SEC_OFFSETS,
-    SEC_EOS,
-    SEC_NODE,
-    SEC_BELOW,
-    SEC_ORDER,
-    SEC_ROOT_CHILD,
-    SEC_STAY_ROWS,
-    SEC_U8,
-    SEC_STAY_IDS,
-    SEC_STAY_CPS,
-    SEC_SUFFIXES,
-    SEC_LEAVE,
-    SEC_ESCAPE_IDS,
-    SEC_GROUPS,
-    SEC_GROUP_IDS,
-    SEC_GROUP_CPS,
-    SEC_DENSE_ROWS,
-    SEC_PARTIAL_IDS,
-    SEC_SMALL_ROWS, /* space, digit, text, eos */
-    SEC_COUNT
+       SEC_BYTES,
+       SEC_OFFSETS,
+       SEC_EOS,
+       SEC_NODE,
+       SEC_BELOW,
+       SEC_ORDER,
+       SEC_ROOT_CHILD,
+       SEC_STAY_ROWS,
+       SEC_U8,
+       SEC_STAY_IDS,
+       SEC_STAY_CPS,
+       SEC_SUFFIXES,
+       SEC_LEAVE,
+       SEC_ESCAPE_IDS,
+       SEC_GROUPS,
+       SEC_GROUP_IDS,
+       SEC_GROUP_CPS,
+       SEC_DENSE_ROWS,
+       SEC_PARTIAL_IDS,
+       SEC_SMALL_ROWS, /* space, digit, text, eos */
+       SEC_COUNT
 };
 enum { ROW_SPACE, ROW_DIGIT, ROW_TEXT, ROW_EOS, SMALL_ROWS };
 
@@ -128,7 +126,9 @@ _Static_assert(sizeof(arti_node) == 12 && sizeof(arti_leave) == 8 && sizeof(arti
 _Static_assert(sizeof(arti_group) == 24 && sizeof(arti_u8_sets) == 24, "layout of the image");
 _Static_assert(sizeof(arti_vocab_header) % 8 == 0, "the checksum reads whole words");
 
-static size_t align_up(size_t n) { return (n + IMAGE_ALIGN - 1) & ~(size_t)(IMAGE_ALIGN - 1); }
+static size_t align_up(size_t n) {
+    return (n + IMAGE_ALIGN - 1) & ~(size_t)(IMAGE_ALIGN - 1);
+}
 
 static inline uint64_t mix(uint64_t h, uint64_t w) {
     h = (h ^ w) * UINT64_C(0x9E3779B97F4A7C15);
@@ -293,7 +293,8 @@ static bool sort_tokens(build *b, const uint32_t *eos_row) {
         }
         for (uint32_t i = 0; i < n; i++) order[i] = key[i].id;
         for (uint32_t i = 0, j; i < n; i = j) {
-            for (j = i + 1; j < n && key[j].head == key[i].head; j++) {}
+            for (j = i + 1; j < n && key[j].head == key[i].head; j++) {
+            }
             if (j - i > 1) merge_sort(b, order + i, j - i, b->temp);
         }
         b->sec[SEC_ORDER].n = n;
@@ -590,7 +591,8 @@ static bool add_token(build *b, collected *c, uint32_t id, uint8_t state, arti_u
         c->stay[c->n_stay++] = (stay_key){id, t.n_cp, t.u8 == ARTI_U8_0 ? t.atoms : ARTI_ATOM_PARTIAL};
         return true;
     case CLASS_LEAVE:
-        if (!arti_vec_reserve(b->mem, (void **)&c->leave, &c->cap_leave, c->n_leave + 1, sizeof *c->leave)) return false;
+        if (!arti_vec_reserve(b->mem, (void **)&c->leave, &c->cap_leave, c->n_leave + 1, sizeof *c->leave))
+            return false;
         c->leave[c->n_leave++] =
             (leave_key){{id, (uint16_t)t.n_cp, (uint16_t)t.n_byte}, b->offsets[id] + t.n_byte + 1, len - t.n_byte - 1};
         return true;
@@ -642,7 +644,8 @@ static bool build_strings(build *b) {
     if (!sets) return false;
     size_t from = 0, end = n_order; /* tokens that begin with 80..BF: all that another state than ARTI_U8_0 can take */
     while (from < n_order && b->bytes[b->offsets[order[from]]] < 0x80u) from++;
-    for (end = from; end < n_order && b->bytes[b->offsets[order[end]]] < 0xC0u; end++) {}
+    for (end = from; end < n_order && b->bytes[b->offsets[order[end]]] < 0xC0u; end++) {
+    }
     bool ok = true;
     for (uint8_t state = 0; state < ARTI_U8_STATES && ok; state++) {
         collected c = {0};
@@ -835,7 +838,8 @@ static bool nodes_good(art_vocab *v, uint32_t *open) {
     open[0] = 0;
     for (uint32_t i = 1; i < v->n_nodes; i++) {
         uint32_t d = node[i].depth;
-        if (d == 0 || d > depth + 1 || d > v->token_len_max || node[i].tok < node[i - 1].tok || node[i].tok > v->n_order)
+        if (d == 0 || d > depth + 1 || d > v->token_len_max || node[i].tok < node[i - 1].tok ||
+            node[i].tok > v->n_order)
             return false;
         for (; depth >= d; depth--)
             if (node[open[depth]].next != i) return false;
@@ -928,7 +932,8 @@ art_status art_vocab_open(const char *path, const art_alloc *alloc, art_vocab **
             good = content_good(v);
         }
         if (!good)
-            s = arti_fail(err, ART_E_FORMAT, 0, "%s is no vocabulary file of this version and machine, or is damaged", path);
+            s = arti_fail(err, ART_E_FORMAT, 0, "%s is no vocabulary file of this version and machine, or is damaged",
+                          path);
     }
     if (s != ART_OK) {
         free_handle(v);
@@ -942,7 +947,8 @@ art_status art_vocab_open(const char *path, const art_alloc *alloc, art_vocab **
 art_status art_vocab_save(const art_vocab *v, const char *path, art_error *err) {
     char temp[4096];
     int n = snprintf(temp, sizeof temp, "%s.%ld.tmp", path, (long)getpid());
-    if (n < 0 || (size_t)n >= sizeof temp) return arti_fail(err, ART_E_ARG, 0, "path of more than %zu bytes", sizeof temp);
+    if (n < 0 || (size_t)n >= sizeof temp)
+        return arti_fail(err, ART_E_ARG, 0, "path of more than %zu bytes", sizeof temp);
     arti_vocab_header head = *v->image;
     head.checksum = checksum(v->image, v->image_size);
     FILE *f = fopen(temp, "wb");
@@ -967,9 +973,13 @@ void art_vocab_free(art_vocab *v) {
     if (v && atomic_fetch_sub_explicit(&v->refs, 1u, memory_order_acq_rel) == 1) free_handle(v);
 }
 
-uint32_t art_vocab_size(const art_vocab *v) { return v->n_tokens; }
+uint32_t art_vocab_size(const art_vocab *v) {
+    return v->n_tokens;
+}
 
-size_t art_vocab_memory(const art_vocab *v) { return v->image_size + sizeof *v; }
+size_t art_vocab_memory(const art_vocab *v) {
+    return v->image_size + sizeof *v;
+}
 
 const uint8_t *art_vocab_token(const art_vocab *v, uint32_t id, size_t *len) {
     *len = 0;

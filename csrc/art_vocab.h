@@ -44,7 +44,8 @@ extern const arti_atom arti_atoms[ARTI_N_ATOMS];
 #define ARTI_ATOM_CONTROL (UINT64_C(1) << 62) /* below U+0020 */
 #define ARTI_ATOM_PARTIAL (UINT64_C(1) << 63) /* invalid UTF-8, or cut in the middle of a character */
 #define ARTI_ATOM_SPECIAL (ARTI_ATOM_QUOTE | ARTI_ATOM_BACKSLASH | ARTI_ATOM_CONTROL | ARTI_ATOM_PARTIAL)
-uint32_t arti_atom_of(uint32_t code_point); /* index; code_point is neither control nor quote nor backslash nor surrogate */
+uint32_t
+arti_atom_of(uint32_t code_point); /* index; code_point is neither control nor quote nor backslash nor surrogate */
 
 /* ------------------------------------------------------------------ the vocabulary */
 
@@ -70,13 +71,15 @@ typedef struct arti_leave { /* a token that leaves the string it begins in; the 
     uint16_t n_byte; /* bytes before the quote */
 } arti_leave;
 
-typedef struct arti_suffix { /* tokens that leave with the same bytes after the quote; bytes are those of any of its tokens */
-    uint32_t first, n;       /* into `leave` */
-    uint32_t bytes;          /* offset into token bytes */
-    uint32_t len;            /* 0: the token ends with the quote */
+typedef struct
+    arti_suffix {      /* tokens that leave with the same bytes after the quote; bytes are those of any of its tokens */
+    uint32_t first, n; /* into `leave` */
+    uint32_t bytes;    /* offset into token bytes */
+    uint32_t len;      /* 0: the token ends with the quote */
 } arti_suffix;
 
-typedef struct arti_group { /* stay tokens (from ARTI_U8_0, ending between characters) that use exactly this set of atoms */
+typedef struct
+    arti_group { /* stay tokens (from ARTI_U8_0, ending between characters) that use exactly this set of atoms */
     uint64_t atoms;
     uint32_t first, n; /* into group_ids / group_cps, ascending by code points */
     int32_t row;       /* index of a dense row of all its tokens, or -1 */
@@ -84,7 +87,8 @@ typedef struct arti_group { /* stay tokens (from ARTI_U8_0, ending between chara
 } arti_group;
 
 typedef struct arti_u8_sets { /* per string state */
-    uint32_t stay, n_stay;     /* into stay_ids / stay_cps, ascending by code points. For ARTI_U8_0, whose stay tokens are in the rows,
+    uint32_t stay,
+        n_stay; /* into stay_ids / stay_cps, ascending by code points. For ARTI_U8_0, whose stay tokens are in the rows,
                                   only those of more than ARTI_STAY_ROWS - 2 code points */
     uint32_t suffix, n_suffix; /* into suffixes */
     uint32_t escape, n_escape; /* into escape_ids */
@@ -103,11 +107,11 @@ struct art_vocab {
     uint32_t token_len_max; /* bytes; no node is deeper */
     uint32_t stay_cp_max;   /* most code points of a stay token from ARTI_U8_0 */
     const uint8_t *bytes;
-    const uint32_t *offsets;    /* n_tokens + 1 */
-    const uint32_t *eos;        /* ids, ascending */
-    const arti_node *node;      /* n_nodes + 1 */
-    const uint64_t *below;      /* per node: atoms and special bits of all bytes below it; for nodes between characters */
-    const uint32_t *order;      /* token ids with bytes (end-of-sequence ones left out), sorted by bytes */
+    const uint32_t *offsets; /* n_tokens + 1 */
+    const uint32_t *eos;     /* ids, ascending */
+    const arti_node *node;   /* n_nodes + 1 */
+    const uint64_t *below;   /* per node: atoms and special bits of all bytes below it; for nodes between characters */
+    const uint32_t *order;   /* token ids with bytes (end-of-sequence ones left out), sorted by bytes */
     const uint32_t *root_child; /* 256: the root's child with that byte, 0 for none */
 
     /* Row k < ARTI_STAY_ROWS - 1: tokens that stay from ARTI_U8_0 with at most k code points; the last row: all that stay. */

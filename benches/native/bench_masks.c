@@ -44,8 +44,9 @@ static void report(const char *name, series *s) {
     double sum = 0;
     for (size_t i = 0; i < s->n; i++) sum += s->v[i];
     qsort(s->v, s->n, sizeof *s->v, compare);
-    printf("%-12s n %8zu  avg %9.2f  p50 %8.2f  p99 %9.2f  p99.9 %9.2f  max %10.2f us\n", name, s->n, sum / (double)s->n, s->v[s->n / 2],
-           s->v[(size_t)((double)(s->n - 1) * 0.99)], s->v[(size_t)((double)(s->n - 1) * 0.999)], s->v[s->n - 1]);
+    printf("%-12s n %8zu  avg %9.2f  p50 %8.2f  p99 %9.2f  p99.9 %9.2f  max %10.2f us\n", name, s->n,
+           sum / (double)s->n, s->v[s->n / 2], s->v[(size_t)((double)(s->n - 1) * 0.99)],
+           s->v[(size_t)((double)(s->n - 1) * 0.999)], s->v[s->n - 1]);
 }
 
 static char *read_file(const char *path, size_t *len) {
@@ -96,15 +97,16 @@ static void run_tests(art_constraint *c, const arti_json *tests, uint32_t *words
     }
 }
 
-static void run_case(const arti_json *doc, const char *line, art_vocab *v, const art_constraint_opts *opts, uint32_t *words, size_t n_words,
-                     totals *t) {
+static void run_case(const arti_json *doc, const char *line, art_vocab *v, const art_constraint_opts *opts,
+                     uint32_t *words, size_t n_words, totals *t) {
     const arti_json *schema_text = arti_json_get(doc, "schema", 6), *tests = arti_json_get(doc, "tests", 5);
     if (!schema_text || !tests) return;
     double start = now_us();
     art_schema *schema;
     art_constraint *c = NULL;
     art_matcher *m = NULL;
-    art_status s = art_schema_compile(line + schema_text->pos, schema_text->end - schema_text->pos, NULL, NULL, &schema, NULL);
+    art_status s =
+        art_schema_compile(line + schema_text->pos, schema_text->end - schema_text->pos, NULL, NULL, &schema, NULL);
     if (s == ART_OK) s = art_constraint_new(schema, v, opts, NULL, &c, NULL);
     if (s == ART_OK) s = art_matcher_new(c, &m, NULL);
     if (s == ART_OK) s = art_matcher_fill_mask(m, words, n_words, NULL, NULL);

@@ -97,7 +97,9 @@ static bool digits_is_complete(arti_run *b) {
     return r->state == 3 || (!r->c->braces && r->state == 2);
 }
 
-static bool digits_is_closed(arti_run *b) { return ((digits_run *)b)->state == 3; }
+static bool digits_is_closed(arti_run *b) {
+    return ((digits_run *)b)->state == 3;
+}
 
 static art_status digits_fill(arti_run *b, uint32_t *words, const arti_exit *exit, art_error *err) {
     (void)err;
@@ -125,7 +127,11 @@ static art_status digits_forced(arti_run *b, uint8_t *buf, size_t cap, size_t *l
 
 static art_status digits_shortest(arti_run *b, uint8_t *buf, size_t cap, size_t *len) {
     digits_run *r = (digits_run *)b;
-    const char *text = r->state == 3 ? "" : !r->c->braces ? (r->state == 2 ? "" : "0") : r->state == 0 ? "{0}" : r->state == 1 ? "0}" : "}";
+    const char *text = r->state == 3   ? ""
+                       : !r->c->braces ? (r->state == 2 ? "" : "0")
+                       : r->state == 0 ? "{0}"
+                       : r->state == 1 ? "0}"
+                                       : "}";
     *len = strlen(text);
     if (cap) memcpy(buf, text, *len < cap ? *len : cap);
     return *len > cap ? ART_E_LIMIT : ART_OK;

@@ -23,9 +23,10 @@ static void test_rows(void) {
     for (size_t n = 0; n <= N_MAX; n++) {
         uint32_t a[N_MAX + 1], b[N_MAX + 1], x[N_MAX + 1], y[N_MAX + 1];
         random_row(a, N_MAX + 1), random_row(b, N_MAX + 1);
-        static void (*const fast[])(uint32_t *, const uint32_t *, size_t) = {arti_bits_or, arti_bits_and, arti_bits_andnot};
-        static void (*const plain[])(uint32_t *, const uint32_t *, size_t) = {arti_bits_or_portable, arti_bits_and_portable,
-                                                                              arti_bits_andnot_portable};
+        static void (*const fast[])(uint32_t *, const uint32_t *, size_t) = {arti_bits_or, arti_bits_and,
+                                                                             arti_bits_andnot};
+        static void (*const plain[])(uint32_t *, const uint32_t *, size_t) = {
+            arti_bits_or_portable, arti_bits_and_portable, arti_bits_andnot_portable};
         for (int k = 0; k < 3; k++) {
             memcpy(x, a, sizeof a), memcpy(y, a, sizeof a);
             fast[k](x, b, n), plain[k](y, b, n);
@@ -78,11 +79,13 @@ static void test_logits(void) {
         }
         int64_t at = art_argmax(x, n, mask), want = -1;
         for (size_t i = 0; i < n; i++)
-            if ((!mask || arti_bits_test(mask, i)) && x[i] > -INFINITY && (want < 0 || x[i] > x[want])) want = (int64_t)i;
+            if ((!mask || arti_bits_test(mask, i)) && x[i] > -INFINITY && (want < 0 || x[i] > x[want]))
+                want = (int64_t)i;
         assert(at == want && arti_argmax_portable(x, n, mask) == want);
         if (at < 0) continue;
         float scale = round % 5 ? 1.0f / 0.7f : 3.0f;
-        double sum = arti_softmax(out, x, n, mask, x[at], scale), sum2 = arti_softmax_portable(twin, x, n, mask, x[at], scale);
+        double sum = arti_softmax(out, x, n, mask, x[at], scale),
+               sum2 = arti_softmax_portable(twin, x, n, mask, x[at], scale);
         double exact = exact_sum(x, n, mask, x[at], scale);
         assert(fabs(sum - exact) <= 1e-5 * exact && fabs(sum2 - exact) <= 1e-5 * exact);
         assert(sum == arti_softmax(out, x, n, mask, x[at], scale));
@@ -94,14 +97,16 @@ static void test_logits(void) {
         }
         float threshold = x[at] - (float)(harness_random(&seed) % 40);
         size_t cap = round % 4 ? N : 5;
-        size_t k = arti_select_ge(x, n, mask, threshold, ids, cap), k2 = arti_select_ge_portable(x, n, mask, threshold, ids2, cap), k3 = 0;
+        size_t k = arti_select_ge(x, n, mask, threshold, ids, cap),
+               k2 = arti_select_ge_portable(x, n, mask, threshold, ids2, cap), k3 = 0;
         for (size_t i = 0; i < n; i++) k3 += (!mask || arti_bits_test(mask, i)) && x[i] >= threshold;
         assert(k == k3 && k2 == k3 && memcmp(ids, ids2, (k < cap ? k : cap) * sizeof *ids) == 0);
         size_t bad = harness_random(&seed) % n;
         float keep = x[bad];
         x[bad] = NAN;
         bool seen = !mask || arti_bits_test(mask, bad);
-        assert((art_argmax(x, n, mask) == -1) == (seen || want < 0 || ((size_t)want == bad && art_argmax(x, n, mask) == -1)));
+        assert((art_argmax(x, n, mask) == -1) ==
+               (seen || want < 0 || ((size_t)want == bad && art_argmax(x, n, mask) == -1)));
         if (seen) assert(arti_argmax_portable(x, n, mask) == -1 && isnan(arti_softmax(out, x, n, mask, keep, 1)));
     }
     assert(art_argmax(x, 0, NULL) == -1);

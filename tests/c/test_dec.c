@@ -23,9 +23,18 @@ static void test_parse(void) {
     }
     static const struct {
         const char *text, *written;
-    } good[] = {{"0", "0"},           {"-0.0", "0"},       {"1.50", "1.5"},    {"-12e1", "-120"}, {"1e308", "1e308"}, {"0.00012", "0.00012"},
-                {"1e-400", "1e-400"}, {"123456789012345678901234567890", "12345678901234567890123456789e1"}, {"1000000000000000000", "1e18"},
-                {"0.000000000012345678901", "1.2345678901e-11"}, {"100.25", "100.25"}, {"7000000000", "7e9"}};
+    } good[] = {{"0", "0"},
+                {"-0.0", "0"},
+                {"1.50", "1.5"},
+                {"-12e1", "-120"},
+                {"1e308", "1e308"},
+                {"0.00012", "0.00012"},
+                {"1e-400", "1e-400"},
+                {"123456789012345678901234567890", "12345678901234567890123456789e1"},
+                {"1000000000000000000", "1e18"},
+                {"0.000000000012345678901", "1.2345678901e-11"},
+                {"100.25", "100.25"},
+                {"7000000000", "7e9"}};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         char buf[64];
         arti_dec d = dec(good[i].text);
@@ -39,15 +48,34 @@ static void test_parse(void) {
     arti_dec d;
     assert(arti_dec_parse(&arena, big, ARTI_DEC_DIGITS_MAX, &d, NULL) == ART_OK);
     assert(arti_dec_parse(&arena, big, ARTI_DEC_DIGITS_MAX + 1, &d, NULL) == ART_E_LIMIT);
-    assert(arti_dec_parse(&arena, "1e1099", 6, &d, NULL) == ART_OK && arti_dec_parse(&arena, "1e1100", 6, &d, NULL) == ART_E_LIMIT);
-    assert(arti_dec_parse(&arena, "1e-1100", 7, &d, NULL) == ART_OK && arti_dec_parse(&arena, "1e-1101", 7, &d, NULL) == ART_E_LIMIT);
+    assert(arti_dec_parse(&arena, "1e1099", 6, &d, NULL) == ART_OK &&
+           arti_dec_parse(&arena, "1e1100", 6, &d, NULL) == ART_E_LIMIT);
+    assert(arti_dec_parse(&arena, "1e-1100", 7, &d, NULL) == ART_OK &&
+           arti_dec_parse(&arena, "1e-1101", 7, &d, NULL) == ART_E_LIMIT);
     assert(arti_dec_parse(&arena, "0e99999", 7, &d, NULL) == ART_OK && d.n == 0);
 }
 
 static void test_compare(void) {
-    static const char *const sorted[] = {"-1e308", "-123456789012345678901234567890.1", "-123456789012345678901234567890", "-2", "-1.5", "-1e-400", "0",
-                                         "1e-400", "1e-399", "0.1", "0.10000000000000000000000000000000001", "0.9", "1", "1.5", "10", "999999999", "1000000000",
-                                         "1000000000.5", "123456789012345678901234567890", "1e308"};
+    static const char *const sorted[] = {"-1e308",
+                                         "-123456789012345678901234567890.1",
+                                         "-123456789012345678901234567890",
+                                         "-2",
+                                         "-1.5",
+                                         "-1e-400",
+                                         "0",
+                                         "1e-400",
+                                         "1e-399",
+                                         "0.1",
+                                         "0.10000000000000000000000000000000001",
+                                         "0.9",
+                                         "1",
+                                         "1.5",
+                                         "10",
+                                         "999999999",
+                                         "1000000000",
+                                         "1000000000.5",
+                                         "123456789012345678901234567890",
+                                         "1e308"};
     enum { N = sizeof sorted / sizeof *sorted };
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++) {
@@ -62,12 +90,30 @@ static void test_multiples(void) {
     static const struct {
         const char *a, *m;
         bool yes;
-    } c[] = {{"0.3", "0.1", true},   {"0.35", "0.1", false},  {"1e308", "1e-400", true}, {"1e308", "0.123456789", false}, {"1e308", "1e309", false},
-             {"0", "3", true},       {"-9", "3", true},       {"10", "4", false},        {"1e2", "4", true},              {"4.02", "0.01", true},
-             {"123456789012345678901234567890", "9", true},   {"123456789012345678901234567891", "9", false},            {"7.5", "2.5", true},
-             {"0.0075", "0.0001", true}, {"0.00751", "0.0001", false}, {"1e400", "3", false}, {"3e400", "3", true},      {"1", "0.3", false},
-             {"12391239123912391239", "12391239123912391239", true}, {"24782478247824782478", "12391239123912391239", true},
-             {"24782478247824782479", "12391239123912391239", false}, {"1e30", "1024", true}, {"1e9", "1024", false}, {"15e-2", "5e-2", true}};
+    } c[] = {{"0.3", "0.1", true},
+             {"0.35", "0.1", false},
+             {"1e308", "1e-400", true},
+             {"1e308", "0.123456789", false},
+             {"1e308", "1e309", false},
+             {"0", "3", true},
+             {"-9", "3", true},
+             {"10", "4", false},
+             {"1e2", "4", true},
+             {"4.02", "0.01", true},
+             {"123456789012345678901234567890", "9", true},
+             {"123456789012345678901234567891", "9", false},
+             {"7.5", "2.5", true},
+             {"0.0075", "0.0001", true},
+             {"0.00751", "0.0001", false},
+             {"1e400", "3", false},
+             {"3e400", "3", true},
+             {"1", "0.3", false},
+             {"12391239123912391239", "12391239123912391239", true},
+             {"24782478247824782478", "12391239123912391239", true},
+             {"24782478247824782479", "12391239123912391239", false},
+             {"1e30", "1024", true},
+             {"1e9", "1024", false},
+             {"15e-2", "5e-2", true}};
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         arti_dec a = dec(c[i].a), m = dec(c[i].m);
         if (arti_dec_is_multiple(&a, &m) != c[i].yes) {
@@ -75,9 +121,15 @@ static void test_multiples(void) {
             assert(0);
         }
     }
-    static const char *const lcm[][3] = {{"2", "3", "6"}, {"0.1", "0.25", "0.5"}, {"1", "0.01", "1"}, {"1.5", "1", "3"}, {"6", "4", "12"}, {"1e-400", "7", "7"},
-                                         {"12345678901234567890", "98765432109876543210", "135480701249809480070999996000"},
-                                         {"1000000007", "1000000009", "1000000016000000063"}};
+    static const char *const lcm[][3] = {
+        {"2", "3", "6"},
+        {"0.1", "0.25", "0.5"},
+        {"1", "0.01", "1"},
+        {"1.5", "1", "3"},
+        {"6", "4", "12"},
+        {"1e-400", "7", "7"},
+        {"12345678901234567890", "98765432109876543210", "135480701249809480070999996000"},
+        {"1000000007", "1000000009", "1000000016000000063"}};
     for (size_t i = 0; i < sizeof lcm / sizeof *lcm; i++) {
         arti_dec a = dec(lcm[i][0]), b = dec(lcm[i][1]), want = dec(lcm[i][2]), got;
         assert(arti_dec_lcm(&arena, &a, &b, &got, NULL) == ART_OK);
@@ -97,17 +149,24 @@ typedef struct model {
     int64_t lo, hi, step, not_step, not_value; /* step 0: none; not_value INT64_MAX: none */
 } model;
 
-static bool exact_units(const char *t, size_t len, int64_t *out) { /* false: the unit is too coarse or the value too big */
+static bool exact_units(const char *t, size_t len,
+                        int64_t *out) { /* false: the unit is too coarse or the value too big */
     int64_t m = 0, e = UNIT_EXP, w = 0;
     bool neg = false, frac = false, exp = false, exp_neg = false;
     for (size_t i = 0; i < len; i++) {
         char c = t[i];
-        if (c == '-' && !exp) neg = true;
-        else if (c == '-') exp_neg = true;
-        else if (c == '.') frac = true;
-        else if (c == 'e') exp = true;
-        else if (c >= '0' && c <= '9' && exp) w = w * 10 + (c - '0');
-        else if (c >= '0' && c <= '9') m = m * 10 + (c - '0'), e -= frac;
+        if (c == '-' && !exp)
+            neg = true;
+        else if (c == '-')
+            exp_neg = true;
+        else if (c == '.')
+            frac = true;
+        else if (c == 'e')
+            exp = true;
+        else if (c >= '0' && c <= '9' && exp)
+            w = w * 10 + (c - '0');
+        else if (c >= '0' && c <= '9')
+            m = m * 10 + (c - '0'), e -= frac;
     }
     if (w > 30) w = 30;
     e += exp_neg ? -w : w;
@@ -186,9 +245,9 @@ static void run_num(const char *t, size_t len, arti_num *n) {
 }
 
 static void fail(const char *what, const model *m, const char *t, size_t len, int style) {
-    fprintf(stderr, "%s: \"%.*s\" style %d; lo %d %lld%s hi %d %lld%s step %lld not %lld, %lld (units of 1e-9)\n", what, (int)len, t, style, m->has_lo,
-            (long long)m->lo, m->lo_open ? "(" : "", m->has_hi, (long long)m->hi, m->hi_open ? ")" : "", (long long)m->step, (long long)m->not_step,
-            (long long)m->not_value);
+    fprintf(stderr, "%s: \"%.*s\" style %d; lo %d %lld%s hi %d %lld%s step %lld not %lld, %lld (units of 1e-9)\n", what,
+            (int)len, t, style, m->has_lo, (long long)m->lo, m->lo_open ? "(" : "", m->has_hi, (long long)m->hi,
+            m->hi_open ? ")" : "", (long long)m->step, (long long)m->not_step, (long long)m->not_value);
     assert(0);
 }
 
@@ -198,12 +257,15 @@ static void check_rule(const arti_num_rule *r, const model *m, arti_num_style st
         const word *w = &words[i];
         arti_num n;
         run_num(w->text, w->len, &n);
-        if (w->known && arti_num_fits(r, &n, (const uint8_t *)w->text) != model_fits(m, w->value)) fail("fits", m, w->text, w->len, style);
+        if (w->known && arti_num_fits(r, &n, (const uint8_t *)w->text) != model_fits(m, w->value))
+            fail("fits", m, w->text, w->len, style);
         if (style == ARTI_NUM_USUAL && !w->usual) continue;
         size_t best = SIZE_MAX;
         for (size_t j = i; j < n_words && (j == i || words[j].len > w->len); j++) {
             const word *x = &words[j];
-            if ((size_t)(x->len - w->len) >= best || !x->known || (style == ARTI_NUM_USUAL && !x->usual) || !model_fits(m, x->value)) continue;
+            if ((size_t)(x->len - w->len) >= best || !x->known || (style == ARTI_NUM_USUAL && !x->usual) ||
+                !model_fits(m, x->value))
+                continue;
             best = (size_t)(x->len - w->len);
         }
         bool alive = arti_num_alive(r, &n, (const uint8_t *)w->text, style);
@@ -219,9 +281,11 @@ static void check_rule(const arti_num_rule *r, const model *m, arti_num_style st
         arti_num end = n;
         for (size_t k = 0; k < len; k++) {
             if (!arti_num_step(&end, tail[k])) fail("shortest is no number", m, whole, w->len + len, style);
-            if (!arti_num_alive(r, &end, (const uint8_t *)whole, style)) fail("a prefix of the shortest is dead", m, whole, w->len + k + 1, style);
+            if (!arti_num_alive(r, &end, (const uint8_t *)whole, style))
+                fail("a prefix of the shortest is dead", m, whole, w->len + k + 1, style);
         }
-        if (!arti_num_fits(r, &end, (const uint8_t *)whole)) fail("shortest does not fit", m, whole, w->len + len, style);
+        if (!arti_num_fits(r, &end, (const uint8_t *)whole))
+            fail("shortest does not fit", m, whole, w->len + len, style);
     }
 }
 
@@ -233,8 +297,11 @@ static arti_dec dec_units(int64_t v) {
 
 static void test_rules(void) {
     static const int64_t U = 1000000000;
-    const int64_t values[] = {0, 1, U, -U, 10 * U, 12 * U, -7 * U, 99 * U, 100 * U, U / 2, U / 4, 3 * U / 2, U / 1000, 5 * U + U / 100, -U / 10, 1000 * U, 20 * U, 2 * U, 7 * U, 25 * U};
-    const int64_t steps[] = {0, 0, U, U, 2 * U, 5 * U, 7 * U, U / 10, U / 4, U / 100, 3 * U, 100 * U, 3 * U / 10, 12 * U};
+    const int64_t values[] = {0,       1,        U,      -U,    10 * U,    12 * U,   -7 * U,
+                              99 * U,  100 * U,  U / 2,  U / 4, 3 * U / 2, U / 1000, 5 * U + U / 100,
+                              -U / 10, 1000 * U, 20 * U, 2 * U, 7 * U,     25 * U};
+    const int64_t steps[] = {0,      0,     U,       U,     2 * U,   5 * U,      7 * U,
+                             U / 10, U / 4, U / 100, 3 * U, 100 * U, 3 * U / 10, 12 * U};
     enum { NV = sizeof values / sizeof *values, NS = sizeof steps / sizeof *steps };
     uint64_t seed = 88172645463325252u;
     list_words();
@@ -250,15 +317,23 @@ static void test_rules(void) {
         m.step = steps[(x >> 24) % NS];
         if ((x >> 4 & 3) == 0) m.not_step = steps[(x >> 32) % NS];
         if ((x >> 6 & 3) == 0) m.not_value = values[(x >> 40) % NV];
-        arti_dec lo = dec_units(m.lo), hi = dec_units(m.hi), step = dec_units(m.step), not_step = dec_units(m.not_step), not_value = {0};
+        arti_dec lo = dec_units(m.lo), hi = dec_units(m.hi), step = dec_units(m.step), not_step = dec_units(m.not_step),
+                 not_value = {0};
         if (m.not_value != INT64_MAX) not_value = dec_units(m.not_value);
-        arti_num_rule r = {.lo = m.has_lo ? &lo : NULL, .hi = m.has_hi ? &hi : NULL, .lo_open = m.lo_open, .hi_open = m.hi_open,
-                           .step = m.step ? &step : NULL, .not_step = &not_step, .n_not_step = m.not_step != 0, .not_value = &not_value,
+        arti_num_rule r = {.lo = m.has_lo ? &lo : NULL,
+                           .hi = m.has_hi ? &hi : NULL,
+                           .lo_open = m.lo_open,
+                           .hi_open = m.hi_open,
+                           .step = m.step ? &step : NULL,
+                           .not_step = &not_step,
+                           .n_not_step = m.not_step != 0,
+                           .not_value = &not_value,
                            .n_not_value = m.not_value != INT64_MAX};
         arti_num_rule_finish(&r);
         arti_num start = {0};
         uint8_t text[64];
-        assert((arti_num_shortest(&r, &start, NULL, ARTI_NUM_ANY_STYLE, text, sizeof text) == SIZE_MAX) == arti_num_rule_is_empty(&r));
+        assert((arti_num_shortest(&r, &start, NULL, ARTI_NUM_ANY_STYLE, text, sizeof text) == SIZE_MAX) ==
+               arti_num_rule_is_empty(&r));
         if (r.is_any) continue;
         check_rule(&r, &m, round & 1 ? ARTI_NUM_USUAL : ARTI_NUM_ANY_STYLE);
     }
@@ -278,8 +353,8 @@ static void expect_alive(const arti_num_rule *r, const char *t, arti_num_style s
 }
 
 static void test_named_rules(void) {
-    arti_dec one = dec("1"), ten = dec("10"), huge = dec("123456789012345678901234567890"), cent = dec("0.01"), tiny = dec("1e-400"), top = dec("1e308"), zero = dec("0"),
-             half = dec("0.5");
+    arti_dec one = dec("1"), ten = dec("10"), huge = dec("123456789012345678901234567890"), cent = dec("0.01"),
+             tiny = dec("1e-400"), top = dec("1e308"), zero = dec("0"), half = dec("0.5");
     arti_num_rule int_1_10 = {.lo = &one, .hi = &ten, .step = &one};
     arti_num_rule_finish(&int_1_10);
     assert(int_1_10.is_small);
@@ -334,8 +409,8 @@ static bool parse_once(void) {
     arti_mem_init(&m, &alloc, 0);
     arti_arena_init(&a, &m);
     arti_dec x, y, z;
-    bool ok = arti_dec_parse(&a, "12345678901234567890", 20, &x, NULL) == ART_OK && arti_dec_parse(&a, "0.7", 3, &y, NULL) == ART_OK &&
-              arti_dec_lcm(&a, &x, &y, &z, NULL) == ART_OK;
+    bool ok = arti_dec_parse(&a, "12345678901234567890", 20, &x, NULL) == ART_OK &&
+              arti_dec_parse(&a, "0.7", 3, &y, NULL) == ART_OK && arti_dec_lcm(&a, &x, &y, &z, NULL) == ART_OK;
     arti_arena_free(&a);
     return ok;
 }

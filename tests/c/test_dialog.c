@@ -13,9 +13,40 @@ enum { TOKEN_EOS, TOKEN_BEGIN, TOKEN_END, FIRST_TEXT };
 
 /* Control tokens, every printable byte, and tokens that straddle all that a dialogue is made of. */
 static art_vocab *make_vocab(void) {
-    static const char *const words[] = {"<tool", "_call>", "<tool_call>", "</tool_call>", "<think>", "</think>", "x<tool_call>", "call>\n{\"name\": \"", "{\"name\": \"",
-                                        "add", "add_all", "\", \"arguments\": ", "\"arg", "{1", "{12}", "}}", "}}\n", "}}\n</tool", "}, ", "}},\n", "}\n]</tool_call>",
-                                        ">[\n", "<tool_call>[\n{", "12", "34}", "hello ", "<t", "<<", "</", "k>", "k>12", ">\n\n<tool_call>", "\n\n", "}\n</tool_call>\n<tool_call>\n{\"name\": \"sub"};
+    static const char *const words[] = {"<tool",
+                                        "_call>",
+                                        "<tool_call>",
+                                        "</tool_call>",
+                                        "<think>",
+                                        "</think>",
+                                        "x<tool_call>",
+                                        "call>\n{\"name\": \"",
+                                        "{\"name\": \"",
+                                        "add",
+                                        "add_all",
+                                        "\", \"arguments\": ",
+                                        "\"arg",
+                                        "{1",
+                                        "{12}",
+                                        "}}",
+                                        "}}\n",
+                                        "}}\n</tool",
+                                        "}, ",
+                                        "}},\n",
+                                        "}\n]</tool_call>",
+                                        ">[\n",
+                                        "<tool_call>[\n{",
+                                        "12",
+                                        "34}",
+                                        "hello ",
+                                        "<t",
+                                        "<<",
+                                        "</",
+                                        "k>",
+                                        "k>12",
+                                        ">\n\n<tool_call>",
+                                        "\n\n",
+                                        "}\n</tool_call>\n<tool_call>\n{\"name\": \"sub"};
     static uint8_t bytes[4096];
     static uint32_t offsets[256];
     uint32_t n = 0, at = 0;
@@ -37,18 +68,26 @@ static art_vocab *make_vocab(void) {
     return v;
 }
 
-static art_str str(const char *s) { return (art_str){s, strlen(s)}; }
+static art_str str(const char *s) {
+    return (art_str){s, strlen(s)};
+}
 
 typedef enum form { HERMES, HERMES_TOKENS, SMOLLM2, BARE } form;
 
 static art_dialog_spec make_spec(form f, const art_dialog_tool *tools, size_t n_tools, bool reasoning) {
-    art_dialog_spec s = {.name_prefix = str("{\"name\": \""), .args_prefix = str("\", \"arguments\": "), .call_suffix = str("}"), .tools = tools, .n_tools = n_tools, .calls_max = 3};
+    art_dialog_spec s = {.name_prefix = str("{\"name\": \""),
+                         .args_prefix = str("\", \"arguments\": "),
+                         .call_suffix = str("}"),
+                         .tools = tools,
+                         .n_tools = n_tools,
+                         .calls_max = 3};
     if (f == SMOLLM2) {
         s.begin = str("<tool_call>[\n"), s.separator = str(",\n"), s.end = str("\n]</tool_call>");
     } else if (f == BARE) { /* a call ends where its arguments do */
         s.begin = str("[CALLS]"), s.name_prefix = str(""), s.args_prefix = str("[ARGS]"), s.call_suffix = str("");
     } else {
-        s.begin = str("<tool_call>"), s.name_prefix = str("\n{\"name\": \""), s.call_suffix = str("}\n"), s.between = str("\n"), s.end = str("</tool_call>");
+        s.begin = str("<tool_call>"), s.name_prefix = str("\n{\"name\": \""), s.call_suffix = str("}\n"),
+        s.between = str("\n"), s.end = str("</tool_call>");
         if (f == HERMES_TOKENS) s.begin_token = TOKEN_BEGIN, s.end_token = TOKEN_END;
     }
     if (reasoning) s.reasoning_open = str("<think>"), s.reasoning_close = str("</think>");
@@ -113,7 +152,8 @@ static void trace_spans(trace *t, art_matcher *m, size_t own) {
         end = s[i].start + s[i].len;
         if (s[i].kind >= ART_SPAN_CALL_START) {
             assert(s[i].len == 0);
-            t->len += (size_t)sprintf(t->text + t->len, "%s[%c%u]", t->open_kind != UINT32_MAX ? ")" : "", s[i].kind == ART_SPAN_CALL_START ? 'S' : 'E', s[i].tool);
+            t->len += (size_t)sprintf(t->text + t->len, "%s[%c%u]", t->open_kind != UINT32_MAX ? ")" : "",
+                                      s[i].kind == ART_SPAN_CALL_START ? 'S' : 'E', s[i].tool);
             t->open_kind = UINT32_MAX;
             continue;
         }
@@ -134,7 +174,8 @@ static void feed_bytes(trace *t, art_matcher *m, const char *p, size_t len) {
     size_t taken;
     memcpy(t->bytes + t->n_bytes, p, len);
     art_status s = art_matcher_accept_bytes(m, (const uint8_t *)p, len, &taken);
-    if (s != ART_OK || taken != len) fprintf(stderr, "refused at %zu of \"%.*s\" after \"%.*s\"\n", taken, (int)len, p, (int)t->n_bytes, t->bytes);
+    if (s != ART_OK || taken != len)
+        fprintf(stderr, "refused at %zu of \"%.*s\" after \"%.*s\"\n", taken, (int)len, p, (int)t->n_bytes, t->bytes);
     assert(s == ART_OK && taken == len);
     trace_spans(t, m, len);
 }
@@ -170,23 +211,32 @@ static void expect_events(const world *w, const art_dialog_spec *spec, const cha
 }
 
 static void test_events(const world *w) {
-    art_dialog_spec hermes = make_spec(HERMES, w->tools, 4, true), smol = make_spec(SMOLLM2, w->tools, 4, false), bare = make_spec(BARE, w->tools, 4, false);
+    art_dialog_spec hermes = make_spec(HERMES, w->tools, 4, true), smol = make_spec(SMOLLM2, w->tools, 4, false),
+                    bare = make_spec(BARE, w->tools, 4, false);
     expect_events(w, &hermes, "", "");
     expect_events(w, &hermes, "just < text <tool_cal", "T(just < text <tool_cal)");
     expect_events(w, &hermes, "<thin ice", "T(<thin ice)");
     expect_events(w, &hermes, "<think>a</thin</think>b", "M(<think>)R(a</thin)M(</think>)T(b)");
     expect_events(w, &hermes, "hi <<tool_call>\n{\"name\": \"add\", \"arguments\": {12}}\n</tool_call>",
                   "T(hi <)M(<tool_call>\n{\"name\": \")N(add)M(\", \"arguments\": )[S1]A1({12})[E1]M(}\n</tool_call>)");
-    expect_events(w, &hermes, "<think></think><tool_call>\n{\"name\": \"a\", \"arguments\": {1}}\n</tool_call>\n<tool_call>\n{\"name\": \"add_all\", \"arguments\": 7}\n</tool_call>",
-                  "M(<think></think><tool_call>\n{\"name\": \")N(a)M(\", \"arguments\": )[S3]A3({1})[E3]M(}\n</tool_call>\n<tool_call>\n{\"name\": \")N(add_all)M(\", "
+    expect_events(w, &hermes,
+                  "<think></think><tool_call>\n{\"name\": \"a\", \"arguments\": "
+                  "{1}}\n</tool_call>\n<tool_call>\n{\"name\": \"add_all\", \"arguments\": 7}\n</tool_call>",
+                  "M(<think></think><tool_call>\n{\"name\": \")N(a)M(\", \"arguments\": "
+                  ")[S3]A3({1})[E3]M(}\n</tool_call>\n<tool_call>\n{\"name\": \")N(add_all)M(\", "
                   "\"arguments\": )[S2]A2(7)[E2]M(}\n</tool_call>)");
-    expect_events(w, &smol, "<tool_call>[\n{\"name\": \"sub\", \"arguments\": {1}},\n{\"name\": \"add\", \"arguments\": {22}}\n]</tool_call>",
-                  "M(<tool_call>[\n{\"name\": \")N(sub)M(\", \"arguments\": )[S0]A0({1})[E0]M(},\n{\"name\": \")N(add)M(\", \"arguments\": )[S1]A1({22})[E1]M(}\n]</tool_call>)");
+    expect_events(w, &smol,
+                  "<tool_call>[\n{\"name\": \"sub\", \"arguments\": {1}},\n{\"name\": \"add\", \"arguments\": "
+                  "{22}}\n]</tool_call>",
+                  "M(<tool_call>[\n{\"name\": \")N(sub)M(\", \"arguments\": )[S0]A0({1})[E0]M(},\n{\"name\": "
+                  "\")N(add)M(\", \"arguments\": )[S1]A1({22})[E1]M(}\n]</tool_call>)");
     expect_events(w, &smol, "<tool_call> is text", "T(<tool_call> is text)");
-    expect_events(w, &bare, "t[CALLS]a[ARGS]{1}[CALLS]sub[ARGS]{2}", "T(t)M([CALLS])N(a)M([ARGS])[S3]A3({1})[E3]M([CALLS])N(sub)M([ARGS])[S0]A0({2})[E0]");
+    expect_events(w, &bare, "t[CALLS]a[ARGS]{1}[CALLS]sub[ARGS]{2}",
+                  "T(t)M([CALLS])N(a)M([ARGS])[S3]A3({1})[E3]M([CALLS])N(sub)M([ARGS])[S0]A0({2})[E0]");
     hermes.choice = ART_CHOICE_REQUIRED;
     expect_events(w, &hermes, "<think>x</think>\n <tool_call>\n{\"name\": \"a\", \"arguments\": {1}}\n</tool_call>",
-                  "M(<think>)R(x)M(</think>\n <tool_call>\n{\"name\": \")N(a)M(\", \"arguments\": )[S3]A3({1})[E3]M(}\n</tool_call>)");
+                  "M(<think>)R(x)M(</think>\n <tool_call>\n{\"name\": \")N(a)M(\", \"arguments\": "
+                  ")[S3]A3({1})[E3]M(}\n</tool_call>)");
     hermes.choice = ART_CHOICE_AUTO;
     hermes.value = w->digits;
     expect_events(w, &hermes, "123", "V(123)");
@@ -227,7 +277,8 @@ static void test_refusals(const world *w) {
     art_matcher *m = start(w, &hermes);
     size_t taken;
     const char *turn = "<tool_call>\n{\"name\": \"add_all\", \"arguments\": 1x";
-    assert(art_matcher_accept_bytes(m, (const uint8_t *)turn, strlen(turn), &taken) == ART_REJECTED && taken == strlen(turn) - 1);
+    assert(art_matcher_accept_bytes(m, (const uint8_t *)turn, strlen(turn), &taken) == ART_REJECTED &&
+           taken == strlen(turn) - 1);
     assert(art_matcher_accept_bytes(m, (const uint8_t *)"2}", 2, &taken) == ART_OK);
     art_matcher_free(m);
 }
@@ -358,10 +409,12 @@ static void test_long_turn(const world *w) {
     art_dialog_spec s = make_spec(HERMES, w->tools, 4, false);
     art_matcher *m = start(w, &s);
     size_t taken;
-    for (unsigned i = 0; i < ART_ROLLBACK_MAX + 100; i++) assert(art_matcher_accept_bytes(m, (const uint8_t *)"t", 1, &taken) == ART_OK);
+    for (unsigned i = 0; i < ART_ROLLBACK_MAX + 100; i++)
+        assert(art_matcher_accept_bytes(m, (const uint8_t *)"t", 1, &taken) == ART_OK);
     assert(art_matcher_rollback(m, ART_ROLLBACK_MAX + 1) == ART_E_ARG);
     assert(art_matcher_rollback(m, 50) == ART_OK);
-    for (unsigned i = 0; i < 60; i++) assert(art_matcher_accept_bytes(m, (const uint8_t *)"<tool_ca", 8, &taken) == ART_OK);
+    for (unsigned i = 0; i < 60; i++)
+        assert(art_matcher_accept_bytes(m, (const uint8_t *)"<tool_ca", 8, &taken) == ART_OK);
     art_matcher *copy;
     assert(art_matcher_copy(m, &copy, NULL) == ART_OK);
     assert(art_matcher_rollback(copy, 1) == ART_OK && art_matcher_rollback(copy, ART_ROLLBACK_MAX - 1) == ART_OK);
@@ -378,7 +431,8 @@ static void expect_bad(const world *w, const art_dialog_spec *s, art_status want
 
 static void test_bad_specs(const world *w) {
     art_dialog_spec ok = make_spec(HERMES, w->tools, 4, true), s;
-    art_dialog_tool twice[2] = {w->tools[0], w->tools[0]}, empty[1] = {{str(""), w->braces}}, none[1] = {{str("x"), NULL}};
+    art_dialog_tool twice[2] = {w->tools[0], w->tools[0]}, empty[1] = {{str(""), w->braces}},
+                    none[1] = {{str("x"), NULL}};
     s = ok, s.tools = twice, s.n_tools = 2, expect_bad(w, &s, ART_E_ARG);
     s = ok, s.tools = empty, s.n_tools = 1, expect_bad(w, &s, ART_E_ARG);
     s = ok, s.tools = none, s.n_tools = 1, expect_bad(w, &s, ART_E_ARG);
@@ -402,14 +456,17 @@ static bool whole_life(const world *w) {
     art_constraint *c = NULL;
     art_matcher *m = NULL, *copy = NULL;
     art_error err;
-    static const char turn[] = "hi <tool_call>[\n{\"name\": \"add\", \"arguments\": {5}},\n{\"name\": \"a\", \"arguments\": {1";
+    static const char turn[] =
+        "hi <tool_call>[\n{\"name\": \"add\", \"arguments\": {5}},\n{\"name\": \"a\", \"arguments\": {1";
     size_t taken;
     uint32_t words[16];
     uint8_t buf[64];
     bool ok = art_constraint_dialog(&s, w->v, &alloc, &c, &err) == ART_OK && art_matcher_new(c, &m, &err) == ART_OK &&
               art_matcher_accept_bytes(m, (const uint8_t *)turn, 5, &taken) == ART_OK &&
-              art_matcher_accept_bytes(m, (const uint8_t *)turn + 5, sizeof turn - 6, &taken) == ART_OK && art_matcher_fill_mask(m, words, 16, NULL, &err) == ART_OK &&
-              art_matcher_forced(m, buf, sizeof buf, &taken) == ART_OK && art_matcher_copy(m, &copy, &err) == ART_OK && art_matcher_rollback(m, 2) == ART_OK;
+              art_matcher_accept_bytes(m, (const uint8_t *)turn + 5, sizeof turn - 6, &taken) == ART_OK &&
+              art_matcher_fill_mask(m, words, 16, NULL, &err) == ART_OK &&
+              art_matcher_forced(m, buf, sizeof buf, &taken) == ART_OK && art_matcher_copy(m, &copy, &err) == ART_OK &&
+              art_matcher_rollback(m, 2) == ART_OK;
     art_matcher_free(copy);
     art_matcher_free(m);
     art_constraint_free(c);

@@ -21,15 +21,19 @@ static void parse_depth(doc *d, const char *text, size_t len, uint32_t depth) {
     d->status = arti_json_parse(&d->arena, &d->mem, text, len, depth, &d->v, &d->err);
 }
 
-static void parse(doc *d, const char *text) { parse_depth(d, text, strlen(text), 64); }
-static void release(doc *d) { arti_arena_free(&d->arena); }
+static void parse(doc *d, const char *text) {
+    parse_depth(d, text, strlen(text), 64);
+}
+static void release(doc *d) {
+    arti_arena_free(&d->arena);
+}
 
 static void expect_error(const char *text, art_status code, size_t pos) {
     doc d;
     parse(&d, text);
     if (d.status != code || d.err.pos != pos || d.v) {
-        fprintf(stderr, "%s\n%*s expected code %d at %zu, got %d at %zu: %s\n", text, (int)pos + 1, "^", code, pos, d.status,
-                d.err.pos, d.err.msg);
+        fprintf(stderr, "%s\n%*s expected code %d at %zu, got %d at %zu: %s\n", text, (int)pos + 1, "^", code, pos,
+                d.status, d.err.pos, d.err.msg);
         assert(0);
     }
     release(&d);
@@ -40,12 +44,42 @@ static void test_errors(void) {
         const char *text;
         size_t pos;
     } bad[] = {
-        {"", 0},          {" ", 1},         {"nul", 3},       {"tru e", 3},       {"[1,]", 3},       {"[1 2]", 3},
-        {"{\"a\"}", 4},   {"{\"a\":}", 5},  {"{a:1}", 1},     {"{\"a\":1,}", 7},  {"[", 1},          {"]", 0},
-        {"01", 1},        {"-", 1},         {"1.", 2},        {"1.e2", 2},        {"1e", 2},         {"1e+", 3},
-        {"+1", 0},        {".5", 0},        {"1 1", 2},       {"\"a", 2},         {"\"\\x\"", 2},    {"\"\\u12g4\"", 3},
-        {"\"\n\"", 1},    {"\"\xff\"", 1},  {"\"\xc0\x80\"", 1}, {"\"\xed\xa0\x80\"", 2}, {"\"\xe2\x82\"", 3}, {"\"\\", 2},
-        {"{\"a\":1,\"\\u0061\":2}", 7},     {"{\"k\":{\"b\":1,\"b\":1}}", 12}, {"\xef\xbb\xbf" "1", 0}, {"[1}", 2},
+        {"", 0},
+        {" ", 1},
+        {"nul", 3},
+        {"tru e", 3},
+        {"[1,]", 3},
+        {"[1 2]", 3},
+        {"{\"a\"}", 4},
+        {"{\"a\":}", 5},
+        {"{a:1}", 1},
+        {"{\"a\":1,}", 7},
+        {"[", 1},
+        {"]", 0},
+        {"01", 1},
+        {"-", 1},
+        {"1.", 2},
+        {"1.e2", 2},
+        {"1e", 2},
+        {"1e+", 3},
+        {"+1", 0},
+        {".5", 0},
+        {"1 1", 2},
+        {"\"a", 2},
+        {"\"\\x\"", 2},
+        {"\"\\u12g4\"", 3},
+        {"\"\n\"", 1},
+        {"\"\xff\"", 1},
+        {"\"\xc0\x80\"", 1},
+        {"\"\xed\xa0\x80\"", 2},
+        {"\"\xe2\x82\"", 3},
+        {"\"\\", 2},
+        {"{\"a\":1,\"\\u0061\":2}", 7},
+        {"{\"k\":{\"b\":1,\"b\":1}}", 12},
+        {"\xef\xbb\xbf"
+         "1",
+         0},
+        {"[1}", 2},
         {"{\"0\":0,\"1\":0,\"2\":0,\"3\":0,\"4\":0,\"5\":0,\"6\":0,\"7\":0,\"8\":0,\"3\":0}", 55},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) expect_error(bad[i].text, ART_E_SYNTAX, bad[i].pos);
@@ -122,7 +156,8 @@ static void test_equality(void) {
         {"-120", "-1.2e2", "-12e1", "-120.0"},
         {"12", "12.0", "1.2e1", "0.12e2"},
         {"\"a\\u0062\"", "\"ab\"", "\"\\u0061b\"", "\"\\u0061\\u0062\""},
-        {"{\"a\":1,\"b\":[2]}", "{\"b\":[2.0],\"a\":1e0}", "{\"b\" : [ 2 ], \"a\":1.0}", "{\"\\u0062\":[20e-1],\"a\":1}"},
+        {"{\"a\":1,\"b\":[2]}", "{\"b\":[2.0],\"a\":1e0}", "{\"b\" : [ 2 ], \"a\":1.0}",
+         "{\"\\u0062\":[20e-1],\"a\":1}"},
         {"[1,[],{}]", "[1.0,[],{}]", "[1, [ ], { } ]", "[1e0,[],{}]"},
         {"[1,{},[]]", "[1,{},[]]", "[1,{},[]]", "[1,{},[]]"},
         {"true", "true", "true", "true"},
@@ -131,8 +166,8 @@ static void test_equality(void) {
         {"\"\"", "\"\"", "\"\"", "\"\""},
         {"{}", "{}", "{ }", "{}"},
         {"\"1\"", "\"1\"", "\"\\u0031\"", "\"1\""},
-        {"1.00000000000000000000000000000001", "1.000000000000000000000000000000010", "100000000000000000000000000000001e-32",
-         "0.100000000000000000000000000000001e1"},
+        {"1.00000000000000000000000000000001", "1.000000000000000000000000000000010",
+         "100000000000000000000000000000001e-32", "0.100000000000000000000000000000001e1"},
         {"{\"a\":{\"b\":1}}", "{\"a\":{\"b\":1.0}}", "{\"a\":{\"b\":1}}", "{\"a\":{\"b\":1}}"},
         {"{\"a\":{\"c\":1}}", "{\"a\":{\"c\":1}}", "{\"a\":{\"c\":1}}", "{\"a\":{\"c\":1}}"},
     };
@@ -161,8 +196,16 @@ static void test_counts(void) {
         const char *text;
         bool ok;
         uint32_t v;
-    } c[] = {{"0", true, 0},     {"3.0", true, 3},          {"1e2", true, 100},  {"-1", false, 0}, {"1.5", false, 0}, {"\"1\"", false, 0},
-             {"4294967295", true, UINT32_MAX}, {"1e30", true, UINT32_MAX}, {"12.50e1", true, 125}, {"-0.0", true, 0}};
+    } c[] = {{"0", true, 0},
+             {"3.0", true, 3},
+             {"1e2", true, 100},
+             {"-1", false, 0},
+             {"1.5", false, 0},
+             {"\"1\"", false, 0},
+             {"4294967295", true, UINT32_MAX},
+             {"1e30", true, UINT32_MAX},
+             {"12.50e1", true, 125},
+             {"-0.0", true, 0}};
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         doc d;
         parse(&d, c[i].text);
@@ -178,9 +221,20 @@ static void test_pointers(void) {
     parse(&d, text);
     static const struct {
         const char *ptr, *value; /* NULL: leads nowhere */
-    } c[] = {{"", NULL},          {"/a~1b/m~0n/1", "20"}, {"/a~1b/m~0n/2/", "7"}, {"/", "1"},        {"/c%d", "2"},     {"/01/0", "5"},
-             {"/01/00", NULL},    {"/01/1", NULL},        {"/01/-", NULL},        {"/a~1b/m~2", NULL}, {"x", NULL},     {"/a~1b/m~", NULL},
-             {"/c%d/x", NULL},    {"/01/4294967296", NULL}};
+    } c[] = {{"", NULL},
+             {"/a~1b/m~0n/1", "20"},
+             {"/a~1b/m~0n/2/", "7"},
+             {"/", "1"},
+             {"/c%d", "2"},
+             {"/01/0", "5"},
+             {"/01/00", NULL},
+             {"/01/1", NULL},
+             {"/01/-", NULL},
+             {"/a~1b/m~2", NULL},
+             {"x", NULL},
+             {"/a~1b/m~", NULL},
+             {"/c%d/x", NULL},
+             {"/01/4294967296", NULL}};
     assert(arti_ptr_get(d.v, "", 0) == d.v);
     for (size_t i = 1; i < sizeof c / sizeof *c; i++) {
         const arti_json *v = arti_ptr_get(d.v, c[i].ptr, strlen(c[i].ptr));
@@ -205,7 +259,8 @@ static void test_pointers(void) {
 
 static bool parse_once(void) {
     doc d;
-    parse(&d, "{\"a\":[1,2,{\"b\\n\":[[[]]]}],\"c\":{\"0\":0,\"1\":0,\"2\":0,\"3\":0,\"4\":0,\"5\":0,\"6\":0,\"7\":0,\"8\":0}}");
+    parse(&d, "{\"a\":[1,2,{\"b\\n\":[[[]]]}],\"c\":{\"0\":0,\"1\":0,\"2\":0,\"3\":0,\"4\":0,\"5\":0,\"6\":0,\"7\":0,"
+              "\"8\":0}}");
     bool ok = d.status == ART_OK;
     assert(ok || (d.status == ART_E_NOMEM && !d.v));
     release(&d);

@@ -12,7 +12,8 @@ static art_alloc alloc;
 enum { TOKEN_EOS, TOKEN_EOS2, TOKEN_CONTROL, FIRST_TEXT };
 
 static art_vocab *make_vocab(const art_alloc *a) {
-    static const char *const words[] = {"{\"", "\":", "\",\"", "\"}", "}", "{}", "true", "false", "nul", "12", "0.", "name", "a\"", "\": \"", "\\\"", "[]", "],", "  ", "\n"};
+    static const char *const words[] = {"{\"", "\":",  "\",\"", "\"}",    "}",    "{}", "true", "false", "nul", "12",
+                                        "0.",  "name", "a\"",   "\": \"", "\\\"", "[]", "],",   "  ",    "\n"};
     uint8_t bytes[1024];
     uint32_t offsets[400], n = 0, at = 0;
     for (; n < FIRST_TEXT; n++) offsets[n] = 0;
@@ -31,7 +32,9 @@ static art_vocab *make_vocab(const art_alloc *a) {
     return art_vocab_new(bytes, offsets, n, eos, 2, a, &v, NULL) == ART_OK ? v : NULL;
 }
 
-static uint32_t byte_token(char c) { return FIRST_TEXT + (uint8_t)c; }
+static uint32_t byte_token(char c) {
+    return FIRST_TEXT + (uint8_t)c;
+}
 
 static art_constraint *make(const char *schema, art_vocab *v, const art_alloc *a) {
     art_schema *s;
@@ -68,7 +71,8 @@ static void test_end_of_sequence(art_vocab *v) {
     assert(len == 1 && s->kind == ART_SPAN_VALUE && s->start == 0 && s->len == 1 && art_matcher_held(m) == 0);
     assert(art_matcher_is_complete(m) == 1 && art_matcher_is_closed(m) == 1 && !art_matcher_is_ended(m));
     assert(art_matcher_fill_mask(m, words, 16, &n, NULL) == ART_OK && n == 2);
-    assert(arti_bits_test(words, TOKEN_EOS) && arti_bits_test(words, TOKEN_EOS2) && !arti_bits_test(words, TOKEN_CONTROL));
+    assert(arti_bits_test(words, TOKEN_EOS) && arti_bits_test(words, TOKEN_EOS2) &&
+           !arti_bits_test(words, TOKEN_CONTROL));
     assert(art_matcher_accept(m, TOKEN_EOS2) == ART_OK && art_matcher_is_ended(m) && art_matcher_is_complete(m) == 0);
     assert(art_matcher_fill_mask(m, words, 16, &n, NULL) == ART_OK && n == 0 && arti_bits_count(words, 16) == 0);
     assert(art_matcher_accept(m, TOKEN_EOS) == ART_REJECTED && art_matcher_allows(m, byte_token(' ')) == ART_REJECTED);
@@ -90,7 +94,8 @@ static void test_refusals(art_vocab *v) {
     uint32_t words[32];
     assert(art_matcher_new(c, &m, NULL) == ART_OK);
     assert(art_matcher_accept(m, v->n_tokens) == ART_REJECTED && art_matcher_allows(m, UINT32_MAX) == ART_REJECTED);
-    assert(art_matcher_accept(m, TOKEN_CONTROL) == ART_REJECTED && art_matcher_allows(m, TOKEN_CONTROL) == ART_REJECTED);
+    assert(art_matcher_accept(m, TOKEN_CONTROL) == ART_REJECTED &&
+           art_matcher_allows(m, TOKEN_CONTROL) == ART_REJECTED);
     assert(art_matcher_fill_mask(m, words, v->n_words - 1, NULL, &err) == ART_E_ARG);
     memset(words, 0xFF, sizeof words);
     assert(art_matcher_fill_mask(m, words, 32, NULL, &err) == ART_OK);
@@ -124,9 +129,10 @@ static void test_without_vocabulary(void) {
 
 /* --- one constraint, many threads: each gets what one thread alone gets */
 
-static const char busy_schema[] = "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\",\"pattern\":\"^[a-z]{2,9}$\"},"
-                                  "\"n\":{\"type\":\"number\",\"minimum\":0,\"maximum\":10},\"t\":{\"type\":\"string\",\"format\":\"date\"},"
-                                  "\"k\":{\"type\":\"array\",\"items\":{\"$ref\":\"#\"},\"maxItems\":2}},\"required\":[\"name\"]}";
+static const char busy_schema[] =
+    "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\",\"pattern\":\"^[a-z]{2,9}$\"},"
+    "\"n\":{\"type\":\"number\",\"minimum\":0,\"maximum\":10},\"t\":{\"type\":\"string\",\"format\":\"date\"},"
+    "\"k\":{\"type\":\"array\",\"items\":{\"$ref\":\"#\"},\"maxItems\":2}},\"required\":[\"name\"]}";
 
 typedef struct job {
     art_constraint *c;
@@ -226,7 +232,8 @@ static bool whole_life(void) {
     static const char text[] = "{\"name\": \"abc\", \"n\": 1.5, \"k\": [{\"name\":\"zz\"}, ";
     bool ok = c && art_matcher_new(c, &m, NULL) == ART_OK;
     for (size_t i = 0; ok && text[i]; i++)
-        ok = art_matcher_fill_mask(m, words, 16, NULL, NULL) == ART_OK && art_matcher_accept(m, byte_token(text[i])) == ART_OK;
+        ok = art_matcher_fill_mask(m, words, 16, NULL, NULL) == ART_OK &&
+             art_matcher_accept(m, byte_token(text[i])) == ART_OK;
     ok = ok && art_matcher_copy(m, &copy, NULL) == ART_OK && art_matcher_rollback(copy, 20) == ART_OK &&
          art_matcher_shortest(m, buf, sizeof buf, &n) == ART_OK && art_matcher_forced(m, buf, sizeof buf, &n) == ART_OK;
     art_matcher_free(copy);

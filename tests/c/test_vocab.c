@@ -27,9 +27,12 @@ static void add(tokens *t, const char *p, size_t len) {
 
 /* Tokens that reach every class: quotes, backslashes, controls, all cuts of multi-byte characters, duplicates, empty ones. */
 static void random_tokens(tokens *t, uint32_t n) {
-    static const char *const pieces[] = {"a", "b", "Z", "0", "7", " ", "\"", "\\", "\n", "\t", ",", ":", "}", "]", "-", ".", "_", "\xc3\xa9", "\xe4\xb8\xad",
-                                         "\xf0\x9f\x98\x80", "\xe4", "\xb8", "\xad", "\xf0", "\x9f", "\xed", "\xa0", "\xc0", "\xff", "\x80", "abcdefgh", "\"}", "\\n", "\x7f",
-                                         "\xd0\x96", "\xf4", "\x8f", "\xe0", "\xa4", "\x01", "the ", ""};
+    static const char *const pieces[] = {
+        "a",        "b",    "Z",    "0",    "7",        " ",    "\"",   "\\",       "\n",           "\t",
+        ",",        ":",    "}",    "]",    "-",        ".",    "_",    "\xc3\xa9", "\xe4\xb8\xad", "\xf0\x9f\x98\x80",
+        "\xe4",     "\xb8", "\xad", "\xf0", "\x9f",     "\xed", "\xa0", "\xc0",     "\xff",         "\x80",
+        "abcdefgh", "\"}",  "\\n",  "\x7f", "\xd0\x96", "\xf4", "\x8f", "\xe0",     "\xa4",         "\x01",
+        "the ",     ""};
     t->n = 0;
     while (t->n < n) {
         char buf[64];
@@ -109,7 +112,10 @@ static void check_below(const art_vocab *v) {
                 if (state != ARTI_U8_0) continue;
                 size_t n;
                 uint32_t cp = arti_u8_get(p + start, &n);
-                want |= cp < 0x20 ? ARTI_ATOM_CONTROL : cp == '"' ? ARTI_ATOM_QUOTE : cp == '\\' ? ARTI_ATOM_BACKSLASH : UINT64_C(1) << arti_atom_of(cp);
+                want |= cp < 0x20    ? ARTI_ATOM_CONTROL
+                        : cp == '"'  ? ARTI_ATOM_QUOTE
+                        : cp == '\\' ? ARTI_ATOM_BACKSLASH
+                                     : UINT64_C(1) << arti_atom_of(cp);
             }
             if (state != ARTI_U8_0) want |= ARTI_ATOM_PARTIAL;
         }
@@ -164,7 +170,8 @@ static void check_strings(const art_vocab *v, const tokens *t) {
                 assert(partial == (end != ARTI_U8_0));
             } else {
                 assert(seen[id] == (want == 'o' ? 0 : want));
-                if (state == ARTI_U8_0) assert(!arti_bits_test(v->stay_rows + (size_t)(ARTI_STAY_ROWS - 1) * v->n_words, id));
+                if (state == ARTI_U8_0)
+                    assert(!arti_bits_test(v->stay_rows + (size_t)(ARTI_STAY_ROWS - 1) * v->n_words, id));
             }
         }
     }
@@ -190,7 +197,8 @@ static void check_groups(const art_vocab *v) {
         if (x->row >= 0) assert(arti_bits_count(v->dense_rows + (size_t)x->row * v->n_words, v->n_words) == x->n);
         total += x->n;
     }
-    assert(total + v->n_partial == arti_bits_count(v->stay_rows + (size_t)(ARTI_STAY_ROWS - 1) * v->n_words, v->n_words));
+    assert(total + v->n_partial ==
+           arti_bits_count(v->stay_rows + (size_t)(ARTI_STAY_ROWS - 1) * v->n_words, v->n_words));
 }
 
 static void check_rows(const art_vocab *v, const tokens *t) {
@@ -202,7 +210,8 @@ static void check_rows(const art_vocab *v, const tokens *t) {
             space &= p[i] == ' ' || p[i] == '\t' || p[i] == '\n' || p[i] == '\r';
             digit &= p[i] >= '0' && p[i] <= '9';
         }
-        assert(arti_bits_test(v->space_row, id) == (text && space) && arti_bits_test(v->digit_row, id) == (text && digit));
+        assert(arti_bits_test(v->space_row, id) == (text && space) &&
+               arti_bits_test(v->digit_row, id) == (text && digit));
         assert(arti_bits_test(v->text_row, id) == text && arti_bits_test(v->eos_row, id) == is_eos(v, id));
     }
 }
@@ -304,7 +313,7 @@ static void test_files(void) {
         art_status s = art_vocab_open(path, &alloc, &back, &err);
         assert(s == ART_E_FORMAT && !back);
     }
-    
+
     unlink(path);
     free(image);
     free(copy);

@@ -15,8 +15,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static art_constraint *make(uint8_t kind) {
     art_constraint *braces = digits_new(true, NULL, NULL), *digits = digits_new(false, NULL, NULL), *c;
     art_dialog_tool tools[] = {{STR("add"), braces}, {STR("add_all"), digits}, {STR("sub"), braces}};
-    art_dialog_spec s = {.begin = STR("<call>"), .name_prefix = STR("{\"name\":\""), .args_prefix = STR("\",\"a\":"), .call_suffix = STR("}"), .end = STR("</call>"), .tools = tools, .n_tools = 3, .calls_max = 2};
-    if (kind & 1) s.separator = STR(","); else s.between = STR("\n");
+    art_dialog_spec s = {.begin = STR("<call>"),
+                         .name_prefix = STR("{\"name\":\""),
+                         .args_prefix = STR("\",\"a\":"),
+                         .call_suffix = STR("}"),
+                         .end = STR("</call>"),
+                         .tools = tools,
+                         .n_tools = 3,
+                         .calls_max = 2};
+    if (kind & 1)
+        s.separator = STR(",");
+    else
+        s.between = STR("\n");
     if (kind & 2) s.reasoning_open = STR("<t>"), s.reasoning_close = STR("</t>");
     if (kind & 4) s.value = kind & 8 ? braces : digits;
     if (kind & 16) s.name_prefix = STR(""), s.call_suffix = STR(""), s.end = STR("");
@@ -53,7 +63,8 @@ static void run(art_constraint *c, const uint8_t *turn, size_t len, uint8_t cut,
             assert(held <= held_before);
             for (size_t i = 0; i < n_spans; i++) {
                 assert(span[i].start + span[i].len <= held + taken);
-                if (span[i].kind >= ART_SPAN_CALL_START) out->bytes[out->n++] = (uint8_t)span[i].kind, out->bytes[out->n++] = (uint8_t)span[i].tool;
+                if (span[i].kind >= ART_SPAN_CALL_START)
+                    out->bytes[out->n++] = (uint8_t)span[i].kind, out->bytes[out->n++] = (uint8_t)span[i].tool;
                 for (uint32_t k = 0; k < span[i].len; k++) {
                     out->bytes[out->n++] = (uint8_t)span[i].kind;
                     out->bytes[out->n++] = turn[held_before - held + span[i].start + k];
@@ -65,8 +76,10 @@ static void run(art_constraint *c, const uint8_t *turn, size_t len, uint8_t cut,
             uint8_t end[256];
             size_t end_len, end_taken;
             art_matcher *copy;
-            assert(art_matcher_copy(m, &copy, NULL) == ART_OK && art_matcher_shortest(copy, end, sizeof end, &end_len) == ART_OK);
-            assert(end_len == art_matcher_shortest_len(m) && art_matcher_accept_bytes(copy, end, end_len, &end_taken) == ART_OK);
+            assert(art_matcher_copy(m, &copy, NULL) == ART_OK &&
+                   art_matcher_shortest(copy, end, sizeof end, &end_len) == ART_OK);
+            assert(end_len == art_matcher_shortest_len(m) &&
+                   art_matcher_accept_bytes(copy, end, end_len, &end_taken) == ART_OK);
             assert(art_matcher_is_complete(copy) == 1);
             art_matcher_free(copy);
         }

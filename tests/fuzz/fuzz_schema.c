@@ -6,8 +6,8 @@
 #include "art.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,7 +22,8 @@ static void finish(art_schema *schema, const art_matcher *m, const uint8_t *text
         memcpy(whole, text, taken);
         art_status s = art_matcher_shortest(copy, whole + taken, need, &len);
         assert(s == ART_OK && len == need);
-        assert(art_matcher_accept_bytes(copy, whole + taken, len, &end_taken) == ART_OK && art_matcher_is_complete(copy) == 1);
+        assert(art_matcher_accept_bytes(copy, whole + taken, len, &end_taken) == ART_OK &&
+               art_matcher_is_complete(copy) == 1);
         s = art_schema_validate(schema, whole, taken + len, NULL);
         assert(s == ART_OK);
         free(whole);

@@ -12,7 +12,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static art_vocab *make(void) {
-    static const char *const words[] = {"a", "b", "\"", "\\", "\":", "a\"}", "\\n", "\xc3\xa9", "\xc3", "\xa9", "\x80\"", "{\"", " ", "12", "}", "x y", "\xf0\x9f\x98\x80"};
+    static const char *const words[] = {"a",    "b",      "\"",  "\\", "\":", "a\"}", "\\n", "\xc3\xa9",        "\xc3",
+                                        "\xa9", "\x80\"", "{\"", " ",  "12",  "}",    "x y", "\xf0\x9f\x98\x80"};
     uint8_t bytes[256];
     uint32_t offsets[32], n = 0, at = 0, eos = 0;
     offsets[n++] = 0;
@@ -28,7 +29,9 @@ static art_vocab *make(void) {
 }
 
 static void use(art_vocab *v) {
-    static const char *const schemas[] = {"true", "{\"type\":\"string\",\"maxLength\":70}", "{\"type\":\"string\",\"pattern\":\"^[a-z]+$\"}", "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"}}"};
+    static const char *const schemas[] = {"true", "{\"type\":\"string\",\"maxLength\":70}",
+                                          "{\"type\":\"string\",\"pattern\":\"^[a-z]+$\"}",
+                                          "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"}}"};
     uint32_t *words = malloc(v->n_words * sizeof *words);
     for (size_t i = 0; i < sizeof schemas / sizeof *schemas && words; i++) {
         art_schema *s;
