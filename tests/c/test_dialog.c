@@ -307,7 +307,7 @@ static void check_state(art_matcher *m, const art_vocab *v, uint32_t *words) {
         if (allowed && n_forced) assert(id >= FIRST_TEXT);
     }
     assert(n_allowed == (n < 2 ? n : 2));
-    assert(n > 0 || art_matcher_is_ended(m) || !"dead end");
+    assert(n > 0 || art_matcher_is_ended(m)); /* no dead ends */
     if (art_matcher_is_closed(m) == 1 && !art_matcher_is_ended(m)) assert(n == 1 && art_matcher_is_complete(m) == 1);
     if (art_matcher_is_ended(m)) return;
     uint8_t end[512];
