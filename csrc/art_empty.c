@@ -583,6 +583,39 @@ static uint32_t text_len(art_schema *s, arti_text_shape *t) {
     return quoted_len(w, len);
 }
 
+/* An upper bound on how many different values a conjunction has, as its shapes tell; UINT32_MAX: no bound is known. */
+static uint32_t count_values(const art_schema *s, arti_conj c) {
+    const arti_conj_info *info = s->norm->conj[c];
+    uint32_t n = 0;
+    for (int t = 0; t < ARTI_N_TYPES; t++) {
+        for (uint32_t i = 0; i < info->facet[t].n_shapes; i++) {
+            const arti_shape *sh = info->facet[t].shapes[i];
+            if (sh->len == ARTI_LEN_NONE) continue;
+            uint64_t more = UINT32_MAX;
+            if (t == ARTI_T_NULL) more = 1;
+            else if (t == ARTI_T_BOOL) more = 1u + (sh->bools == 3);
+            else if (t == ARTI_T_STRING && sh->text.set) more = sh->text.n_set;
+            else if (t == ARTI_T_STRING && sh->text.hi == 0) more = 1;
+            else if (t == ARTI_T_NUMBER && sh->number.is_small && sh->number.lo && sh->number.hi)
+                more = (uint64_t)(sh->number.small_hi - sh->number.small_lo) + 1;
+            else if (t == ARTI_T_NUMBER && sh->number.lo && sh->number.hi && arti_dec_cmp(sh->number.lo, sh->number.hi) == 0)
+                more = 1;
+            else if (t == ARTI_T_ARRAY && sh->array.max == 0) more = 1;
+            else if (t == ARTI_T_OBJECT && sh->object.max == 0) more = 1;
+            if (more >= UINT32_MAX - n) return UINT32_MAX;
+            n += (uint32_t)more;
+        }
+    }
+    return n;
+}
+
+/* Do the items behind the prefix run out before the array is long enough? */
+static bool runs_out(art_schema *s, arti_array_shape *a) {
+    if (!a->unique || a->min <= a->n_prefix + 1) return false;
+    const arti_conj rest = arti_array_item_conj(s, a, a->n_prefix);
+    return rest != ARTI_CONJ_FAIL && count_values(s, rest) < a->min - a->n_prefix;
+}
+
 static uint32_t shape_len(art_schema *s, arti_shape *sh) {
     static const uint32_t none[ARTI_CONTAINS_MAX];
     switch ((arti_type)sh->type) {
@@ -595,7 +628,9 @@ static uint32_t shape_len(art_schema *s, arti_shape *sh) {
         return n == SIZE_MAX ? ARTI_LEN_NONE : (uint32_t)n;
     }
     case ARTI_T_STRING: return text_len(s, &sh->text);
-    case ARTI_T_ARRAY: return arti_len_add(arti_array_best(s, &sh->array, 0, none, false, NULL), 2);
+    case ARTI_T_ARRAY:
+        if (runs_out(s, &sh->array)) return ARTI_LEN_NONE;
+        return arti_len_add(arti_array_best(s, &sh->array, 0, none, false, NULL), 2);
     case ARTI_T_OBJECT: return arti_len_add(arti_object_best(s, &sh->object, &arti_object_start, NULL), 2);
     default: return ARTI_LEN_NONE;
     }

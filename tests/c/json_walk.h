@@ -71,7 +71,7 @@ static uint32_t walk_random(walk_source *r) {
 
 enum { WALK_WORDS = (WALK_N_TOKENS + 1 + 31) / 32 };
 
-static void walk_check_state(arti_run *r, const art_vocab *v, uint32_t *words) {
+static inline void walk_check_state(arti_run *r, const art_vocab *v, uint32_t *words) {
     art_error err;
     WALK_CHECK(r->ops->fill(r, words, NULL, &err) == ART_OK);
     uint32_t n = 0;
@@ -88,7 +88,7 @@ static void walk_check_state(arti_run *r, const art_vocab *v, uint32_t *words) {
 }
 
 /* The shortest completion: taken, complete, and undone. */
-static void walk_check_end(arti_run *r) {
+static inline void walk_check_end(arti_run *r) {
     static uint8_t buf[1 << 16];
     uint8_t forced[64];
     size_t len, n_forced, taken;
@@ -107,7 +107,7 @@ static void walk_check_end(arti_run *r) {
 }
 
 /* Walks up to `steps` tokens, then closes; checks the text by validation. */
-static void walk(art_schema *s, arti_json_constraint *c, const art_vocab *v, walk_source *random, uint32_t steps) {
+static inline void walk(art_schema *s, arti_json_constraint *c, const art_vocab *v, walk_source *random, uint32_t steps) {
     static uint8_t text[1 << 17];
     size_t n = 0;
     arti_run *r;
