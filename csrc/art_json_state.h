@@ -214,6 +214,7 @@ bool arti_frame_accepts(arti_jctx *x, const arti_frame *f, arti_accept *acc);
 bool arti_frame_cell(arti_jctx *x, const arti_frame *f, uint32_t alt, arti_conj *conj, uint32_t *pending);
 /* Is some name, or another key, possible that begins with what was read? */
 bool arti_key_alive(arti_jctx *x, const arti_state *st);
+bool arti_key_alive_at(arti_jctx *x, const arti_state *st, const uint64_t *q, uint64_t hash); /* q, hash: the text's */
 /* Ends a number in a container where it stands; false: it can not end there. */
 bool arti_number_end(arti_jctx *x, arti_state *st);
 /* Is the string alive in the middle of an escape? */

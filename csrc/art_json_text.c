@@ -66,15 +66,7 @@ static bool feed(arti_jctx *x, arti_state *st, const uint8_t *bytes, uint32_t le
 
 /* Is some language alive in parts q, with n_cp characters begun? */
 static bool parts_alive(arti_jctx *x, const arti_state *st, const uint64_t *q, bool inside) {
-    if (is_key(st)) {
-        arti_state probe = *st;
-        if (arti_text_parts(st) == 1)
-            probe.text.q.one = q[0];
-        else
-            probe.text.q.many = q;
-        probe.text.u8 = inside ? ARTI_U8_1 : ARTI_U8_0;
-        return arti_key_alive(x, &probe);
-    }
+    if (is_key(st)) return arti_key_alive_at(x, st, q, st->text.hash);
     const arti_text_machine *m = st->text.machine;
     for (uint32_t i = 0; i < m->n_parts; i++)
         if (arti_part_alive(x->s, &m->parts[i], q[i], st->text.n_cp, inside)) return true;
@@ -199,10 +191,9 @@ static bool has_fresh_word(arti_jctx *x, arti_re_state q, uint64_t hash, const a
     return found;
 }
 
-bool arti_key_alive(arti_jctx *x, const arti_state *st) {
+bool arti_key_alive_at(arti_jctx *x, const arti_state *st, const uint64_t *q, uint64_t hash) {
     const arti_frame *f = st->top;
     const arti_object_machine *m = f->machine;
-    const uint64_t *q = arti_text_q(st);
     if (q[0] && st->text.offer && any_in_range(st->text.offer, arti_set_lo(q[0]), arti_set_hi(q[0]))) return true;
     if (!st->text.offer_other) return false;
     for (uint32_t a = 0; a < m->n_alts; a++) {
@@ -210,9 +201,13 @@ bool arti_key_alive(arti_jctx *x, const arti_state *st) {
         const uint32_t p = m->alts[a].extra_part;
         if (p == ARTI_EXTRA_FREE) return true;
         if (p == ARTI_EXTRA_NONE || q[1 + p] == 0) continue;
-        if (!f->set || has_fresh_word(x, (arti_re_state)q[1 + p], st->text.hash, f->set)) return true;
+        if (!f->set || has_fresh_word(x, (arti_re_state)q[1 + p], hash, f->set)) return true;
     }
     return false;
+}
+
+bool arti_key_alive(arti_jctx *x, const arti_state *st) {
+    return arti_key_alive_at(x, st, arti_text_q(st), st->text.hash);
 }
 
 /* Ends a key: the frame gets it as pending, *st waits for the colon. */

@@ -20,6 +20,12 @@ typedef struct arti_mask_row {
     uint32_t n_ids; /* UINT32_MAX: dense */
 } arti_mask_row;
 
+typedef struct arti_escape_out { /* a token with an escape that leaves its string */
+    uint32_t token, n_cp;        /* characters before the quote */
+    uint16_t tail;               /* bytes up to and with the quote */
+    uint8_t first;               /* first decoded byte */
+} arti_escape_out;
+
 typedef struct arti_mask_memo {
     arti_mem mem;
     arti_mask_row *rows; /* open addressing */
@@ -39,7 +45,7 @@ typedef struct arti_mask_memo {
     bool has_space_nodes;
     uint32_t *escape_in; /* tokens with an escape that stay in a free string */
     uint32_t *escape_cps;
-    uint32_t *escape_out; /* those that leave it */
+    struct arti_escape_out *escape_out; /* those that leave it */
     size_t escape_cap;
     uint32_t n_escape_in, n_escape_out;
     bool has_escapes;

@@ -166,6 +166,29 @@ static bool know_suffixes(leaver *l, signature *sig) {
 
 /* ------------------------------------------------------------------ wide strings */
 
+/* The first decoded byte of a text with escapes. */
+static uint8_t first_byte(const uint8_t *bytes, size_t len) {
+    if (len < 2 || bytes[0] != '\\') return len ? bytes[0] : 0;
+    switch (bytes[1]) {
+    case 'b': return 8;
+    case 'f': return 12;
+    case 'n': return 10;
+    case 'r': return 13;
+    case 't': return 9;
+    case 'u': break;
+    default: return bytes[1];
+    }
+    uint32_t cp = 0;
+    for (size_t i = 2; i < 6 && i < len; i++) {
+        const uint8_t c = bytes[i];
+        cp = cp << 4 | (uint32_t)(c <= '9' ? c - '0' : (c | 0x20u) - 'a' + 10);
+    }
+    uint8_t out[4];
+    if (cp >= 0xD800 && cp <= 0xDBFF) return 0xF0; /* a pair: any of the longest sequences */
+    arti_u8_put(out, cp);
+    return out[0];
+}
+
 /* Sorts the tokens with escapes by what they do in a string that admits everything. */
 static bool build_escapes(arti_walk *w) {
     arti_mask_memo *m = w->m;
@@ -176,7 +199,7 @@ static bool build_escapes(arti_walk *w) {
     if (!m->escape_cap) {
         uint32_t *in = arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *in);
         uint32_t *cps = in ? arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *cps) : NULL;
-        uint32_t *out = cps ? arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *out) : NULL;
+        arti_escape_out *out = cps ? arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *out) : NULL;
         if (!out) {
             arti_free(&m->work_mem, in, cap * sizeof *in);
             arti_free(&m->work_mem, cps, cap * sizeof *cps);
@@ -201,7 +224,8 @@ static bool build_escapes(arti_walk *w) {
             m->escape_in[m->n_escape_in] = id;
             m->escape_cps[m->n_escape_in++] = st.text.n_cp + (st.text.escape != ARTI_ESC_NONE);
         } else if (bytes[n] == '"' && st.text.escape == ARTI_ESC_NONE) {
-            m->escape_out[m->n_escape_out++] = id;
+            m->escape_out[m->n_escape_out++] =
+                (arti_escape_out){id, st.text.n_cp, (uint16_t)(n + 1), first_byte(bytes, len)};
         }
     }
     m->has_escapes = true;
@@ -312,7 +336,20 @@ static bool leave_alike(leaver *l, uint32_t lo, uint32_t hi, const uint64_t next
             }
         }
     }
-    if (!l->is_key || !arti_text_q(l->st)[0]) return true;
+    const bool names = l->is_key && arti_text_q(l->st)[0];
+    for (uint32_t k = 0; k < w->m->n_escape_out; k++) {
+        const arti_escape_out *e = &w->m->escape_out[k];
+        const bool name = names && (next[e->first / 64] >> (e->first % 64) & 1u || e->first >= 0xF0);
+        if (name || l->taken || l->exact_tail) {
+            if (!leave_alone(l, e->token)) return false;
+        } else if (sig->closes && e->n_cp >= lo && e->n_cp <= hi) {
+            size_t len;
+            const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
+            if (arti_walk_tail(w, &sig->after, bytes + e->tail, len - e->tail)) arti_bits_set(w->words, e->token);
+            if (arti_faulted(w->x->s)) return false;
+        }
+    }
+    if (!names) return true;
     for (uint32_t k = 0; k < set->n_suffix; k++) { /* texts that may be names are looked at one by one */
         const arti_suffix *sf = &v->suffixes[set->suffix + k];
         for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
@@ -334,8 +371,6 @@ static bool walk_wide(leaver *l, uint32_t room) {
     const arti_u8_sets *set = &v->u8[ARTI_U8_0];
     if (!build_escapes(w)) return false;
     set_stay(w, room);
-    for (uint32_t k = 0; k < w->m->n_escape_out; k++)
-        if (!leave_alone(l, w->m->escape_out[k])) return false;
     const uint64_t *q0 = arti_text_q(st);
     /* The languages that may change their mind on the way to the quote. */
     uint32_t moving[ARTI_KEY_PARTS_MAX + 1], n_moving = 0;
@@ -356,6 +391,8 @@ static bool walk_wide(leaver *l, uint32_t room) {
         const uint32_t n = st->text.n_cp, lo = !lengths || n >= l->part->lo ? 0 : l->part->lo - n;
         return leave_alike(l, lo, lengths && l->part->hi != UINT32_MAX ? l->part->hi - n : UINT32_MAX, next, ends);
     }
+    for (uint32_t k = 0; k < w->m->n_escape_out; k++)
+        if (!leave_alone(l, w->m->escape_out[k].token)) return false;
     uint64_t *q = arti_region_get(x->region, (l->n_parts + 1) * sizeof *q);
     if (!q) return arti_fault_mem(x->s);
     for (uint32_t k = 0; k < set->n_suffix; k++) {
@@ -420,13 +457,12 @@ static uint64_t loop_atoms(leaver *l, arti_re_state q) {
 }
 
 static bool alive(const leaver *l, const arti_text_level *at) {
-    if (!l->is_key && l->n_parts == 1) {
-        if (at->q[0] == 0) return false;
-        if (l->is_unbounded) return true;
-        return arti_part_alive(l->w->x->s, l->part, at->q[0], at->n_cp, at->u8 != ARTI_U8_0);
-    }
-    const arti_state st = whole(l, at->q, at->n_cp, at->hash, at->u8);
-    return arti_text_alive(l->w->x, &st);
+    arti_jctx *x = l->w->x;
+    if (l->is_key) return arti_key_alive_at(x, l->st, at->q, at->hash);
+    if (l->is_unbounded) return at->q[0] != 0;
+    for (uint32_t i = 0; i < l->n_parts; i++)
+        if (arti_part_alive(x->s, text_part(l->st, i), at->q[i], at->n_cp, at->u8 != ARTI_U8_0)) return true;
+    return false;
 }
 
 /* Do all characters below a node lead every live language back to where it is? */
@@ -481,6 +517,10 @@ static bool set_below(leaver *l, const arti_text_level *at, uint32_t i) {
         if (n <= room) arti_bits_set(l->w->words, id);
     }
     return !arti_faulted(l->w->x->s);
+}
+
+static bool knows_loop(const leaver *l, const arti_text_level *at) {
+    return l->part && l->part->kind == ARTI_PART_TERM && l->loops[at->q[0] % LOOPS].q == (arti_re_state)at->q[0];
 }
 
 /* Does no text of plain ASCII characters kill the language from here on? Looks at a few states; false when there are more. */
@@ -576,9 +616,21 @@ static bool walk_narrow(leaver *l) {
     levels[0].n_cp = l->st->text.n_cp;
     levels[0].hash = l->st->text.hash;
     memcpy(levels[0].q, arti_text_q(l->st), l->n_parts * sizeof *q);
+    uint64_t next[4];
+    bool ends;
+    const bool filter = l->is_key && l->n_parts == 1 && !levels[0].is_full && levels[0].u8 == ARTI_U8_0;
+    if (filter) {
+        name_bytes(l->st, next, &ends);
+        next['"' / 64] |= UINT64_C(1) << ('"' % 64);
+        next['\\' / 64] |= UINT64_C(1) << ('\\' % 64);
+    }
     for (uint32_t i = 1; i < v->n_nodes;) {
         const arti_node *node = &v->node[i];
         const uint32_t d = node->depth;
+        if (filter && d == 1 && !(next[node->byte / 64] >> (node->byte % 64) & 1u)) { /* no name goes on like that */
+            i = node->next;
+            continue;
+        }
         arti_text_level *from = &levels[d - 1], *to = &levels[d];
         bool ok;
         if (from->is_full) {
@@ -625,7 +677,8 @@ static bool walk_narrow(leaver *l) {
         }
         /* Worth asking where this very byte led back to where it came from. */
         if (!to->is_full && !from->is_full && to->u8 == ARTI_U8_0 && from->u8 == ARTI_U8_0 && node->next > i + 1 &&
-            memcmp(to->q, from->q, l->n_parts * sizeof *to->q) == 0 && stays_below(l, to, v->below[i])) {
+            (memcmp(to->q, from->q, l->n_parts * sizeof *to->q) == 0 || knows_loop(l, to)) &&
+            stays_below(l, to, v->below[i])) {
             if (!set_below(l, to, i)) return false;
             i = node->next;
             continue;
