@@ -570,7 +570,7 @@ def test_the_engines_log_goes_to_logging_and_nowhere_else(path):
 
 
 def test_a_sentencepiece_model():
-    """Leading spaces, byte tokens, a large vocabulary; AGENTRT_TEST_SPM_MODEL is such a GGUF file, for example Gemma."""
+    """Leading spaces, byte tokens, a large vocabulary; AGENTRT_TEST_SPM_MODEL is such a file, for example Gemma 3."""
     file = os.environ.get("AGENTRT_TEST_SPM_MODEL")
     if not file:
         pytest.skip("AGENTRT_TEST_SPM_MODEL is not set")
