@@ -57,8 +57,10 @@ def main() -> int:
     try:
         with agentrt.load(n_ctx=4096) as model:
             agent = make_agent(model)
-            # System message, tools and examples are evaluated at the first start only.
-            agent.warm(models.cache_dir().parent / "demo.prefix")
+            prefix = models.cache_dir().parent / "demo.prefix"
+            if not prefix.exists():
+                print("reading tools and examples, at the first start only ...", file=sys.stderr)
+            agent.warm(prefix)
             for question in questions:
                 show(agent, question)
     except agentrt.AgentrtError as error:
