@@ -85,7 +85,7 @@ static bool view_extra(const void *ud, const char *key, uint32_t len) {
     const arti_object_machine *m = v->frame->machine;
     const uint32_t i = arti_object_machine_find(m, key, len);
     if (i != UINT32_MAX) return arti_seen(v->frame, i) || (v->in_order && m->rank[i] < v->frame->next_rank);
-    uint64_t h = 2;
+    uint64_t h = ARTI_TEXT_HASH;
     for (uint32_t k = 0; k < len; k++) h = arti_hash_mix(h, (uint8_t)key[k]);
     return h == v->frame->key_hash || arti_hset_has(v->frame->set, h); /* the pending key counts */
 }

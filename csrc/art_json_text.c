@@ -96,7 +96,7 @@ bool arti_text_begin(arti_jctx *x, arti_state *st) {
     if (!m) return false;
     arti_state next = *st;
     next.mode = ARTI_M_TEXT;
-    next.text = (arti_text_state){.machine = m, .hash = 2};
+    next.text = (arti_text_state){.machine = m, .hash = ARTI_TEXT_HASH};
     if (!start_parts(x, &next)) return false;
     *st = next;
     return true;
@@ -106,7 +106,7 @@ bool arti_key_begin(arti_jctx *x, arti_state *st) {
     arti_state next = *st;
     next.mode = ARTI_M_KEY_TEXT;
     next.text = (arti_text_state){
-        .machine = st->top->machine, .hash = 2, .offer = st->text.offer, .offer_other = st->text.offer_other};
+        .machine = st->top->machine, .hash = ARTI_TEXT_HASH, .offer = st->text.offer, .offer_other = st->text.offer_other};
     if (!start_parts(x, &next) || !arti_key_alive(x, &next)) return false;
     *st = next;
     return true;

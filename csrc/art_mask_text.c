@@ -181,7 +181,7 @@ static uint8_t first_byte(const uint8_t *bytes, size_t len) {
     uint32_t cp = 0;
     for (size_t i = 2; i < 6 && i < len; i++) {
         const uint8_t c = bytes[i];
-        cp = cp << 4 | (uint32_t)(c <= '9' ? c - '0' : (c | 0x20u) - 'a' + 10);
+        cp = cp << 4 | (c <= '9' ? (uint32_t)c - '0' : (c | 0x20u) - 'a' + 10u);
     }
     uint8_t out[4];
     if (cp >= 0xD800 && cp <= 0xDBFF) return 0xF0; /* a pair: any of the longest sequences */

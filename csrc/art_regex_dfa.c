@@ -444,7 +444,7 @@ static uint32_t new_split(arti_re_ctx *c, uint32_t part, uint32_t base, uint8_t 
 
 /* The partition of tmp[first ..] (classes in any order, repeated or not), RE_NIL on failure. Takes them off. */
 static uint32_t part_of(arti_re_ctx *c, size_t first) {
-    uint32_t *classes = c->tmp.at ? c->tmp.at ? c->tmp.at + first : NULL : NULL;
+    uint32_t *classes = c->tmp.at ? c->tmp.at + first : NULL;
     uint32_t n = (uint32_t)(c->tmp.n - first), hash = 1;
     c->tmp.n = first;
     if (n > 1) {

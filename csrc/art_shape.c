@@ -589,6 +589,10 @@ static bool object_shape(arti_expansion *x, const arti_branch *b, arti_object_sh
     if (o->names_conj == ARTI_CONJ_FAIL) return false;
     o->names_term = arti_conj_text_term(s, o->names_conj);
     if (o->names_term == ARTI_RE_FAIL) return false;
+    if (o->n_some && o->n_pats &&
+        o->max != UINT32_MAX) /* which names may still come would depend on what is still owed */
+        return arti_fault(s, ART_E_UNSUPPORTED, NULL, 0, "maxProperties",
+                          "a condition on some member whose name fits a pattern, together with \"maxProperties\"");
     o->is_simple = o->max == UINT32_MAX && o->min <= o->n_required && o->n_some == 0;
     return true;
 }

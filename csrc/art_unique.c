@@ -4,6 +4,7 @@
 #include "art_utf8.h"
 
 #define NUMBER_END 256   /* instead of a byte: the number ends here */
+#define SKIPPED 257      /* nothing is tried */
 #define FRACTION_MAX 12u /* digits tried behind a point */
 
 const arti_frame *arti_unique_frame(const arti_state *st) {
@@ -26,6 +27,8 @@ static int candidate(const arti_state *st, uint32_t k) {
     case ARTI_M_KEY_TEXT:
         if (st->text.escape != ARTI_ESC_NONE) return k < sizeof escapes - 1 ? escapes[k] : -1;
         if (st->text.u8 != ARTI_U8_0) return k < 64 ? 0x80 + (int)k : -1;
+        if (k == 256 - 0x20) return '\\';
+        if (0x20 + k == '\\' || 0x20 + k == '"') return SKIPPED;
         return k == 0 ? '"' : k < 256 - 0x20 ? 0x20 + (int)k : -1;
     case ARTI_M_NUMBER: {
         const arti_num *n = &st->number.num;
@@ -76,6 +79,7 @@ static found search(arti_jctx *x, const arti_state *st, const arti_frame *f, lev
             (*n)--;
             continue;
         }
+        if (c == SKIPPED) continue;
         arti_state next = top->st;
         const bool ok = c == NUMBER_END ? next.top && arti_number_end(x, &next) : arti_state_step(x, &next, (uint8_t)c);
         if (arti_faulted(x->s)) break;
@@ -157,9 +161,29 @@ static bool is_plentiful(arti_jctx *x, const arti_state *st) {
     return false;
 }
 
+/* Is one of the listed strings that the text may still become, or that may come, not taken? */
+static bool has_fresh_string(arti_jctx *x, const arti_state *st, const arti_hset *taken) {
+    const bool value = st->mode == ARTI_M_VALUE;
+    if (!value && (st->mode != ARTI_M_TEXT || st->text.escape != ARTI_ESC_NONE)) return false;
+    const arti_text_machine *m = value ? arti_goals_text(x->s, st->goals) : st->text.machine;
+    for (uint32_t k = 0; m && k < m->n_parts; k++) {
+        const arti_part *p = &m->parts[k];
+        if (p->kind != ARTI_PART_SET) continue;
+        const uint64_t q = value ? arti_set_state(0, p->n_set, 0) : arti_text_q(st)[k];
+        for (uint32_t i = arti_set_lo(q); q && i < arti_set_hi(q); i++) {
+            uint64_t h = value ? ARTI_TEXT_HASH : st->text.hash;
+            for (uint32_t b = arti_set_depth(q); b < p->set[i].len; b++)
+                h = arti_hash_mix(h, (uint8_t)p->set[i].ptr[b]);
+            if (!arti_hset_has(taken, h)) return true;
+        }
+    }
+    return false;
+}
+
 bool arti_unique_alive(arti_jctx *x, const arti_state *st, const arti_frame *f) {
     const arti_array_machine *m = f->machine;
     if (x->searching || st->mode == ARTI_M_FIRST_VALUE) return true;
+    if (x->style == ARTI_NUM_ANY_STYLE) return true; /* a validator need not avoid dead ends */
     uint32_t min = 0;
     for (uint32_t a = 0; a < m->n_alts; a++)
         if (arti_live(f, a) && m->alts[a].shape->min > min) min = m->alts[a].shape->min;
@@ -167,6 +191,7 @@ bool arti_unique_alive(arti_jctx *x, const arti_state *st, const arti_frame *f) 
     arti_accept acc;
     if (st->mode == ARTI_M_AFTER && arti_frame_accepts(x, f, &acc)) return true;
     if (is_plentiful(x, st)) return !arti_faulted(x->s);
+    if (min <= f->n + 1 && has_fresh_string(x, st, f->set)) return !arti_faulted(x->s);
     level *levels;
     size_t n, cap;
     const arti_region_mark mark = arti_region_mark_now(x->region);
