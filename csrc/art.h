@@ -46,11 +46,11 @@ typedef enum art_status {
 
     ART_E_SYNTAX = 20, /* not JSON; pos is the byte offset */
 
-    ART_E_SCHEMA = 30,      /* the schema breaks its own draft; path and keyword say where */
-    ART_E_UNSUPPORTED = 31, /* a keyword or value that this engine can not hold exactly */
+    ART_E_SCHEMA = 30,        /* the schema breaks its own draft; path and keyword say where */
+    ART_E_UNSUPPORTED = 31,   /* a keyword or value that this engine can not hold exactly */
     ART_E_UNSATISFIABLE = 32, /* no value fits the schema */
-    ART_E_REF = 33,         /* a reference that leads nowhere */
-    ART_E_PATTERN = 34,     /* a regular expression that does not parse; pos is the byte offset in it */
+    ART_E_REF = 33,           /* a reference that leads nowhere */
+    ART_E_PATTERN = 34,       /* a regular expression that does not parse; pos is the byte offset in it */
 
     ART_E_IO = 40,      /* a file can not be read or written */
     ART_E_FORMAT = 41,  /* a file is not what it claims to be */
@@ -220,8 +220,8 @@ art_status art_matcher_rollback(art_matcher *m, size_t n);
 /* The bytes that every valid continuation begins with, at most cap of them; *len is how many were written. Optional whitespace and
  * escaped spellings of the same characters are left out of account. */
 art_status art_matcher_forced(art_matcher *m, uint8_t *buf, size_t cap, size_t *len);
-int art_matcher_is_complete(art_matcher *m); /* end of sequence allowed now */
-int art_matcher_is_closed(art_matcher *m);   /* complete, and nothing but whitespace or end of sequence may follow */
+int art_matcher_is_complete(art_matcher *m);    /* end of sequence allowed now */
+int art_matcher_is_closed(art_matcher *m);      /* complete, and nothing but whitespace or end of sequence may follow */
 int art_matcher_is_ended(const art_matcher *m); /* an end-of-sequence token was accepted */
 /* Why the last call on the matcher failed (with a status of 10 or more that has no err of its own). Returns that status, or ART_OK. */
 art_status art_matcher_error(const art_matcher *m, art_error *err);
@@ -243,8 +243,8 @@ typedef enum art_span_kind {
 } art_span_kind;
 
 typedef struct art_span {
-    uint32_t kind; /* art_span_kind */
-    uint32_t tool; /* index into the dialogue's tools; for ARGS, CALL_START, CALL_END. Else UINT32_MAX */
+    uint32_t kind;       /* art_span_kind */
+    uint32_t tool;       /* index into the dialogue's tools; for ARGS, CALL_START, CALL_END. Else UINT32_MAX */
     uint32_t start, len; /* bytes within the last accept */
 } art_span;
 
@@ -286,7 +286,7 @@ int64_t art_argmax(const float *logits, size_t n, const uint32_t *mask);
 typedef struct art_engine_caps {
     uint32_t n_vocab;
     uint32_t n_ctx_train;
-    int32_t bos, eos, eot;     /* -1: none */
+    int32_t bos, eos, eot;      /* -1: none */
     uint32_t can_copy : 1;      /* kv_copy between contexts */
     uint32_t can_save : 1;      /* state_save and state_load */
     uint32_t can_drop : 1;      /* kv_drop to any length; without it only to 0 */
@@ -337,7 +337,7 @@ typedef struct art_engine {
 typedef struct art_model art_model;
 
 typedef struct art_model_params { /* art_model_defaults() fills it */
-    int32_t n_gpu_layers;    /* 0: none, -1: all */
+    int32_t n_gpu_layers;         /* 0: none, -1: all */
     uint32_t n_ctx;          /* engines whose model and context are one (ctransformers): its size; others ignore it */
     uint32_t use_mmap : 1;   /* default 1 */
     uint32_t vocab_only : 1; /* tokenizer only: no session can be made */
@@ -397,12 +397,14 @@ art_status art_llama_model_load(art_llama *l, const char *path, const art_model_
 /* libctransformers 0.2.27 (2023, frozen): llama and falcon GGUF files with their output tensor, and GGML files of 2023. */
 typedef struct art_ctransformers art_ctransformers;
 
-art_status art_ctransformers_open(const char *lib_path, const art_alloc *alloc, art_ctransformers **out, art_error *err);
+art_status art_ctransformers_open(const char *lib_path, const art_alloc *alloc, art_ctransformers **out,
+                                  art_error *err);
 void art_ctransformers_free(art_ctransformers *c);
 const char *art_ctransformers_variant(void); /* "avx2", "avx" or "basic": the best folder for this processor */
 /* model_type: "llama", "gpt2", "falcon", ...; NULL or "": from the file, which must be a GGUF then. */
 art_status art_ctransformers_model_load(art_ctransformers *c, const char *path, const char *model_type,
-                                        const art_model_params *p, const art_alloc *alloc, art_model **out, art_error *err);
+                                        const art_model_params *p, const art_alloc *alloc, art_model **out,
+                                        art_error *err);
 
 /* ------------------------------------------------------------------ session */
 
@@ -410,25 +412,25 @@ typedef struct art_session art_session;
 
 typedef enum art_stop {
     ART_STOP_NONE = 0,
-    ART_STOP_EOS = 1,        /* the model ended its turn */
-    ART_STOP_STRING = 2,     /* a stop string was met; it is not part of the text */
-    ART_STOP_LENGTH = 3,     /* max_tokens */
-    ART_STOP_COMPLETE = 4,   /* the constraint admits nothing more */
+    ART_STOP_EOS = 1,      /* the model ended its turn */
+    ART_STOP_STRING = 2,   /* a stop string was met; it is not part of the text */
+    ART_STOP_LENGTH = 3,   /* max_tokens */
+    ART_STOP_COMPLETE = 4, /* the constraint admits nothing more */
     ART_STOP_CANCELLED = 5,
-    ART_STOP_CONTEXT = 6     /* the context is full */
+    ART_STOP_CONTEXT = 6 /* the context is full */
 } art_stop;
 
 typedef struct art_generate_params { /* art_generate_defaults() fills it */
     art_sample_params sample;
-    uint32_t max_tokens; /* of new tokens; 0: until the context is full */
+    uint32_t max_tokens;  /* of new tokens; 0: until the context is full */
     const art_str *stops; /* stop strings, copied */
     size_t n_stops;
-    art_matcher *matcher; /* taken over by the session, also when starting fails; NULL: unconstrained */
-    uint32_t flush_ms;    /* text deltas are joined for this long before an event; 0: one event a token */
-    uint32_t poll_ms;     /* least time between two calls of poll; default 50 */
+    art_matcher *matcher;  /* taken over by the session, also when starting fails; NULL: unconstrained */
+    uint32_t flush_ms;     /* text deltas are joined for this long before an event; 0: one event a token */
+    uint32_t poll_ms;      /* least time between two calls of poll; default 50 */
     int (*poll)(void *ud); /* called on the session's thread while an engine works; non-zero cancels. NULL: none */
     void *poll_ud;
-    uint32_t close_early : 1; /* with a matcher: start closing while the remaining tokens still cover it (default 1) */
+    uint32_t close_early : 1;  /* with a matcher: start closing while the remaining tokens still cover it (default 1) */
     uint32_t fast_forward : 1; /* append forced tokens in one batch (default 1) */
 } art_generate_params;
 
@@ -444,11 +446,11 @@ typedef enum art_event_kind {
 } art_event_kind;
 
 typedef struct art_event {
-    uint32_t kind; /* art_event_kind */
-    uint32_t tool; /* index into the dialogue's tools */
-    uint32_t stop; /* art_stop */
+    uint32_t kind;     /* art_event_kind */
+    uint32_t tool;     /* index into the dialogue's tools */
+    uint32_t stop;     /* art_stop */
     uint32_t n_tokens; /* new tokens since the last event */
-    const char *data; /* lent, whole UTF-8 characters, not NUL-terminated */
+    const char *data;  /* lent, whole UTF-8 characters, not NUL-terminated */
     size_t len;
 } art_event;
 
@@ -495,10 +497,10 @@ uint32_t art_cpu_count(void);
 
 #define ART_ENGINE_ABI 1u
 
-#define ART_SCHEMA_BYTES_MAX (16u << 20)              /* of one schema document */
-#define ART_SCHEMA_DEPTH_MAX 512u                     /* nesting of a schema document, and of a validated one */
-#define ART_SCHEMA_MEMORY_DEFAULT ((size_t)64 << 20)  /* schema and everything derived from it */
-#define ART_CACHE_MEMORY_DEFAULT ((size_t)32 << 20)   /* memoised masks and transitions of one constraint */
+#define ART_SCHEMA_BYTES_MAX (16u << 20)             /* of one schema document */
+#define ART_SCHEMA_DEPTH_MAX 512u                    /* nesting of a schema document, and of a validated one */
+#define ART_SCHEMA_MEMORY_DEFAULT ((size_t)64 << 20) /* schema and everything derived from it */
+#define ART_CACHE_MEMORY_DEFAULT ((size_t)32 << 20)  /* memoised masks and transitions of one constraint */
 #define ART_VOCAB_TOKENS_MAX (1u << 22)
 #define ART_TOKEN_LEN_MAX 65535u /* bytes */
 #define ART_ROLLBACK_MAX 4096u   /* accepts that can be undone */

@@ -592,16 +592,23 @@ static uint32_t count_values(const art_schema *s, arti_conj c) {
             const arti_shape *sh = info->facet[t].shapes[i];
             if (sh->len == ARTI_LEN_NONE) continue;
             uint64_t more = UINT32_MAX;
-            if (t == ARTI_T_NULL) more = 1;
-            else if (t == ARTI_T_BOOL) more = 1u + (sh->bools == 3);
-            else if (t == ARTI_T_STRING && sh->text.set) more = sh->text.n_set;
-            else if (t == ARTI_T_STRING && sh->text.hi == 0) more = 1;
+            if (t == ARTI_T_NULL)
+                more = 1;
+            else if (t == ARTI_T_BOOL)
+                more = 1u + (sh->bools == 3);
+            else if (t == ARTI_T_STRING && sh->text.set)
+                more = sh->text.n_set;
+            else if (t == ARTI_T_STRING && sh->text.hi == 0)
+                more = 1;
             else if (t == ARTI_T_NUMBER && sh->number.is_small && sh->number.lo && sh->number.hi)
                 more = (uint64_t)(sh->number.small_hi - sh->number.small_lo) + 1;
-            else if (t == ARTI_T_NUMBER && sh->number.lo && sh->number.hi && arti_dec_cmp(sh->number.lo, sh->number.hi) == 0)
+            else if (t == ARTI_T_NUMBER && sh->number.lo && sh->number.hi &&
+                     arti_dec_cmp(sh->number.lo, sh->number.hi) == 0)
                 more = 1;
-            else if (t == ARTI_T_ARRAY && sh->array.max == 0) more = 1;
-            else if (t == ARTI_T_OBJECT && sh->object.max == 0) more = 1;
+            else if (t == ARTI_T_ARRAY && sh->array.max == 0)
+                more = 1;
+            else if (t == ARTI_T_OBJECT && sh->object.max == 0)
+                more = 1;
             if (more >= UINT32_MAX - n) return UINT32_MAX;
             n += (uint32_t)more;
         }

@@ -105,8 +105,10 @@ bool arti_text_begin(arti_jctx *x, arti_state *st) {
 bool arti_key_begin(arti_jctx *x, arti_state *st) {
     arti_state next = *st;
     next.mode = ARTI_M_KEY_TEXT;
-    next.text = (arti_text_state){
-        .machine = st->top->machine, .hash = ARTI_TEXT_HASH, .offer = st->text.offer, .offer_other = st->text.offer_other};
+    next.text = (arti_text_state){.machine = st->top->machine,
+                                  .hash = ARTI_TEXT_HASH,
+                                  .offer = st->text.offer,
+                                  .offer_other = st->text.offer_other};
     if (!start_parts(x, &next) || !arti_key_alive(x, &next)) return false;
     *st = next;
     return true;

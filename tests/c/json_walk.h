@@ -23,13 +23,16 @@
 #endif
 
 static const char *const walk_tokens[] = {
-    "ab",     "abc",   "aaaa",   "foo",    "bar",  "name",   "\"a\"",  "\"a\":",  "\":",    "\": ",  "\":\"", "\",",   "\", \"",
-    "\",\"",  "\"}",   "\"]",    "\"}}",   "{\"",  "[\"",    "[[",     "]]",      "],",     "},",    "}, {",  " {",    "  ",
-    " \n ",   "\n\n",  " \"",    ", ",     ",\"",  ": ",     ":1",     ":[",      ":{\"",   "12",    "123",   "1.5",   "0.0",
-    ".5",     "e1",    "E+",     "-1",     "10,",  "1]",     "2}",     "true",    "false",  "null",  "tru",   "lse,",  "true}",
-    "\\n",    "\\\"",  "\\u",    "\\u00",  "\\u0061", "\\ud83d", "\\ude00", "a\\u", "\\\\", "\\u0022", "\xc3\xa9", "\xc3", "\xa9",
-    "\xf0\x9f", "\x98\x80", "\xe2\x82", "\xe2\x82\xac", "\xac\"", "a\xc3", " a", "a b", "A", "xx", "foo\":", "bar\"", "b\",", "1\"",
-    "2020-",  "-01-",  "a@b",    ".com",   "x-",   "x-a\"",  "kind",   "kind\":\"", "\"kind\":", "ab\"", "ba", "0a", "00", "000",
+    "ab",    "abc",     "aaaa",     "foo",   "bar",   "name",     "\"a\"",     "\"a\":",    "\":",          "\": ",
+    "\":\"", "\",",     "\", \"",   "\",\"", "\"}",   "\"]",      "\"}}",      "{\"",       "[\"",          "[[",
+    "]]",    "],",      "},",       "}, {",  " {",    "  ",       " \n ",      "\n\n",      " \"",          ", ",
+    ",\"",   ": ",      ":1",       ":[",    ":{\"",  "12",       "123",       "1.5",       "0.0",          ".5",
+    "e1",    "E+",      "-1",       "10,",   "1]",    "2}",       "true",      "false",     "null",         "tru",
+    "lse,",  "true}",   "\\n",      "\\\"",  "\\u",   "\\u00",    "\\u0061",   "\\ud83d",   "\\ude00",      "a\\u",
+    "\\\\",  "\\u0022", "\xc3\xa9", "\xc3",  "\xa9",  "\xf0\x9f", "\x98\x80",  "\xe2\x82",  "\xe2\x82\xac", "\xac\"",
+    "a\xc3", " a",      "a b",      "A",     "xx",    "foo\":",   "bar\"",     "b\",",      "1\"",          "2020-",
+    "-01-",  "a@b",     ".com",     "x-",    "x-a\"", "kind",     "kind\":\"", "\"kind\":", "ab\"",         "ba",
+    "0a",    "00",      "000",
 };
 enum { WALK_N_TOKENS = 256 + sizeof walk_tokens / sizeof *walk_tokens };
 
@@ -80,7 +83,8 @@ static inline void walk_check_state(arti_run *r, const art_vocab *v, uint32_t *w
         const uint8_t *bytes = art_vocab_token(v, id, &len);
         const bool in = arti_bits_test(words, id);
         const bool allowed = r->ops->allows(r, bytes, len);
-        if (in != allowed) fprintf(stderr, "token %u '%.*s': mask %d, matcher %d\n", id, (int)len, (const char *)bytes, in, allowed);
+        if (in != allowed)
+            fprintf(stderr, "token %u '%.*s': mask %d, matcher %d\n", id, (int)len, (const char *)bytes, in, allowed);
         WALK_CHECK(in == allowed);
         n += in;
     }
@@ -107,7 +111,8 @@ static inline void walk_check_end(arti_run *r) {
 }
 
 /* Walks up to `steps` tokens, then closes; checks the text by validation. */
-static inline void walk(art_schema *s, arti_json_constraint *c, const art_vocab *v, walk_source *random, uint32_t steps) {
+static inline void walk(art_schema *s, arti_json_constraint *c, const art_vocab *v, walk_source *random,
+                        uint32_t steps) {
     static uint8_t text[1 << 17];
     size_t n = 0;
     arti_run *r;

@@ -43,7 +43,8 @@ static void expect_shortest(arti_run *r, const char *text) {
     uint8_t buf[4096];
     size_t len;
     assert(r->ops->shortest(r, buf, sizeof buf, &len) == ART_OK);
-    if (len != strlen(text) || memcmp(buf, text, len) != 0) fprintf(stderr, "%.*s instead of %s\n", (int)len, (char *)buf, text);
+    if (len != strlen(text) || memcmp(buf, text, len) != 0)
+        fprintf(stderr, "%.*s instead of %s\n", (int)len, (char *)buf, text);
     assert(len == strlen(text) && memcmp(buf, text, len) == 0);
     assert(r->ops->shortest_len(r) == len);
     assert(len == 0 || r->ops->shortest(r, buf, len - 1, &len) == ART_E_LIMIT);
@@ -53,18 +54,20 @@ static void expect_forced(arti_run *r, const char *text) {
     uint8_t buf[256];
     size_t len;
     assert(r->ops->forced(r, buf, sizeof buf, &len) == ART_OK);
-    if (len != strlen(text) || memcmp(buf, text, len) != 0) fprintf(stderr, "%.*s instead of %s\n", (int)len, (char *)buf, text);
+    if (len != strlen(text) || memcmp(buf, text, len) != 0)
+        fprintf(stderr, "%.*s instead of %s\n", (int)len, (char *)buf, text);
     assert(len == strlen(text) && memcmp(buf, text, len) == 0);
 }
 
 static void test_forced_and_shortest(void) {
-    fixture f = make(S({
-                         "type" : "object",
-                         "properties" : {"name" : {"enum" : [ "left", "lever" ]}, "n" : {"type" : "integer", "minimum" : 7}},
-                         "required" : ["name"],
-                         "additionalProperties" : false
-                     }),
-                     NULL, false);
+    fixture f =
+        make(S({
+                 "type" : "object",
+                 "properties" : {"name" : {"enum" : [ "left", "lever" ]}, "n" : {"type" : "integer", "minimum" : 7}},
+                 "required" : ["name"],
+                 "additionalProperties" : false
+             }),
+             NULL, false);
     expect_forced(f.r, "{\"n");
     expect_shortest(f.r, "{\"name\":\"left\"}");
     assert(feed(f.r, "{\"na") == 4);
@@ -105,11 +108,12 @@ static void test_spelling(void) {
 
 static void test_order_and_space(void) {
     const art_constraint_opts ordered = {.property_order = ART_ORDER_SCHEMA, .whitespace = ART_WS_COMPACT};
-    fixture f = make(S({"type" : "object", "properties" : {"b" : true, "a" : true, "c" : true}, "required" : ["a"]}), &ordered, false);
+    fixture f = make(S({"type" : "object", "properties" : {"b" : true, "a" : true, "c" : true}, "required" : ["a"]}),
+                     &ordered, false);
     assert(feed(f.r, "{\"c\"") == 2); /* "a" could not come any more, neither could it after another key */
     assert(f.r->ops->reset(f.r) == ART_OK);
     assert(feed(f.r, "{\"b\":1,\"a\":2,\"b\"") == 15); /* "b" again */
-    expect_shortest(f.r, "a\":0}");                         /* another key begins like that */
+    expect_shortest(f.r, "a\":0}");                    /* another key begins like that */
     drop(&f);
     const art_constraint_opts two = {.whitespace = 3};
     f = make("true", &two, false);
@@ -138,7 +142,8 @@ static void test_long(void) {
     arti_json_constraint *c;
     arti_run *r;
     art_error err;
-    static const char schema[] = S({"type" : "array", "items" : {"type" : "object", "properties" : {"a" : {"type" : "integer"}}}});
+    static const char schema[] =
+        S({"type" : "array", "items" : {"type" : "object", "properties" : {"a" : {"type" : "integer"}}}});
     assert(art_schema_compile(schema, strlen(schema), NULL, &alloc, &s, &err) == ART_OK);
     assert(arti_json_constraint_new(s, NULL, NULL, &alloc, &c, &err) == ART_OK);
     assert(arti_json_run_new(c, false, &r, &err) == ART_OK);
@@ -171,7 +176,8 @@ static bool whole_life(const art_alloc *alloc, const char *schema, const char *t
     uint32_t words[WALK_WORDS];
     uint8_t buf[512];
     if (v && art_schema_compile(schema, strlen(schema), NULL, alloc, &s, &err) == ART_OK &&
-        arti_json_constraint_new(s, v, NULL, alloc, &c, &err) == ART_OK && arti_json_run_new(c, false, &r, &err) == ART_OK) {
+        arti_json_constraint_new(s, v, NULL, alloc, &c, &err) == ART_OK &&
+        arti_json_run_new(c, false, &r, &err) == ART_OK) {
         done = true;
         for (const char *p = text; *p && done; p++) {
             done = r->ops->fill(r, words, NULL, &err) == ART_OK &&
@@ -192,10 +198,16 @@ static void test_refused_allocations(void) {
     static const struct {
         const char *schema, *text;
     } lives[] = {
-        {S({"type" : "object", "properties" : {"a" : {"type" : "string", "pattern" : "^a+$", "maxLength" : 5}}, "required" : ["a"]}),
+        {S({
+             "type" : "object",
+             "properties" : {"a" : {"type" : "string", "pattern" : "^a+$", "maxLength" : 5}},
+             "required" : ["a"]
+         }),
          "{\"x\":[1],\"a\":\"a\"}"},
-        {S({"oneOf" : [ {"required" : ["a"]}, {"required" : ["b"]} ], "type" : "object", "minProperties" : 2}), "{\"a\":1,\"c\":\"d\"}"},
-        {S({"type" : "array", "uniqueItems" : true, "items" : {"enum" : [ 1, 2, "x" ]}, "contains" : {"const" : 2}}), "[1,2]"},
+        {S({"oneOf" : [ {"required" : ["a"]}, {"required" : ["b"]} ], "type" : "object", "minProperties" : 2}),
+         "{\"a\":1,\"c\":\"d\"}"},
+        {S({"type" : "array", "uniqueItems" : true, "items" : {"enum" : [ 1, 2, "x" ]}, "contains" : {"const" : 2}}),
+         "[1,2]"},
     };
     for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
         harness h;
@@ -237,7 +249,8 @@ static void *use(void *arg) {
 static void test_threads(void) {
     shared sh;
     art_error err;
-    static const char schema[] = S({"type" : "object", "properties" : {"name" : {"type" : "string", "pattern" : "o b"}}});
+    static const char schema[] =
+        S({"type" : "object", "properties" : {"name" : {"type" : "string", "pattern" : "o b"}}});
     sh.v = walk_vocab(NULL, &err);
     assert(art_schema_compile(schema, strlen(schema), NULL, NULL, &sh.s, &err) == ART_OK);
     assert(arti_json_constraint_new(sh.s, sh.v, NULL, NULL, &sh.c, &err) == ART_OK);

@@ -17,7 +17,7 @@ static const char *const schemas[] = {
     S({"type" : "string", "pattern" : "^(ab)*$", "minLength" : 3, "maxLength" : 9}),
     S({"type" : "string", "pattern" : "^\\u00e9?a+$", "maxLength" : 4}),
     S({"type" : "string", "format" : "date"}),
-    S({"enum" : [ "a", "ab", "abc", "b", 1, 12, true, null, [ 1 ], {"a" : 2} ]}),
+    S({"enum" : [ "a", "ab", "abc", "b", 1, 12, true, null, [1], {"a" : 2} ]}),
     S({"anyOf" : [ {"type" : "string", "maxLength" : 2}, {"type" : "string", "pattern" : "^x"} ]}),
     S({"not" : {"type" : "string", "pattern" : "a"}}),
     S({"type" : "integer"}),
@@ -37,15 +37,27 @@ static const char *const schemas[] = {
     }),
     S({"type" : "object", "patternProperties" : {"^x-" : {"type" : "integer"}, "a$" : {"minimum" : 5}}}),
     S({"type" : "object", "patternProperties" : {"^x-[ab]$" : {"type" : "null"}}, "additionalProperties" : false}),
-    S({"type" : "object", "patternProperties" : {"^.{1}$" : {"type" : "null"}}, "additionalProperties" : false, "minProperties" : 2}),
+    S({
+        "type" : "object",
+        "patternProperties" : {"^.{1}$" : {"type" : "null"}},
+        "additionalProperties" : false,
+        "minProperties" : 2
+    }),
     S({"type" : "object", "propertyNames" : {"pattern" : "^[ab]+$"}, "minProperties" : 1, "maxProperties" : 3}),
-    S({"type" : "object", "properties" : {"a" : true, "b" : true}, "dependentRequired" : {"a" : ["b"]}, "maxProperties" : 2}),
+    S({
+        "type" : "object",
+        "properties" : {"a" : true, "b" : true},
+        "dependentRequired" : {"a" : ["b"]},
+        "maxProperties" : 2
+    }),
     S({"oneOf" : [ {"required" : ["foo"]}, {"required" : ["bar"]} ], "type" : "object"}),
     S({"not" : {"properties" : {"foo" : {"type" : "string"}}, "additionalProperties" : false}, "type" : "object"}),
-    S({"if" : {"properties" : {"kind" : {"const" : "a"}}, "required" : ["kind"]},
-       "then" : {"required" : ["foo"]},
-       "else" : {"properties" : {"bar" : {"type" : "integer"}}},
-       "type" : "object"}),
+    S({
+        "if" : {"properties" : {"kind" : {"const" : "a"}}, "required" : ["kind"]},
+        "then" : {"required" : ["foo"]},
+        "else" : {"properties" : {"bar" : {"type" : "integer"}}},
+        "type" : "object"
+    }),
     S({
         "oneOf" : [
             {"properties" : {"kind" : {"const" : "a"}, "foo" : {"type" : "string"}}, "required" : [ "kind", "foo" ]},
@@ -56,15 +68,19 @@ static const char *const schemas[] = {
     }),
     S({"type" : "array", "items" : {"enum" : [ 1, 2, 3 ]}, "uniqueItems" : true}),
     S({"type" : "array", "items" : {"type" : "string"}, "uniqueItems" : true, "maxItems" : 4}),
-    S({"$defs" : {"t" : {"type" : "object", "properties" : {"a" : {"$ref" : "#/$defs/t"}}, "additionalProperties" : false}},
-       "$ref" : "#/$defs/t"}),
+    S({
+        "$defs" :
+            {"t" : {"type" : "object", "properties" : {"a" : {"$ref" : "#/$defs/t"}}, "additionalProperties" : false}},
+        "$ref" : "#/$defs/t"
+    }),
     S({"type" : [ "object", "array" ], "items" : {"$ref" : "#"}, "additionalProperties" : {"$ref" : "#"}}),
-    S({"allOf" : [
-        {"properties" : {"a" : {"minimum" : 3}}},
-        {"properties" : {"a" : {"maximum" : 12}}},
-        {"additionalProperties" : {"type" : "integer"}}
-    ],
-       "type" : "object"}),
+    S({
+        "allOf" : [
+            {"properties" : {"a" : {"minimum" : 3}}}, {"properties" : {"a" : {"maximum" : 12}}},
+            {"additionalProperties" : {"type" : "integer"}}
+        ],
+        "type" : "object"
+    }),
 };
 
 static void test_masks(void) {
@@ -79,7 +95,9 @@ static void test_masks(void) {
             arti_json_constraint *c;
             assert(art_schema_compile(schemas[i], strlen(schemas[i]), NULL, &alloc, &s, &err) == ART_OK);
             const art_constraint_opts opts = {.property_order = mode == 1 ? ART_ORDER_SCHEMA : ART_ORDER_ANY,
-                                              .whitespace = mode == 2 ? ART_WS_COMPACT : mode == 3 ? 2 : ART_WS_ANY};
+                                              .whitespace = mode == 2   ? ART_WS_COMPACT
+                                                            : mode == 3 ? 2
+                                                                        : ART_WS_ANY};
             assert(arti_json_constraint_new(s, v, &opts, &alloc, &c, &err) == ART_OK);
             for (uint64_t seed = 0; seed < 2; seed++) {
                 walk_source random = {NULL, 0, seed * 977 + i * 31 + mode};

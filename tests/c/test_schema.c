@@ -21,14 +21,15 @@ static const bad_schema bad[] = {
     {S({"type" : "strin"}), ART_E_SCHEMA, "/type", "type"},
     {S({"properties" : {"a" : {"minLength" : -1}}}), ART_E_SCHEMA, "/properties/a/minLength", "minLength"},
     {S({"multipleOf" : 0}), ART_E_SCHEMA, "/multipleOf", "multipleOf"},
-    {S({"required" : ["a", 1]}), ART_E_SCHEMA, "/required/1", "required"},
+    {S({"required" : [ "a", 1 ]}), ART_E_SCHEMA, "/required/1", "required"},
     {S({"anyOf" : []}), ART_E_SCHEMA, "/anyOf", "anyOf"},
     {S({"items" : [ {"type" : "null"} ]}), ART_E_SCHEMA, "/items", "items"},
     {S({"properties" : {"a" : 3}}), ART_E_SCHEMA, "/properties/a", ""},
     {S({"$ref" : "#/$defs/nowhere"}), ART_E_REF, "/$ref", "$ref"},
     {S({"$ref" : "http://example.com/unknown"}), ART_E_REF, "/$ref", "$ref"},
     {S({"$ref" : "#"}), ART_E_REF, "", "$ref"},
-    {S({"$defs" : {"a" : {"$ref" : "#/$defs/b"}, "b" : {"$ref" : "#/$defs/a"}}, "$ref" : "#/$defs/a"}), ART_E_REF, NULL, "$ref"},
+    {S({"$defs" : {"a" : {"$ref" : "#/$defs/b"}, "b" : {"$ref" : "#/$defs/a"}}, "$ref" : "#/$defs/a"}), ART_E_REF, NULL,
+     "$ref"},
     {S({"pattern" : "("}), ART_E_PATTERN, "/pattern", "pattern"},
     {S({"pattern" : "(a)\\1"}), ART_E_UNSUPPORTED, "/pattern", "pattern"},
     {S({"patternProperties" : {"[" : true}}), ART_E_PATTERN, "/patternProperties/[", "patternProperties"},
@@ -42,7 +43,8 @@ static void test_refused(void) {
         art_schema *s = (art_schema *)&h;
         art_error err;
         const art_status st = art_schema_compile(bad[i].json, strlen(bad[i].json), NULL, &alloc, &s, &err);
-        if (st != bad[i].code || (bad[i].path && strcmp(err.path, bad[i].path) != 0) || strcmp(err.keyword, bad[i].keyword) != 0)
+        if (st != bad[i].code || (bad[i].path && strcmp(err.path, bad[i].path) != 0) ||
+            strcmp(err.keyword, bad[i].keyword) != 0)
             fprintf(stderr, "%s: %d at '%s' keyword '%s': %s\n", bad[i].json, (int)st, err.path, err.keyword, err.msg);
         assert(st == bad[i].code && s == NULL && err.code == st && err.msg[0]);
         assert(!bad[i].path || strcmp(err.path, bad[i].path) == 0);
@@ -70,20 +72,29 @@ static void test_drafts(void) {
     assert(!fits(S({"maximum" : 3, "exclusiveMaximum" : true}), &draft4, "3"));
     assert(fits(S({"const" : 1}), &draft4, "2")); /* not a keyword of draft 4 */
     assert(!fits(S({"items" : [ {"type" : "null"} ], "additionalItems" : false}), &draft7, "[null, null]"));
-    assert(fits(S({"$ref" : "#/definitions/a", "maximum" : 1, "definitions" : {"a" : {}}}), &draft7, "5")); /* siblings are ignored */
+    assert(fits(S({"$ref" : "#/definitions/a", "maximum" : 1, "definitions" : {"a" : {}}}), &draft7,
+                "5")); /* siblings are ignored */
     assert(!fits(S({"$ref" : "#/$defs/a", "maximum" : 1, "$defs" : {"a" : {}}}), NULL, "5"));
-    assert(!fits(S({"$schema" : "http://json-schema.org/draft-04/schema#", "id" : "http://x/", "definitions" : {
-                       "a" : {"id" : "b", "type" : "null"}
-                   }, "$ref" : "b"}), NULL, "1"));
+    assert(!fits(S({
+                     "$schema" : "http://json-schema.org/draft-04/schema#",
+                     "id" : "http://x/",
+                     "definitions" : {"a" : {"id" : "b", "type" : "null"}},
+                     "$ref" : "b"
+                 }),
+                 NULL, "1"));
 }
 
 static void test_references(void) {
-    static const char text[] = S({"$id" : "http://x/tree", "$dynamicAnchor" : "node", "type" : "object",
-                                  "properties" : {"data" : true, "children" : {"type" : "array", "items" : {"$dynamicRef" : "#node"}}}});
+    static const char text[] = S({
+        "$id" : "http://x/tree",
+        "$dynamicAnchor" : "node",
+        "type" : "object",
+        "properties" : {"data" : true, "children" : {"type" : "array", "items" : {"$dynamicRef" : "#node"}}}
+    });
     const art_resource registry[] = {{"http://x/tree", 13, text, sizeof text - 1}};
     const art_schema_opts opts = {.registry = registry, .n_registry = 1};
-    static const char strict[] = S({"$id" : "http://x/strict", "$dynamicAnchor" : "node", "$ref" : "tree",
-                                    "unevaluatedProperties" : false});
+    static const char strict[] =
+        S({"$id" : "http://x/strict", "$dynamicAnchor" : "node", "$ref" : "tree", "unevaluatedProperties" : false});
     assert(fits(strict, &opts, S({"children" : [ {"data" : 1} ]})));
     assert(!fits(strict, &opts, S({"children" : [ {"daat" : 1} ]})));
     assert(fits("{\"$ref\":\"http://x/tree\"}", &opts, S({"children" : [ {"daat" : 1} ]})));
@@ -141,8 +152,9 @@ static void test_limits(void) {
     char text[60000];
     size_t n = (size_t)snprintf(text, sizeof text, "{\"allOf\":[");
     for (int i = 0; i < 40; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s{\"anyOf\":[{\"required\":[\"a%d\"]},{\"minProperties\":%d}]}",
-                              i ? "," : "", i, i + 1);
+        n +=
+            (size_t)snprintf(text + n, sizeof text - n,
+                             "%s{\"anyOf\":[{\"required\":[\"a%d\"]},{\"minProperties\":%d}]}", i ? "," : "", i, i + 1);
     n += (size_t)snprintf(text + n, sizeof text - n, "]}");
     art_schema *s;
     art_constraint *c;

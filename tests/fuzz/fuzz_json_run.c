@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     art_schema *s;
     arti_json_constraint *c;
     const art_schema_opts opts = {.memory_max = 8u << 20};
-    if (art_schema_compile((const char *)data + 1, (size_t)(zero - data - 1), &opts, NULL, &s, &err) != ART_OK) return 0;
+    if (art_schema_compile((const char *)data + 1, (size_t)(zero - data - 1), &opts, NULL, &s, &err) != ART_OK)
+        return 0;
     art_vocab *v = walk_vocab(NULL, &err);
     WALK_CHECK(v);
     const art_constraint_opts copts = {.property_order = options & 1u ? ART_ORDER_SCHEMA : ART_ORDER_ANY,
