@@ -50,7 +50,7 @@ static art_status spell_completion(art_session *s, art_error *err) {
     if (!reserve(s, &s->bytes, &s->bytes_cap, len + 1)) return arti_mem_fail(&s->mem, err);
     art_status st = art_matcher_shortest(s->matcher, s->bytes, s->bytes_cap, &len);
     if (st != ART_OK) return matcher_failed(s, st, "the constraint can not be completed", err);
-    return arti_spell(s->model, s->vocab, &s->mem, s->bytes, len, &s->ids, err);
+    return arti_spell(s->model, s->vocab, &s->mem, &s->spell_memo, s->bytes, len, &s->ids, err);
 }
 
 /* Do `left` tokens suffice? A token has at least one byte, so most of the time the length in bytes says yes. */
@@ -224,7 +224,7 @@ art_status arti_decode_forced(art_session *s, art_error *err) {
     art_status st = art_matcher_forced(s->matcher, s->bytes, FORCED_BYTES, &len);
     if (st != ART_OK) return matcher_failed(s, st, "the matcher can not say what it forces", err);
     if (len < 2) return ART_OK;
-    st = arti_spell(s->model, s->vocab, &s->mem, s->bytes, len, &s->ids, err);
+    st = arti_spell(s->model, s->vocab, &s->mem, &s->spell_memo, s->bytes, len, &s->ids, err);
     if (st != ART_OK) return st;
     /* The tokens at the end may be the beginning of longer ones: those are the model's choice. */
     size_t n = 0, at = 0, left = left_now(s);

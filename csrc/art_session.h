@@ -54,6 +54,7 @@ struct art_session {
     size_t trail_len, trail_cap;
     uint8_t *name; /* of the call that is being written */
     size_t name_len, name_cap;
+    arti_spell_memo spell_memo;
     arti_ids ids;
     art_usage usage;
     double started_ms, polled_ms, text_ms;

@@ -36,9 +36,9 @@ static bool is_spelling(const art_vocab *v, const arti_ids *ids, const uint8_t *
     return at == len;
 }
 
-art_status arti_spell(art_model *m, const art_vocab *v, arti_mem *mem, const uint8_t *bytes, size_t len, arti_ids *ids,
-                      art_error *err) {
-    if (!reserve(mem, ids, len + 1)) return arti_mem_fail(mem, err);
+/* Room for len + 1 ids is there. */
+static art_status spell(art_model *m, const art_vocab *v, const uint8_t *bytes, size_t len, arti_ids *ids,
+                        art_error *err) {
     art_status st = m->engine->tokenize(m->handle, (const char *)bytes, len, 0, ids->ids, ids->cap, &ids->n, NULL);
     if (st == ART_OK && ids->n <= ids->cap && is_spelling(v, ids, bytes, len)) return ART_OK;
     ids->n = 0;
@@ -54,6 +54,32 @@ art_status arti_spell(art_model *m, const art_vocab *v, arti_mem *mem, const uin
         ids->n++;
         at += longest;
     }
+    return ART_OK;
+}
+
+static uint32_t slot_of(const uint8_t *bytes, size_t len) { /* FNV-1a */
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < len; i++) h = (h ^ bytes[i]) * 16777619u;
+    return (h ^ (h >> 16)) % ARTI_SPELL_SLOTS;
+}
+
+art_status arti_spell(art_model *m, const art_vocab *v, arti_mem *mem, arti_spell_memo *memo, const uint8_t *bytes,
+                      size_t len, arti_ids *ids, art_error *err) {
+    ids->n = 0;
+    if (!reserve(mem, ids, len + 1)) return arti_mem_fail(mem, err);
+    if (len == 0 || len > ARTI_SPELL_LEN_MAX) return spell(m, v, bytes, len, ids, err);
+    const uint32_t k = slot_of(bytes, len);
+    if (memo->slot[k].len == len && memcmp(memo->slot[k].bytes, bytes, len) == 0) {
+        ids->n = memo->slot[k].n;
+        memcpy(ids->ids, memo->slot[k].ids, ids->n * sizeof *ids->ids);
+        return ART_OK;
+    }
+    const art_status st = spell(m, v, bytes, len, ids, err);
+    if (st != ART_OK || ids->n > ARTI_SPELL_IDS_MAX) return st;
+    memo->slot[k].len = (uint8_t)len;
+    memo->slot[k].n = (uint8_t)ids->n;
+    memcpy(memo->slot[k].bytes, bytes, len);
+    memcpy(memo->slot[k].ids, ids->ids, ids->n * sizeof *ids->ids);
     return ART_OK;
 }
 
