@@ -6,7 +6,6 @@ Search order for libllama: the file or folder that the environment variable AGEN
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import logging
@@ -107,9 +106,11 @@ def _package_folder(package: str) -> Path | None:
 
 
 def _package_version(distribution: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # most of what importing this module would cost
+
     try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
+        return version(distribution)
+    except PackageNotFoundError:
         return ""
 
 
