@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Masks inside strings. Two ways:
+ * Masks inside strings that are values (art_mask_key.c: keys). Two ways:
  *   wide    some language goes on whatever characters come: a precomputed row, plus the tokens that leave the string, which are
  *           grouped by what follows the quote;
  *   narrow  a walk over the trie that steps only the languages, and falls back to whole states behind quotes and in escapes. */
 #include "art_bits.h"
 #include "art_mask_walk.h"
-
-#define SIGNATURES 8u /* different ways to leave a string that are remembered in one walk */
-#define SUFFIX_WORDS_MAX 256u
-
-/* ------------------------------------------------------------------ leaving a string */
-
-typedef struct signature { /* which languages accept at the quote, and what may come then */
-    uint64_t accepts;
-    bool closes;      /* the quote is allowed */
-    arti_state after; /* behind the quote */
-    bool has_suffixes;
-    uint64_t suffixes[SUFFIX_WORDS_MAX / 2]; /* of the vocabulary's suffixes: those that may follow */
-} signature;
-
-#define LOOPS 32u
-typedef struct loop_entry {
-    arti_re_state q;
-    uint64_t atoms;
-} loop_entry;
 
 #define CLOSED_STATES 24u
 typedef struct closed_entry {
@@ -34,45 +15,35 @@ typedef struct closed_entry {
 
 typedef struct leaver {
     arti_walk *w;
-    const arti_state *st; /* where the walk begins */
-    bool is_key;
-    const arti_hset *taken; /* texts with these digests do not end like others: keys, or items that must differ */
+    const arti_state *st;   /* where the walk begins */
+    const arti_hset *taken; /* texts with these digests do not end like others: items that must differ */
     bool exact_tail;        /* what comes behind the quote may depend on the digest too, where it ends a container */
     uint32_t n_parts, n;
-    signature *sigs;
+    arti_quote *sigs;
     bool needs_hash;
     const arti_part *part; /* the only one, of a value */
     bool is_unbounded;     /* `part` has no lengths that a token could reach */
-    loop_entry loops[LOOPS];
-    closed_entry closed[LOOPS];
+    arti_loop_entry loops[ARTI_LOOPS];
+    closed_entry closed[ARTI_LOOPS];
     uint64_t ascii; /* atoms of plain ASCII characters */
 } leaver;
 
 static const arti_part *text_part(const arti_state *st, uint32_t i) {
-    if (st->mode == ARTI_M_TEXT) return &((const arti_text_machine *)st->text.machine)->parts[i];
-    return &((const arti_object_machine *)st->text.machine)->parts[i - 1];
+    return &((const arti_text_machine *)st->text.machine)->parts[i];
 }
 
 static bool step_part(arti_jctx *x, const arti_state *st, uint32_t i, uint64_t *q, uint8_t byte) {
     if (*q == 0) return true;
-    if (st->mode == ARTI_M_KEY_TEXT && i == 0) {
-        *q = arti_set_step(((const arti_object_machine *)st->text.machine)->names, *q, byte);
-        return true;
-    }
     return arti_part_step(x->s, text_part(st, i), q, byte);
 }
 
-/* Bit i: part i accepts. For a key, part 0 is the names: its bit says that the text is one. */
+/* Bit i: part i accepts. */
 static uint64_t accepting(const leaver *l, const uint64_t *q, uint32_t n_cp) {
     uint64_t bits = 0;
     art_schema *s = l->w->x->s;
     for (uint32_t i = 0; i < l->n_parts; i++) {
         if (q[i] == 0) continue;
-        bool in;
-        if (l->is_key && i == 0)
-            in = arti_set_whole(((const arti_object_machine *)l->st->text.machine)->names, q[0]) != UINT32_MAX;
-        else
-            in = arti_part_accepts(s, text_part(l->st, i), q[i], n_cp);
+        const bool in = arti_part_accepts(s, text_part(l->st, i), q[i], n_cp);
         bits |= (uint64_t)in << i;
     }
     return bits;
@@ -92,23 +63,22 @@ static arti_state whole(const leaver *l, const uint64_t *q, uint32_t n_cp, uint6
     return st;
 }
 
-/* The signature of a text; NULL when the quote leads to something of its own (a name, an exact text): see arti_walk_tail. */
-static signature *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, bool *failed) {
+/* The signature of a text; NULL when the quote leads to something of its own (an exact text): see arti_walk_tail. */
+static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, bool *failed) {
     *failed = false;
     const uint64_t bits = accepting(l, q, n_cp);
-    if (l->is_key && (bits & 1u)) return NULL;
     if (l->taken && arti_hset_has(l->taken, hash)) return NULL;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].accepts == bits) return &l->sigs[i];
-    if (l->n == SIGNATURES) return NULL;
+    if (l->n == ARTI_QUOTES) return NULL;
     arti_jctx *x = l->w->x;
-    signature *sig = &l->sigs[l->n];
+    arti_quote *sig = &l->sigs[l->n];
     sig->accepts = bits;
     sig->has_suffixes = false;
     sig->after = whole(l, q, n_cp, hash, ARTI_U8_0);
     arti_region *region = x->region; /* these frames must outlive the walk's marks */
     x->region = &l->w->m->closing;
-    sig->closes = bits != 0 || l->is_key ? arti_state_step(x, &sig->after, '"') : false;
+    sig->closes = bits != 0 && arti_state_step(x, &sig->after, '"');
     x->region = region;
     if (arti_faulted(x->s)) {
         *failed = true;
@@ -118,129 +88,11 @@ static signature *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uint
     return sig;
 }
 
-/* Which suffixes may follow: they are sorted, so each common beginning is walked once. */
-static bool know_suffixes(leaver *l, signature *sig) {
-    if (sig->has_suffixes) return true;
-    arti_walk *w = l->w;
-    const art_vocab *v = w->v;
-    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    memset(sig->suffixes, 0, sizeof sig->suffixes);
-    arti_state *states = w->m->states;
-    arti_region_mark *marks = w->m->marks;
-    states[0] = sig->after;
-    marks[0] = arti_region_mark_now(w->x->region);
-    const uint8_t *last = NULL;
-    uint32_t alive = 0, dead_at = UINT32_MAX; /* bytes of `last` that are alive; where it died */
-    for (uint32_t i = 0; i < set->n_suffix && i < SUFFIX_WORDS_MAX * 32; i++) {
-        const arti_suffix *sf = &v->suffixes[set->suffix + i];
-        const uint8_t *bytes = v->bytes + sf->bytes;
-        uint32_t common = 0;
-        while (last && common < alive && common < sf->len && bytes[common] == last[common]) common++;
-        if (last && dead_at != UINT32_MAX && common == alive && common < sf->len && bytes[common] == last[dead_at])
-            continue;
-        alive = common;
-        dead_at = UINT32_MAX;
-        last = bytes;
-        bool ok = true;
-        while (alive < sf->len) {
-            arti_region_reset(w->x->region, marks[alive]);
-            states[alive + 1] = states[alive];
-            if (!arti_state_step(w->x, &states[alive + 1], bytes[alive])) {
-                if (arti_faulted(w->x->s)) return false;
-                dead_at = alive;
-                ok = w->exit && arti_state_is_complete(&states[alive]) &&
-                     w->exit->allows(w->exit->ud, bytes + alive, sf->len - alive);
-                break;
-            }
-            alive++;
-            marks[alive] = arti_region_mark_now(w->x->region);
-        }
-        if (w->exit && dead_at != UINT32_MAX && arti_state_is_complete(&states[alive]))
-            dead_at = UINT32_MAX, last = NULL, alive = 0;
-        if (ok) sig->suffixes[i / 64] |= UINT64_C(1) << (i % 64);
-    }
-    arti_region_reset(w->x->region, marks[0]);
-    sig->has_suffixes = true;
-    return true;
-}
-
 /* ------------------------------------------------------------------ wide strings */
-
-/* The first decoded byte of a text with escapes. */
-static uint8_t first_byte(const uint8_t *bytes, size_t len) {
-    if (len < 2 || bytes[0] != '\\') return len ? bytes[0] : 0;
-    switch (bytes[1]) {
-    case 'b': return 8;
-    case 'f': return 12;
-    case 'n': return 10;
-    case 'r': return 13;
-    case 't': return 9;
-    case 'u': break;
-    default: return bytes[1];
-    }
-    uint32_t cp = 0;
-    for (size_t i = 2; i < 6 && i < len; i++) {
-        const uint8_t c = bytes[i];
-        cp = cp << 4 | (c <= '9' ? (uint32_t)c - '0' : (c | 0x20u) - 'a' + 10u);
-    }
-    uint8_t out[4];
-    if (cp >= 0xD800 && cp <= 0xDBFF) return 0xF0; /* a pair: any of the longest sequences */
-    arti_u8_put(out, cp);
-    return out[0];
-}
-
-/* Sorts the tokens with escapes by what they do in a string that admits everything. */
-static bool build_escapes(arti_walk *w) {
-    arti_mask_memo *m = w->m;
-    const art_vocab *v = w->v;
-    if (m->has_escapes) return true;
-    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    const size_t cap = (size_t)set->n_escape + 1;
-    if (!m->escape_cap) {
-        uint32_t *in = arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *in);
-        uint32_t *cps = in ? arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *cps) : NULL;
-        arti_escape_out *out = cps ? arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *out) : NULL;
-        if (!out) {
-            arti_free(&m->work_mem, in, cap * sizeof *in);
-            arti_free(&m->work_mem, cps, cap * sizeof *cps);
-            return arti_fault_mem(w->x->s);
-        }
-        m->escape_in = in;
-        m->escape_cps = cps;
-        m->escape_out = out;
-        m->escape_cap = cap;
-    }
-    arti_part free_part = {.kind = ARTI_PART_FREE, .hi = UINT32_MAX};
-    arti_text_machine machine = {.parts = &free_part, .n_parts = 1, .all_free = true};
-    m->n_escape_in = m->n_escape_out = 0;
-    for (uint32_t k = 0; k < set->n_escape; k++) {
-        const uint32_t id = v->escape_ids[set->escape + k];
-        size_t len, n = 0;
-        const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
-        arti_state st = {.mode = ARTI_M_TEXT, .text = {.machine = &machine, .q = {.one = 1}}};
-        while (n < len && !(bytes[n] == '"' && st.text.escape == ARTI_ESC_NONE) && arti_state_step(w->x, &st, bytes[n]))
-            n++;
-        if (n == len) {
-            m->escape_in[m->n_escape_in] = id;
-            m->escape_cps[m->n_escape_in++] = st.text.n_cp + (st.text.escape != ARTI_ESC_NONE);
-        } else if (bytes[n] == '"' && st.text.escape == ARTI_ESC_NONE) {
-            m->escape_out[m->n_escape_out++] =
-                (arti_escape_out){id, st.text.n_cp, (uint16_t)(n + 1), first_byte(bytes, len)};
-        }
-    }
-    m->has_escapes = true;
-    return true;
-}
 
 /* How many characters may come whatever they are; 0: the string is not wide. */
 static uint32_t wide_room(arti_jctx *x, const arti_state *st) {
     const uint64_t *q = arti_text_q(st);
-    if (st->mode == ARTI_M_KEY_TEXT) {
-        const arti_object_machine *m = st->text.machine;
-        for (uint32_t a = 0; st->text.offer_other && m->any_free && a < m->n_alts; a++)
-            if (arti_live(st->top, a) && m->alts[a].extra_part == ARTI_EXTRA_FREE) return UINT32_MAX;
-        return 0;
-    }
     const arti_text_machine *m = st->text.machine;
     uint32_t room = 0;
     bool others = false;
@@ -260,28 +112,6 @@ static uint32_t wide_room(arti_jctx *x, const arti_state *st) {
     return others && room != UINT32_MAX ? 0 : room;
 }
 
-static void set_stay(arti_walk *w, uint32_t room) {
-    arti_vocab_copy_stay(w->v, room, w->words); /* nothing is set so far */
-    for (uint32_t k = 0; k < w->m->n_escape_in; k++)
-        if (w->m->escape_cps[k] <= room) arti_bits_set(w->words, w->m->escape_in[k]);
-}
-
-/* Bytes that a name may go on with, as bits; *whole: a name ends here. */
-static void name_bytes(const arti_state *st, uint64_t bits[4], bool *ends) {
-    const arti_object_machine *m = st->text.machine;
-    const uint64_t q = arti_text_q(st)[0];
-    memset(bits, 0, 4 * sizeof *bits);
-    *ends = false;
-    if (!q) return;
-    const uint32_t d = arti_set_depth(q);
-    for (uint32_t i = arti_set_lo(q); i < arti_set_hi(q); i++) {
-        if (m->names[i].len == d)
-            *ends = true;
-        else
-            bits[(uint8_t)m->names[i].ptr[d] / 64] |= UINT64_C(1) << ((uint8_t)m->names[i].ptr[d] % 64);
-    }
-}
-
 /* A token that leaves by itself: steps the whole of it. */
 static bool leave_alone(leaver *l, uint32_t id) {
     size_t len;
@@ -298,33 +128,26 @@ static uint64_t head_hash(const leaver *l, const arti_leave *leave) {
     return h;
 }
 
-static bool ends_container(const art_vocab *v, const arti_suffix *sf) {
-    for (uint32_t i = 0; i < sf->len; i++)
-        if (v->bytes[sf->bytes + i] == '}' || v->bytes[sf->bytes + i] == ']') return true;
-    return false;
-}
-
 /* All tokens leave in the same way, if their length allows: then only the suffixes that may follow need a look. lo, hi: characters
  * that may come before the quote. */
-static bool leave_alike(leaver *l, uint32_t lo, uint32_t hi, const uint64_t next[4], bool ends) {
+static bool leave_alike(leaver *l, uint32_t lo, uint32_t hi) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const arti_u8_sets *set = &v->u8[ARTI_U8_0];
     uint64_t *q = arti_region_get(w->x->region, l->n_parts * sizeof *q);
     if (!q) return arti_fault_mem(w->x->s);
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
-    if (l->is_key) q[0] = 0;
     bool failed;
     uint64_t hash = l->st->text.hash; /* of some text that is not taken */
     while (l->taken && arti_hset_has(l->taken, hash)) hash = arti_hash_mix(hash, 1);
-    signature *sig = signature_of(l, q, l->st->text.n_cp + lo, hash, &failed);
+    arti_quote *sig = signature_of(l, q, l->st->text.n_cp + lo, hash, &failed);
     if (failed || !sig) return false;
     if (sig->closes) {
-        if (!know_suffixes(l, sig)) return false;
+        if (!arti_walk_suffixes(w, sig)) return false;
         for (uint32_t k = 0; k < set->n_suffix; k++) {
             if (!(sig->suffixes[k / 64] >> (k % 64) & 1u)) continue;
             const arti_suffix *sf = &v->suffixes[set->suffix + k];
-            const bool alone = l->exact_tail && ends_container(v, sf);
+            const bool alone = l->exact_tail && arti_suffix_ends_container(v, sf);
             for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
                 const arti_leave *leave = &v->leave[t];
                 if (leave->n_cp < lo || leave->n_cp > hi) continue;
@@ -336,28 +159,15 @@ static bool leave_alike(leaver *l, uint32_t lo, uint32_t hi, const uint64_t next
             }
         }
     }
-    const bool names = l->is_key && arti_text_q(l->st)[0];
     for (uint32_t k = 0; k < w->m->n_escape_out; k++) {
         const arti_escape_out *e = &w->m->escape_out[k];
-        const bool name = names && (next[e->first / 64] >> (e->first % 64) & 1u || e->first >= 0xF0);
-        if (name || l->taken || l->exact_tail) {
+        if (l->taken || l->exact_tail) {
             if (!leave_alone(l, e->token)) return false;
         } else if (sig->closes && e->n_cp >= lo && e->n_cp <= hi) {
             size_t len;
             const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
             if (arti_walk_tail(w, &sig->after, bytes + e->tail, len - e->tail)) arti_bits_set(w->words, e->token);
             if (arti_faulted(w->x->s)) return false;
-        }
-    }
-    if (!names) return true;
-    for (uint32_t k = 0; k < set->n_suffix; k++) { /* texts that may be names are looked at one by one */
-        const arti_suffix *sf = &v->suffixes[set->suffix + k];
-        for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
-            const uint32_t id = v->leave[t].token;
-            const uint8_t first = v->bytes[v->offsets[id]];
-            if (!(v->leave[t].n_byte ? next[first / 64] >> (first % 64) & 1u : ends)) continue;
-            arti_bits_clear(w->words, id);
-            if (!leave_alone(l, id)) return false;
         }
     }
     return true;
@@ -369,13 +179,13 @@ static bool walk_wide(leaver *l, uint32_t room) {
     const art_vocab *v = w->v;
     const arti_state *st = l->st;
     const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    if (!build_escapes(w)) return false;
-    set_stay(w, room);
+    if (!arti_walk_escapes(w)) return false;
+    arti_walk_stay(w, room);
     const uint64_t *q0 = arti_text_q(st);
     /* The languages that may change their mind on the way to the quote. */
     uint32_t moving[ARTI_KEY_PARTS_MAX + 1], n_moving = 0;
     bool lengths = false;
-    for (uint32_t i = l->is_key ? 1 : 0; i < l->n_parts; i++) {
+    for (uint32_t i = 0; i < l->n_parts; i++) {
         const arti_part *p = text_part(st, i);
         if (q0[i] == 0) continue;
         lengths |= p->lo != 0 || p->hi != UINT32_MAX;
@@ -384,12 +194,9 @@ static bool walk_wide(leaver *l, uint32_t room) {
         if (n_moving == ARTI_KEY_PARTS_MAX) return arti_walk_subtree(w, 0, st); /* never: parts are capped below */
         moving[n_moving++] = i;
     }
-    uint64_t next[4] = {0};
-    bool ends = false;
-    if (l->is_key) name_bytes(st, next, &ends);
-    if (!n_moving && set->n_suffix <= SUFFIX_WORDS_MAX * 32 && (!lengths || l->part)) {
+    if (!n_moving && set->n_suffix <= ARTI_SUFFIX_WORDS_MAX * 32 && (!lengths || l->part)) {
         const uint32_t n = st->text.n_cp, lo = !lengths || n >= l->part->lo ? 0 : l->part->lo - n;
-        return leave_alike(l, lo, lengths && l->part->hi != UINT32_MAX ? l->part->hi - n : UINT32_MAX, next, ends);
+        return leave_alike(l, lo, lengths && l->part->hi != UINT32_MAX ? l->part->hi - n : UINT32_MAX);
     }
     for (uint32_t k = 0; k < w->m->n_escape_out; k++)
         if (!leave_alone(l, w->m->escape_out[k].token)) return false;
@@ -397,24 +204,22 @@ static bool walk_wide(leaver *l, uint32_t room) {
     if (!q) return arti_fault_mem(x->s);
     for (uint32_t k = 0; k < set->n_suffix; k++) {
         const arti_suffix *sf = &v->suffixes[set->suffix + k];
-        const bool alone = l->exact_tail && ends_container(v, sf);
+        const bool alone = l->exact_tail && arti_suffix_ends_container(v, sf);
         for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
             const arti_leave *leave = &v->leave[t];
             size_t len;
             const uint8_t *bytes = arti_vocab_bytes(v, leave->token, &len);
-            const bool maybe_name = l->is_key && (leave->n_byte ? next[bytes[0] / 64] >> (bytes[0] % 64) & 1u : ends);
-            if (maybe_name || alone || k >= SUFFIX_WORDS_MAX * 32) {
+            if (alone || k >= ARTI_SUFFIX_WORDS_MAX * 32) {
                 if (!leave_alone(l, leave->token)) return false;
                 continue;
             }
             memcpy(q, q0, l->n_parts * sizeof *q);
-            if (l->is_key) q[0] = 0; /* no name: the first byte tells, or there is none */
             for (uint32_t i = 0; i < n_moving; i++)
                 for (uint32_t b = 0; b < leave->n_byte; b++)
                     if (!step_part(x, st, moving[i], &q[moving[i]], bytes[b])) return false;
             bool failed;
-            signature *sig = signature_of(l, q, st->text.n_cp + leave->n_cp,
-                                          l->taken ? head_hash(l, leave) : st->text.hash, &failed);
+            arti_quote *sig = signature_of(l, q, st->text.n_cp + leave->n_cp,
+                                           l->taken ? head_hash(l, leave) : st->text.hash, &failed);
             if (failed) return false;
             if (!sig) {
                 if (!leave_alone(l, leave->token)) return false;
@@ -424,10 +229,10 @@ static bool walk_wide(leaver *l, uint32_t room) {
                 if (n_moving || lengths) continue;
                 return true; /* no token leaves */
             }
-            if (!know_suffixes(l, sig)) return false;
+            if (!arti_walk_suffixes(w, sig)) return false;
             if (sig->suffixes[k / 64] >> (k % 64) & 1u)
                 arti_bits_set(w->words, leave->token);
-            else if (!n_moving && !lengths && !l->is_key)
+            else if (!n_moving && !lengths)
                 break; /* the whole group fails alike */
         }
     }
@@ -436,29 +241,8 @@ static bool walk_wide(leaver *l, uint32_t room) {
 
 /* ------------------------------------------------------------------ narrow strings */
 
-/* Characters that lead a state of a language back to itself, as sets of the vocabulary's atoms: kept for the length of a walk. */
-static uint64_t loop_atoms(leaver *l, arti_re_state q) {
-    loop_entry *e = &l->loops[q % LOOPS];
-    if (e->q == q) return e->atoms;
-    arti_re_bytes bytes;
-    uint64_t atoms = 0;
-    if (arti_re_loop_bytes(l->w->x->s->re, q, &bytes) == ART_OK) {
-        for (uint32_t i = 0; i < ARTI_N_ATOMS; i++) {
-            uint8_t first[4], last[4];
-            arti_u8_put(first, arti_atoms[i].lo);
-            arti_u8_put(last, arti_atoms[i].hi);
-            bool all = true;
-            for (uint32_t b = first[0]; b <= last[0] && all; b++) all = bytes.bits[b / 64] >> (b % 64) & 1u;
-            atoms |= (uint64_t)all << i;
-        }
-    }
-    *e = (loop_entry){q, atoms};
-    return atoms;
-}
-
 static bool alive(const leaver *l, const arti_text_level *at) {
     arti_jctx *x = l->w->x;
-    if (l->is_key) return arti_key_alive_at(x, l->st, at->q, at->hash);
     if (l->is_unbounded) return at->q[0] != 0;
     for (uint32_t i = 0; i < l->n_parts; i++)
         if (arti_part_alive(x->s, text_part(l->st, i), at->q[i], at->n_cp, at->u8 != ARTI_U8_0)) return true;
@@ -468,12 +252,12 @@ static bool alive(const leaver *l, const arti_text_level *at) {
 /* Do all characters below a node lead every live language back to where it is? */
 static bool stays_below(leaver *l, const arti_text_level *at, uint64_t below) {
     if (below & ARTI_ATOM_SPECIAL) return false;
-    if (l->is_key && at->q[0]) return false;
-    for (uint32_t i = l->is_key ? 1 : 0; i < l->n_parts; i++) {
+    for (uint32_t i = 0; i < l->n_parts; i++) {
         if (at->q[i] == 0) continue;
         const arti_part *p = l->part ? l->part : text_part(l->st, i);
         if (p->kind == ARTI_PART_FREE) continue;
-        if (p->kind == ARTI_PART_SET || (below & ~loop_atoms(l, (arti_re_state)at->q[i]))) return false;
+        if (p->kind == ARTI_PART_SET || (below & ~arti_walk_loop_atoms(l->w, l->loops, (arti_re_state)at->q[i])))
+            return false;
     }
     return true;
 }
@@ -481,7 +265,6 @@ static bool stays_below(leaver *l, const arti_text_level *at, uint64_t below) {
 /* Characters that may still come while the languages stay where they are; UINT32_MAX: any number. */
 static uint32_t room_at(leaver *l, const arti_text_level *at) {
     uint32_t room = 0;
-    if (l->is_key) return UINT32_MAX;
     for (uint32_t i = 0; i < l->n_parts; i++) {
         const arti_part *p = l->part ? l->part : text_part(l->st, i);
         if (at->q[i] == 0 || at->n_cp > p->hi) continue;
@@ -520,12 +303,12 @@ static bool set_below(leaver *l, const arti_text_level *at, uint32_t i) {
 }
 
 static bool knows_loop(const leaver *l, const arti_text_level *at) {
-    return l->part && l->part->kind == ARTI_PART_TERM && l->loops[at->q[0] % LOOPS].q == (arti_re_state)at->q[0];
+    return l->part && l->part->kind == ARTI_PART_TERM && l->loops[at->q[0] % ARTI_LOOPS].q == (arti_re_state)at->q[0];
 }
 
 /* Does no text of plain ASCII characters kill the language from here on? Looks at a few states; false when there are more. */
 static bool is_ascii_closed(leaver *l, arti_re_state q) {
-    closed_entry *e = &l->closed[q % LOOPS];
+    closed_entry *e = &l->closed[q % ARTI_LOOPS];
     if (e->q == q) return e->is_closed;
     arti_re_ctx *re = l->w->x->s->re;
     arti_re_state seen[CLOSED_STATES];
@@ -548,7 +331,7 @@ static bool is_ascii_closed(leaver *l, arti_re_state q) {
             }
         }
     }
-    for (uint32_t i = 0; i < (ok ? n : 1); i++) l->closed[seen[i] % LOOPS] = (closed_entry){seen[i], ok};
+    for (uint32_t i = 0; i < (ok ? n : 1); i++) l->closed[seen[i] % ARTI_LOOPS] = (closed_entry){seen[i], ok};
     return ok;
 }
 
@@ -616,21 +399,9 @@ static bool walk_narrow(leaver *l) {
     levels[0].n_cp = l->st->text.n_cp;
     levels[0].hash = l->st->text.hash;
     memcpy(levels[0].q, arti_text_q(l->st), l->n_parts * sizeof *q);
-    uint64_t next[4];
-    bool ends;
-    const bool filter = l->is_key && l->n_parts == 1 && !levels[0].is_full && levels[0].u8 == ARTI_U8_0;
-    if (filter) {
-        name_bytes(l->st, next, &ends);
-        next['"' / 64] |= UINT64_C(1) << ('"' % 64);
-        next['\\' / 64] |= UINT64_C(1) << ('\\' % 64);
-    }
     for (uint32_t i = 1; i < v->n_nodes;) {
         const arti_node *node = &v->node[i];
         const uint32_t d = node->depth;
-        if (filter && d == 1 && !(next[node->byte / 64] >> (node->byte % 64) & 1u)) { /* no name goes on like that */
-            i = node->next;
-            continue;
-        }
         arti_text_level *from = &levels[d - 1], *to = &levels[d];
         bool ok;
         if (from->is_full) {
@@ -641,7 +412,7 @@ static bool walk_narrow(leaver *l) {
             ok = full_step(l, levels, d, node->byte);
         } else if (from->u8 == ARTI_U8_0 && node->byte == '"') {
             bool failed = false;
-            signature *sig = l->exact_tail ? NULL : signature_of(l, from->q, from->n_cp, from->hash, &failed);
+            arti_quote *sig = l->exact_tail ? NULL : signature_of(l, from->q, from->n_cp, from->hash, &failed);
             if (failed) return false;
             if (sig) {
                 ok = sig->closes;
@@ -693,22 +464,21 @@ static bool walk_narrow(leaver *l) {
 
 bool arti_walk_text(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
-    const bool is_key = st->mode == ARTI_M_KEY_TEXT;
     const arti_frame *f = st->top;
-    leaver l = {.w = w, .st = st, .is_key = is_key, .n_parts = arti_text_parts(st)};
-    for (uint32_t i = 0; i < LOOPS; i++) l.loops[i].q = l.closed[i].q = ARTI_RE_FAIL;
+    leaver l = {.w = w, .st = st, .n_parts = arti_text_parts(st)};
+    for (uint32_t i = 0; i < ARTI_LOOPS; i++) l.loops[i].q = l.closed[i].q = ARTI_RE_FAIL;
     for (uint32_t i = 0; i < ARTI_N_ATOMS; i++)
         if (arti_atoms[i].hi < 0x7F) l.ascii |= UINT64_C(1) << i;
-    const bool unique = !is_key && f && !f->is_object && ((const arti_array_machine *)f->machine)->unique;
-    if (unique || (is_key && st->text.offer_other)) l.taken = f->set;
+    const bool unique = f && !f->is_object && ((const arti_array_machine *)f->machine)->unique;
+    if (unique) l.taken = f->set;
     for (const arti_frame *up = f; up && up->hashing; up = up->parent)
         if (up->parent && !up->parent->is_object && up->parent->set) l.exact_tail = true;
-    l.needs_hash = is_key || unique || (f && f->hashing);
-    if (!is_key && l.n_parts == 1) {
+    l.needs_hash = unique || (f && f->hashing);
+    if (l.n_parts == 1) {
         l.part = text_part(st, 0);
         l.is_unbounded = l.part->lo == 0 && l.part->hi == UINT32_MAX;
     }
-    l.sigs = arti_region_get(x->region, SIGNATURES * sizeof *l.sigs);
+    l.sigs = arti_region_get(x->region, ARTI_QUOTES * sizeof *l.sigs);
     if (!l.sigs) return arti_fault_mem(x->s);
     uint32_t room = 0;
     if (st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0 && l.n_parts <= ARTI_KEY_PARTS_MAX)

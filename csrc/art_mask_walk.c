@@ -248,13 +248,157 @@ static bool walk_number(arti_walk *w, const arti_state *st) {
     return ok && !arti_faulted(x->s);
 }
 
+/* ------------------------------------------------------------------ strings: what values and keys have in common */
+
+/* The suffixes are sorted, so each common beginning is walked once. */
+bool arti_walk_suffixes(arti_walk *w, arti_quote *quote) {
+    if (quote->has_suffixes) return true;
+    const art_vocab *v = w->v;
+    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
+    memset(quote->suffixes, 0, sizeof quote->suffixes);
+    arti_state *states = w->m->states;
+    arti_region_mark *marks = w->m->marks;
+    states[0] = quote->after;
+    marks[0] = arti_region_mark_now(w->x->region);
+    const uint8_t *last = NULL;
+    uint32_t alive = 0, dead_at = UINT32_MAX; /* bytes of `last` that are alive; where it died */
+    for (uint32_t i = 0; i < set->n_suffix && i < ARTI_SUFFIX_WORDS_MAX * 32; i++) {
+        const arti_suffix *sf = &v->suffixes[set->suffix + i];
+        const uint8_t *bytes = v->bytes + sf->bytes;
+        uint32_t common = 0;
+        while (last && common < alive && common < sf->len && bytes[common] == last[common]) common++;
+        if (last && dead_at != UINT32_MAX && common == alive && common < sf->len && bytes[common] == last[dead_at])
+            continue;
+        alive = common;
+        dead_at = UINT32_MAX;
+        last = bytes;
+        bool ok = true;
+        while (alive < sf->len) {
+            arti_region_reset(w->x->region, marks[alive]);
+            states[alive + 1] = states[alive];
+            if (!arti_state_step(w->x, &states[alive + 1], bytes[alive])) {
+                if (arti_faulted(w->x->s)) return false;
+                dead_at = alive;
+                ok = w->exit && arti_state_is_complete(&states[alive]) &&
+                     w->exit->allows(w->exit->ud, bytes + alive, sf->len - alive);
+                break;
+            }
+            alive++;
+            marks[alive] = arti_region_mark_now(w->x->region);
+        }
+        if (w->exit && dead_at != UINT32_MAX && arti_state_is_complete(&states[alive]))
+            dead_at = UINT32_MAX, last = NULL, alive = 0;
+        if (ok) quote->suffixes[i / 64] |= UINT64_C(1) << (i % 64);
+    }
+    arti_region_reset(w->x->region, marks[0]);
+    quote->has_suffixes = true;
+    return true;
+}
+
+/* The first decoded byte of a text with escapes. */
+static uint8_t first_byte(const uint8_t *bytes, size_t len) {
+    if (len < 2 || bytes[0] != '\\') return len ? bytes[0] : 0;
+    switch (bytes[1]) {
+    case 'b': return 8;
+    case 'f': return 12;
+    case 'n': return 10;
+    case 'r': return 13;
+    case 't': return 9;
+    case 'u': break;
+    default: return bytes[1];
+    }
+    uint32_t cp = 0;
+    for (size_t i = 2; i < 6 && i < len; i++) {
+        const uint8_t c = bytes[i];
+        cp = cp << 4 | (c <= '9' ? (uint32_t)c - '0' : (c | 0x20u) - 'a' + 10u);
+    }
+    uint8_t out[4];
+    if (cp >= 0xD800 && cp <= 0xDBFF) return 0xF0; /* a pair: any of the longest sequences */
+    arti_u8_put(out, cp);
+    return out[0];
+}
+
+/* Sorts the tokens with escapes by what they do in a string that admits everything. */
+bool arti_walk_escapes(arti_walk *w) {
+    arti_mask_memo *m = w->m;
+    const art_vocab *v = w->v;
+    if (m->has_escapes) return true;
+    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
+    const size_t cap = (size_t)set->n_escape + 1;
+    if (!m->escape_cap) {
+        uint32_t *in = arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *in);
+        uint32_t *cps = in ? arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *cps) : NULL;
+        arti_escape_out *out = cps ? arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *out) : NULL;
+        if (!out) {
+            arti_free(&m->work_mem, in, cap * sizeof *in);
+            arti_free(&m->work_mem, cps, cap * sizeof *cps);
+            return arti_fault_mem(w->x->s);
+        }
+        m->escape_in = in;
+        m->escape_cps = cps;
+        m->escape_out = out;
+        m->escape_cap = cap;
+    }
+    arti_part free_part = {.kind = ARTI_PART_FREE, .hi = UINT32_MAX};
+    arti_text_machine machine = {.parts = &free_part, .n_parts = 1, .all_free = true};
+    m->n_escape_in = m->n_escape_out = 0;
+    for (uint32_t k = 0; k < set->n_escape; k++) {
+        const uint32_t id = v->escape_ids[set->escape + k];
+        size_t len, n = 0;
+        const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
+        arti_state st = {.mode = ARTI_M_TEXT, .text = {.machine = &machine, .q = {.one = 1}}};
+        while (n < len && !(bytes[n] == '"' && st.text.escape == ARTI_ESC_NONE) && arti_state_step(w->x, &st, bytes[n]))
+            n++;
+        if (n == len) {
+            m->escape_in[m->n_escape_in] = id;
+            m->escape_cps[m->n_escape_in++] = st.text.n_cp + (st.text.escape != ARTI_ESC_NONE);
+        } else if (bytes[n] == '"' && st.text.escape == ARTI_ESC_NONE) {
+            m->escape_out[m->n_escape_out++] =
+                (arti_escape_out){id, st.text.n_cp, (uint16_t)(n + 1), first_byte(bytes, len)};
+        }
+    }
+    m->has_escapes = true;
+    return true;
+}
+
+void arti_walk_stay(arti_walk *w, uint32_t room) {
+    arti_vocab_copy_stay(w->v, room, w->words); /* nothing is set so far */
+    for (uint32_t k = 0; k < w->m->n_escape_in; k++)
+        if (w->m->escape_cps[k] <= room) arti_bits_set(w->words, w->m->escape_in[k]);
+}
+
+bool arti_suffix_ends_container(const art_vocab *v, const arti_suffix *sf) {
+    for (uint32_t i = 0; i < sf->len; i++)
+        if (v->bytes[sf->bytes + i] == '}' || v->bytes[sf->bytes + i] == ']') return true;
+    return false;
+}
+
+uint64_t arti_walk_loop_atoms(arti_walk *w, arti_loop_entry *loops, arti_re_state q) {
+    arti_loop_entry *e = &loops[q % ARTI_LOOPS];
+    if (e->q == q) return e->atoms;
+    arti_re_bytes bytes;
+    uint64_t atoms = 0;
+    if (arti_re_loop_bytes(w->x->s->re, q, &bytes) == ART_OK) {
+        for (uint32_t i = 0; i < ARTI_N_ATOMS; i++) {
+            uint8_t first[4], last[4];
+            arti_u8_put(first, arti_atoms[i].lo);
+            arti_u8_put(last, arti_atoms[i].hi);
+            bool all = true;
+            for (uint32_t b = first[0]; b <= last[0] && all; b++) all = bytes.bits[b / 64] >> (b % 64) & 1u;
+            atoms |= (uint64_t)all << i;
+        }
+    }
+    *e = (arti_loop_entry){q, atoms};
+    return atoms;
+}
+
 /* ------------------------------------------------------------------ dispatch */
 
 bool arti_walk_state(arti_walk *w, const arti_state *st) {
     static const char *const words[] = {"false", "true", "null"};
     switch ((arti_mode)st->mode) {
-    case ARTI_M_TEXT:
-    case ARTI_M_KEY_TEXT: return arti_walk_text(w, st);
+    case ARTI_M_TEXT: return arti_walk_text(w, st);
+    case ARTI_M_KEY_TEXT: return arti_walk_key(w, st);
     case ARTI_M_NUMBER: return walk_number(w, st);
     case ARTI_M_WORD: return walk_byte(w, st, (uint8_t)words[st->word][st->word_len]);
     default: return walk_structure(w, st);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * art_mask_walk.h: masks computed anew (private to art_mask.c and art_mask_walk.c, art_mask_text.c).
+ * art_mask_walk.h: masks computed anew (private to the art_mask*.c modules).
  *
  * Purpose   sets the bits of all tokens that a state allows, by the cheapest way for its kind of place: structure and numbers by the
  *           few bytes that can come, strings by whole rows or by a narrow walk that steps languages only.
@@ -22,8 +22,8 @@ typedef struct arti_walk {
 
 bool arti_walk_begin(arti_walk *w);
 bool arti_walk_state(arti_walk *w, const arti_state *st);
-/* Strings; *st is in mode TEXT or KEY_TEXT. */
-bool arti_walk_text(arti_walk *w, const arti_state *st);
+bool arti_walk_text(arti_walk *w, const arti_state *st); /* *st is in mode TEXT */
+bool arti_walk_key(arti_walk *w, const arti_state *st);  /* *st is in mode KEY_TEXT */
 /* Walks the subtree of node i, whose parent is reached in state *from. */
 bool arti_walk_subtree(arti_walk *w, uint32_t i, const arti_state *from);
 /* Does the token's tail, from byte `at` on, lead somewhere from *st? Ends of embedded values included. */
@@ -32,6 +32,38 @@ void arti_walk_tables_free(arti_mask_memo *m);
 
 /* A number under a rule that only asks for whole numbers, or for nothing, before any fraction or exponent. */
 bool arti_number_is_open(const arti_state *st);
+
+/* ------------------------------------------------------------------ strings: what values and keys have in common */
+
+#define ARTI_QUOTES 8u /* different ways to leave a string that are remembered in one walk */
+#define ARTI_SUFFIX_WORDS_MAX 256u
+
+typedef struct arti_quote { /* one way to leave a string: which languages accept at the quote, and what may come then */
+    uint64_t accepts;
+    bool closes;      /* the quote is allowed */
+    arti_state after; /* behind the quote */
+    bool has_suffixes;
+    uint64_t suffixes[ARTI_SUFFIX_WORDS_MAX / 2]; /* of the vocabulary's suffixes: those that may follow */
+} arti_quote;
+
+/* Fills in `suffixes`. */
+bool arti_walk_suffixes(arti_walk *w, arti_quote *quote);
+/* Builds the memo's tables of tokens with escapes. */
+bool arti_walk_escapes(arti_walk *w);
+/* Sets the tokens that stay in a string which admits any `room` characters; nothing is set before. */
+void arti_walk_stay(arti_walk *w, uint32_t room);
+/* Does a suffix hold a bracket that closes? */
+bool arti_suffix_ends_container(const art_vocab *v, const arti_suffix *sf);
+
+#define ARTI_LOOPS 32u
+typedef struct arti_loop_entry {
+    arti_re_state q; /* ARTI_RE_FAIL: free */
+    uint64_t atoms;
+} arti_loop_entry;
+
+/* Characters that lead a state of a language back to itself, as atoms of the vocabulary. loops: ARTI_LOOPS entries that are kept for
+ * the length of a walk. */
+uint64_t arti_walk_loop_atoms(arti_walk *w, arti_loop_entry *loops, arti_re_state q);
 
 /* One entry of the stack of the narrow walk. */
 typedef struct arti_text_level {
