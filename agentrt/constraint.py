@@ -146,7 +146,8 @@ class Schema:
     """A JSON Schema, read and its references resolved.
 
     schema:         JSON text, a dict, True or False, or a type (as msgspec describes it).
-    registry:       schemas by URI, for references that lead out of the schema. Nothing is ever fetched.
+    registry:       schemas by URI, for references that lead out of the schema; the drafts' own meta-schemas are known
+                    without. Nothing is ever fetched.
     default_draft:  "4", "6", "7", "2019-09" or "2020-12", where "$schema" does not say.
     formats:        "assert" the defined formats, or take them as "annotate"; unknown names are annotations always.
     memory_max:     bytes that the schema and everything derived from it may hold; 0: the default of the core.

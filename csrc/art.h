@@ -104,7 +104,9 @@ typedef struct art_schema art_schema;
 
 typedef enum art_formats { ART_FORMATS_ASSERT = 0, ART_FORMATS_ANNOTATE = 1 } art_formats;
 
-typedef struct art_resource { /* one entry of the registry that remote references are looked up in */
+/* One entry of the registry that references out of the schema are looked up in. The meta-schemas of the drafts and their
+ * vocabularies are known without one. */
+typedef struct art_resource {
     const char *uri;
     size_t uri_len;
     const char *json;

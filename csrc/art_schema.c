@@ -5,6 +5,7 @@
 #include "art_schema.h"
 
 #include "art_keywords.h"
+#include "art_metaschema.h"
 #include "art_norm.h"
 #include "art_uri.h"
 
@@ -559,12 +560,17 @@ static bool walk_pointer(art_schema *s, const char *ptr, size_t len, target *t) 
     return true;
 }
 
-/* The resource a URI names, loaded from the registry when it is not known yet. NO_RES without a fault: nothing there. */
+/* The resource a URI names, loaded from the registry or the meta-schemas when it is not known yet. NO_RES without a fault: nothing
+ * there. */
 static uint32_t res_by_uri(art_schema *s, const char *uri, size_t len) {
     uint32_t res = res_find(s, uri, len);
     if (res == NO_RES) {
         const uint32_t i = registry_find(s, uri, len);
-        if (i == UINT32_MAX) return NO_RES;
+        if (i == UINT32_MAX) {
+            size_t json_len;
+            const char *json = arti_metaschema_find(uri, len, &json_len);
+            return json ? load(s, uri, len, json, json_len) : NO_RES;
+        }
         if (s->registry_res[i] == NO_RES) {
             /* Keep the address it was found at, without an empty fragment. */
             s->registry_res[i] = load(s, uri, len, s->registry[i].json, s->registry[i].json_len);

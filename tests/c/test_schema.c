@@ -3,6 +3,7 @@
  * Schema documents: what is refused and where, references, drafts, the registry, and contradictions. */
 #include "harness.h"
 
+#include "art_metaschema.h"
 #include "art_schema.h"
 #include "art_uri.h"
 
@@ -101,6 +102,38 @@ static void test_references(void) {
     assert(!fits(S({"$defs" : {"a b/c~" : {"type" : "null"}}, "$ref" : "#/$defs/a%20b~1c~0"}), NULL, "1"));
 }
 
+static void test_metaschemas(void) {
+    static const char *const all[] = {
+        "http://json-schema.org/draft-04/schema#",
+        "http://json-schema.org/draft-06/schema#",
+        "http://json-schema.org/draft-07/schema",
+        "https://json-schema.org/draft-07/schema#",
+        "https://json-schema.org/draft/2019-09/schema",
+        "https://json-schema.org/draft/2020-12/schema",
+        "https://json-schema.org/draft/2019-09/meta/validation",
+        "https://json-schema.org/draft/2020-12/meta/validation",
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char schema[128];
+        snprintf(schema, sizeof schema, "{\"$ref\":\"%s\"}", all[i]);
+        assert(fits(schema, NULL, S({"type" : "array", "minItems" : 1})));
+        assert(!fits(schema, NULL, S({"type" : "arr"})) && !fits(schema, NULL, S({"minItems" : -1})));
+        size_t len;
+        const size_t n = strcspn(all[i], "#");
+        const char *text = arti_metaschema_find(all[i], n, &len);
+        assert(text && fits(schema, NULL, text)); /* a meta-schema fits itself */
+        assert(!arti_metaschema_find(all[i], n - 1, &len));
+    }
+    assert(fits(S({"$ref" : "http://json-schema.org/draft-07/schema#/definitions/nonNegativeInteger"}), NULL, "3"));
+    /* The caller's registry comes first. */
+    const art_resource registry[] = {{"http://json-schema.org/draft-07/schema#", 39, "{\"type\":\"null\"}", 15}};
+    const art_schema_opts opts = {.registry = registry, .n_registry = 1};
+    assert(!fits(S({"$ref" : "http://json-schema.org/draft-07/schema#"}), &opts, "true"));
+    size_t len;
+    assert(!arti_metaschema_find("https://json-schema.org/draft-03/schema", 39, &len));
+    assert(!arti_metaschema_find("", 0, &len));
+}
+
 static void test_uris(void) {
     static const struct {
         const char *base, *ref, *target;
@@ -177,6 +210,7 @@ int main(void) {
     test_refused();
     test_drafts();
     test_references();
+    test_metaschemas();
     test_uris();
     test_contradictions();
     test_limits();

@@ -1,9 +1,9 @@
 """The official JSON Schema test suite, drafts 4 to 2020-12, through Schema.validate.
 
 ART_JSON_SCHEMA_SUITE names a checkout of json-schema-org/JSON-Schema-Test-Suite, or a tar.gz of its `tests` and
-`remotes` folders. The drafts' own metaschemas, which the suite refers to, are given as a registry. What does not come
-out as the suite says stands in tests/data/json_schema_suite.json, by name and with the reason; a test fails when
-something else fails, and when something listed there passes.
+`remotes` folders; the latter are the registry. What does not come out as the suite says stands in
+tests/data/json_schema_suite.json, by name and with the reason; a test fails when something else fails, and when
+something listed there passes.
 """
 
 from __future__ import annotations
@@ -52,9 +52,6 @@ def _load() -> tuple[dict[str, Any], dict[str, bytes]]:
             remotes[REMOTE + rest] = text
         elif rest.split("/")[0] in DRAFTS:
             tests[rest] = json.loads(text)
-    specifications = pytest.importorskip("jsonschema_specifications")
-    for uri in specifications.REGISTRY:
-        remotes[uri] = json.dumps(specifications.REGISTRY.contents(uri)).encode()
     return tests, remotes
 
 
