@@ -12,14 +12,12 @@ from typing import Any
 
 import jsonschema
 import pytest
-from _corpus import EOS, entries, needs_corpus, small_tokens
+from _corpus import entries, needs_corpus
+from _walks import SMALL, feed, no_duplicates, spell, walk
 
-from agentrt import AgentrtError, ArgumentError, Constraint, Matcher, Schema, SchemaError, Vocab
+from agentrt import AgentrtError, ArgumentError, Constraint, Schema, SchemaError
 
-TOKENS = small_tokens()
-EOS_ID = len(TOKENS) + EOS
-VOCAB = Vocab(TOKENS, eos=EOS_ID)
-WORDS = (len(TOKENS) + 31) // 32
+TOKENS, EOS_ID, VOCAB, N_BYTES = SMALL.tokens, SMALL.eos, SMALL.vocab, SMALL.n_bytes
 
 SCHEMAS: dict[str, Any] = {
     "anything": True,
@@ -112,43 +110,6 @@ SCHEMAS: dict[str, Any] = {
 OPTIONS: list[dict[str, Any]] = [{}, {"property_order": "schema"}, {"whitespace": "compact"}, {"whitespace": 1}]
 
 
-def allowed(mask: bytearray) -> list[int]:
-    bits = int.from_bytes(mask, "little")
-    return [i for i in range(len(TOKENS)) if bits >> i & 1]
-
-
-def walk(constraint: Constraint, draw: random.Random, budget: int) -> bytes:
-    """A random output, closed when the budget is used up."""
-    matcher, mask = constraint.matcher(), bytearray(WORDS * 4)
-    written = b""
-    while len(written) < budget:
-        count = matcher.fill_mask(mask)
-        ids = allowed(mask)
-        assert min(len(ids), 2) == count
-        assert ids, f"dead end after {written!r}"
-        if EOS_ID in ids:
-            assert matcher.is_complete
-            if draw.random() < 0.5:
-                return written
-        closing = [i for i in ids if TOKENS[i][:1] in b'"]},:' and i != EOS_ID]
-        pool = closing if closing and draw.random() < 0.4 else [i for i in ids if i != EOS_ID]
-        if not pool:
-            return written
-        token = draw.choice(pool)
-        assert matcher.accept(token)
-        written += TOKENS[token]
-    rest = matcher.shortest_completion()
-    assert matcher.accept_bytes(rest) == len(rest)
-    assert matcher.is_complete
-    return written + rest
-
-
-def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    assert len(set(keys)) == len(keys), f"duplicate key in {keys}"
-    return dict(pairs)
-
-
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_walks_end_in_valid_instances(name: str, options: dict[str, Any]) -> None:
@@ -158,7 +119,7 @@ def test_walks_end_in_valid_instances(name: str, options: dict[str, Any]) -> Non
     checker = Schema(schema)
     draw = random.Random(name)
     for round_ in range(6):
-        text = walk(constraint, draw, draw.choice([0, 3, 12, 40]) if round_ else 0)
+        text = walk(SMALL, constraint, draw, draw.choice([0, 3, 12, 40]) if round_ else 0)
         value = json.loads(text, object_pairs_hook=no_duplicates)
         assert validator.is_valid(value), f"{text!r} does not fit"
         assert checker.validate(text)
@@ -167,11 +128,11 @@ def test_walks_end_in_valid_instances(name: str, options: dict[str, Any]) -> Non
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_mask_equals_asking_for_each_token(name: str) -> None:
     constraint = Constraint(SCHEMAS[name], VOCAB)
-    matcher, mask = constraint.matcher(), bytearray(WORDS * 4)
+    matcher, mask = constraint.matcher(), bytearray(N_BYTES)
     draw = random.Random(name)
     for _ in range(25):
         matcher.fill_mask(mask)
-        ids = allowed(mask)
+        ids = SMALL.allowed(mask)
         assert ids == [i for i in range(len(TOKENS)) if matcher.allows(i)]
         choices = [i for i in ids if i != EOS_ID]
         if not choices:
@@ -182,11 +143,11 @@ def test_mask_equals_asking_for_each_token(name: str) -> None:
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_allowed_token_goes_on_with_what_is_forced(name: str) -> None:
     constraint = Constraint(SCHEMAS[name], VOCAB, whitespace="compact")
-    matcher, mask = constraint.matcher(), bytearray(WORDS * 4)
+    matcher, mask = constraint.matcher(), bytearray(N_BYTES)
     draw = random.Random(name)
     for _ in range(25):
         matcher.fill_mask(mask)
-        ids = allowed(mask)
+        ids = SMALL.allowed(mask)
         forced = matcher.forced()
         for token in ids:
             text = TOKENS[token]
@@ -204,21 +165,21 @@ def test_rollback_restores_masks(name: str) -> None:
     matcher, draw = constraint.matcher(), random.Random(name)
     masks = []
     for _ in range(15):
-        mask = bytearray(WORDS * 4)
+        mask = bytearray(N_BYTES)
         matcher.fill_mask(mask)
         masks.append(mask)
-        choices = [i for i in allowed(mask) if i != EOS_ID]
+        choices = [i for i in SMALL.allowed(mask) if i != EOS_ID]
         if not choices:
             break
         assert matcher.accept(draw.choice(choices))
     else:
-        masks.append(bytearray(WORDS * 4))
+        masks.append(bytearray(N_BYTES))
     for steps in (1, 2, 3):
         if len(masks) <= steps + 1:
             break
         twin = matcher.copy()
         twin.rollback(steps)
-        again = bytearray(WORDS * 4)
+        again = bytearray(N_BYTES)
         twin.fill_mask(again)
         assert again == masks[len(masks) - 1 - steps]
     with pytest.raises(ArgumentError):
@@ -226,73 +187,6 @@ def test_rollback_restores_masks(name: str) -> None:
 
 
 # --- completeness: any spelling of a valid instance is accepted, in any tokenisation
-
-
-def spell_string(text: str, draw: random.Random) -> str:
-    out = []
-    for char in text:
-        code = ord(char)
-        if char in '"\\' or code < 0x20 or draw.random() < 0.1:
-            units = char.encode("utf-16-be", "surrogatepass")
-            short = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "/": "\\/"}.get(char)
-            spelled = "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
-            if draw.random() < 0.5:
-                spelled = spelled.upper().replace("\\U", "\\u")
-            out.append(short if short and draw.random() < 0.7 else spelled)
-        else:
-            out.append(char)
-    return '"' + "".join(out) + '"'
-
-
-def spell(value: Any, draw: random.Random) -> str:
-    """JSON text of a value in a random order, with random whitespace and escapes."""
-
-    def space() -> str:
-        return draw.choice(["", "", "", " ", "\n", "\t", "\r\n  "])
-
-    if isinstance(value, dict):
-        members = list(value.items())
-        draw.shuffle(members)
-        body = ",".join(
-            f"{space()}{spell_string(key, draw)}{space()}:{space()}{spell(item, draw)}{space()}"
-            for key, item in members
-        )
-        return "{" + (body or space()) + "}"
-    if isinstance(value, list):
-        return "[" + (",".join(f"{space()}{spell(item, draw)}{space()}" for item in value) or space()) + "]"
-    if isinstance(value, str):
-        return spell_string(value, draw)
-    return json.dumps(value)
-
-
-def tokenise(text: bytes, draw: random.Random) -> list[int]:
-    """Some sequence of tokens that spells the text."""
-    starts: dict[int, list[int]] = {}
-    for i, token in enumerate(TOKENS):
-        if token and i != EOS_ID:
-            starts.setdefault(token[0], []).append(i)
-    ids, at = [], 0
-    while at < len(text):
-        fitting = [i for i in starts[text[at]] if text.startswith(TOKENS[i], at)]
-        ids.append(draw.choice(fitting))
-        at += len(TOKENS[ids[-1]])
-    return ids
-
-
-def feed(constraint: Constraint, text: bytes, draw: random.Random) -> str:
-    """'' when the text is accepted, else where it was refused."""
-    matcher: Matcher = constraint.matcher()
-    mask = bytearray(WORDS * 4)
-    written = b""
-    for token in tokenise(text, draw):
-        if draw.random() < 0.3:
-            matcher.fill_mask(mask)
-            if token not in allowed(mask):
-                return f"{TOKENS[token]!r} not in the mask after {written!r}"
-        if not matcher.accept(token):
-            return f"{TOKENS[token]!r} refused after {written!r}"
-        written += TOKENS[token]
-    return "" if matcher.is_complete else "not complete"
 
 
 INSTANCES: dict[str, list[Any]] = {
@@ -319,7 +213,7 @@ def test_every_spelling_is_accepted(name: str) -> None:
     for instance in INSTANCES[name]:
         for _ in range(8):
             text = spell(instance, draw).encode()
-            assert feed(constraint, text, draw) == "", text
+            assert feed(SMALL, constraint, text, draw) == "", text
 
 
 # --- the corpus
@@ -336,13 +230,13 @@ def test_corpus_walks_and_spellings() -> None:
             continue
         checker = Schema(entry["schema"])
         for budget in (0, 60):
-            text = walk(constraint, draw, budget)
+            text = walk(SMALL, constraint, draw, budget)
             json.loads(text, object_pairs_hook=no_duplicates)
             if not checker.validate(text):
                 wrong.append((entry["name"], text))
         for test in entry["tests"]:
             if test["valid"] and len(json.dumps(test["data"])) < 3000:
-                refused = feed(constraint, spell(test["data"], draw).encode(), draw)
+                refused = feed(SMALL, constraint, spell(test["data"], draw).encode(), draw)
                 if refused:
                     wrong.append((entry["name"], refused.encode()))
     assert wrong == []

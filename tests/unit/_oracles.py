@@ -1,0 +1,176 @@
+"""Two other validators, held to what JSON Schema says; shared by tests, not a test itself.
+
+`jsonschema` gets exact numbers (decimals and fractions instead of floats) and patterns translated from ECMA 262 to
+Python's `re`, so that what is left are its own faults. `jsonschema_rs` is taken as it is. Where a rule says that one
+of them can not know, it says nothing (None): a pattern that `re` has no words for, numbers of more than 15 digits for
+`jsonschema_rs`, instances too deep for `jsonschema`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import jsonschema
+import jsonschema_rs
+from jsonschema import validators
+
+DRAFTS = {
+    "4": (jsonschema.Draft4Validator, jsonschema_rs.Draft4Validator),
+    "6": (jsonschema.Draft6Validator, jsonschema_rs.Draft6Validator),
+    "7": (jsonschema.Draft7Validator, jsonschema_rs.Draft7Validator),
+    "2019-09": (jsonschema.Draft201909Validator, jsonschema_rs.Draft201909Validator),
+    "2020-12": (jsonschema.Draft202012Validator, jsonschema_rs.Draft202012Validator),
+}
+SPACES = "\\t\\n\\x0b\\x0c\\r \\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff"
+
+
+class Untranslatable(Exception):
+    """A pattern that `re` has no words for."""
+
+
+@cache
+def python_pattern(pattern: str) -> str:
+    """An ECMA 262 pattern (flag u) in the language of `re`."""
+    out, i, in_class = [], 0, False
+    while i < len(pattern):
+        char = pattern[i]
+        if char == "\\":
+            i += 1
+            if i == len(pattern):
+                raise Untranslatable(pattern)
+            word = pattern[i]
+            if word in "sS":
+                if in_class and word == "S":
+                    raise Untranslatable(pattern)
+                out.append(SPACES if in_class else f"[{'^' if word == 'S' else ''}{SPACES}]")
+            elif word in "dDwWbBntrfvx0" or word in "^$\\.*+?()[]{}|/-":
+                out.append("/" if word == "/" else "\\x00" if word == "0" else "\\" + word)
+            elif word == "u" and re.fullmatch("[0-9a-fA-F]{4}", pattern[i + 1 : i + 5]) and pattern[i + 1] not in "dD":
+                out.append("\\u")
+            else:
+                raise Untranslatable(pattern)
+        elif in_class:
+            if char == "]":
+                in_class = False
+            out.append("\\[" if char == "[" else char)
+        elif char == "[":
+            in_class = True
+            out.append(char)
+            if pattern[i + 1 : i + 2] == "]" or pattern[i + 1 : i + 3] == "^]":
+                raise Untranslatable(pattern)
+        elif char == "$":
+            out.append("\\Z")
+        elif char == ".":
+            out.append("[^\\n\\r\\u2028\\u2029]")
+        elif char == "(" and pattern[i + 1 : i + 2] == "?" and pattern[i + 2 : i + 3] not in ":=!":
+            raise Untranslatable(pattern)
+        else:
+            out.append(char)
+        i += 1
+    found = "(?a:" + "".join(out) + ")"
+    try:
+        re.compile(found)
+    except re.error as error:
+        raise Untranslatable(pattern) from error
+    return found
+
+
+def exact(text: str | bytes) -> Any:
+    """JSON text with its numbers as they are written."""
+    return json.loads(text, parse_float=Decimal)
+
+
+def _multiple_of(_validator: Any, factor: Any, instance: Any, _schema: Any) -> Any:
+    if (
+        isinstance(instance, (int, Decimal))
+        and not isinstance(instance, bool)
+        and Fraction(instance) % Fraction(factor)
+    ):
+        yield jsonschema.ValidationError(f"{instance} is not a multiple of {factor}")
+
+
+def _is_integer(_checker: Any, instance: Any) -> bool:
+    if isinstance(instance, Decimal):
+        return instance == instance.to_integral_value()
+    return isinstance(instance, int) and not isinstance(instance, bool)
+
+
+def _translate(schema: Any) -> Any:
+    """The schema with its patterns in the language of `re`; goes into values too, where such keys are rare enough."""
+    if isinstance(schema, list):
+        return [_translate(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = {}
+    for key, value in schema.items():
+        if key == "pattern" and isinstance(value, str):
+            out[key] = python_pattern(value)
+        elif key == "patternProperties" and isinstance(value, dict):
+            out[key] = {python_pattern(pattern): _translate(item) for pattern, item in value.items()}
+        elif key in ("enum", "const"):
+            out[key] = value
+        else:
+            out[key] = _translate(value)
+    return out
+
+
+class Oracles:
+    """What the two validators say of texts under one schema."""
+
+    def __init__(self, schema: Any, *, draft: str = "2020-12", formats: bool = False) -> None:
+        text = schema if isinstance(schema, str) else json.dumps(schema)
+        python_class, rust_class = DRAFTS[draft]
+        self.excuse = ""
+        self.python: Any = None
+        try:
+            cls = validators.extend(
+                python_class,
+                {"multipleOf": _multiple_of},
+                type_checker=python_class.TYPE_CHECKER.redefine("integer", _is_integer),
+            )
+            self.python = cls(_translate(exact(text)), format_checker=python_class.FORMAT_CHECKER if formats else None)
+        except Untranslatable as error:
+            self.excuse = f"pattern {error}"
+        self.rust: Any = None
+        try:
+            self.rust = rust_class(json.loads(text), validate_formats=formats, ignore_unknown_formats=True)
+        except (ValueError, jsonschema_rs.ValidationError) as error:
+            self.excuse = str(error)
+
+    def ask_python(self, text: str | bytes) -> bool | None:
+        if self.python is None:
+            return None
+        try:
+            return bool(self.python.is_valid(exact(text)))
+        except (RecursionError, OverflowError):
+            return None
+
+    def ask_rust(self, text: str | bytes) -> bool | None:
+        if self.rust is None or not _is_small(text):
+            return None
+        return bool(self.rust.is_valid(json.loads(text)))
+
+
+def _is_small(text: str | bytes) -> bool:
+    """Does a 64-bit number tell every number here from its neighbours? jsonschema_rs rounds the others."""
+    good = True
+
+    def check(word: str) -> float:
+        nonlocal good
+        mantissa, _, exponent = word.lower().partition("e")
+        digits = mantissa.replace(".", "").lstrip("-0").rstrip("0")
+        good = good and len(digits) <= 15 and len(mantissa) < 250 and len(exponent) < 3
+        return float(word)
+
+    def check_int(word: str) -> int:
+        nonlocal good
+        good = good and -(2**63) <= int(word) < 2**64
+        return int(word)
+
+    json.loads(text, parse_float=check, parse_int=check_int)
+    return good

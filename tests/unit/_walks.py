@@ -1,0 +1,151 @@
+"""Walks over masks, and spellings and tokenisations of values; shared by tests, not a test itself."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+from _corpus import EOS, small_tokens
+
+from agentrt import Constraint, Matcher, Vocab
+
+
+class Tokens:
+    """A vocabulary, and what tests ask of it."""
+
+    def __init__(self, tokens: list[bytes], eos: int) -> None:
+        self.tokens = tokens
+        self.eos = eos
+        self.vocab = Vocab(tokens, eos=eos)
+        self.n_bytes = (len(tokens) + 31) // 32 * 4
+        self.ids: dict[bytes, list[int]] = {}
+        for i, token in enumerate(tokens):
+            if token and i != eos:
+                self.ids.setdefault(token, []).append(i)
+        self.longest = max(map(len, self.ids))
+        self.closing = {i for i, token in enumerate(tokens) if token[:1] in (b'"', b"]", b"}", b",", b":") and i != eos}
+
+    def allowed(self, mask: bytearray) -> list[int]:
+        """The ids whose bits are set."""
+        bits = int.from_bytes(mask, "little")
+        assert bits >> len(self.tokens) == 0, "bits past the last token"
+        out = []
+        while bits:
+            low = bits & -bits
+            out.append(low.bit_length() - 1)
+            bits ^= low
+        return out
+
+    def tokenise(self, text: bytes, draw: random.Random) -> list[int]:
+        """Some sequence of tokens that spells the text."""
+        out, at = [], 0
+        while at < len(text):
+            fitting = [n for n in range(1, min(self.longest, len(text) - at) + 1) if text[at : at + n] in self.ids]
+            size = draw.choice(fitting)
+            out.append(draw.choice(self.ids[text[at : at + size]]))
+            at += size
+        return out
+
+
+SMALL = Tokens(small_tokens(), len(small_tokens()) + EOS)
+
+
+def walk(tokens: Tokens, constraint: Constraint, draw: random.Random, budget: int, *, lead: float = 0.4) -> bytes:
+    """A random output, closed with the shortest completion when the budget of bytes is used up.
+
+    lead: how often a choice is made among tokens that begin with what closes something, instead of among all.
+    """
+    matcher, mask = constraint.matcher(), bytearray(tokens.n_bytes)
+    written = b""
+    while len(written) < budget:
+        count = matcher.fill_mask(mask)
+        ids = tokens.allowed(mask)
+        assert min(len(ids), 2) == count
+        assert ids, f"dead end after {written!r}"
+        if tokens.eos in ids:
+            assert matcher.is_complete, f"end of sequence allowed after {written!r}"
+            if draw.random() < 0.5:
+                return written
+            ids.remove(tokens.eos)
+            if not ids:
+                return written
+        else:
+            assert not matcher.is_complete, f"end of sequence not allowed after {written!r}"
+        closing = [i for i in ids if i in tokens.closing] if draw.random() < lead else []
+        token = draw.choice(closing or ids)
+        assert matcher.accept(token), f"{tokens.tokens[token]!r} is in the mask and refused after {written!r}"
+        written += tokens.tokens[token]
+    rest = matcher.shortest_completion()
+    assert matcher.accept_bytes(rest) == len(rest), f"{rest!r} refused after {written!r}"
+    assert matcher.is_complete, f"not complete after {written!r} and {rest!r}"
+    return written + rest
+
+
+def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For json.loads: an object, whose keys differ."""
+    keys = [key for key, _ in pairs]
+    assert len(set(keys)) == len(keys), f"duplicate key in {keys}"
+    return dict(pairs)
+
+
+def spell_string(text: str, draw: random.Random) -> str:
+    """A JSON string, now and then with escapes that it does not need."""
+    out = []
+    for char in text:
+        if char in '"\\' or ord(char) < 0x20 or draw.random() < 0.1:
+            units = char.encode("utf-16-be", "surrogatepass")
+            short = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "/": "\\/"}.get(char)
+            spelled = "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+            if draw.random() < 0.5:
+                spelled = spelled.upper().replace("\\U", "\\u")
+            out.append(short if short and draw.random() < 0.7 else spelled)
+        else:
+            out.append(char)
+    return '"' + "".join(out) + '"'
+
+
+def spell(value: Any, draw: random.Random, *, spaces: bool = True, shuffle: bool = True) -> str:
+    """JSON text of a value: members in a random order, with random whitespace and escapes."""
+
+    def space() -> str:
+        return draw.choice(["", "", "", " ", "\n", "\t", "\r\n  "]) if spaces else ""
+
+    if isinstance(value, dict):
+        members = list(value.items())
+        if shuffle:
+            draw.shuffle(members)
+        body = ",".join(
+            f"{space()}{spell_string(key, draw)}{space()}:{space()}"
+            f"{spell(item, draw, spaces=spaces, shuffle=shuffle)}{space()}"
+            for key, item in members
+        )
+        return "{" + (body or space()) + "}"
+    if isinstance(value, list):
+        items = [spell(item, draw, spaces=spaces, shuffle=shuffle) for item in value]
+        return "[" + (",".join(f"{space()}{item}{space()}" for item in items) or space()) + "]"
+    if isinstance(value, str):
+        return spell_string(value, draw)
+    return json.dumps(value)
+
+
+def feed(tokens: Tokens, constraint: Constraint, text: bytes, draw: random.Random, *, masks: float = 0.3) -> str:
+    """'' when the text is accepted in some tokenisation, else where it was refused.
+
+    masks: how often a token's bit is looked up in the mask, too.
+    """
+    matcher: Matcher = constraint.matcher()
+    mask = bytearray(tokens.n_bytes)
+    written = b""
+    for token in tokens.tokenise(text, draw):
+        allowed = matcher.allows(token)
+        if draw.random() < masks:
+            matcher.fill_mask(mask)
+            in_mask = bool(mask[token >> 3] >> (token & 7) & 1)
+            assert in_mask == allowed, f"{tokens.tokens[token]!r} after {written!r}: mask {in_mask}, allows {allowed}"
+        taken = matcher.accept(token)
+        assert taken == allowed, f"{tokens.tokens[token]!r} after {written!r}: accept {taken}, allows {allowed}"
+        if not taken:
+            return f"{tokens.tokens[token]!r} refused after {written!r}"
+        written += tokens.tokens[token]
+    return "" if matcher.is_complete else "not complete"
