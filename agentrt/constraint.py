@@ -212,6 +212,9 @@ class Constraint:
                      the spelling of json.dumps, with one space after commas and colons, and integers without
                      fraction or exponent. That one holds for masks, allows() and forced(); accept() takes what 1 takes.
 
+    Numbers that masks, allows() and forced() lead to are finite as IEEE doubles, unless the schema demands larger ones;
+    accept() takes all that fit the schema.
+
     Raises: SchemaError, also when no value fits; LimitExceeded.
     """
 

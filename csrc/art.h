@@ -207,7 +207,10 @@ art_status art_matcher_copy(const art_matcher *m, art_matcher **out, art_error *
 void art_matcher_free(art_matcher *m);
 art_status art_matcher_reset(art_matcher *m);
 
-/* Bit (i % 32) of words[i / 32] is set when token i may come next. n_words >= ceil(n_tokens / 32); bits past the last
+/* Masks, art_matcher_allows() and art_matcher_forced() lead to numbers that are finite as IEEE doubles, unless the schema demands larger
+ * ones; art_matcher_accept() and _accept_bytes() take all that fit.
+ *
+ * Bit (i % 32) of words[i / 32] is set when token i may come next. n_words >= ceil(n_tokens / 32); bits past the last
  * token are cleared. *n_allowed (may be NULL): 0, 1 or 2; 2 stands for "two or more". 0 only after the end. */
 art_status art_matcher_fill_mask(art_matcher *m, uint32_t *words, size_t n_words, uint32_t *n_allowed, art_error *err);
 /* ART_OK or ART_REJECTED; about a microsecond, no mask is computed. */

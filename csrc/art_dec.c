@@ -552,9 +552,48 @@ bool arti_num_rule_is_empty(const arti_num_rule *r) {
 
 #define SMALL_MAX INT64_C(100000000000000000) /* 10^17: ten times it plus nine still fits */
 
+/* 10^e, negated on request, as a bound. */
+#define POWER(e, negative) {.neg = (negative), .n = 1, .exp = (e), .limb = one_limb}
+static const uint32_t one_limb[1] = {1};
+static const arti_dec huge_bound[2] = {POWER(ARTI_NUM_MAGNITUDE_MAX, false), POWER(ARTI_NUM_MAGNITUDE_MAX, true)};
+static const arti_dec tiny_bound[2] = {POWER(ARTI_NUM_MAGNITUDE_MIN, false), POWER(ARTI_NUM_MAGNITUDE_MIN, true)};
+
+static bool is_moderate(const arti_dec *a) { /* or zero, or none */
+    if (!a || a->n == 0) return true;
+    const int64_t m = magnitude(view_dec(a));
+    return m <= (int64_t)ARTI_NUM_NEAR && m >= -(int64_t)ARTI_NUM_NEAR;
+}
+
+static bool is_open_zero(const arti_dec *bound, bool is_open) {
+    return bound && bound->n == 0 && is_open;
+}
+
+/* Whole numbers of moderate size keep their usual arithmetic: steps of more digits could need larger numbers than doubles hold. */
+static bool is_wide(const arti_num_rule *r) {
+    const bool wide = !r->lo || !r->hi || is_open_zero(r->lo, r->lo_open) || is_open_zero(r->hi, r->hi_open);
+    return wide && is_moderate(r->lo) && is_moderate(r->hi) &&
+           (!r->step || (is_moderate(r->step) && magnitude(view_dec(r->step)) <= 18));
+}
+
+/* The part of a wide rule that doubles hold. */
+static arti_num_rule finite_part(const arti_num_rule *r) {
+    arti_num_rule part = *r;
+    if (is_open_zero(r->lo, r->lo_open))
+        part.lo = &tiny_bound[0], part.lo_open = false;
+    else if (!r->lo)
+        part.lo = &huge_bound[1], part.lo_open = true;
+    if (is_open_zero(r->hi, r->hi_open))
+        part.hi = &tiny_bound[1], part.hi_open = false;
+    else if (!r->hi)
+        part.hi = &huge_bound[0], part.hi_open = true;
+    arti_num_rule_finish(&part);
+    return part;
+}
+
 void arti_num_rule_finish(arti_num_rule *r) {
     r->is_whole = r->step && r->step->is_small;
     r->is_any = !r->lo && !r->hi && !r->step && !r->n_not_step && !r->n_not_value;
+    r->is_wide = !r->is_any && is_wide(r);
     r->is_small = r->step && r->step->is_small && r->step->small == 1 && !r->n_not_step && !r->n_not_value;
     r->small_lo = INT64_MIN, r->small_hi = INT64_MAX;
     if (!r->is_small) return;
@@ -845,6 +884,29 @@ bool arti_num_alive(const arti_num_rule *r, const arti_num *n, const uint8_t *te
     return false;
 }
 
+/* Without a rule, digits before the point and the exponent decide. */
+static bool any_stays_finite(const arti_num *n) {
+    if (n->n_exp > ARTI_NUM_USUAL_EXP || n->n_frac > ARTI_NUM_DIGITS_MAX) return false;
+    if (n->n_sig == 0) return true;
+    const int64_t size = (int64_t)n->n_sig - (int64_t)n->n_frac;
+    if (size > ARTI_NUM_MAGNITUDE_MAX) return false;
+    if (n->lex < ARTI_NUM_E_SIGN) return true;
+    return n->exp_neg ? size - (int64_t)n->exp > ARTI_NUM_MAGNITUDE_MIN
+                      : size + (int64_t)n->exp <= ARTI_NUM_MAGNITUDE_MAX;
+}
+
+/* Short prefixes without an exponent: whatever is asked of them has moderate size. */
+static bool is_near(const arti_num *n) {
+    return n->lex <= ARTI_NUM_FRAC && n->n_int + n->n_frac <= ARTI_NUM_NEAR;
+}
+
+bool arti_num_stays_finite(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style) {
+    if (r->is_any) return any_stays_finite(n);
+    if (!r->is_wide || is_near(n)) return true;
+    const arti_num_rule part = finite_part(r);
+    return arti_num_alive(&part, n, text, style);
+}
+
 /* --- shortest continuations */
 
 typedef struct found {
@@ -1009,6 +1071,10 @@ size_t arti_num_shortest(const arti_num_rule *r, const arti_num *n, const uint8_
         return 1;
     }
     if (!arti_num_alive(r, n, text, style)) return SIZE_MAX;
+    if (style != ARTI_NUM_ANY_STYLE && r->is_wide && !is_near(n)) {
+        const arti_num_rule part = finite_part(r);
+        if (arti_num_alive(&part, n, text, style)) return shortest_tail(&part, n, text, style, buf, cap);
+    }
     if (n->lex <= ARTI_NUM_MINUS) return shortest_start(r, n, style, buf, cap);
     return shortest_tail(r, n, text, style, buf, cap);
 }

@@ -63,6 +63,7 @@ typedef struct arti_num_rule { /* zero-initialise; then fill and call arti_num_r
     uint32_t n_not_step, n_not_value; /* at most ARTI_NUM_NOT_STEP_MAX, ARTI_NUM_NOT_VALUE_MAX */
     /* set by arti_num_rule_finish() */
     bool is_any;   /* no condition at all */
+    bool is_wide;  /* a side without end (or an open one at zero), and nothing that demands values of extreme size */
     bool is_whole; /* every value that fits is an integer */
     bool is_small; /* 64-bit arithmetic is enough: whole bounds of at most 17 digits, step 1, nothing excluded */
     int64_t small_lo, small_hi;
@@ -112,6 +113,13 @@ typedef enum arti_num_style {
 
 #define ARTI_NUM_USUAL_EXP 3u
 
+/* What most parsers hold: IEEE doubles. A number that is generated stays below 10^308, and where zero is excluded or an exponent is
+ * written, above 10^-300, unless the rule demands more (is_wide is false then, and is_any too). */
+#define ARTI_NUM_MAGNITUDE_MAX 308
+#define ARTI_NUM_MAGNITUDE_MIN (-300)
+#define ARTI_NUM_NEAR                                                                                                  \
+    100u /* digits, in all; shorter prefixes without an exponent can always stay within these bounds */
+
 /* Takes one byte by the grammar alone; false (unchanged) when it does not go on with the number. */
 bool arti_num_step(arti_num *n, uint8_t byte);
 static inline bool arti_num_may_end(const arti_num *n) {
@@ -122,8 +130,10 @@ static inline bool arti_num_may_end(const arti_num *n) {
 bool arti_num_fits(const arti_num_rule *r, const arti_num *n, const uint8_t *text);
 /* Some continuation (none included) fits. Exact for the style. */
 bool arti_num_alive(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style);
+/* Of a prefix that is alive: does some continuation stay within what parsers hold? */
+bool arti_num_stays_finite(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style);
 /* A shortest continuation that fits: returns its length (0: fits already), writes at most cap bytes; SIZE_MAX when there is none
- * (exactly when the prefix is dead). Plain spellings of more than ARTI_NUM_PLAIN_MAX further bytes are not looked at. From
+ * (exactly when the prefix is dead). It stays finite if that is possible, in all styles but ARTI_NUM_ANY_STYLE. Plain spellings of more than ARTI_NUM_PLAIN_MAX further bytes are not looked at. From
  * ARTI_NUM_START it is a shortest witness of the rule. */
 size_t arti_num_shortest(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style,
                          uint8_t *buf, size_t cap);

@@ -125,10 +125,11 @@ static arti_jctx ctx_of(json_run *r, bool scratch) {
                        .space_max = r->c->space_max};
 }
 
-/* The same, held to what the constraint wants written (ART_WS_SPACED). */
+/* The same, held to what is wanted written: numbers that parsers hold, and ART_WS_SPACED. */
 static arti_jctx writing_ctx_of(json_run *r) {
     arti_jctx x = ctx_of(r, true);
     x.spaced = r->c->spaced;
+    x.finite = true;
     return x;
 }
 

@@ -160,6 +160,7 @@ typedef struct arti_jctx { /* what a step needs besides the state */
     bool searching; /* art_unique.c is looking ahead: no looking ahead from there */
     bool embedded;
     bool spaced;       /* the one spelling of ART_WS_SPACED */
+    bool finite;       /* numbers that doubles hold, as far as the schema lets them be such */
     uint8_t space_max; /* whitespace in a row; UINT8_MAX: any */
 } arti_jctx;
 

@@ -572,14 +572,15 @@ static bool wants_plain(const arti_jctx *x, const arti_shape *shape) {
     return shape->plain || (x->spaced && shape->number.is_whole);
 }
 
-static bool number_alive(arti_jctx *x, const arti_state *st) {
+static bool number_alive(const arti_jctx *x, const arti_state *st, bool finite) {
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
     for (uint32_t a = 0; a < gt->n_alts; a++) {
         const arti_num_rule *r = &gt->alts[a].shape->number;
         const bool plain = wants_plain(x, gt->alts[a].shape);
+        const arti_num_style style = plain ? ARTI_NUM_PLAIN : x->style;
         if (plain && !is_plain(&st->number.num)) continue;
-        if (r->is_any || arti_num_alive(r, &st->number.num, st->number.text, plain ? ARTI_NUM_PLAIN : x->style))
-            return true;
+        if (!r->is_any && !arti_num_alive(r, &st->number.num, st->number.text, style)) continue;
+        if (!finite || arti_num_stays_finite(r, &st->number.num, st->number.text, style)) return true;
     }
     return false;
 }
@@ -604,7 +605,10 @@ static bool number_step(arti_jctx *x, arti_state *st, uint8_t byte) {
         text[len - 1] = byte;
         next.number.text = text;
     }
-    if (!number_alive(x, &next)) return false;
+    if (!number_alive(x, &next, x->finite)) {
+        /* A number that has already become too large goes on as it likes. */
+        if (!x->finite || !number_alive(x, &next, false) || number_alive(x, st, true)) return false;
+    }
     *st = next;
     return true;
 }

@@ -146,7 +146,8 @@ static uint64_t length_class(const arti_text_state *t) {
 }
 
 /* What the mask depends on, as 128 bits. false: not worth keeping. */
-static bool state_key(const arti_jctx *x, const arti_state *st, const arti_exit *exit, uint64_t key[2]) {
+static bool state_key(const arti_jctx *x, const art_vocab *v, const arti_state *st, const arti_exit *exit,
+                      uint64_t key[2]) {
     uint64_t h =
         arti_hash_mix(frame_id(st->top), (uint64_t)st->mode | (uint64_t)st->word << 8 | (uint64_t)st->word_len << 16 |
                                              (uint64_t)x->in_order << 24 | (uint64_t)x->embedded << 25);
@@ -159,8 +160,16 @@ static bool state_key(const arti_jctx *x, const arti_state *st, const arti_exit 
     if (st->mode == ARTI_M_NUMBER) {
         const arti_num *n = &st->number.num;
         if (is_hashed(st)) return false;
-        if (arti_number_is_open(st)) { /* which digits there are makes no difference */
-            h = arti_hash_mix(h, (uint64_t)n->lex | (uint64_t)(n->n_int > 1) << 8 | (uint64_t)n->neg << 9);
+        const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+        const bool any = gt->n_alts == 1 && gt->alts[0].shape->number.is_any, open = arti_number_is_open(v, st);
+        if (any || open) { /* which digits there are makes no difference */
+            h = arti_hash_mix(h, (uint64_t)n->lex | (uint64_t)(n->n_int > 1) << 8 | (uint64_t)n->neg << 9 |
+                                     (uint64_t)n->exp_neg << 10);
+            if (any) { /* but how large they are does, for the exponent */
+                h = arti_hash_mix(h, n->n_sig ? (uint64_t)n->n_sig - n->n_frac : UINT32_MAX);
+                h = arti_hash_mix(h, (uint64_t)n->n_exp << 32 | n->exp);
+            }
+            if (!open && n->lex < ARTI_NUM_E) h = arti_hash_mix(h, (uint64_t)n->n_int << 32 | n->n_frac);
             key[0] = h;
             key[1] = arti_hash_mix(h ^ UINT64_C(0x5bd1e9955bd1e995), h >> 7);
             return true;
@@ -193,7 +202,7 @@ static bool state_key(const arti_jctx *x, const arti_state *st, const arti_exit 
 bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const arti_state *st, const arti_exit *exit,
                     uint32_t *words) {
     uint64_t key[2] = {0, 0};
-    const bool keep = state_key(x, st, exit, key);
+    const bool keep = state_key(x, v, st, exit, key);
     if (keep && memo_get(m, key, words, v->n_words)) return true;
     arti_bits_zero(words, v->n_words);
     arti_walk w = {.x = x, .m = m, .v = v, .exit = exit, .words = words};

@@ -194,13 +194,13 @@ static bool walk_structure(arti_walk *w, const arti_state *st) {
 
 /* ------------------------------------------------------------------ numbers */
 
-bool arti_number_is_open(const arti_state *st) {
+bool arti_number_is_open(const art_vocab *v, const arti_state *st) {
     const arti_num *n = &st->number.num;
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
     if (gt->n_alts != 1) return false;
     const arti_num_rule *r = &gt->alts[0].shape->number;
+    if (n->lex >= ARTI_NUM_E || n->n_int + n->n_frac + v->token_len_max > ARTI_NUM_MAGNITUDE_MAX) return false;
     if (r->is_any) return true;
-    if (n->n_sig > 1000) return false; /* near the cap on digits */
     const bool whole = r->step && r->step->is_small && r->step->small == 1;
     return whole && !r->lo && !r->hi && r->n_not_step == 0 && r->n_not_value == 0 && n->n_frac == 0 &&
            n->lex >= ARTI_NUM_MINUS && n->lex <= ARTI_NUM_INT;
@@ -222,7 +222,7 @@ static bool walk_number(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
     static const uint8_t rest[] = ".eE+-";
     const arti_num *n = &st->number.num;
-    const bool digits = arti_number_is_open(st) && (n->lex == ARTI_NUM_INT || n->lex == ARTI_NUM_FRAC);
+    const bool digits = arti_number_is_open(w->v, st) && (n->lex == ARTI_NUM_INT || n->lex == ARTI_NUM_FRAC);
     if (digits) {
         if (!walk_digits(w, st)) return false;
     } else {

@@ -30,8 +30,9 @@ bool arti_walk_subtree(arti_walk *w, uint32_t i, const arti_state *from);
 bool arti_walk_tail(arti_walk *w, const arti_state *st, const uint8_t *bytes, size_t len);
 void arti_walk_tables_free(arti_mask_memo *m);
 
-/* A number under a rule that only asks for whole numbers, or for nothing, before any fraction or exponent. */
-bool arti_number_is_open(const arti_state *st);
+/* A number that any token of digits may go on: nothing but whole numbers is asked for, or nothing at all, and it is far from the
+ * most digits that are written. */
+bool arti_number_is_open(const art_vocab *v, const arti_state *st);
 
 /* ------------------------------------------------------------------ strings: what values and keys have in common */
 

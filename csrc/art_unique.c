@@ -154,8 +154,9 @@ static bool is_plentiful(arti_jctx *x, const arti_state *st) {
             const arti_num_rule *r = &gt->alts[a].shape->number;
             if (value && (!r->lo || !r->hi)) return true;
             const arti_num *n = &st->number.num;
-            if (!value && r->is_any && !gt->alts[a].shape->plain) return n->lex != ARTI_NUM_E_DIGITS;
-            if (!value && n->lex == ARTI_NUM_INT && (n->neg ? !r->lo : !r->hi)) return true;
+            if (value || n->lex >= ARTI_NUM_E || n->n_int + n->n_frac > ARTI_NUM_NEAR) continue;
+            if (r->is_any && !gt->alts[a].shape->plain) return true;
+            if (n->lex == ARTI_NUM_INT && (n->neg ? !r->lo : !r->hi)) return true;
         }
     }
     return false;

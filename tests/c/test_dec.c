@@ -402,6 +402,48 @@ static void test_named_rules(void) {
     expect_alive(&only_zero, "1", ARTI_NUM_ANY_STYLE, false, "");
 }
 
+static void expect_finite(const arti_num_rule *r, const char *t, bool want) {
+    arti_num n;
+    run_num(t, strlen(t), &n);
+    assert(arti_num_alive(r, &n, (const uint8_t *)t, ARTI_NUM_USUAL));
+    if (arti_num_stays_finite(r, &n, (const uint8_t *)t, ARTI_NUM_USUAL) != want) {
+        fprintf(stderr, "\"%s\" should %s\n", t, want ? "stay finite" : "be too large");
+        assert(0);
+    }
+}
+
+static void test_finite(void) {
+    arti_dec zero = dec("0"), one = dec("1"), big_one = dec("1e307"), step = dec("1e250");
+    char nines[400];
+    memset(nines, '9', sizeof nines);
+    nines[ARTI_NUM_MAGNITUDE_MAX + 1] = 0;
+    arti_num_rule any = {0}, whole = {.step = &one}, positive = {.lo = &zero, .lo_open = true},
+                  large = {.lo = &big_one}, coarse = {.lo = &one, .step = &step};
+    arti_num_rule_finish(&any);
+    arti_num_rule_finish(&whole);
+    arti_num_rule_finish(&positive);
+    arti_num_rule_finish(&large);
+    arti_num_rule_finish(&coarse);
+    assert(any.is_any && whole.is_wide && positive.is_wide && !large.is_wide && !coarse.is_wide);
+    const arti_num_rule *both[] = {&any, &whole};
+    for (size_t i = 0; i < 2; i++) {
+        expect_finite(both[i], "9e307", true);
+        expect_finite(both[i], "-1e308", false);
+        expect_finite(both[i], "9.5e3", true);
+        expect_finite(both[i], "1e309", false);
+        expect_finite(both[i], nines, false);
+        expect_finite(both[i], nines + 1, true);
+    }
+    expect_finite(&any, "9e-300", true);
+    expect_finite(&any, "9e-301", false);
+    expect_finite(&any, "0e999", true);
+    expect_finite(&any, "0e9999", false);
+    expect_finite(&positive, "1e-300", true);
+    expect_finite(&positive, "1e-301", false);
+    expect_finite(&large, "1e999", true);
+    expect_finite(&coarse, "1e999", true);
+}
+
 static bool parse_once(void) {
     arti_mem m;
     arti_arena a;
@@ -423,6 +465,7 @@ int main(void) {
     test_compare();
     test_multiples();
     test_named_rules();
+    test_finite();
     test_rules();
     arti_arena_free(&arena);
     assert(heap.live == 0);
