@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -26,6 +27,7 @@ DRAFTS = {
     "2019-09": (jsonschema.Draft201909Validator, jsonschema_rs.Draft201909Validator),
     "2020-12": (jsonschema.Draft202012Validator, jsonschema_rs.Draft202012Validator),
 }
+PYTHON_FORMATS = {"date", "ipv4", "ipv6", "uuid"}  # those that it checks without other packages, and strictly
 SPACES = "\\t\\n\\x0b\\x0c\\r \\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff"
 
 
@@ -80,6 +82,17 @@ def python_pattern(pattern: str) -> str:
     return found
 
 
+def _formats(schema: Any) -> Iterator[str]:
+    """Every format that is named somewhere in the schema."""
+    for key, value in (
+        schema.items() if isinstance(schema, dict) else enumerate(schema) if isinstance(schema, list) else ()
+    ):
+        if key == "format" and isinstance(value, str):
+            yield value
+        else:
+            yield from _formats(value)
+
+
 def exact(text: str | bytes) -> Any:
     """JSON text with its numbers as they are written."""
     return json.loads(text, parse_float=Decimal)
@@ -96,7 +109,7 @@ def _multiple_of(_validator: Any, factor: Any, instance: Any, _schema: Any) -> A
 
 def _is_integer(_checker: Any, instance: Any) -> bool:
     if isinstance(instance, Decimal):
-        return instance == instance.to_integral_value()
+        return Fraction(instance).denominator == 1
     return isinstance(instance, int) and not isinstance(instance, bool)
 
 
@@ -134,6 +147,8 @@ class Oracles:
                 type_checker=python_class.TYPE_CHECKER.redefine("integer", _is_integer),
             )
             self.python = cls(_translate(exact(text)), format_checker=python_class.FORMAT_CHECKER if formats else None)
+            if formats and set(_formats(exact(text))) - PYTHON_FORMATS:
+                self.python, self.excuse = None, "a format that jsonschema does not check, or not strictly"
         except Untranslatable as error:
             self.excuse = f"pattern {error}"
         self.rust: Any = None
@@ -147,7 +162,7 @@ class Oracles:
             return None
         try:
             return bool(self.python.is_valid(exact(text)))
-        except (RecursionError, OverflowError):
+        except (RecursionError, ArithmeticError):
             return None
 
     def ask_rust(self, text: str | bytes) -> bool | None:
@@ -164,7 +179,7 @@ def _is_small(text: str | bytes) -> bool:
         nonlocal good
         mantissa, _, exponent = word.lower().partition("e")
         digits = mantissa.replace(".", "").lstrip("-0").rstrip("0")
-        good = good and len(digits) <= 15 and len(mantissa) < 250 and len(exponent) < 3
+        good = good and len(digits) <= 15 and len(mantissa) < 250 and len(exponent.lstrip("+-0")) < 3
         return float(word)
 
     def check_int(word: str) -> int:
