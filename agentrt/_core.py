@@ -21,7 +21,9 @@ from agentrt.errors import (
     StateError,
 )
 
-__all__ = ["check", "ffi", "lib", "new_error", "text"]
+__all__ = ["DRAFTS", "check", "ffi", "lib", "new_error", "text"]
+
+DRAFTS = {4: "4", 6: "6", 7: "7", 2019: "2019-09", 2020: "2020-12"}
 
 _SIMPLE: dict[int, type[AgentrtError]] = {
     lib.ART_E_ARG: ArgumentError,
@@ -59,13 +61,14 @@ def check(status: int, err: Any = None) -> int:
 
 def _raise(status: int, err: Any) -> NoReturn:
     message, pos = text(lib.art_status_name(status)), 0
+    draft = pointer = keyword = ""
     if err is not None and err.code == status:
         message, pos = text(err.msg), int(err.pos)
+        draft, pointer, keyword = DRAFTS.get(err.draft, ""), text(err.path), text(err.keyword)
     if lib.ART_E_SYNTAX <= status < lib.ART_E_IO:
-        pointer, keyword = (text(err.path), text(err.keyword)) if err is not None else ("", "")
-        raise SchemaError(message, pointer=pointer, keyword=keyword, code=status, pos=pos)
+        raise SchemaError(message, draft=draft, pointer=pointer, keyword=keyword, code=status, pos=pos)
     if status == lib.ART_E_LIMIT:
-        raise LimitExceeded(message, which="core", code=status)
+        raise LimitExceeded(message, which="core", draft=draft, pointer=pointer, keyword=keyword, code=status)
     error = _SIMPLE.get(status, AgentrtError)(message)
     error.code, error.pos = status, pos
     raise error

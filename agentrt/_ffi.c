@@ -583,119 +583,119 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 /************************************************************/
 
 static void *_cffi_types[] = {
-/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 447), // art_span const *()(art_matcher const *, size_t *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 437), // art_matcher const *
+/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 454), // art_span const *()(art_matcher const *, size_t *)
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 444), // art_matcher const *
 /*  2 */ _CFFI_OP(_CFFI_OP_POINTER, 44), // size_t *
 /*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  4 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_constraint *, art_matcher * *, art_error *)
-/*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 421), // art_constraint *
+/*  4 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_constraint *, art_matcher * *, art_error *)
+/*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 428), // art_constraint *
 /*  6 */ _CFFI_OP(_CFFI_OP_POINTER, 49), // art_matcher * *
-/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_error *
+/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_error *
 /*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 424), // art_ctransformers *
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 466), // char const *
+/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_ctransformers *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 473), // char const *
 /* 12 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 439), // art_model_params const *
-/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 417), // art_alloc const *
+/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 446), // art_model_params const *
+/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 424), // art_alloc const *
 /* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 88), // art_model * *
 /* 16 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 17 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
-/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_dialog_spec const *
-/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 464), // art_vocab *
+/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
+/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 433), // art_dialog_spec const *
+/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 471), // art_vocab *
 /* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 5), // art_constraint * *
 /* 23 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 24 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
-/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 429), // art_engine const *
-/* 27 */ _CFFI_OP(_CFFI_OP_POINTER, 487), // void *
+/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
+/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 436), // art_engine const *
+/* 27 */ _CFFI_OP(_CFFI_OP_POINTER, 494), // void *
 /* 28 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
 /* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 33 */ _CFFI_OP(_CFFI_OP_POINTER, 436), // art_llama *
+/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 33 */ _CFFI_OP(_CFFI_OP_POINTER, 443), // art_llama *
 /* 34 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 35 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
 /* 38 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 39 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 40 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
+/* 40 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
 /* 41 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
 /* 42 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
-/* 43 */ _CFFI_OP(_CFFI_OP_POINTER, 425), // art_device *
+/* 43 */ _CFFI_OP(_CFFI_OP_POINTER, 432), // art_device *
 /* 44 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
 /* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 46 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher *)
-/* 49 */ _CFFI_OP(_CFFI_OP_POINTER, 437), // art_matcher *
+/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher *)
+/* 49 */ _CFFI_OP(_CFFI_OP_POINTER, 444), // art_matcher *
 /* 50 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 51 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher *, size_t)
+/* 51 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher *, size_t)
 /* 52 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
 /* 53 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
+/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
 /* 56 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
 /* 57 */ _CFFI_OP(_CFFI_OP_POINTER, 64), // uint32_t *
 /* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 59 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
 /* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 61 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher *, uint32_t)
+/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher *, uint32_t)
 /* 63 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
 /* 64 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
 /* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 66 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
+/* 66 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
 /* 67 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 483), // uint8_t *
+/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 490), // uint8_t *
 /* 69 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 70 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 71 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 72 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
+/* 72 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
 /* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 483), // uint8_t const *
+/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 490), // uint8_t const *
 /* 75 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 76 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher const *, art_error *)
+/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher const *, art_error *)
 /* 79 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
 /* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 81 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_matcher const *, art_matcher * *, art_error *)
+/* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher const *, art_matcher * *, art_error *)
 /* 83 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
 /* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 6),
 /* 85 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 87 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
-/* 88 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_model *
-/* 89 */ _CFFI_OP(_CFFI_OP_POINTER, 423), // art_context_params const *
+/* 87 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
+/* 88 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // art_model *
+/* 89 */ _CFFI_OP(_CFFI_OP_POINTER, 430), // art_context_params const *
 /* 90 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 91 */ _CFFI_OP(_CFFI_OP_POINTER, 146), // art_session * *
+/* 91 */ _CFFI_OP(_CFFI_OP_POINTER, 153), // art_session * *
 /* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 93 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_model *, art_engine_caps *, art_error *)
+/* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_model *, art_engine_caps *, art_error *)
 /* 95 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
-/* 96 */ _CFFI_OP(_CFFI_OP_POINTER, 430), // art_engine_caps *
+/* 96 */ _CFFI_OP(_CFFI_OP_POINTER, 437), // art_engine_caps *
 /* 97 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 98 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_model *, art_vocab * *, art_error *)
+/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_model *, art_vocab * *, art_error *)
 /* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
 /* 101 */ _CFFI_OP(_CFFI_OP_POINTER, 20), // art_vocab * *
 /* 102 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 103 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 104 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
+/* 104 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
 /* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
 /* 106 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 107 */ _CFFI_OP(_CFFI_OP_POINTER, 466), // char *
+/* 107 */ _CFFI_OP(_CFFI_OP_POINTER, 473), // char *
 /* 108 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 109 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 110 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 111 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 112 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 112 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
 /* 113 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
 /* 114 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 115 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
@@ -705,7 +705,7 @@ static void *_cffi_types[] = {
 /* 119 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 120 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 121 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 122 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
+/* 122 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
 /* 123 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
 /* 124 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
 /* 125 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
@@ -714,363 +714,370 @@ static void *_cffi_types[] = {
 /* 128 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 129 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 130 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 131 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
-/* 132 */ _CFFI_OP(_CFFI_OP_POINTER, 444), // art_schema *
+/* 131 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
+/* 132 */ _CFFI_OP(_CFFI_OP_POINTER, 451), // art_schema *
 /* 133 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 134 */ _CFFI_OP(_CFFI_OP_POINTER, 422), // art_constraint_opts const *
+/* 134 */ _CFFI_OP(_CFFI_OP_POINTER, 429), // art_constraint_opts const *
 /* 135 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 136 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
 /* 137 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 138 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 139 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
+/* 139 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_schema *, char *, size_t, size_t *, art_error *)
 /* 140 */ _CFFI_OP(_CFFI_OP_NOOP, 132),
-/* 141 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 141 */ _CFFI_OP(_CFFI_OP_NOOP, 107),
 /* 142 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 143 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 144 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_session *, art_error *)
-/* 146 */ _CFFI_OP(_CFFI_OP_POINTER, 446), // art_session *
-/* 147 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 148 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 149 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_session *, art_event *, art_error *)
-/* 150 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
-/* 151 */ _CFFI_OP(_CFFI_OP_POINTER, 432), // art_event *
-/* 152 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 153 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 154 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_session *, art_session *, size_t, art_error *)
-/* 155 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
-/* 156 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
-/* 157 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 158 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 159 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 160 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
-/* 161 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
-/* 162 */ _CFFI_OP(_CFFI_OP_POINTER, 124), // int32_t const *
-/* 163 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 164 */ _CFFI_OP(_CFFI_OP_POINTER, 435), // art_generate_params const *
+/* 143 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 144 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 146 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
+/* 147 */ _CFFI_OP(_CFFI_OP_NOOP, 132),
+/* 148 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 149 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 150 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 151 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 152 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_session *, art_error *)
+/* 153 */ _CFFI_OP(_CFFI_OP_POINTER, 453), // art_session *
+/* 154 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 155 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_session *, art_event *, art_error *)
+/* 157 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
+/* 158 */ _CFFI_OP(_CFFI_OP_POINTER, 439), // art_event *
+/* 159 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 160 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 161 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_session *, art_session *, size_t, art_error *)
+/* 162 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
+/* 163 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
+/* 164 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 165 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 166 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 167 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
-/* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
-/* 169 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
+/* 167 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
+/* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
+/* 169 */ _CFFI_OP(_CFFI_OP_POINTER, 124), // int32_t const *
 /* 170 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 171 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 171 */ _CFFI_OP(_CFFI_OP_POINTER, 442), // art_generate_params const *
 /* 172 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 173 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 174 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
-/* 175 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
-/* 176 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 174 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
+/* 175 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
+/* 176 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
 /* 177 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 179 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(art_vocab const *, char const *, art_error *)
-/* 181 */ _CFFI_OP(_CFFI_OP_POINTER, 464), // art_vocab const *
-/* 182 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 183 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 184 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 185 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
-/* 186 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 187 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 188 */ _CFFI_OP(_CFFI_OP_POINTER, 10), // art_ctransformers * *
-/* 189 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 190 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 191 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
-/* 192 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 193 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 194 */ _CFFI_OP(_CFFI_OP_NOOP, 101),
-/* 195 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 196 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 197 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
-/* 198 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 179 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 181 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
+/* 182 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
+/* 183 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 184 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 185 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 186 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 187 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_vocab const *, char const *, art_error *)
+/* 188 */ _CFFI_OP(_CFFI_OP_POINTER, 471), // art_vocab const *
+/* 189 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 190 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 191 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 192 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
+/* 193 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 194 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 195 */ _CFFI_OP(_CFFI_OP_POINTER, 10), // art_ctransformers * *
+/* 196 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 197 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 198 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
 /* 199 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 200 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 201 */ _CFFI_OP(_CFFI_OP_POINTER, 33), // art_llama * *
+/* 201 */ _CFFI_OP(_CFFI_OP_NOOP, 101),
 /* 202 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 203 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 204 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
+/* 204 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
 /* 205 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 206 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 207 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // art_schema_opts const *
-/* 208 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 209 */ _CFFI_OP(_CFFI_OP_POINTER, 132), // art_schema * *
-/* 210 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 211 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 212 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
-/* 213 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 214 */ _CFFI_OP(_CFFI_OP_POINTER, 64), // uint32_t const *
-/* 215 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 216 */ _CFFI_OP(_CFFI_OP_NOOP, 214),
-/* 217 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 218 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 219 */ _CFFI_OP(_CFFI_OP_NOOP, 101),
-/* 220 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 221 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 222 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, art_context_params const *, void * *, art_error *)
-/* 223 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 224 */ _CFFI_OP(_CFFI_OP_NOOP, 89),
-/* 225 */ _CFFI_OP(_CFFI_OP_POINTER, 27), // void * *
-/* 226 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 227 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 228 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, art_engine_caps *, art_error *)
-/* 229 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 230 */ _CFFI_OP(_CFFI_OP_NOOP, 96),
-/* 231 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 232 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 233 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, char const *, char *, size_t, size_t *)
-/* 234 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 235 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 236 */ _CFFI_OP(_CFFI_OP_NOOP, 107),
-/* 237 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 206 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 207 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 208 */ _CFFI_OP(_CFFI_OP_POINTER, 33), // art_llama * *
+/* 209 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 210 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 211 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
+/* 212 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 213 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 214 */ _CFFI_OP(_CFFI_OP_POINTER, 452), // art_schema_opts const *
+/* 215 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 216 */ _CFFI_OP(_CFFI_OP_POINTER, 132), // art_schema * *
+/* 217 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 218 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 219 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
+/* 220 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 221 */ _CFFI_OP(_CFFI_OP_POINTER, 64), // uint32_t const *
+/* 222 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 223 */ _CFFI_OP(_CFFI_OP_NOOP, 221),
+/* 224 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 225 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 226 */ _CFFI_OP(_CFFI_OP_NOOP, 101),
+/* 227 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 228 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 229 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, art_context_params const *, void * *, art_error *)
+/* 230 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 231 */ _CFFI_OP(_CFFI_OP_NOOP, 89),
+/* 232 */ _CFFI_OP(_CFFI_OP_POINTER, 27), // void * *
+/* 233 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 234 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 235 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, art_engine_caps *, art_error *)
+/* 236 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 237 */ _CFFI_OP(_CFFI_OP_NOOP, 96),
+/* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 239 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 240 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 240 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, char const *, char *, size_t, size_t *)
 /* 241 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 242 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 243 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 244 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 245 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
-/* 246 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 247 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 249 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 250 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
-/* 251 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 162),
+/* 243 */ _CFFI_OP(_CFFI_OP_NOOP, 107),
+/* 244 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 245 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 246 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 247 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 249 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 250 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 251 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
 /* 253 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 254 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 254 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 255 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 256 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 257 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 257 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
 /* 258 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 259 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 260 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 261 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
-/* 262 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 263 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 264 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 265 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, size_t, art_error *)
-/* 266 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 267 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 268 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 269 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 270 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 271 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 272 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
-/* 273 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 274 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 259 */ _CFFI_OP(_CFFI_OP_NOOP, 169),
+/* 260 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 261 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 262 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 263 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 264 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 265 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 266 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 267 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 268 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
+/* 269 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 270 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 271 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 272 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, size_t, art_error *)
+/* 273 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 274 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 275 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 276 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 277 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 277 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
 /* 278 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 279 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 279 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
 /* 280 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 281 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 281 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
 /* 282 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 283 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 284 */ _CFFI_OP(_CFFI_OP_FUNCTION, 297), // art_status()(void *, void *, size_t, art_error *)
+/* 284 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
 /* 285 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 286 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 286 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
 /* 287 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 288 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 289 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 290 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_llama const *)
-/* 291 */ _CFFI_OP(_CFFI_OP_POINTER, 436), // art_llama const *
-/* 292 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 293 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_model const *)
-/* 294 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_model const *
-/* 295 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_status)
-/* 297 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_status
-/* 298 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 299 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(void)
-/* 300 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 301 */ _CFFI_OP(_CFFI_OP_FUNCTION, 322), // float const *()(void *)
-/* 302 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 304 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher *)
-/* 305 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 306 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 307 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher const *)
-/* 308 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 309 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 310 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *)
-/* 311 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 312 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 313 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *, int32_t)
-/* 314 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 315 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 288 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 289 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 290 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 291 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, void *, size_t, art_error *)
+/* 292 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 293 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 294 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 295 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 297 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_llama const *)
+/* 298 */ _CFFI_OP(_CFFI_OP_POINTER, 443), // art_llama const *
+/* 299 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 300 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_model const *)
+/* 301 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // art_model const *
+/* 302 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_status)
+/* 304 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_status
+/* 305 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 306 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(void)
+/* 307 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION, 329), // float const *()(void *)
+/* 309 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 310 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 311 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher *)
+/* 312 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 313 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 314 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher const *)
+/* 315 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
 /* 316 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 317 */ _CFFI_OP(_CFFI_OP_FUNCTION, 162), // int32_t const *()(art_session const *, size_t *)
-/* 318 */ _CFFI_OP(_CFFI_OP_POINTER, 446), // art_session const *
-/* 319 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 320 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 321 */ _CFFI_OP(_CFFI_OP_FUNCTION, 479), // int64_t()(float const *, size_t, uint32_t const *)
-/* 322 */ _CFFI_OP(_CFFI_OP_POINTER, 477), // float const *
-/* 323 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 324 */ _CFFI_OP(_CFFI_OP_NOOP, 214),
-/* 325 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 326 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_constraint const *)
-/* 327 */ _CFFI_OP(_CFFI_OP_POINTER, 421), // art_constraint const *
-/* 328 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 329 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher *)
-/* 330 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 331 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 332 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher const *)
-/* 333 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 334 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 335 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_schema const *)
-/* 336 */ _CFFI_OP(_CFFI_OP_POINTER, 444), // art_schema const *
-/* 337 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_vocab const *)
-/* 339 */ _CFFI_OP(_CFFI_OP_NOOP, 181),
-/* 340 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 341 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(void *)
-/* 342 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 343 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 344 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_session const *)
-/* 345 */ _CFFI_OP(_CFFI_OP_NOOP, 318),
-/* 346 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 347 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_vocab const *)
-/* 348 */ _CFFI_OP(_CFFI_OP_NOOP, 181),
-/* 349 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 350 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void *)
-/* 351 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 352 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 353 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void)
-/* 354 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 355 */ _CFFI_OP(_CFFI_OP_FUNCTION, 74), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
-/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 181),
-/* 357 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 358 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 317 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *)
+/* 318 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 319 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 320 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *, int32_t)
+/* 321 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 322 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 323 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 324 */ _CFFI_OP(_CFFI_OP_FUNCTION, 169), // int32_t const *()(art_session const *, size_t *)
+/* 325 */ _CFFI_OP(_CFFI_OP_POINTER, 453), // art_session const *
+/* 326 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 327 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 328 */ _CFFI_OP(_CFFI_OP_FUNCTION, 486), // int64_t()(float const *, size_t, uint32_t const *)
+/* 329 */ _CFFI_OP(_CFFI_OP_POINTER, 484), // float const *
+/* 330 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 331 */ _CFFI_OP(_CFFI_OP_NOOP, 221),
+/* 332 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 333 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_constraint const *)
+/* 334 */ _CFFI_OP(_CFFI_OP_POINTER, 428), // art_constraint const *
+/* 335 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 336 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher *)
+/* 337 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 339 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher const *)
+/* 340 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 341 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 342 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_schema const *)
+/* 343 */ _CFFI_OP(_CFFI_OP_POINTER, 451), // art_schema const *
+/* 344 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 345 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_vocab const *)
+/* 346 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
+/* 347 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 348 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(void *)
+/* 349 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 350 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 351 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_session const *)
+/* 352 */ _CFFI_OP(_CFFI_OP_NOOP, 325),
+/* 353 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 354 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_vocab const *)
+/* 355 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
+/* 356 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 357 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void *)
+/* 358 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
 /* 359 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 360 */ _CFFI_OP(_CFFI_OP_FUNCTION, 27), // void *()(void *, void *, size_t, size_t)
-/* 361 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 362 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 363 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 364 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 365 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 366 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_constraint *)
-/* 367 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 368 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 369 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_ctransformers *)
-/* 370 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
-/* 371 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 372 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_generate_params *)
-/* 373 */ _CFFI_OP(_CFFI_OP_POINTER, 435), // art_generate_params *
-/* 374 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 375 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_llama *)
-/* 376 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 377 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 378 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_llama *, char *, size_t, size_t *)
-/* 379 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 380 */ _CFFI_OP(_CFFI_OP_NOOP, 107),
-/* 381 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 382 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 383 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 384 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_matcher *)
-/* 385 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 386 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 387 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_model *)
-/* 388 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
-/* 389 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 390 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_model_params *)
-/* 391 */ _CFFI_OP(_CFFI_OP_POINTER, 439), // art_model_params *
-/* 392 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 393 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_sample_params *)
-/* 394 */ _CFFI_OP(_CFFI_OP_POINTER, 443), // art_sample_params *
-/* 395 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 396 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_schema *)
-/* 397 */ _CFFI_OP(_CFFI_OP_NOOP, 132),
-/* 398 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 399 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_session *)
-/* 400 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
-/* 401 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 402 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_session const *, art_usage *)
-/* 403 */ _CFFI_OP(_CFFI_OP_NOOP, 318),
-/* 404 */ _CFFI_OP(_CFFI_OP_POINTER, 463), // art_usage *
+/* 360 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void)
+/* 361 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 362 */ _CFFI_OP(_CFFI_OP_FUNCTION, 74), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
+/* 363 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
+/* 364 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 365 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 366 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 367 */ _CFFI_OP(_CFFI_OP_FUNCTION, 27), // void *()(void *, void *, size_t, size_t)
+/* 368 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 369 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 370 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 371 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 372 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 373 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_constraint *)
+/* 374 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
+/* 375 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 376 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_ctransformers *)
+/* 377 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 378 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 379 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_generate_params *)
+/* 380 */ _CFFI_OP(_CFFI_OP_POINTER, 442), // art_generate_params *
+/* 381 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 382 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_llama *)
+/* 383 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 384 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 385 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_llama *, char *, size_t, size_t *)
+/* 386 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
+/* 387 */ _CFFI_OP(_CFFI_OP_NOOP, 107),
+/* 388 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 389 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 390 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 391 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_matcher *)
+/* 392 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
+/* 393 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 394 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_model *)
+/* 395 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
+/* 396 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 397 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_model_params *)
+/* 398 */ _CFFI_OP(_CFFI_OP_POINTER, 446), // art_model_params *
+/* 399 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 400 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_sample_params *)
+/* 401 */ _CFFI_OP(_CFFI_OP_POINTER, 450), // art_sample_params *
+/* 402 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 403 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_schema *)
+/* 404 */ _CFFI_OP(_CFFI_OP_NOOP, 132),
 /* 405 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 406 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(art_vocab *)
-/* 407 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 406 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_session *)
+/* 407 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
 /* 408 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 409 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(void *)
-/* 410 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 411 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 412 */ _CFFI_OP(_CFFI_OP_FUNCTION, 487), // void()(void *, int(*)(void *), void *)
-/* 413 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 414 */ _CFFI_OP(_CFFI_OP_POINTER, 310), // int(*)(void *)
-/* 415 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 416 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 417 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
-/* 418 */ _CFFI_OP(_CFFI_OP_POINTER, 419), // art_bias const *
-/* 419 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
-/* 420 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
-/* 421 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
-/* 422 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
-/* 423 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
-/* 424 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_ctransformers
-/* 425 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_device
-/* 426 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_dialog_spec
-/* 427 */ _CFFI_OP(_CFFI_OP_POINTER, 428), // art_dialog_tool const *
-/* 428 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_dialog_tool
-/* 429 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_engine
-/* 430 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_engine_caps
-/* 431 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_error
-/* 432 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_event
-/* 433 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_event_kind
-/* 434 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_formats
-/* 435 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_generate_params
-/* 436 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_llama
-/* 437 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_matcher
-/* 438 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_model
-/* 439 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_model_params
-/* 440 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_order
-/* 441 */ _CFFI_OP(_CFFI_OP_POINTER, 442), // art_resource const *
-/* 442 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_resource
-/* 443 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_sample_params
-/* 444 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_schema
-/* 445 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_schema_opts
-/* 446 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_session
-/* 447 */ _CFFI_OP(_CFFI_OP_POINTER, 448), // art_span const *
-/* 448 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_span
-/* 449 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_span_kind
-/* 450 */ _CFFI_OP(_CFFI_OP_POINTER, 222), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
-/* 451 */ _CFFI_OP(_CFFI_OP_POINTER, 228), // art_status(*)(void *, art_engine_caps *, art_error *)
-/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 233), // art_status(*)(void *, char const *, char *, size_t, size_t *)
-/* 453 */ _CFFI_OP(_CFFI_OP_POINTER, 240), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 250), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
-/* 455 */ _CFFI_OP(_CFFI_OP_POINTER, 257), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 456 */ _CFFI_OP(_CFFI_OP_POINTER, 265), // art_status(*)(void *, size_t, art_error *)
-/* 457 */ _CFFI_OP(_CFFI_OP_POINTER, 270), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 458 */ _CFFI_OP(_CFFI_OP_POINTER, 277), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 459 */ _CFFI_OP(_CFFI_OP_POINTER, 284), // art_status(*)(void *, void *, size_t, art_error *)
-/* 460 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_stop
-/* 461 */ _CFFI_OP(_CFFI_OP_POINTER, 462), // art_str const *
-/* 462 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_str
-/* 463 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_usage
-/* 464 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_vocab
-/* 465 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_whitespace
-/* 466 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 467 */ _CFFI_OP(_CFFI_OP_ARRAY, 466), // char[256]
-/* 468 */ (_cffi_opcode_t)(256),
-/* 469 */ _CFFI_OP(_CFFI_OP_ARRAY, 466), // char[32]
-/* 470 */ (_cffi_opcode_t)(32),
-/* 471 */ _CFFI_OP(_CFFI_OP_ARRAY, 466), // char[400]
-/* 472 */ (_cffi_opcode_t)(400),
-/* 473 */ _CFFI_OP(_CFFI_OP_ARRAY, 466), // char[96]
-/* 474 */ (_cffi_opcode_t)(96),
-/* 475 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
-/* 476 */ _CFFI_OP(_CFFI_OP_POINTER, 301), // float const *(*)(void *)
-/* 477 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
-/* 478 */ _CFFI_OP(_CFFI_OP_POINTER, 313), // int(*)(void *, int32_t)
-/* 479 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
-/* 480 */ _CFFI_OP(_CFFI_OP_POINTER, 341), // size_t(*)(void *)
-/* 481 */ _CFFI_OP(_CFFI_OP_POINTER, 350), // uint32_t(*)(void *)
-/* 482 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 483 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 484 */ _CFFI_OP(_CFFI_OP_POINTER, 360), // void *(*)(void *, void *, size_t, size_t)
-/* 485 */ _CFFI_OP(_CFFI_OP_POINTER, 409), // void(*)(void *)
-/* 486 */ _CFFI_OP(_CFFI_OP_POINTER, 412), // void(*)(void *, int(*)(void *), void *)
-/* 487 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 409 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_session const *, art_usage *)
+/* 410 */ _CFFI_OP(_CFFI_OP_NOOP, 325),
+/* 411 */ _CFFI_OP(_CFFI_OP_POINTER, 470), // art_usage *
+/* 412 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 413 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_vocab *)
+/* 414 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 415 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 416 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(void *)
+/* 417 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 418 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 419 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(void *, int(*)(void *), void *)
+/* 420 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 421 */ _CFFI_OP(_CFFI_OP_POINTER, 317), // int(*)(void *)
+/* 422 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 423 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 424 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
+/* 425 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_bias const *
+/* 426 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
+/* 427 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
+/* 428 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
+/* 429 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
+/* 430 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
+/* 431 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_ctransformers
+/* 432 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_device
+/* 433 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_dialog_spec
+/* 434 */ _CFFI_OP(_CFFI_OP_POINTER, 435), // art_dialog_tool const *
+/* 435 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_dialog_tool
+/* 436 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_engine
+/* 437 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_engine_caps
+/* 438 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_error
+/* 439 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_event
+/* 440 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_event_kind
+/* 441 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_formats
+/* 442 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_generate_params
+/* 443 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_llama
+/* 444 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_matcher
+/* 445 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_model
+/* 446 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_model_params
+/* 447 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_order
+/* 448 */ _CFFI_OP(_CFFI_OP_POINTER, 449), // art_resource const *
+/* 449 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_resource
+/* 450 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_sample_params
+/* 451 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_schema
+/* 452 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_schema_opts
+/* 453 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_session
+/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 455), // art_span const *
+/* 455 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_span
+/* 456 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_span_kind
+/* 457 */ _CFFI_OP(_CFFI_OP_POINTER, 229), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
+/* 458 */ _CFFI_OP(_CFFI_OP_POINTER, 235), // art_status(*)(void *, art_engine_caps *, art_error *)
+/* 459 */ _CFFI_OP(_CFFI_OP_POINTER, 240), // art_status(*)(void *, char const *, char *, size_t, size_t *)
+/* 460 */ _CFFI_OP(_CFFI_OP_POINTER, 247), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 461 */ _CFFI_OP(_CFFI_OP_POINTER, 257), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
+/* 462 */ _CFFI_OP(_CFFI_OP_POINTER, 264), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 463 */ _CFFI_OP(_CFFI_OP_POINTER, 272), // art_status(*)(void *, size_t, art_error *)
+/* 464 */ _CFFI_OP(_CFFI_OP_POINTER, 277), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 465 */ _CFFI_OP(_CFFI_OP_POINTER, 284), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 466 */ _CFFI_OP(_CFFI_OP_POINTER, 291), // art_status(*)(void *, void *, size_t, art_error *)
+/* 467 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_stop
+/* 468 */ _CFFI_OP(_CFFI_OP_POINTER, 469), // art_str const *
+/* 469 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_str
+/* 470 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_usage
+/* 471 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_vocab
+/* 472 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_whitespace
+/* 473 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 474 */ _CFFI_OP(_CFFI_OP_ARRAY, 473), // char[256]
+/* 475 */ (_cffi_opcode_t)(256),
+/* 476 */ _CFFI_OP(_CFFI_OP_ARRAY, 473), // char[32]
+/* 477 */ (_cffi_opcode_t)(32),
+/* 478 */ _CFFI_OP(_CFFI_OP_ARRAY, 473), // char[400]
+/* 479 */ (_cffi_opcode_t)(400),
+/* 480 */ _CFFI_OP(_CFFI_OP_ARRAY, 473), // char[96]
+/* 481 */ (_cffi_opcode_t)(96),
+/* 482 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
+/* 483 */ _CFFI_OP(_CFFI_OP_POINTER, 308), // float const *(*)(void *)
+/* 484 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
+/* 485 */ _CFFI_OP(_CFFI_OP_POINTER, 320), // int(*)(void *, int32_t)
+/* 486 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
+/* 487 */ _CFFI_OP(_CFFI_OP_POINTER, 348), // size_t(*)(void *)
+/* 488 */ _CFFI_OP(_CFFI_OP_POINTER, 357), // uint32_t(*)(void *)
+/* 489 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 490 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 491 */ _CFFI_OP(_CFFI_OP_POINTER, 367), // void *(*)(void *, void *, size_t, size_t)
+/* 492 */ _CFFI_OP(_CFFI_OP_POINTER, 416), // void(*)(void *)
+/* 493 */ _CFFI_OP(_CFFI_OP_POINTER, 419), // void(*)(void *, int(*)(void *), void *)
+/* 494 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_const_ART_CHOICE_AUTO(unsigned long long *o)
@@ -1472,10 +1479,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(322), arg0, (char **)&x0);
+      _cffi_type(329), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (float const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(322), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(329), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1485,10 +1492,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(214), arg2, (char **)&x2);
+      _cffi_type(221), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(214), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(221), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1586,7 +1593,7 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1645,10 +1652,10 @@ _cffi_f_art_constraint_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(327), arg0, (char **)&x0);
+      _cffi_type(334), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(327), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(334), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1757,7 +1764,7 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1927,7 +1934,7 @@ _cffi_f_art_ctransformers_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1978,10 +1985,10 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(188), arg2, (char **)&x2);
+      _cffi_type(195), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_ctransformers * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(188), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(195), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2002,7 +2009,7 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2049,10 +2056,10 @@ _cffi_f_art_generate_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(373), arg0, (char **)&x0);
+      _cffi_type(380), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_generate_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(373), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(380), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2151,7 +2158,7 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2352,7 +2359,7 @@ _cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2414,10 +2421,10 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(201), arg3, (char **)&x3);
+      _cffi_type(208), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_llama * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(201), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(208), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2438,7 +2445,7 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2461,10 +2468,10 @@ _cffi_f_art_llama_version(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(291), arg0, (char **)&x0);
+      _cffi_type(298), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(291), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(298), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2524,7 +2531,7 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2594,7 +2601,7 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2642,7 +2649,7 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2706,7 +2713,7 @@ _cffi_f_art_matcher_copy(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2759,7 +2766,7 @@ _cffi_f_art_matcher_error(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2840,7 +2847,7 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2910,7 +2917,7 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3162,7 +3169,7 @@ _cffi_f_art_matcher_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3200,7 +3207,7 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3248,7 +3255,7 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3318,7 +3325,7 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3409,7 +3416,7 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(447));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(454));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3473,7 +3480,7 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3494,10 +3501,10 @@ _cffi_f_art_model_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(391), arg0, (char **)&x0);
+      _cffi_type(398), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(391), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(398), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3532,10 +3539,10 @@ _cffi_f_art_model_engine(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(294), arg0, (char **)&x0);
+      _cffi_type(301), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(294), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(301), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3675,7 +3682,7 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3761,7 +3768,7 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3854,7 +3861,7 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3958,7 +3965,7 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4022,7 +4029,7 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4043,10 +4050,10 @@ _cffi_f_art_sample_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(394), arg0, (char **)&x0);
+      _cffi_type(401), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_sample_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(394), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(401), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4108,10 +4115,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(207), arg2, (char **)&x2);
+      _cffi_type(214), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_schema_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(207), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(214), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4126,10 +4133,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(209), arg4, (char **)&x4);
+      _cffi_type(216), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_schema * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(209), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(216), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4150,12 +4157,93 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
 #else
 #  define _cffi_f_art_schema_compile _cffi_d_art_schema_compile
+#endif
+
+static art_status _cffi_d_art_schema_conflict(art_schema * x0, char * x1, size_t x2, size_t * x3, art_error * x4)
+{
+  return art_schema_conflict(x0, x1, x2, x3, x4);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_schema_conflict(PyObject *self, PyObject *args)
+{
+  art_schema * x0;
+  char * x1;
+  size_t x2;
+  size_t * x3;
+  art_error * x4;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+
+  if (!PyArg_UnpackTuple(args, "art_schema_conflict", 5, 5, &arg0, &arg1, &arg2, &arg3, &arg4))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(132), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(132), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(107), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(107), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x2 = _cffi_to_c_int(arg2, size_t);
+  if (x2 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(2), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(2), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(7), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(7), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_schema_conflict(x0, x1, x2, x3, x4); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_schema_conflict _cffi_d_art_schema_conflict
 #endif
 
 static void _cffi_d_art_schema_free(art_schema * x0)
@@ -4209,10 +4297,10 @@ _cffi_f_art_schema_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(336), arg0, (char **)&x0);
+      _cffi_type(343), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(336), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(343), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4294,7 +4382,7 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4315,10 +4403,10 @@ _cffi_f_art_session_cancel(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(146), arg0, (char **)&x0);
+      _cffi_type(153), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4363,19 +4451,19 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(146), arg0, (char **)&x0);
+      _cffi_type(153), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(146), arg1, (char **)&x1);
+      _cffi_type(153), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(146), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(153), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4400,7 +4488,7 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4421,10 +4509,10 @@ _cffi_f_art_session_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(146), arg0, (char **)&x0);
+      _cffi_type(153), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4469,10 +4557,10 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(146), arg0, (char **)&x0);
+      _cffi_type(153), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4506,7 +4594,7 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4529,10 +4617,10 @@ _cffi_f_art_session_n_ctx(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(318), arg0, (char **)&x0);
+      _cffi_type(325), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(318), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(325), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4630,7 +4718,7 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4661,19 +4749,19 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(146), arg0, (char **)&x0);
+      _cffi_type(153), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(151), arg1, (char **)&x1);
+      _cffi_type(158), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_event *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(151), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4694,7 +4782,7 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4723,10 +4811,10 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(146), arg0, (char **)&x0);
+      _cffi_type(153), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4747,7 +4835,7 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4782,10 +4870,10 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(146), arg0, (char **)&x0);
+      _cffi_type(153), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4828,7 +4916,7 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4863,19 +4951,19 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(146), arg0, (char **)&x0);
+      _cffi_type(153), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(162), arg1, (char **)&x1);
+      _cffi_type(169), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(162), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(169), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4885,10 +4973,10 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(164), arg3, (char **)&x3);
+      _cffi_type(171), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_generate_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(164), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(171), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4909,7 +4997,7 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4938,10 +5026,10 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(318), arg0, (char **)&x0);
+      _cffi_type(325), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(318), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(325), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4962,7 +5050,7 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(162));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(169));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4989,19 +5077,19 @@ _cffi_f_art_session_usage(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(318), arg0, (char **)&x0);
+      _cffi_type(325), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(318), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(325), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(404), arg1, (char **)&x1);
+      _cffi_type(411), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_usage *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(404), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(411), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5033,7 +5121,7 @@ _cffi_f_art_status_name(PyObject *self, PyObject *arg0)
   char const * result;
   PyObject *pyresult;
 
-  if (_cffi_to_c((char *)&x0, _cffi_type(297), arg0) < 0)
+  if (_cffi_to_c((char *)&x0, _cffi_type(304), arg0) < 0)
     return NULL;
 
   Py_BEGIN_ALLOW_THREADS
@@ -5127,10 +5215,10 @@ _cffi_f_art_vocab_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(181), arg0, (char **)&x0);
+      _cffi_type(188), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(181), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5192,10 +5280,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(214), arg1, (char **)&x1);
+      _cffi_type(221), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(214), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(221), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5205,10 +5293,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(214), arg3, (char **)&x3);
+      _cffi_type(221), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(214), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(221), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5251,7 +5339,7 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5326,7 +5414,7 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5357,10 +5445,10 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(181), arg0, (char **)&x0);
+      _cffi_type(188), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(181), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5390,7 +5478,7 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(297));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5413,10 +5501,10 @@ _cffi_f_art_vocab_size(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(181), arg0, (char **)&x0);
+      _cffi_type(188), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(181), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5459,10 +5547,10 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(181), arg0, (char **)&x0);
+      _cffi_type(188), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(181), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5639,6 +5727,7 @@ static void _cffi_checkfld__art_error(art_error *p)
   (void)p;
   { art_status *tmp = &p->code; (void)tmp; }
   (void)((p->pos) | 0);  /* check that 'art_error.pos' is an integer */
+  (void)((p->draft) | 0);  /* check that 'art_error.draft' is an integer */
   { char(*tmp)[32] = &p->keyword; (void)tmp; }
   { char(*tmp)[256] = &p->path; (void)tmp; }
   { char(*tmp)[400] = &p->msg; (void)tmp; }
@@ -5826,24 +5915,24 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_SPACED", (void *)_cffi_const_ART_WS_SPACED, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
-  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 414), (void *)agentrt_poll },
-  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 321), (void *)_cffi_d_art_argmax },
+  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 421), (void *)agentrt_poll },
+  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 328), (void *)_cffi_d_art_argmax },
   { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_art_constraint_dialog },
-  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 366), (void *)_cffi_d_art_constraint_free },
-  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 326), (void *)_cffi_d_art_constraint_memory },
+  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 373), (void *)_cffi_d_art_constraint_free },
+  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 333), (void *)_cffi_d_art_constraint_memory },
   { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 131), (void *)_cffi_d_art_constraint_new },
-  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 353), (void *)_cffi_d_art_cpu_count },
-  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 369), (void *)_cffi_d_art_ctransformers_free },
+  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 360), (void *)_cffi_d_art_cpu_count },
+  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 376), (void *)_cffi_d_art_ctransformers_free },
   { "art_ctransformers_model_load", (void *)_cffi_f_art_ctransformers_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_art_ctransformers_model_load },
-  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 185), (void *)_cffi_d_art_ctransformers_open },
-  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 299), (void *)_cffi_d_art_ctransformers_variant },
-  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 372), (void *)_cffi_d_art_generate_defaults },
+  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 192), (void *)_cffi_d_art_ctransformers_open },
+  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 306), (void *)_cffi_d_art_ctransformers_variant },
+  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 379), (void *)_cffi_d_art_generate_defaults },
   { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 40), (void *)_cffi_d_art_llama_devices },
-  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 375), (void *)_cffi_d_art_llama_free },
-  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 378), (void *)_cffi_d_art_llama_log },
+  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 382), (void *)_cffi_d_art_llama_free },
+  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 385), (void *)_cffi_d_art_llama_log },
   { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 32), (void *)_cffi_d_art_llama_model_load },
-  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 197), (void *)_cffi_d_art_llama_open },
-  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 290), (void *)_cffi_d_art_llama_version },
+  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 204), (void *)_cffi_d_art_llama_open },
+  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 297), (void *)_cffi_d_art_llama_version },
   { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_matcher_accept },
   { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 72), (void *)_cffi_d_art_matcher_accept_bytes },
   { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_matcher_allows },
@@ -5851,58 +5940,59 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 78), (void *)_cffi_d_art_matcher_error },
   { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 55), (void *)_cffi_d_art_matcher_fill_mask },
   { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 66), (void *)_cffi_d_art_matcher_forced },
-  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 384), (void *)_cffi_d_art_matcher_free },
-  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 332), (void *)_cffi_d_art_matcher_held },
-  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 304), (void *)_cffi_d_art_matcher_is_closed },
-  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 304), (void *)_cffi_d_art_matcher_is_complete },
-  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 307), (void *)_cffi_d_art_matcher_is_ended },
+  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 391), (void *)_cffi_d_art_matcher_free },
+  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 339), (void *)_cffi_d_art_matcher_held },
+  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 311), (void *)_cffi_d_art_matcher_is_closed },
+  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 311), (void *)_cffi_d_art_matcher_is_complete },
+  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 314), (void *)_cffi_d_art_matcher_is_ended },
   { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 4), (void *)_cffi_d_art_matcher_new },
   { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 48), (void *)_cffi_d_art_matcher_reset },
   { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 51), (void *)_cffi_d_art_matcher_rollback },
   { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 66), (void *)_cffi_d_art_matcher_shortest },
-  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 329), (void *)_cffi_d_art_matcher_shortest_len },
+  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 336), (void *)_cffi_d_art_matcher_shortest_len },
   { "art_matcher_spans", (void *)_cffi_f_art_matcher_spans, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 0), (void *)_cffi_d_art_matcher_spans },
   { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 94), (void *)_cffi_d_art_model_caps },
-  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 390), (void *)_cffi_d_art_model_defaults },
-  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 293), (void *)_cffi_d_art_model_engine },
-  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 387), (void *)_cffi_d_art_model_free },
+  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 397), (void *)_cffi_d_art_model_defaults },
+  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 300), (void *)_cffi_d_art_model_engine },
+  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 394), (void *)_cffi_d_art_model_free },
   { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 104), (void *)_cffi_d_art_model_meta },
   { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 25), (void *)_cffi_d_art_model_new },
   { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 122), (void *)_cffi_d_art_model_token_bytes },
   { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 112), (void *)_cffi_d_art_model_tokenize },
   { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 99), (void *)_cffi_d_art_model_vocab },
-  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 393), (void *)_cffi_d_art_sample_defaults },
-  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 204), (void *)_cffi_d_art_schema_compile },
-  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 396), (void *)_cffi_d_art_schema_free },
-  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 335), (void *)_cffi_d_art_schema_memory },
-  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 139), (void *)_cffi_d_art_schema_validate },
-  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 399), (void *)_cffi_d_art_session_cancel },
-  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 154), (void *)_cffi_d_art_session_fork },
-  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 399), (void *)_cffi_d_art_session_free },
-  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 174), (void *)_cffi_d_art_session_load },
-  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 344), (void *)_cffi_d_art_session_n_ctx },
+  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 400), (void *)_cffi_d_art_sample_defaults },
+  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 211), (void *)_cffi_d_art_schema_compile },
+  { "art_schema_conflict", (void *)_cffi_f_art_schema_conflict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 139), (void *)_cffi_d_art_schema_conflict },
+  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 403), (void *)_cffi_d_art_schema_free },
+  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 342), (void *)_cffi_d_art_schema_memory },
+  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 146), (void *)_cffi_d_art_schema_validate },
+  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 406), (void *)_cffi_d_art_session_cancel },
+  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 161), (void *)_cffi_d_art_session_fork },
+  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 406), (void *)_cffi_d_art_session_free },
+  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 181), (void *)_cffi_d_art_session_load },
+  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 351), (void *)_cffi_d_art_session_n_ctx },
   { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 87), (void *)_cffi_d_art_session_new },
-  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 149), (void *)_cffi_d_art_session_next },
-  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 145), (void *)_cffi_d_art_session_reset },
-  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 167), (void *)_cffi_d_art_session_save },
-  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 160), (void *)_cffi_d_art_session_start },
-  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 317), (void *)_cffi_d_art_session_tokens },
-  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 402), (void *)_cffi_d_art_session_usage },
-  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 296), (void *)_cffi_d_art_status_name },
-  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 299), (void *)_cffi_d_art_version },
-  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 406), (void *)_cffi_d_art_vocab_free },
-  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 338), (void *)_cffi_d_art_vocab_memory },
-  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 212), (void *)_cffi_d_art_vocab_new },
-  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 191), (void *)_cffi_d_art_vocab_open },
-  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 180), (void *)_cffi_d_art_vocab_save },
-  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 347), (void *)_cffi_d_art_vocab_size },
-  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 355), (void *)_cffi_d_art_vocab_token },
+  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 156), (void *)_cffi_d_art_session_next },
+  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 152), (void *)_cffi_d_art_session_reset },
+  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 174), (void *)_cffi_d_art_session_save },
+  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 167), (void *)_cffi_d_art_session_start },
+  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 324), (void *)_cffi_d_art_session_tokens },
+  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 409), (void *)_cffi_d_art_session_usage },
+  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 303), (void *)_cffi_d_art_status_name },
+  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 306), (void *)_cffi_d_art_version },
+  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 413), (void *)_cffi_d_art_vocab_free },
+  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 345), (void *)_cffi_d_art_vocab_memory },
+  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 219), (void *)_cffi_d_art_vocab_new },
+  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 198), (void *)_cffi_d_art_vocab_open },
+  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 187), (void *)_cffi_d_art_vocab_save },
+  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 354), (void *)_cffi_d_art_vocab_size },
+  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 362), (void *)_cffi_d_art_vocab_token },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "fn", offsetof(art_alloc, fn),
           sizeof(((art_alloc *)0)->fn),
-          _CFFI_OP(_CFFI_OP_NOOP, 484) },
+          _CFFI_OP(_CFFI_OP_NOOP, 491) },
   { "ud", offsetof(art_alloc, ud),
           sizeof(((art_alloc *)0)->ud),
           _CFFI_OP(_CFFI_OP_NOOP, 27) },
@@ -5911,10 +6001,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "bias", offsetof(art_bias, bias),
             sizeof(((art_bias *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 477) },
+            _CFFI_OP(_CFFI_OP_NOOP, 484) },
   { "property_order", offsetof(art_constraint_opts, property_order),
                       sizeof(((art_constraint_opts *)0)->property_order),
-                      _CFFI_OP(_CFFI_OP_NOOP, 440) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 447) },
   { "whitespace", offsetof(art_constraint_opts, whitespace),
                   sizeof(((art_constraint_opts *)0)->whitespace),
                   _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -5932,10 +6022,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "name", offsetof(art_device, name),
             sizeof(((art_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 469) },
+            _CFFI_OP(_CFFI_OP_NOOP, 476) },
   { "description", offsetof(art_device, description),
                    sizeof(((art_device *)0)->description),
-                   _CFFI_OP(_CFFI_OP_NOOP, 473) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 480) },
   { "is_gpu", offsetof(art_device, is_gpu),
               sizeof(((art_device *)0)->is_gpu),
               _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -5944,31 +6034,31 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "memory_free", offsetof(art_device, memory_free),
                    sizeof(((art_device *)0)->memory_free),
-                   _CFFI_OP(_CFFI_OP_NOOP, 482) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 489) },
   { "memory_total", offsetof(art_device, memory_total),
                     sizeof(((art_device *)0)->memory_total),
-                    _CFFI_OP(_CFFI_OP_NOOP, 482) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 489) },
   { "begin", offsetof(art_dialog_spec, begin),
              sizeof(((art_dialog_spec *)0)->begin),
-             _CFFI_OP(_CFFI_OP_NOOP, 462) },
+             _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "name_prefix", offsetof(art_dialog_spec, name_prefix),
                    sizeof(((art_dialog_spec *)0)->name_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 462) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "args_prefix", offsetof(art_dialog_spec, args_prefix),
                    sizeof(((art_dialog_spec *)0)->args_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 462) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "call_suffix", offsetof(art_dialog_spec, call_suffix),
                    sizeof(((art_dialog_spec *)0)->call_suffix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 462) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "separator", offsetof(art_dialog_spec, separator),
                  sizeof(((art_dialog_spec *)0)->separator),
-                 _CFFI_OP(_CFFI_OP_NOOP, 462) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "between", offsetof(art_dialog_spec, between),
                sizeof(((art_dialog_spec *)0)->between),
-               _CFFI_OP(_CFFI_OP_NOOP, 462) },
+               _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "end", offsetof(art_dialog_spec, end),
            sizeof(((art_dialog_spec *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 462) },
+           _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "begin_token", offsetof(art_dialog_spec, begin_token),
                    sizeof(((art_dialog_spec *)0)->begin_token),
                    _CFFI_OP(_CFFI_OP_NOOP, 124) },
@@ -5977,13 +6067,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "reasoning_open", offsetof(art_dialog_spec, reasoning_open),
                       sizeof(((art_dialog_spec *)0)->reasoning_open),
-                      _CFFI_OP(_CFFI_OP_NOOP, 462) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "reasoning_close", offsetof(art_dialog_spec, reasoning_close),
                        sizeof(((art_dialog_spec *)0)->reasoning_close),
-                       _CFFI_OP(_CFFI_OP_NOOP, 462) },
+                       _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "tools", offsetof(art_dialog_spec, tools),
              sizeof(((art_dialog_spec *)0)->tools),
-             _CFFI_OP(_CFFI_OP_NOOP, 427) },
+             _CFFI_OP(_CFFI_OP_NOOP, 434) },
   { "n_tools", offsetof(art_dialog_spec, n_tools),
                sizeof(((art_dialog_spec *)0)->n_tools),
                _CFFI_OP(_CFFI_OP_NOOP, 44) },
@@ -5992,13 +6082,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "choice", offsetof(art_dialog_spec, choice),
               sizeof(((art_dialog_spec *)0)->choice),
-              _CFFI_OP(_CFFI_OP_NOOP, 420) },
+              _CFFI_OP(_CFFI_OP_NOOP, 427) },
   { "value", offsetof(art_dialog_spec, value),
              sizeof(((art_dialog_spec *)0)->value),
              _CFFI_OP(_CFFI_OP_NOOP, 5) },
   { "name", offsetof(art_dialog_tool, name),
             sizeof(((art_dialog_tool *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 462) },
+            _CFFI_OP(_CFFI_OP_NOOP, 469) },
   { "args", offsetof(art_dialog_tool, args),
             sizeof(((art_dialog_tool *)0)->args),
             _CFFI_OP(_CFFI_OP_NOOP, 5) },
@@ -6010,58 +6100,58 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 11) },
   { "model_free", offsetof(art_engine, model_free),
                   sizeof(((art_engine *)0)->model_free),
-                  _CFFI_OP(_CFFI_OP_NOOP, 485) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 492) },
   { "model_caps", offsetof(art_engine, model_caps),
                   sizeof(((art_engine *)0)->model_caps),
-                  _CFFI_OP(_CFFI_OP_NOOP, 451) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 458) },
   { "tokenize", offsetof(art_engine, tokenize),
                 sizeof(((art_engine *)0)->tokenize),
-                _CFFI_OP(_CFFI_OP_NOOP, 453) },
+                _CFFI_OP(_CFFI_OP_NOOP, 460) },
   { "token_bytes", offsetof(art_engine, token_bytes),
                    sizeof(((art_engine *)0)->token_bytes),
-                   _CFFI_OP(_CFFI_OP_NOOP, 455) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 462) },
   { "token_is_eog", offsetof(art_engine, token_is_eog),
                     sizeof(((art_engine *)0)->token_is_eog),
-                    _CFFI_OP(_CFFI_OP_NOOP, 478) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 485) },
   { "token_is_control", offsetof(art_engine, token_is_control),
                         sizeof(((art_engine *)0)->token_is_control),
-                        _CFFI_OP(_CFFI_OP_NOOP, 478) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 485) },
   { "meta", offsetof(art_engine, meta),
             sizeof(((art_engine *)0)->meta),
-            _CFFI_OP(_CFFI_OP_NOOP, 452) },
+            _CFFI_OP(_CFFI_OP_NOOP, 459) },
   { "ctx_new", offsetof(art_engine, ctx_new),
                sizeof(((art_engine *)0)->ctx_new),
-               _CFFI_OP(_CFFI_OP_NOOP, 450) },
+               _CFFI_OP(_CFFI_OP_NOOP, 457) },
   { "ctx_free", offsetof(art_engine, ctx_free),
                 sizeof(((art_engine *)0)->ctx_free),
-                _CFFI_OP(_CFFI_OP_NOOP, 485) },
+                _CFFI_OP(_CFFI_OP_NOOP, 492) },
   { "ctx_size", offsetof(art_engine, ctx_size),
                 sizeof(((art_engine *)0)->ctx_size),
-                _CFFI_OP(_CFFI_OP_NOOP, 481) },
+                _CFFI_OP(_CFFI_OP_NOOP, 488) },
   { "eval", offsetof(art_engine, eval),
             sizeof(((art_engine *)0)->eval),
-            _CFFI_OP(_CFFI_OP_NOOP, 454) },
+            _CFFI_OP(_CFFI_OP_NOOP, 461) },
   { "logits", offsetof(art_engine, logits),
               sizeof(((art_engine *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 476) },
+              _CFFI_OP(_CFFI_OP_NOOP, 483) },
   { "kv_drop", offsetof(art_engine, kv_drop),
                sizeof(((art_engine *)0)->kv_drop),
-               _CFFI_OP(_CFFI_OP_NOOP, 456) },
+               _CFFI_OP(_CFFI_OP_NOOP, 463) },
   { "kv_copy", offsetof(art_engine, kv_copy),
                sizeof(((art_engine *)0)->kv_copy),
-               _CFFI_OP(_CFFI_OP_NOOP, 459) },
+               _CFFI_OP(_CFFI_OP_NOOP, 466) },
   { "state_size", offsetof(art_engine, state_size),
                   sizeof(((art_engine *)0)->state_size),
-                  _CFFI_OP(_CFFI_OP_NOOP, 480) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 487) },
   { "state_save", offsetof(art_engine, state_save),
                   sizeof(((art_engine *)0)->state_save),
-                  _CFFI_OP(_CFFI_OP_NOOP, 457) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 464) },
   { "state_load", offsetof(art_engine, state_load),
                   sizeof(((art_engine *)0)->state_load),
-                  _CFFI_OP(_CFFI_OP_NOOP, 458) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 465) },
   { "set_abort", offsetof(art_engine, set_abort),
                  sizeof(((art_engine *)0)->set_abort),
-                 _CFFI_OP(_CFFI_OP_NOOP, 486) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 493) },
   { "n_vocab", offsetof(art_engine_caps, n_vocab),
                sizeof(((art_engine_caps *)0)->n_vocab),
                _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -6097,19 +6187,22 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
   { "code", offsetof(art_error, code),
             sizeof(((art_error *)0)->code),
-            _CFFI_OP(_CFFI_OP_NOOP, 297) },
+            _CFFI_OP(_CFFI_OP_NOOP, 304) },
   { "pos", offsetof(art_error, pos),
            sizeof(((art_error *)0)->pos),
            _CFFI_OP(_CFFI_OP_NOOP, 44) },
+  { "draft", offsetof(art_error, draft),
+             sizeof(((art_error *)0)->draft),
+             _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "keyword", offsetof(art_error, keyword),
                sizeof(((art_error *)0)->keyword),
-               _CFFI_OP(_CFFI_OP_NOOP, 469) },
+               _CFFI_OP(_CFFI_OP_NOOP, 476) },
   { "path", offsetof(art_error, path),
             sizeof(((art_error *)0)->path),
-            _CFFI_OP(_CFFI_OP_NOOP, 467) },
+            _CFFI_OP(_CFFI_OP_NOOP, 474) },
   { "msg", offsetof(art_error, msg),
            sizeof(((art_error *)0)->msg),
-           _CFFI_OP(_CFFI_OP_NOOP, 471) },
+           _CFFI_OP(_CFFI_OP_NOOP, 478) },
   { "kind", offsetof(art_event, kind),
             sizeof(((art_event *)0)->kind),
             _CFFI_OP(_CFFI_OP_NOOP, 64) },
@@ -6130,13 +6223,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
            _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "sample", offsetof(art_generate_params, sample),
               sizeof(((art_generate_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 443) },
+              _CFFI_OP(_CFFI_OP_NOOP, 450) },
   { "max_tokens", offsetof(art_generate_params, max_tokens),
                   sizeof(((art_generate_params *)0)->max_tokens),
                   _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "stops", offsetof(art_generate_params, stops),
              sizeof(((art_generate_params *)0)->stops),
-             _CFFI_OP(_CFFI_OP_NOOP, 461) },
+             _CFFI_OP(_CFFI_OP_NOOP, 468) },
   { "n_stops", offsetof(art_generate_params, n_stops),
                sizeof(((art_generate_params *)0)->n_stops),
                _CFFI_OP(_CFFI_OP_NOOP, 44) },
@@ -6151,7 +6244,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "poll", offsetof(art_generate_params, poll),
             sizeof(((art_generate_params *)0)->poll),
-            _CFFI_OP(_CFFI_OP_NOOP, 414) },
+            _CFFI_OP(_CFFI_OP_NOOP, 421) },
   { "poll_ud", offsetof(art_generate_params, poll_ud),
                sizeof(((art_generate_params *)0)->poll_ud),
                _CFFI_OP(_CFFI_OP_NOOP, 27) },
@@ -6187,34 +6280,34 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 44) },
   { "temperature", offsetof(art_sample_params, temperature),
                    sizeof(((art_sample_params *)0)->temperature),
-                   _CFFI_OP(_CFFI_OP_NOOP, 477) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 484) },
   { "top_k", offsetof(art_sample_params, top_k),
              sizeof(((art_sample_params *)0)->top_k),
              _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "top_p", offsetof(art_sample_params, top_p),
              sizeof(((art_sample_params *)0)->top_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 477) },
+             _CFFI_OP(_CFFI_OP_NOOP, 484) },
   { "min_p", offsetof(art_sample_params, min_p),
              sizeof(((art_sample_params *)0)->min_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 477) },
+             _CFFI_OP(_CFFI_OP_NOOP, 484) },
   { "repetition_penalty", offsetof(art_sample_params, repetition_penalty),
                           sizeof(((art_sample_params *)0)->repetition_penalty),
-                          _CFFI_OP(_CFFI_OP_NOOP, 477) },
+                          _CFFI_OP(_CFFI_OP_NOOP, 484) },
   { "frequency_penalty", offsetof(art_sample_params, frequency_penalty),
                          sizeof(((art_sample_params *)0)->frequency_penalty),
-                         _CFFI_OP(_CFFI_OP_NOOP, 477) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 484) },
   { "presence_penalty", offsetof(art_sample_params, presence_penalty),
                         sizeof(((art_sample_params *)0)->presence_penalty),
-                        _CFFI_OP(_CFFI_OP_NOOP, 477) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 484) },
   { "penalty_last_n", offsetof(art_sample_params, penalty_last_n),
                       sizeof(((art_sample_params *)0)->penalty_last_n),
                       _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "seed", offsetof(art_sample_params, seed),
             sizeof(((art_sample_params *)0)->seed),
-            _CFFI_OP(_CFFI_OP_NOOP, 482) },
+            _CFFI_OP(_CFFI_OP_NOOP, 489) },
   { "bias", offsetof(art_sample_params, bias),
             sizeof(((art_sample_params *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 418) },
+            _CFFI_OP(_CFFI_OP_NOOP, 425) },
   { "n_bias", offsetof(art_sample_params, n_bias),
               sizeof(((art_sample_params *)0)->n_bias),
               _CFFI_OP(_CFFI_OP_NOOP, 44) },
@@ -6223,10 +6316,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                      _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "formats", offsetof(art_schema_opts, formats),
                sizeof(((art_schema_opts *)0)->formats),
-               _CFFI_OP(_CFFI_OP_NOOP, 434) },
+               _CFFI_OP(_CFFI_OP_NOOP, 441) },
   { "registry", offsetof(art_schema_opts, registry),
                 sizeof(((art_schema_opts *)0)->registry),
-                _CFFI_OP(_CFFI_OP_NOOP, 441) },
+                _CFFI_OP(_CFFI_OP_NOOP, 448) },
   { "n_registry", offsetof(art_schema_opts, n_registry),
                   sizeof(((art_schema_opts *)0)->n_registry),
                   _CFFI_OP(_CFFI_OP_NOOP, 44) },
@@ -6271,130 +6364,130 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
   { "prefill_ms", offsetof(art_usage, prefill_ms),
                   sizeof(((art_usage *)0)->prefill_ms),
-                  _CFFI_OP(_CFFI_OP_NOOP, 475) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 482) },
   { "decode_ms", offsetof(art_usage, decode_ms),
                  sizeof(((art_usage *)0)->decode_ms),
-                 _CFFI_OP(_CFFI_OP_NOOP, 475) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 482) },
   { "total_ms", offsetof(art_usage, total_ms),
                 sizeof(((art_usage *)0)->total_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 475) },
+                _CFFI_OP(_CFFI_OP_NOOP, 482) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "art_alloc", 417, _CFFI_F_CHECK_FIELDS,
+  { "art_alloc", 424, _CFFI_F_CHECK_FIELDS,
     sizeof(art_alloc), offsetof(struct _cffi_align__art_alloc, y), 0, 2 },
-  { "art_bias", 419, _CFFI_F_CHECK_FIELDS,
+  { "art_bias", 426, _CFFI_F_CHECK_FIELDS,
     sizeof(art_bias), offsetof(struct _cffi_align__art_bias, y), 2, 2 },
-  { "art_constraint", 421, _CFFI_F_OPAQUE,
+  { "art_constraint", 428, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint_opts", 422, _CFFI_F_CHECK_FIELDS,
+  { "art_constraint_opts", 429, _CFFI_F_CHECK_FIELDS,
     sizeof(art_constraint_opts), offsetof(struct _cffi_align__art_constraint_opts, y), 4, 3 },
-  { "art_context_params", 423, _CFFI_F_CHECK_FIELDS,
+  { "art_context_params", 430, _CFFI_F_CHECK_FIELDS,
     sizeof(art_context_params), offsetof(struct _cffi_align__art_context_params, y), 7, 3 },
-  { "art_ctransformers", 424, _CFFI_F_OPAQUE,
+  { "art_ctransformers", 431, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_device", 425, _CFFI_F_CHECK_FIELDS,
+  { "art_device", 432, _CFFI_F_CHECK_FIELDS,
     sizeof(art_device), offsetof(struct _cffi_align__art_device, y), 10, 6 },
-  { "art_dialog_spec", 426, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_spec", 433, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_spec), offsetof(struct _cffi_align__art_dialog_spec, y), 16, 16 },
-  { "art_dialog_tool", 428, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_tool", 435, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_tool), offsetof(struct _cffi_align__art_dialog_tool, y), 32, 2 },
-  { "art_engine", 429, _CFFI_F_CHECK_FIELDS,
+  { "art_engine", 436, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine), offsetof(struct _cffi_align__art_engine, y), 34, 20 },
-  { "art_engine_caps", 430, _CFFI_F_CHECK_FIELDS,
+  { "art_engine_caps", 437, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine_caps), offsetof(struct _cffi_align__art_engine_caps, y), 54, 11 },
-  { "art_error", 431, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 65, 5 },
-  { "art_event", 432, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 70, 6 },
-  { "art_generate_params", 435, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 76, 11 },
-  { "art_llama", 436, _CFFI_F_OPAQUE,
+  { "art_error", 438, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 65, 6 },
+  { "art_event", 439, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 71, 6 },
+  { "art_generate_params", 442, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 77, 11 },
+  { "art_llama", 443, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_matcher", 437, _CFFI_F_OPAQUE,
+  { "art_matcher", 444, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model", 438, _CFFI_F_OPAQUE,
+  { "art_model", 445, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model_params", 439, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 87, 4 },
-  { "art_resource", 442, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 91, 4 },
-  { "art_sample_params", 443, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 95, 11 },
-  { "art_schema", 444, _CFFI_F_OPAQUE,
+  { "art_model_params", 446, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 88, 4 },
+  { "art_resource", 449, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 92, 4 },
+  { "art_sample_params", 450, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 96, 11 },
+  { "art_schema", 451, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_schema_opts", 445, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 106, 5 },
-  { "art_session", 446, _CFFI_F_OPAQUE,
+  { "art_schema_opts", 452, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 107, 5 },
+  { "art_session", 453, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_span", 448, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 111, 4 },
-  { "art_str", 462, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 115, 2 },
-  { "art_usage", 463, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 117, 9 },
-  { "art_vocab", 464, _CFFI_F_OPAQUE,
+  { "art_span", 455, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 112, 4 },
+  { "art_str", 469, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 116, 2 },
+  { "art_usage", 470, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 118, 9 },
+  { "art_vocab", 471, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
 };
 
 static const struct _cffi_enum_s _cffi_enums[] = {
-  { "art_choice", 420, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
+  { "art_choice", 427, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
     "ART_CHOICE_AUTO,ART_CHOICE_REQUIRED,ART_CHOICE_NONE" },
-  { "art_event_kind", 433, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
+  { "art_event_kind", 440, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
     "ART_EV_TEXT,ART_EV_REASONING,ART_EV_CALL_START,ART_EV_CALL_ARGS,ART_EV_CALL_END,ART_EV_DONE" },
-  { "art_formats", 434, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
+  { "art_formats", 441, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
     "ART_FORMATS_ASSERT,ART_FORMATS_ANNOTATE" },
-  { "art_order", 440, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
+  { "art_order", 447, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
     "ART_ORDER_ANY,ART_ORDER_SCHEMA" },
-  { "art_span_kind", 449, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
+  { "art_span_kind", 456, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
     "ART_SPAN_TEXT,ART_SPAN_REASONING,ART_SPAN_MARKUP,ART_SPAN_NAME,ART_SPAN_ARGS,ART_SPAN_VALUE,ART_SPAN_CALL_START,"
     "ART_SPAN_CALL_END" },
-  { "art_status", 297, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
+  { "art_status", 304, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
     "ART_OK,ART_MORE,ART_DONE,ART_REJECTED,ART_E_ARG,ART_E_NOMEM,ART_E_LIMIT,ART_E_STATE,ART_E_BUSY,ART_E_FORKED,"
     "ART_E_SYNTAX,ART_E_SCHEMA,ART_E_UNSUPPORTED,ART_E_UNSATISFIABLE,ART_E_REF,ART_E_PATTERN,ART_E_IO,ART_E_FORMAT,"
     "ART_E_ENGINE,ART_E_CONTEXT,ART_E_CANCELLED" },
-  { "art_stop", 460, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
+  { "art_stop", 467, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
     "ART_STOP_NONE,ART_STOP_EOS,ART_STOP_STRING,ART_STOP_LENGTH,ART_STOP_COMPLETE,ART_STOP_CANCELLED,ART_STOP_CONTEXT" },
-  { "art_whitespace", 465, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
+  { "art_whitespace", 472, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
     "ART_WS_ANY,ART_WS_COMPACT,ART_WS_SPACED" },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "art_alloc", 417 },
-  { "art_bias", 419 },
-  { "art_choice", 420 },
-  { "art_constraint", 421 },
-  { "art_constraint_opts", 422 },
-  { "art_context_params", 423 },
-  { "art_ctransformers", 424 },
-  { "art_device", 425 },
-  { "art_dialog_spec", 426 },
-  { "art_dialog_tool", 428 },
-  { "art_engine", 429 },
-  { "art_engine_caps", 430 },
-  { "art_error", 431 },
-  { "art_event", 432 },
-  { "art_event_kind", 433 },
-  { "art_formats", 434 },
-  { "art_generate_params", 435 },
-  { "art_llama", 436 },
-  { "art_matcher", 437 },
-  { "art_model", 438 },
-  { "art_model_params", 439 },
-  { "art_order", 440 },
-  { "art_resource", 442 },
-  { "art_sample_params", 443 },
-  { "art_schema", 444 },
-  { "art_schema_opts", 445 },
-  { "art_session", 446 },
-  { "art_span", 448 },
-  { "art_span_kind", 449 },
-  { "art_status", 297 },
-  { "art_stop", 460 },
-  { "art_str", 462 },
-  { "art_usage", 463 },
-  { "art_vocab", 464 },
-  { "art_whitespace", 465 },
+  { "art_alloc", 424 },
+  { "art_bias", 426 },
+  { "art_choice", 427 },
+  { "art_constraint", 428 },
+  { "art_constraint_opts", 429 },
+  { "art_context_params", 430 },
+  { "art_ctransformers", 431 },
+  { "art_device", 432 },
+  { "art_dialog_spec", 433 },
+  { "art_dialog_tool", 435 },
+  { "art_engine", 436 },
+  { "art_engine_caps", 437 },
+  { "art_error", 438 },
+  { "art_event", 439 },
+  { "art_event_kind", 440 },
+  { "art_formats", 441 },
+  { "art_generate_params", 442 },
+  { "art_llama", 443 },
+  { "art_matcher", 444 },
+  { "art_model", 445 },
+  { "art_model_params", 446 },
+  { "art_order", 447 },
+  { "art_resource", 449 },
+  { "art_sample_params", 450 },
+  { "art_schema", 451 },
+  { "art_schema_opts", 452 },
+  { "art_session", 453 },
+  { "art_span", 455 },
+  { "art_span_kind", 456 },
+  { "art_status", 304 },
+  { "art_stop", 467 },
+  { "art_str", 469 },
+  { "art_usage", 470 },
+  { "art_vocab", 471 },
+  { "art_whitespace", 472 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -6404,12 +6497,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   _cffi_enums,
   _cffi_typenames,
-  123,  /* num_globals */
+  124,  /* num_globals */
   27,  /* num_struct_unions */
   8,  /* num_enums */
   35,  /* num_typenames */
   NULL,  /* no includes */
-  488,  /* num_types */
+  495,  /* num_types */
   1,  /* flags */
 };
 

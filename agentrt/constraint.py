@@ -18,12 +18,12 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from ._core import check, ffi, lib, new_error
+from ._core import DRAFTS, check, ffi, lib, new_error
 from .errors import ArgumentError, LimitExceeded, SchemaError
 
 __all__ = ["Constraint", "Matcher", "Schema", "Vocab"]
 
-_DRAFTS = {"4": 4, "6": 6, "7": 7, "2019-09": 2019, "2020-12": 2020}
+_DRAFTS = {name: number for number, name in DRAFTS.items()}
 _FORMATS = {"assert": lib.ART_FORMATS_ASSERT, "annotate": lib.ART_FORMATS_ANNOTATE}
 _ORDERS = {"any": lib.ART_ORDER_ANY, "schema": lib.ART_ORDER_SCHEMA}
 _WHITESPACE = {"any": lib.ART_WS_ANY, "compact": lib.ART_WS_COMPACT, "spaced": lib.ART_WS_SPACED}
@@ -179,11 +179,7 @@ class Schema:
         opts.registry, opts.n_registry = resources, len(kept)
         out, err = ffi.new("art_schema **"), new_error()
         status = lib.art_schema_compile(ffi.from_buffer("char[]", text), len(text), opts, ffi.NULL, out, err)
-        try:
-            check(status, err)
-        except SchemaError as error:
-            error.draft = default_draft if b'"$schema"' not in text else ""
-            raise
+        check(status, err)
         self._ptr = ffi.gc(out[0], lib.art_schema_free, size=lib.art_schema_memory(out[0]))
 
     def validate(self, json: bytes | bytearray | memoryview | str) -> bool:
@@ -195,6 +191,24 @@ class Schema:
         err = new_error()
         status = lib.art_schema_validate(self._ptr, ffi.from_buffer("uint8_t[]", text), len(text), err)
         return bool(check(status, err) == lib.ART_OK)
+
+    def conflict(self) -> tuple[str, ...]:
+        """Why no value fits: JSON Pointers to keywords that can not hold together, none of which can be missed.
+
+        What lies deepest in the value comes first. Before the pointer to a keyword in the registry stand its document's
+        URI and "#". Empty when there are values that fit.
+        """
+        n, err = ffi.new("size_t *"), new_error()
+        cap = 1024
+        while True:
+            buf = ffi.new("char[]", cap)
+            status = lib.art_schema_conflict(self._ptr, buf, cap, n, err)
+            if status != lib.ART_E_LIMIT or n[0] <= cap:
+                break
+            cap = n[0]
+        if check(status, err) != lib.ART_OK:
+            return ()
+        return tuple(bytes(ffi.buffer(buf, n[0])).decode("utf-8", "surrogatepass").split("\0")[:-1])
 
     @property
     def memory(self) -> int:
@@ -215,7 +229,7 @@ class Constraint:
     Numbers that masks, allows() and forced() lead to are finite as IEEE doubles, unless the schema demands larger ones;
     accept() takes all that fit the schema.
 
-    Raises: SchemaError, also when no value fits; LimitExceeded.
+    Raises: SchemaError, also when no value fits (then with its `conflict`); LimitExceeded.
     """
 
     __slots__ = ("_ptr", "vocab")
@@ -246,7 +260,12 @@ class Constraint:
         status = lib.art_constraint_new(
             schema._ptr, ffi.NULL if vocab is None else vocab._ptr, opts, ffi.NULL, out, err
         )
-        check(status, err)
+        try:
+            check(status, err)
+        except SchemaError as error:
+            if status == lib.ART_E_UNSATISFIABLE:
+                error.conflict = schema.conflict()
+            raise
         self._own(out[0], vocab)
 
     def _own(self, pointer: Any, vocab: Vocab | None) -> None:

@@ -21,6 +21,12 @@ __all__ = [
 ]
 
 
+def _place(pointer: str, keyword: str) -> str:
+    """A place in a schema, as it stands behind a message."""
+    at = " at ".join(part for part in (keyword, pointer or ("the root" if keyword else "")) if part)
+    return f" ({at})" if at else ""
+
+
 class AgentrtError(Exception):
     """Base of all.
 
@@ -55,14 +61,15 @@ class SchemaError(AgentrtError, ValueError):
     pointer:  JSON Pointer to the offending place in the schema ("" is the root).
     keyword:  the keyword, or "".
     reason:   what is wrong, without the place.
+    conflict: when no value fits: pointers to keywords that can not hold together, none of which can be missed.
     """
+
+    conflict: tuple[str, ...] = ()
 
     def __init__(
         self, reason: str, *, draft: str = "", pointer: str = "", keyword: str = "", code: int = 0, pos: int = 0
     ) -> None:
-        place = pointer or ("the root" if keyword else "")
-        at = " at ".join(part for part in (keyword, place) if part)
-        super().__init__(f"{reason} ({at})" if at else reason)
+        super().__init__(reason + _place(pointer, keyword))
         self.reason = reason
         self.draft = draft
         self.pointer = pointer
@@ -88,15 +95,28 @@ class LimitExceeded(AgentrtError, RuntimeError):
     which:  the limit's name, for example "steps" or "tokens".
     used:   how much was used, or None when it is not known.
     cap:    the limit, or None when it is not known.
+    draft, pointer, keyword: where in a schema, when it is about one (see SchemaError).
     """
 
     def __init__(
-        self, message: str = "", *, which: str = "", used: float | None = None, cap: float | None = None, code: int = 0
+        self,
+        message: str = "",
+        *,
+        which: str = "",
+        used: float | None = None,
+        cap: float | None = None,
+        draft: str = "",
+        pointer: str = "",
+        keyword: str = "",
+        code: int = 0,
     ) -> None:
-        super().__init__(message or f"limit {which!r} exceeded: used {used}, cap {cap}")
+        super().__init__((message or f"limit {which!r} exceeded: used {used}, cap {cap}") + _place(pointer, keyword))
         self.which = which
         self.used = used
         self.cap = cap
+        self.draft = draft
+        self.pointer = pointer
+        self.keyword = keyword
         self.code = code
 
 

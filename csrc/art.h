@@ -62,6 +62,7 @@ typedef enum art_status {
 typedef struct art_error {
     art_status code;
     size_t pos;       /* byte offset in the input; 0 when not applicable */
+    uint32_t draft;   /* that the schema at `path` was read as: 4, 6, 7, 2019, 2020; 0 when not applicable */
     char keyword[32]; /* schema keyword, or "" ; NUL-terminated */
     char path[256];   /* JSON Pointer into the schema, cut on the left with "..." when longer; NUL-terminated */
     char msg[400];    /* NUL-terminated, names the rule that failed */
@@ -125,6 +126,11 @@ art_status art_schema_compile(const char *json, size_t json_len, const art_schem
                               art_schema **out, art_error *err);
 void art_schema_free(art_schema *s);
 size_t art_schema_memory(const art_schema *s); /* bytes held now, lazily built tables included */
+/* Why no value fits a schema: JSON Pointers of keywords that can not hold together, none of which can be missed, those that lie deepest
+ * in the value first; each followed by a zero byte. In another document of the registry: its URI, '#' and the pointer. (The search is
+ * bounded: beyond its caps the keywords still can not hold together, but some could perhaps be missed.) *len is the length of them all even
+ * when cap is too small (then ART_E_LIMIT); 0 when it could not be told at all. ART_REJECTED: there are values that fit. */
+art_status art_schema_conflict(art_schema *s, char *buf, size_t cap, size_t *len, art_error *err);
 /* ART_OK: the document fits. ART_REJECTED: it does not, err->pos is the first byte that no valid document has there.
  * ART_E_SYNTAX is not used here: text that is not JSON is ART_REJECTED as well. */
 art_status art_schema_validate(art_schema *s, const uint8_t *json, size_t len, art_error *err);

@@ -2,6 +2,7 @@
 #include "art_json_run.h"
 
 #include "art_bits.h"
+#include "art_conflict.h"
 #include "art_json_close.h"
 #include "art_mask.h"
 
@@ -29,23 +30,14 @@ void arti_json_constraint_free(arti_json_constraint *c) {
     art_schema_free(s);
 }
 
-/* Says which keywords leave nothing. */
-static art_status unsatisfiable(art_schema *s, art_error *err) {
-    const arti_pos p = ARTI_LIT_POS(s->root);
-    if (s->pos[p].kind != ARTI_POS_SCHEMA)
-        return arti_fail(err, ART_E_UNSATISFIABLE, 0, "the schema is false: no value fits");
-    arti_fault(s, ART_E_UNSATISFIABLE, s->pos[p].json, s->pos[p].res, "", "no value fits the schema");
-    return arti_fault_take(s, err);
-}
-
 static art_status prepare(arti_json_constraint *c, art_error *err) {
     art_schema *s = c->schema;
     arti_lit root = s->root;
     c->root = arti_conj_of(s, &root, 1);
     if (c->root == ARTI_CONJ_FAIL) return arti_fault_take(s, err);
     const uint32_t len = arti_conj_len(s, c->root);
-    if (arti_faulted(s)) return arti_fault_take(s, err);
-    return len == ARTI_LEN_NONE ? unsatisfiable(s, err) : ART_OK;
+    if (len == ARTI_LEN_NONE && !arti_faulted(s)) arti_conflict_fault(s);
+    return arti_fault_take(s, err);
 }
 
 art_status arti_json_constraint_new(art_schema *schema, art_vocab *vocab, const art_constraint_opts *opts,

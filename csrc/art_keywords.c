@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_keywords.h"
 
+#include "art_conflict.h"
+
 #define COUNT_NONE UINT32_MAX
 
 typedef enum keyword {
@@ -118,6 +120,17 @@ arti_holds arti_keyword_holds(const char *key, uint32_t len) {
     return e ? (arti_holds)e->holds : ARTI_HOLDS_NONE;
 }
 
+static bool counts(const struct entry *e, uint32_t draft, bool validates) {
+    return e && e->first <= draft && e->last >= draft && (!e->validation || validates) && e->id != K_DEFINITIONS;
+}
+
+const char *arti_keyword_of(const art_schema *s, const arti_pos_info *p, const arti_json_member *m) {
+    const uint32_t draft = s->res[p->res].draft;
+    const struct entry *e = m->key_len ? find(m->key, m->key_len) : NULL;
+    if (!counts(e, draft, !s->res[p->res].no_validation)) return NULL;
+    return e->id != K_REF && draft <= 7 && arti_json_get(p->json, "$ref", 4) ? NULL : e->name;
+}
+
 /* ------------------------------------------------------------------ one object */
 
 typedef struct reader { /* one schema object being read */
@@ -201,12 +214,12 @@ static bool read_names(reader *r, const arti_json *v, const arti_key **out, uint
     if (v->type != ARTI_JSON_ARRAY) return bad(r, v, "an array of strings");
     arti_key *keys = arti_schema_get(r->s, v->n * sizeof *keys);
     if (!keys) return false;
+    *n = 0;
     for (uint32_t i = 0; i < v->n; i++) {
         if (v->items[i].type != ARTI_JSON_STRING) return bad(r, &v->items[i], "an array of strings");
-        keys[i] = (arti_key){v->items[i].str, v->items[i].n};
+        if (!arti_is_left_out(r->s, r->at.res, &v->items[i])) keys[(*n)++] = (arti_key){v->items[i].str, v->items[i].n};
     }
     *out = keys;
-    *n = v->n;
     return true;
 }
 
@@ -262,7 +275,7 @@ static bool read_keyword(reader *r, keyword id, const arti_json *v) {
     case K_DEPENDENT_REQUIRED: r->required_by = v; return v->type == ARTI_JSON_OBJECT || bad(r, v, "an object");
     case K_ALL_OF: return read_subs(r, v, &k->all, &k->n_all, false);
     case K_ANY_OF: return read_subs(r, v, &k->any, &k->n_any, false);
-    case K_ONE_OF: return read_subs(r, v, &k->one, &k->n_one, false);
+    case K_ONE_OF: k->one_or_more = arti_is_loose(r->s); return read_subs(r, v, &k->one, &k->n_one, false);
     case K_NOT: return read_sub(r, v, &k->not_);
     case K_IF: return read_sub(r, v, &k->if_);
     case K_THEN: return read_sub(r, v, &k->then_);
@@ -384,9 +397,8 @@ const arti_kw *arti_pos_kw(art_schema *s, arti_pos p) {
     for (uint32_t i = 0; i < obj->n; i++) {
         const arti_json_member *m = &obj->members[i];
         const struct entry *e = m->key_len ? find(m->key, m->key_len) : NULL;
-        if (!e || e->first > r.draft || e->last < r.draft || (e->validation && !validates) || e->id == K_DEFINITIONS)
-            continue;
-        if (only_ref && e->id != K_REF) continue;
+        if (!counts(e, r.draft, validates) || (only_ref && e->id != K_REF)) continue;
+        if (arti_is_left_out(s, r.at.res, &m->value)) continue;
         n_known++;
         r.keyword = e->name;
         if (!read_keyword(&r, (keyword)e->id, &m->value)) return NULL;

@@ -18,6 +18,9 @@ typedef enum arti_holds { /* where sub-schemas lie under a keyword, in any draft
 
 arti_holds arti_keyword_holds(const char *key, uint32_t len);
 
+/* The name of a keyword that counts where it stands, in the schema object at *p; NULL for any other member. */
+const char *arti_keyword_of(const art_schema *s, const arti_pos_info *p, const arti_json_member *m);
+
 typedef enum arti_ref_kind { ARTI_REF_STATIC, ARTI_REF_DYNAMIC, ARTI_REF_RECURSIVE } arti_ref_kind;
 
 /* Literal of a sub-schema; *parent is a copy, since positions move. */

@@ -126,6 +126,7 @@ art_status arti_fail(art_error *err, art_status code, size_t pos, const char *fm
     if (!err) return code;
     err->code = code;
     err->pos = pos;
+    err->draft = 0;
     err->keyword[0] = 0;
     err->path[0] = 0;
     va_list ap;

@@ -72,7 +72,7 @@ bool arti_vec_reserve(arti_mem *m, void **ptr, size_t *cap, size_t need, size_t 
 #define ARTI_PRINTF(a, b)
 #endif
 
-/* Fills *err (may be NULL) and returns code. path and keyword are cleared. */
+/* Fills *err (may be NULL) and returns code. path, keyword and draft are cleared. */
 art_status arti_fail(art_error *err, art_status code, size_t pos, const char *fmt, ...) ARTI_PRINTF(4, 5);
 /* Adds the schema position to an error that was just set. path is a whole JSON Pointer. */
 void arti_fail_at(art_error *err, const char *path, size_t path_len, const char *keyword);

@@ -349,6 +349,7 @@ bool arti_facet_expand(art_schema *s, arti_conj c, arti_type t) {
     f->is_busy = true;
     bool ok = expand(&x, info) && !arti_faulted(s);
     f->is_busy = false;
+    s->norm->n_steps += x.n_steps + 1;
     if (ok) {
         f->shapes = arti_schema_get(s, x.n_shapes * sizeof *f->shapes);
         ok = f->shapes != NULL;

@@ -154,6 +154,7 @@ struct arti_norm {
     size_t map_size;
     bool has_unique;           /* some array of unique items was met */
     uint32_t depth;            /* nested decisions */
+    uint64_t n_steps;          /* of all expansions so far */
     struct arti_goals **goals; /* art_goals.h */
     size_t n_goals, goals_cap;
     uint32_t *goals_map;

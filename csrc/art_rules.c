@@ -565,7 +565,10 @@ static arti_verdict rule_positive(arti_expansion *x, arti_branch *b, const arti_
     for (uint32_t i = 0; i < k->n_all; i++) ADD(lit_entry(k->all[i], scope));
     if (k->not_ != ARTI_LIT_NONE) ADD(lit_entry(ARTI_LIT_NOT(k->not_), 0));
     if (k->n_any && (v = rule_any(x, b, k->any, k->n_any, scope)) != ARTI_OPEN) return v;
-    if (k->n_one && (v = rule_one(x, b, k->one, k->n_one, scope)) != ARTI_OPEN) return v;
+    if (k->n_one) {
+        v = k->one_or_more ? rule_any(x, b, k->one, k->n_one, scope) : rule_one(x, b, k->one, k->n_one, scope);
+        if (v != ARTI_OPEN) return v;
+    }
     if (k->if_ != ARTI_LIT_NONE && (v = rule_if(x, b, k, scope)) != ARTI_OPEN) return v;
     return ARTI_OPEN;
 }

@@ -4,6 +4,7 @@
  * art_keywords.c. */
 #include "art_schema.h"
 
+#include "art_conflict.h"
 #include "art_keywords.h"
 #include "art_metaschema.h"
 #include "art_norm.h"
@@ -29,8 +30,10 @@ bool arti_fault(art_schema *s, art_status code, const arti_json *json, uint32_t 
     arti_fail(&s->fault, code, 0, "%s", msg);
     if (!json || res >= s->n_res) {
         arti_fail_at(&s->fault, "", 0, keyword);
+        if (s->n_res) s->fault.draft = s->res[s->root_res].draft;
         return false;
     }
+    s->fault.draft = s->res[res].draft;
     arti_mem spare; /* the message must not depend on the budget */
     arti_mem_init(&spare, &s->mem.alloc, 0);
     arti_ptr ptr = {.mem = &spare};
@@ -103,6 +106,7 @@ static bool same_json(const art_schema *s, const arti_pos_info *a, const arti_po
     if (!a->json || !b->json || a->json->hash != b->json->hash) return false;
     if (a->kind == ARTI_POS_CONST) return arti_json_equal(a->json, b->json);
     const arti_doc *d = &s->docs[s->res[a->res].doc];
+    if (s->without) return false; /* what is left out is a matter of one place */
     const uint32_t len = a->json->end - a->json->pos;
     return len == b->json->end - b->json->pos && memcmp(d->text + a->json->pos, d->text + b->json->pos, len) == 0;
 }
@@ -500,7 +504,8 @@ static uint32_t load(art_schema *s, const char *uri, size_t uri_len, const char 
 /* ------------------------------------------------------------------ literals of sub-schemas and references */
 
 static arti_lit lit_at(art_schema *s, const arti_json *json, uint32_t res, uint32_t scope) {
-    if (json->type == ARTI_JSON_BOOL) return json->boolean ? ARTI_LIT_TRUE : ARTI_LIT_FALSE;
+    if (json->type == ARTI_JSON_BOOL)
+        return json->boolean || arti_is_left_out(s, res, json) ? ARTI_LIT_TRUE : ARTI_LIT_FALSE;
     if (json->type != ARTI_JSON_OBJECT) {
         arti_fault(s, ART_E_SCHEMA, json, res, "", "a schema must be an object or a boolean");
         return ARTI_LIT_FAIL;
@@ -643,20 +648,24 @@ arti_lit arti_lit_ref(art_schema *s, const arti_json *ref, const arti_pos_info *
 
 /* ------------------------------------------------------------------ life cycle */
 
+static void drop_reading(art_schema *s) {
+    arti_norm_free(s);
+    arti_free(&s->mem, s->pos, s->pos_cap * sizeof *s->pos);
+    arti_free(&s->mem, s->pos_map, s->pos_map_size * sizeof *s->pos_map);
+    arti_arena_free(&s->arena);
+}
+
 void art_schema_free(art_schema *s) {
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) return;
-    arti_norm_free(s);
     arti_re_ctx_free(s->re);
     for (size_t i = 0; i < s->n_res; i++)
         arti_free(&s->mem, s->res[i].anchors, s->res[i].anchors_cap * sizeof *s->res[i].anchors);
     arti_free(&s->mem, s->docs, s->docs_cap * sizeof *s->docs);
     arti_free(&s->mem, s->res, s->res_cap * sizeof *s->res);
     arti_free(&s->mem, s->scopes, s->scopes_cap * sizeof *s->scopes);
-    arti_free(&s->mem, s->pos, s->pos_cap * sizeof *s->pos);
-    arti_free(&s->mem, s->pos_map, s->pos_map_size * sizeof *s->pos_map);
     arti_free(&s->mem, s->ids, s->ids_cap * sizeof *s->ids);
     arti_free(&s->mem, s->terms, s->terms_cap * sizeof *s->terms);
-    arti_arena_free(&s->arena);
+    drop_reading(s);
     if (s->lock_made) pthread_mutex_destroy(&s->lock);
     arti_free(&s->mem, s, sizeof *s);
 }
@@ -707,6 +716,37 @@ static bool check_reachable(art_schema *s) {
     return true;
 }
 
+/* Position 0, the root's, and an empty normal form. */
+static bool read_root(art_schema *s) {
+    if (!reserve(s, (void **)&s->pos, &s->pos_cap, 1, sizeof *s->pos)) return false;
+    s->pos[0] = (arti_pos_info){.kind = ARTI_POS_ANY};
+    s->n_pos = 1;
+    s->root = lit_at(s, s->res[s->root_res].root, s->root_res, 0);
+    return s->root != ARTI_LIT_FAIL && arti_norm_new(s);
+}
+
+bool arti_reading_begin(art_schema *s, arti_reading *saved) {
+    *saved = (arti_reading){s->arena, s->pos, s->n_pos, s->pos_cap, s->pos_map, s->pos_map_size, s->root, s->norm};
+    arti_arena_init(&s->arena, &s->mem);
+    s->pos = NULL;
+    s->pos_map = NULL;
+    s->n_pos = s->pos_cap = s->pos_map_size = 0;
+    s->norm = NULL;
+    return read_root(s);
+}
+
+void arti_reading_end(art_schema *s, const arti_reading *saved) {
+    drop_reading(s);
+    s->arena = saved->arena;
+    s->pos = saved->pos;
+    s->n_pos = saved->n_pos;
+    s->pos_cap = saved->pos_cap;
+    s->pos_map = saved->pos_map;
+    s->pos_map_size = saved->pos_map_size;
+    s->root = saved->root;
+    s->norm = saved->norm;
+}
+
 static bool build(art_schema *s, const char *json, size_t len, const art_schema_opts *o) {
     if (pthread_mutex_init(&s->lock, NULL) != 0) return arti_fault(s, ART_E_NOMEM, NULL, 0, "", "no lock");
     s->lock_made = true;
@@ -715,20 +755,12 @@ static bool build(art_schema *s, const char *json, size_t len, const art_schema_
     s->formats = o->formats;
     if (!copy_registry(s, o->registry, o->n_registry)) return false;
     char *text = copy_text(s, json, len);
-    if (!text) return false;
-    /* position 0 and scope 0 */
-    if (!reserve(s, (void **)&s->pos, &s->pos_cap, 1, sizeof *s->pos) ||
-        !reserve(s, (void **)&s->scopes, &s->scopes_cap, 1, sizeof *s->scopes))
-        return false;
-    s->pos[0] = (arti_pos_info){.kind = ARTI_POS_ANY};
+    if (!text || !reserve(s, (void **)&s->scopes, &s->scopes_cap, 1, sizeof *s->scopes)) return false;
     s->scopes[0][0] = s->scopes[0][1] = 0;
-    s->n_pos = s->n_scopes = 1;
+    s->n_scopes = 1;
     if (arti_re_ctx_new(&s->mem, &s->re, &s->fault) != ART_OK) return false;
-    const uint32_t res = load(s, "", 0, text, len);
-    if (res == NO_RES) return false;
-    s->root = lit_at(s, s->res[res].root, res, 0);
-    if (s->root == ARTI_LIT_FAIL || !check_reachable(s)) return false;
-    return arti_norm_new(s);
+    s->root_res = load(s, "", 0, text, len);
+    return s->root_res != NO_RES && read_root(s) && check_reachable(s);
 }
 
 art_status art_schema_compile(const char *json, size_t json_len, const art_schema_opts *opts, const art_alloc *alloc,

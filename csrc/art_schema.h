@@ -83,6 +83,7 @@ typedef struct arti_kw {
     bool contains_evaluates; /* contains counts for unevaluatedItems (2020-12) */
     bool is_nothing;         /* no assertion at all */
     bool only_ref;           /* nothing but `ref` */
+    bool one_or_more;        /* `one` is taken as `any` for now (art_conflict.h) */
     const arti_json *enum_, *const_;
     const arti_json *minimum, *maximum, *above, *below, *multiple;
     uint32_t min_len, max_len;
@@ -141,7 +142,8 @@ typedef struct arti_doc {
     const char *text;
 } arti_doc;
 
-typedef struct arti_norm arti_norm; /* art_norm.h */
+typedef struct arti_norm arti_norm;         /* art_norm.h */
+typedef struct arti_conflict arti_conflict; /* art_conflict.h */
 
 struct art_schema {
     atomic_uint refs;
@@ -181,9 +183,28 @@ struct art_schema {
     } *terms;
     size_t n_terms, terms_cap;
 
+    uint32_t root_res;
     arti_lit root;
     arti_norm *norm;
+    const arti_conflict *without;  /* keywords that do not count for now, NULL: all of them do */
+    const arti_conflict *conflict; /* why no value fits; NULL until that was asked */
 };
+
+/* What is made of the documents by reading them, so that they can be read in another way for a while. */
+typedef struct arti_reading {
+    arti_arena arena;
+    arti_pos_info *pos;
+    size_t n_pos, pos_cap;
+    uint32_t *pos_map;
+    size_t pos_map_size;
+    arti_lit root;
+    arti_norm *norm;
+} arti_reading;
+
+/* Begins a reading in memory of its own: positions, the root's literal and an empty normal form; the one before is moved to *saved.
+ * arti_reading_end(), due also after a fault, drops it and goes back. */
+bool arti_reading_begin(art_schema *s, arti_reading *saved);
+void arti_reading_end(art_schema *s, const arti_reading *saved);
 
 /* One more reference; art_schema_free() drops it. */
 art_schema *arti_schema_ref(art_schema *s);

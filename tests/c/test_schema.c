@@ -155,29 +155,166 @@ static void test_uris(void) {
     }
 }
 
+/* Schemas that no value fits, with the pointers of the keywords that can not hold together. */
+static const struct {
+    const char *json, *pointers;
+} none[] = {
+    {"false", ""},
+    {S({"enum" : []}), "/enum"},
+    {S({"title" : "x", "type" : "integer", "minimum" : 3, "maximum" : 2}), "/minimum /maximum /type"},
+    {S({"type" : "number", "multipleOf" : 3, "exclusiveMinimum" : 0, "maximum" : 2, "minimum" : -9}),
+     "/multipleOf /exclusiveMinimum /maximum /type"},
+    {S({
+         "$schema" : "http://json-schema.org/draft-04/schema#",
+         "type" : "integer",
+         "minimum" : 3,
+         "maximum" : 3,
+         "exclusiveMaximum" : true
+     }),
+     "/minimum /maximum /exclusiveMaximum /type"},
+    {S({"type" : "string", "enum" : [ 1, 2 ]}), "/enum /type"},
+    {S({"const" : 1, "type" : [ "string", "null" ]}), "/const /type"},
+    {S({"allOf" : [ {"enum" : [ "a", "b" ]}, {"enum" : ["c"]}, {"minLength" : 1} ]}), "/allOf/0/enum /allOf/1/enum"},
+    {S({"allOf" : [ {"type" : "string"}, {"not" : {"type" : "string"}} ]}), "/allOf/1/not /allOf/0/type"},
+    {S({"type" : "string", "pattern" : "^a$", "minLength" : 2}), "/pattern /minLength /type"},
+    {S({"type" : "string", "pattern" : "^a", "allOf" : [ {"pattern" : "^b"} ]}), "/pattern /allOf/0/pattern /type"},
+    {S({"type" : "string", "format" : "date", "pattern" : "^x", "maxLength" : 50}), "/format /pattern /type"},
+    {S({"type" : "string", "minLength" : 3, "maxLength" : 2}), "/minLength /maxLength /type"},
+    {S({"required" : [ "b", "a" ], "properties" : {"a" : false, "b" : true}, "type" : "object"}),
+     "/properties/a /required/1 /type"},
+    {S({
+         "type" : "object",
+         "required" : ["a"],
+         "properties" : {"a" : {"minimum" : 5, "maximum" : 9}},
+         "allOf" : [ {"properties" : {"a" : {"type" : "integer", "maximum" : 3}}} ]
+     }),
+     "/properties/a/minimum /allOf/0/properties/a/maximum /allOf/0/properties/a/type /type /required/0"},
+    {S({"type" : "object", "additionalProperties" : false, "required" : ["a"], "properties" : {"b" : true}}),
+     "/additionalProperties /type /required/0"},
+    {S({
+         "type" : "object",
+         "patternProperties" : {"^a" : {"type" : "string"}},
+         "properties" : {"ab" : {"type" : "integer"}},
+         "required" : ["ab"]
+     }),
+     "/patternProperties/^a/type /properties/ab/type /type /required/0"},
+    {S({"type" : "object", "minProperties" : 2, "propertyNames" : {"enum" : ["a"]}}),
+     "/propertyNames/enum /minProperties /type"},
+    {S({"type" : "object", "minProperties" : 3, "maxProperties" : 2}), "/minProperties /maxProperties /type"},
+    {S({"type" : "object", "required" : [ "a", "b" ], "maxProperties" : 1}),
+     "/maxProperties /type /required/0 /required/1"},
+    {S({"type" : "object", "dependentRequired" : {"a" : ["b"]}, "required" : ["a"], "properties" : {"b" : false}}),
+     "/properties/b /dependentRequired /type /required/0"},
+    {S({
+         "type" : "object",
+         "required" : ["a"],
+         "allOf" : [ {"properties" : {"b" : true}} ],
+         "unevaluatedProperties" : false
+     }),
+     "/unevaluatedProperties /type /required/0"},
+    {S({"type" : "array", "items" : {"type" : "boolean"}, "minItems" : 3, "uniqueItems" : true}),
+     "/items/type /minItems /uniqueItems /type"},
+    {S({"type" : "array", "contains" : {"type" : "string"}, "items" : {"type" : "integer"}}),
+     "/contains/type /items/type /type"},
+    {S({"type" : "array", "contains" : true, "minContains" : 3, "maxContains" : 2}),
+     "/contains /minContains /maxContains /type"},
+    {S({"type" : "array", "prefixItems" : [ true, {"type" : "null", "enum" : [1]} ], "minItems" : 2}),
+     "/prefixItems/1/enum /prefixItems/1/type /minItems /type"},
+    {S({"type" : "array", "minItems" : 3, "maxItems" : 2, "items" : {"type" : "null"}}), "/minItems /maxItems /type"},
+    /* recursion that never ends */
+    {S({"type" : "array", "items" : {"$ref" : "#"}, "minItems" : 1}), "/items/$ref /minItems /type"},
+    {S({
+         "$ref" : "#/$defs/x",
+         "$defs" : {"x" : {"type" : "object", "required" : ["y"], "properties" : {"y" : {"$ref" : "#/$defs/x"}}}}
+     }),
+     "/$defs/x/properties/y/$ref /$ref /$defs/x/type /$defs/x/required/0"},
+    /* combinators */
+    {S({"type" : "integer", "anyOf" : [ {"minimum" : 5}, {"const" : "x"} ], "maximum" : 3}),
+     "/anyOf/0/minimum /anyOf/1/const /maximum /type"},
+    {S({"oneOf" : [ {"type" : "null"}, {"type" : "null"} ]}), "/oneOf"},
+    {S({"oneOf" : [ {"type" : "null", "const" : 1}, {"type" : "string", "enum" : []} ], "minimum" : 3}),
+     "/oneOf/0/const /oneOf/1/enum /oneOf/0/type"},
+    {S({"if" : {"type" : "string"}, "then" : {"minLength" : 3}, "type" : "string", "maxLength" : 2}),
+     "/if /then/minLength /maxLength /type"},
+    {S({
+         "type" : "array",
+         "contains" : {"const" : 1},
+         "maxContains" : 1,
+         "prefixItems" : [ {"const" : 1}, {"const" : 1} ],
+         "minItems" : 2
+     }),
+     "/prefixItems/0/const /prefixItems/1/const /contains /maxContains /minItems /type"},
+};
+
 static void test_contradictions(void) {
-    static const char *const none[] = {
-        "false",
-        S({"type" : "integer", "minimum" : 3, "maximum" : 2}),
-        S({"type" : "string", "pattern" : "^a$", "minLength" : 2}),
-        S({"required" : ["a"], "properties" : {"a" : false}, "type" : "object"}),
-        S({"type" : "array", "items" : {"$ref" : "#"}, "minItems" : 1}),
-        S({"allOf" : [ {"type" : "string"}, {"not" : {"type" : "string"}} ]}),
-        S({"type" : "array", "items" : {"type" : "boolean"}, "minItems" : 3, "uniqueItems" : true}),
-        S({"type" : "object", "minProperties" : 2, "propertyNames" : {"enum" : ["a"]}}),
-        S({"oneOf" : [ {"type" : "null"}, {"type" : "null"} ]}),
-        S({"enum" : []}),
-    };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         art_schema *s;
         art_constraint *c;
         art_error err;
-        assert(art_schema_compile(none[i], strlen(none[i]), NULL, NULL, &s, &err) == ART_OK);
+        char text[1024];
+        size_t len;
+        assert(art_schema_compile(none[i].json, strlen(none[i].json), NULL, NULL, &s, &err) == ART_OK);
         const art_status st = art_constraint_new(s, NULL, NULL, NULL, &c, &err);
-        if (st != ART_E_UNSATISFIABLE) fprintf(stderr, "%s: %d\n", none[i], (int)st);
-        assert(st == ART_E_UNSATISFIABLE && c == NULL);
+        assert(st == ART_E_UNSATISFIABLE && c == NULL && err.draft);
+        assert(art_schema_conflict(s, text, sizeof text, &len, &err) == ART_OK && len > 0 && len < sizeof text);
+        for (size_t j = 0; j + 1 < len; j++)
+            if (!text[j]) text[j] = ' ';
+        if (strcmp(text, none[i].pointers) != 0) fprintf(stderr, "%s: %s\n", none[i].json, text);
+        assert(strcmp(text, none[i].pointers) == 0);
+        assert(art_schema_conflict(s, text, len - 1, &len, &err) == ART_E_LIMIT && len == strlen(none[i].pointers) + 1);
+        assert(art_schema_validate(s, (const uint8_t *)"1", 1, &err) == ART_REJECTED); /* the schema is as it was */
         art_schema_free(s);
     }
+    art_schema *s;
+    art_error err;
+    size_t len = 1;
+    assert(art_schema_compile("{}", 2, NULL, NULL, &s, &err) == ART_OK);
+    assert(art_schema_conflict(s, NULL, 0, &len, &err) == ART_REJECTED && len == 0);
+    art_schema_free(s);
+}
+
+static void test_conflict_messages(void) {
+    static const char many[] = S({"type" : "object", "required" : [ "a", "b", "c", "d", "e" ], "maxProperties" : 4});
+    art_schema *s;
+    art_constraint *c;
+    art_error err;
+    assert(art_schema_compile(many, sizeof many - 1, NULL, NULL, &s, &err) == ART_OK);
+    assert(art_constraint_new(s, NULL, NULL, NULL, &c, &err) == ART_E_UNSATISFIABLE);
+    assert(strcmp(err.path, "/maxProperties") == 0 && strcmp(err.keyword, "maxProperties") == 0 && err.draft == 2020);
+    assert(strcmp(err.msg,
+                  "no value fits: /maxProperties, /type, /required/0, /required/1, /required/2 and 2 more can not "
+                  "hold together") == 0);
+    art_schema_free(s);
+    /* a keyword in another document */
+    static const char other[] = S({"$schema" : "http://json-schema.org/draft-07/schema#", "maximum" : 3});
+    static const char from[] = S({"$ref" : "http://x/other", "type" : "integer", "minimum" : 4});
+    const art_resource registry[] = {{"http://x/other", 14, other, sizeof other - 1}};
+    const art_schema_opts opts = {.registry = registry, .n_registry = 1};
+    assert(art_schema_compile(from, sizeof from - 1, &opts, NULL, &s, &err) == ART_OK);
+    assert(art_constraint_new(s, NULL, NULL, NULL, &c, &err) == ART_E_UNSATISFIABLE);
+    assert(strcmp(err.msg, "no value fits: /minimum, http://x/other#/maximum, /$ref and /type can not hold together") ==
+           0);
+    art_schema_free(s);
+}
+
+static bool tell_conflict(const art_alloc *alloc) {
+    static const char text[] = S({
+        "type" : "object",
+        "required" : ["a"],
+        "oneOf" : [ {"properties" : {"a" : {"type" : "string", "enum" : [1]}}}, {"type" : "array"} ]
+    });
+    art_schema *s = NULL;
+    art_constraint *c;
+    art_error err;
+    art_status st = art_schema_compile(text, sizeof text - 1, NULL, alloc, &s, &err);
+    if (st == ART_OK) st = art_constraint_new(s, NULL, NULL, alloc, &c, &err);
+    assert(st == ART_E_UNSATISFIABLE || st == ART_E_NOMEM);
+    if (st == ART_E_UNSATISFIABLE)
+        assert(strcmp(err.msg,
+                      "no value fits: /oneOf/0/properties/a/enum, /oneOf/0/properties/a/type, /type, /required/0 "
+                      "and /oneOf/1/type can not hold together") == 0);
+    art_schema_free(s);
+    return st == ART_E_UNSATISFIABLE;
 }
 
 /* Nests that would multiply end in an answer or in a clear error, soon. */
@@ -213,6 +350,10 @@ int main(void) {
     test_metaschemas();
     test_uris();
     test_contradictions();
+    test_conflict_messages();
+    harness h;
+    const art_alloc alloc = harness_alloc(&h);
+    FAIL_EVERY_ALLOCATION(&h, tell_conflict(&alloc));
     test_limits();
     return 0;
 }

@@ -135,6 +135,72 @@ def test_errors_name_the_place() -> None:
     assert "pattern" in str(error)
 
 
+def without(schema: Any, pointer: str) -> Any:
+    """A copy of a schema in which a keyword, a required name or a sub-schema that is false does not count."""
+    changed = copy.deepcopy(schema)
+    *way, last = (step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
+    at = changed
+    for step in way:
+        at = at[int(step)] if isinstance(at, list) else at[step]
+    key = int(last) if isinstance(at, list) else last
+    if at[key] is False and way[-1:] in (["properties"], ["allOf"]):
+        at[key] = True
+    else:
+        del at[key]
+    return changed
+
+
+NEVER_ENDS = {"type": "object", "required": ["n"], "properties": {"n": {"$ref": "#/$defs/n"}}}
+NO_ITEM = {"type": "string", "anyOf": [{"const": 1}, {"format": "date", "maxLength": 3}]}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "integer", "minimum": 5, "maximum": 9, "allOf": [{"maximum": 4}], "title": "x"},
+        {
+            "type": "object",
+            "required": ["a", "b", "c"],
+            "properties": {"a": {"type": "integer", "minimum": 5}, "b": {"pattern": "^x"}, "c": True},
+            "allOf": [
+                {"properties": {"b": {"type": "string"}}},
+                {"properties": {"a": {"maximum": 3}, "c": {"minimum": 1}}},
+            ],
+        },
+        {"$ref": "#/$defs/n", "$defs": {"n": NEVER_ENDS}},
+        {"type": "array", "minItems": 1, "items": NO_ITEM},
+        {"type": "object", "required": ["k"], "properties": {"k": False}, "additionalProperties": False},
+        {"type": "object", "minProperties": 3, "properties": {"a": {}, "b": {}}, "additionalProperties": False},
+    ],
+)
+def test_contradictions_name_their_keywords(schema: Any) -> None:
+    with pytest.raises(SchemaError) as caught:
+        Constraint(schema)
+    error = caught.value
+    assert error.conflict == Schema(schema).conflict()
+    assert len(error.conflict) >= 2
+    assert error.pointer == error.conflict[0]
+    assert all(pointer in error.reason for pointer in error.conflict[:3])
+    assert error.draft == "2020-12"
+    for pointer in error.conflict:  # none can be missed
+        Constraint(without(schema, pointer))
+
+
+def test_a_schema_with_values_has_no_conflict() -> None:
+    assert Schema({"type": "string"}).conflict() == ()
+    assert Schema(False).conflict() == ("",)
+
+
+def test_limits_name_the_place() -> None:
+    with pytest.raises(LimitExceeded) as caught:
+        Schema({"properties": {"a": {"pattern": "(((a{1000}){1000}){1000}){1000}"}}})
+    assert (caught.value.pointer, caught.value.keyword, caught.value.draft) == (
+        "/properties/a/pattern",
+        "pattern",
+        "2020-12",
+    )
+
+
 def test_deep_schemas_end_in_an_error() -> None:
     deep: Any = {}
     for _ in range(200_000):
