@@ -345,8 +345,10 @@ typedef struct layer_cell {
 
 static uint32_t counted_best(art_schema *s, arti_array_shape *a, uint32_t n, const uint32_t *counts, arti_plan *plan) {
     uint32_t dims = 1, stride[ARTI_CONTAINS_MAX], start = 0;
+    uint64_t lack = 0;
     uint64_t last = a->min > n ? a->min : n;
-    uint64_t need = n;
+    uint64_t need =
+        n > a->n_prefix ? n : a->n_prefix; /* any item may count from there on, and one is enough for each that lacks */
     for (uint32_t k = 0; k < a->n_contains; k++) {
         const arti_contains *c = &a->contains[k];
         const uint32_t cap = arti_contains_cap(c);
@@ -360,9 +362,11 @@ static uint32_t counted_best(art_schema *s, arti_array_shape *a, uint32_t n, con
         }
         dims *= cap + 1;
         start += stride[k] * counts[k];
-        if (counts[k] < c->min) need += c->min - counts[k] + (c->start > n ? c->start - n : 0);
+        if (counts[k] >= c->min) continue;
+        lack += c->min - counts[k];
+        if (c->start > need) need = c->start;
     }
-    if (need > last) last = need;
+    if (lack && need + lack > last) last = need + lack;
     if (last > a->max) last = a->max;
     if (last < n || last < a->min) return ARTI_LEN_NONE;
     const uint64_t layers = last - n + 1;
@@ -497,6 +501,7 @@ static void object_deps(conj_list *l, arti_object_shape *o) {
 }
 
 static void array_deps(conj_list *l, arti_array_shape *a) {
+    if (a->unique && a->min > a->n_prefix + 1) list_add(l, arti_array_item_conj(l->s, a, a->n_prefix)); /* runs_out() */
     if (a->n_contains == 0) {
         for (uint32_t i = 0; (i < a->min || a->not_unique) && i <= a->n_prefix && l->ok; i++)
             list_add(l, arti_array_item_conj(l->s, a, i));
@@ -588,6 +593,7 @@ static uint32_t count_values(const art_schema *s, arti_conj c) {
     const arti_conj_info *info = s->norm->conj[c];
     uint32_t n = 0;
     for (int t = 0; t < ARTI_N_TYPES; t++) {
+        if (!info->facet[t].is_expanded) return UINT32_MAX;
         for (uint32_t i = 0; i < info->facet[t].n_shapes; i++) {
             const arti_shape *sh = info->facet[t].shapes[i];
             if (sh->len == ARTI_LEN_NONE) continue;

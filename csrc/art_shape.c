@@ -292,15 +292,16 @@ static bool add_contains(arti_expansion *x, arti_array_shape *a, arti_contains c
 static bool unevaluated_items(arti_expansion *x, const arti_branch *b, uint32_t scope, arti_array_shape *a) {
     art_schema *s = x->s;
     uint32_t evaluated = 0, n_contains = 0;
+    bool all = false;
     arti_lit lits[ARTI_CONTAINS_MAX + 1];
     for (size_t i = 0; i < b->n; i++) {
         const arti_entry *e = &b->entries[i];
         if (e->kind == ARTI_E_UNEVALUATED && e->a != scope && scope_within(x, x->scopes[e->a].parent, scope))
-            return true;
+            all = true; /* it has evaluated the rest */
         if (!scope_within(x, e->scope, scope)) continue;
         if (e->kind == ARTI_E_ITEMS) {
             const arti_items_group *g = e->p;
-            if (e->flag) return true; /* everything is evaluated */
+            all |= e->flag;
             if (g->n_prefix > evaluated) evaluated = g->n_prefix;
         } else if (e->kind == ARTI_E_CONTAINS && e->flag) {
             if (n_contains == ARTI_CONTAINS_MAX)
@@ -309,11 +310,12 @@ static bool unevaluated_items(arti_expansion *x, const arti_branch *b, uint32_t 
             lits[n_contains++] = ((const arti_contains *)e->p)->lit;
         }
     }
+    const bool negated = x->scopes[scope].negated;
+    if (all) return !negated || add_contains(x, a, (arti_contains){ARTI_LIT_FALSE, 0, 1, UINT32_MAX});
     lits[n_contains++] = x->scopes[scope].lit;
     const arti_lit fits = arti_lit_or(s, lits, n_contains);
     if (fits == ARTI_LIT_FAIL) return false;
-    if (x->scopes[scope].negated)
-        return add_contains(x, a, (arti_contains){ARTI_LIT_NOT(fits), evaluated, 1, UINT32_MAX});
+    if (negated) return add_contains(x, a, (arti_contains){ARTI_LIT_NOT(fits), evaluated, 1, UINT32_MAX});
     arti_lit *prefix = keep(x, evaluated * sizeof *prefix);
     if (!prefix) return false;
     for (uint32_t i = 0; i < evaluated; i++) prefix[i] = ARTI_LIT_TRUE;

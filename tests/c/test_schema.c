@@ -134,6 +134,22 @@ static void test_metaschemas(void) {
     assert(!arti_metaschema_find("", 0, &len));
 }
 
+/* Arrays whose counted items stand behind others, and what `unevaluatedItems` leaves when it is denied. */
+static void test_counted_items(void) {
+    assert(fits(S({"prefixItems" : [ {"type" : "array"} ], "contains" : {"type" : "null"}}), NULL, "[[], null]"));
+    assert(!fits(S({"prefixItems" : [ {"type" : "array"} ], "contains" : {"type" : "null"}}), NULL, "[[], 1]"));
+    assert(fits(S({"prefixItems" : [ {}, {"type" : "object"} ], "contains" : {"type" : "string", "pattern" : "^.$"}}),
+                NULL, S([ "1c", {}, "1" ])));
+    static const char one[] =
+        S({"type" : "array", "minItems" : 2, "uniqueItems" : true, "contains" : {"const" : 1}, "maxContains" : 1});
+    assert(fits(one, NULL, "[\"\", 1]"));
+    assert(!fits(one, NULL, "[1, 1]"));
+    static const char denied[] = S({"type" : "array", "not" : {"items" : {}, "unevaluatedItems" : false}});
+    assert(!fits(denied, NULL, "[]") && !fits(denied, NULL, "[1]"));
+    static const char some[] = S({"type" : "array", "not" : {"prefixItems" : [ {} ], "unevaluatedItems" : false}});
+    assert(!fits(some, NULL, "[1]") && fits(some, NULL, "[1, 2]"));
+}
+
 static void test_uris(void) {
     static const struct {
         const char *base, *ref, *target;
@@ -348,6 +364,7 @@ int main(void) {
     test_drafts();
     test_references();
     test_metaschemas();
+    test_counted_items();
     test_uris();
     test_contradictions();
     test_conflict_messages();
