@@ -64,7 +64,8 @@ typedef struct arti_clause {
 
 typedef struct arti_scope { /* a schema object with unevaluatedProperties or unevaluatedItems */
     uint32_t parent;
-    arti_lit lit;
+    arti_lit owner; /* the object */
+    arti_lit lit;   /* of what it leaves unevaluated */
     bool negated;
 } arti_scope;
 

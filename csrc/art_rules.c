@@ -3,6 +3,8 @@
  * The rules of the tableau: what a literal says about values of one type. */
 #include "art_branch.h"
 
+#define RULE_SCAN 256u /* entries compared that count as one more step */
+
 /* ------------------------------------------------------------------ building entries */
 
 static void *get(arti_expansion *x, size_t size) {
@@ -465,12 +467,12 @@ static arti_verdict rule_dependencies(arti_expansion *x, arti_branch *b, const a
     return ARTI_OPEN;
 }
 
-static uint32_t scope_new(arti_expansion *x, uint32_t parent, arti_lit lit, bool negated) {
+static uint32_t scope_new(arti_expansion *x, uint32_t parent, arti_lit owner, arti_lit lit, bool negated) {
     if (!arti_vec_reserve(&x->s->mem, (void **)&x->scopes, &x->scopes_cap, x->n_scopes + 1, sizeof *x->scopes)) {
         arti_fault_mem(x->s);
         return UINT32_MAX;
     }
-    x->scopes[x->n_scopes] = (arti_scope){parent, lit, negated};
+    x->scopes[x->n_scopes] = (arti_scope){parent, owner, lit, negated};
     return (uint32_t)x->n_scopes++;
 }
 
@@ -540,7 +542,7 @@ static arti_verdict rule_positive(arti_expansion *x, arti_branch *b, const arti_
                             : x->type == ARTI_T_ARRAY ? k->uneval_items
                                                       : ARTI_LIT_NONE;
     if (uneval != ARTI_LIT_NONE) {
-        scope = scope_new(x, scope, uneval, e->flag);
+        scope = scope_new(x, scope, e->lit, uneval, e->flag);
         if (scope == UINT32_MAX) return ARTI_ERROR;
         ADD(range_entry(ARTI_E_UNEVALUATED, scope, 0));
     }
@@ -737,6 +739,9 @@ static arti_verdict rule_negative(arti_expansion *x, arti_branch *b, const arti_
 arti_verdict arti_rule(arti_expansion *x, arti_branch *b, const arti_entry *e) {
     art_schema *s = x->s;
     const bool neg = ARTI_LIT_IS_NEG(e->lit);
+    for (uint32_t i = e->flag ? 0 : e->scope; i; i = x->scopes[i].parent) /* within itself it asks nothing new */
+        if (x->scopes[i].owner == e->lit) return ARTI_OPEN;
+    x->n_steps += (uint32_t)(b->next / RULE_SCAN);
     for (size_t i = 0; i + 1 < b->next; i++) { /* the entry itself stands at b->next - 1 */
         const arti_entry *f = &b->entries[i];
         if (f->kind != ARTI_E_LIT || f->flag || e->flag) continue;

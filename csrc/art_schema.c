@@ -15,6 +15,7 @@
 
 #define FRAGMENT_BYTES_MAX 4096u
 #define RESOURCES_MAX 4096u
+#define SCOPES_MAX 8192u /* different sequences of resources with dynamic anchors that lead to a place */
 #define NO_RES UINT32_MAX
 
 /* ------------------------------------------------------------------ faults and memory */
@@ -265,6 +266,10 @@ static uint32_t scope_push(art_schema *s, uint32_t scope, uint32_t res) {
         if (s->scopes[i][1] == res) return scope;
     for (size_t i = 1; i < s->n_scopes; i++)
         if (s->scopes[i][0] == scope && s->scopes[i][1] == res) return (uint32_t)i;
+    if (s->n_scopes == SCOPES_MAX) {
+        arti_fault(s, ART_E_LIMIT, s->res[res].root, res, "$dynamicAnchor", "more than %u dynamic scopes", SCOPES_MAX);
+        return UINT32_MAX;
+    }
     if (!reserve(s, (void **)&s->scopes, &s->scopes_cap, s->n_scopes + 1, sizeof *s->scopes)) return UINT32_MAX;
     s->scopes[s->n_scopes][0] = scope;
     s->scopes[s->n_scopes][1] = res;
@@ -432,6 +437,32 @@ static bool index_object(art_schema *s, const arti_json *obj, uint32_t *res) {
     return true;
 }
 
+static bool anchor_less(const arti_anchor *a, const arti_anchor *b) {
+    const int c = arti_key_cmp(a->name, a->len, b->name, b->len);
+    return c ? c < 0 : a->json->pos < b->json->pos;
+}
+
+static void sort_anchors(arti_anchor *p, size_t n) { /* heap sort: n may come from the schema */
+    for (size_t start = n / 2, end = n; end > 1;) {
+        if (start > 0) {
+            start--;
+        } else {
+            end--;
+            const arti_anchor t = p[end];
+            p[end] = p[0];
+            p[0] = t;
+        }
+        size_t root = start;
+        for (size_t child; (child = 2 * root + 1) < end; root = child) {
+            if (child + 1 < end && anchor_less(&p[child], &p[child + 1])) child++;
+            if (!anchor_less(&p[root], &p[child])) break;
+            const arti_anchor t = p[root];
+            p[root] = p[child];
+            p[child] = t;
+        }
+    }
+}
+
 typedef struct index_item {
     const arti_json *json;
     uint32_t res;
@@ -493,6 +524,7 @@ static uint32_t load(art_schema *s, const char *uri, size_t uri_len, const char 
     s->res[res].draft = draft;
     s->res[res].no_validation = no_validation;
     if (!index_document(s, root, res)) return NO_RES;
+    for (size_t i = res; i < s->n_res; i++) sort_anchors(s->res[i].anchors, s->res[i].n_anchors);
     const uint32_t own = id_find(s, root);
     if (own != res) { /* anchors and dynamic flags were put on the name it gives itself */
         s->res[res].has_dynamic = s->res[own].has_dynamic;
@@ -529,12 +561,19 @@ typedef struct target {
     const arti_anchor *anchor;
 } target;
 
+/* The first anchor of a name in a resource. */
 static const arti_anchor *anchor_find(const art_schema *s, uint32_t res, const char *name, size_t len) {
-    for (size_t i = 0; i < s->res[res].n_anchors; i++) {
-        const arti_anchor *a = &s->res[res].anchors[i];
-        if (a->len == len && memcmp(a->name, name, len) == 0) return a;
+    const arti_res *r = &s->res[res];
+    size_t lo = 0, hi = r->n_anchors;
+    while (lo < hi) {
+        const size_t mid = lo + (hi - lo) / 2;
+        if (arti_key_cmp(r->anchors[mid].name, r->anchors[mid].len, name, (uint32_t)len) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
-    return NULL;
+    const arti_anchor *a = &r->anchors[lo];
+    return lo < r->n_anchors && a->len == len && memcmp(a->name, name, len) == 0 ? a : NULL;
 }
 
 /* Walks a pointer from the root of a resource, taking up the resources that begin on the way. */
@@ -704,16 +743,21 @@ static bool check_reachable(art_schema *s) {
         if (!arti_pos_kw(s, p)) return false;
     }
     /* A chain of bare references that never meets a keyword says nothing at all; no validator can answer it. */
-    for (arti_pos p = 1; p < s->n_pos; p++) {
+    const size_t n = s->n_pos;
+    arti_pos *chain =
+        arti_calloc(&s->mem, n * sizeof *chain); /* the first place of the chain that a place was met in */
+    if (!chain) return arti_fault_mem(s);
+    bool ok = true;
+    for (arti_pos p = 1; ok && p < n; p++) {
         arti_pos q = p;
-        for (uint32_t hops = 0; q && s->pos[q].kind == ARTI_POS_SCHEMA && s->pos[q].kw->ref != ARTI_LIT_NONE; hops++) {
-            q = ARTI_LIT_POS(s->pos[q].kw->ref);
-            if (q == p || hops > s->n_pos)
-                return arti_fault(s, ART_E_REF, s->pos[p].json, s->pos[p].res, "$ref",
-                                  "the reference leads back to itself");
-        }
+        for (; q && !chain[q] && s->pos[q].kind == ARTI_POS_SCHEMA && s->pos[q].kw->ref != ARTI_LIT_NONE;
+             q = ARTI_LIT_POS(s->pos[q].kw->ref))
+            chain[q] = p;
+        if (q && chain[q] == p)
+            ok = arti_fault(s, ART_E_REF, s->pos[q].json, s->pos[q].res, "$ref", "the reference leads back to itself");
     }
-    return true;
+    arti_free(&s->mem, chain, n * sizeof *chain);
+    return ok;
 }
 
 /* Position 0, the root's, and an empty normal form. */

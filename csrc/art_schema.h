@@ -129,11 +129,11 @@ typedef struct arti_res { /* a schema resource: a document's root or an embedded
     uint32_t uri_len;
     uint32_t doc;
     const arti_json *root;
-    uint32_t draft;     /* 4, 6, 7, 2019, 2020 */
-    bool has_dynamic;   /* dynamic anchors, or a recursive anchor */
-    bool recursive;     /* "$recursiveAnchor": true at its root */
-    bool no_validation; /* its meta-schema lacks the validation vocabulary */
-    arti_anchor *anchors;
+    uint32_t draft;       /* 4, 6, 7, 2019, 2020 */
+    bool has_dynamic;     /* dynamic anchors, or a recursive anchor */
+    bool recursive;       /* "$recursiveAnchor": true at its root */
+    bool no_validation;   /* its meta-schema lacks the validation vocabulary */
+    arti_anchor *anchors; /* by name once the document is indexed */
     size_t n_anchors, anchors_cap;
 } arti_res;
 

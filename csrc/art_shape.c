@@ -100,41 +100,65 @@ static const arti_json *strings_of(const arti_entry *e, uint32_t *n) {
     return v->type == ARTI_JSON_ARRAY ? v->items : v;
 }
 
-static bool lists_string(const arti_entry *e, const arti_json *v) {
+/* Lists of strings that values are compared with: small ones as they are, large ones through a hash table. */
+typedef struct string_list {
+    const arti_json *items;
     uint32_t n;
-    const arti_json *items = strings_of(e, &n);
-    for (uint32_t i = 0; i < n; i++)
-        if (items[i].hash == v->hash && items[i].type == ARTI_JSON_STRING && arti_json_equal(&items[i], v)) return true;
+    uint32_t *table; /* of 1 + index, by hash; NULL: none */
+    uint32_t mask;
+    bool excluded; /* the values are not to be in it */
+} string_list;
+
+#define LIST_SCAN_MAX 8u
+
+static bool list_open(arti_expansion *x, const arti_entry *e, string_list *l) {
+    *l = (string_list){.excluded = e->kind == ARTI_E_NOT_STRINGS};
+    l->items = strings_of(e, &l->n);
+    if (l->n <= LIST_SCAN_MAX) return true;
+    uint32_t size = 16;
+    while (size < l->n * 2) size *= 2;
+    l->mask = size - 1;
+    l->table = arti_arena_zero(&x->arena, size * sizeof *l->table);
+    if (!l->table) return arti_fault_mem(x->s);
+    for (uint32_t i = 0; i < l->n; i++) {
+        uint32_t j = (uint32_t)l->items[i].hash & l->mask;
+        while (l->table[j]) j = (j + 1) & l->mask;
+        l->table[j] = i + 1;
+    }
+    return true;
+}
+
+static bool list_has(const string_list *l, const arti_json *v) {
+    if (!l->table) {
+        for (uint32_t i = 0; i < l->n; i++)
+            if (l->items[i].hash == v->hash && arti_json_equal(&l->items[i], v)) return true;
+        return false;
+    }
+    for (uint32_t j = (uint32_t)v->hash & l->mask; l->table[j]; j = (j + 1) & l->mask) {
+        const arti_json *item = &l->items[l->table[j] - 1];
+        if (item->hash == v->hash && arti_json_equal(item, v)) return true;
+    }
     return false;
 }
 
 /* Does a listed string fit everything else? -1 on a fault. */
-static int string_fits(arti_expansion *x, const arti_branch *b, const arti_json *v) {
+static int string_fits(arti_expansion *x, const arti_branch *b, const string_list *lists, size_t n_lists,
+                       const arti_json *v) {
     if (v->has_surrogate) return 0;
+    for (size_t i = 0; i < n_lists; i++)
+        if (list_has(&lists[i], v) == lists[i].excluded) return 0;
     for (size_t i = 0; i < b->n; i++) {
         const arti_entry *e = &b->entries[i];
-        switch (e->kind) {
-        case ARTI_E_LENGTH: {
+        if (e->kind == ARTI_E_LENGTH) {
             const uint32_t n = code_points(v->str, v->n);
             if (n < e->a || n > e->b) return 0;
-            break;
-        }
-        case ARTI_E_TERM: {
+        } else if (e->kind == ARTI_E_TERM) {
             const arti_re_state q = arti_re_run(x->s->re, arti_re_start(x->s->re, e->a), (const uint8_t *)v->str, v->n);
             if (q == ARTI_RE_FAIL) {
                 arti_fault_re(x->s, NULL, 0, "pattern");
                 return -1;
             }
             if (!arti_re_accepts(x->s->re, q)) return 0;
-            break;
-        }
-        case ARTI_E_STRINGS:
-            if (!lists_string(e, v)) return 0;
-            break;
-        case ARTI_E_NOT_STRINGS:
-            if (lists_string(e, v)) return 0;
-            break;
-        default: break;
         }
     }
     return 1;
@@ -174,10 +198,19 @@ static bool string_set(arti_expansion *x, const arti_branch *b, const arti_entry
     uint32_t n, w = 0;
     const arti_json *items = strings_of(list, &n);
     arti_key *set = keep(x, n * sizeof *set), tmp;
+    string_list *lists = arti_arena_get(&x->arena, (b->n + 1) * sizeof *lists);
+    size_t n_lists = 0;
     if (!set) return false;
+    if (!lists) return arti_fault_mem(x->s);
+    for (size_t i = 0; i < b->n; i++) {
+        const arti_entry *e = &b->entries[i];
+        if (e != list && (e->kind == ARTI_E_STRINGS || e->kind == ARTI_E_NOT_STRINGS) &&
+            !list_open(x, e, &lists[n_lists++]))
+            return false;
+    }
     for (uint32_t i = 0; i < n; i++) {
         if (items[i].type != ARTI_JSON_STRING) continue;
-        const int fits = string_fits(x, b, &items[i]);
+        const int fits = string_fits(x, b, lists, n_lists, &items[i]);
         if (fits < 0) return false;
         if (fits) set[w++] = (arti_key){items[i].str, items[i].n};
     }
@@ -205,7 +238,10 @@ static bool text_shape(arti_expansion *x, const arti_branch *b, arti_text_shape 
             if (e->a > t->lo) t->lo = e->a;
             if (e->b < t->hi) t->hi = e->b;
         } else if (e->kind == ARTI_E_STRINGS) {
-            if (!list) list = e;
+            uint32_t most = UINT32_MAX; /* the shortest list, compared with the others */
+            if (list) strings_of(list, &most);
+            strings_of(e, &n);
+            if (n < most) list = e;
         } else if (e->kind == ARTI_E_TERM) {
             n_terms++;
         } else if (e->kind == ARTI_E_NOT_STRINGS) {
