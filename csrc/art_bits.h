@@ -34,6 +34,17 @@ static inline void arti_bits_zero(uint32_t *dst, size_t n_words) {
     memset(dst, 0, n_words * sizeof *dst);
 }
 
+/* Index of the lowest set bit; v is not 0. */
+static inline uint32_t arti_bits_lowest(uint32_t v) {
+#if defined(__GNUC__)
+    return (uint32_t)__builtin_ctz(v);
+#else
+    uint32_t bit = 0;
+    while (!(v >> bit & 1u)) bit++;
+    return bit;
+#endif
+}
+
 void arti_bits_or(uint32_t *dst, const uint32_t *src, size_t n_words);     /* dst |= src */
 void arti_bits_and(uint32_t *dst, const uint32_t *src, size_t n_words);    /* dst &= src */
 void arti_bits_andnot(uint32_t *dst, const uint32_t *src, size_t n_words); /* dst &= ~src */

@@ -235,8 +235,50 @@ static uint32_t encode(uint32_t cp, uint8_t out[4]) {
     return (uint32_t)arti_u8_put(out, cp);
 }
 
+typedef enum answer { NO, YES, UNKNOWN } answer;
+
+/* Does a string lo .. hi - 1 of a set, of which `depth` bytes are read, go on with a character of first .. last? offer: bits of those that
+ * count, NULL: all. */
+static bool set_goes_on(const arti_key *set, uint64_t q, const uint64_t *offer, uint32_t first, uint32_t last) {
+    const uint32_t depth = arti_set_depth(q);
+    for (uint32_t i = arti_set_lo(q); i < arti_set_hi(q); i++) {
+        if (set[i].len == depth || (offer && !(offer[i / 64] >> (i % 64) & 1u))) continue;
+        size_t n;
+        const uint32_t cp = arti_u8_get((const uint8_t *)set[i].ptr + depth, &n);
+        if (cp >= first && cp <= last) return true;
+    }
+    return false;
+}
+
+/* The same as range_alive(), as far as it can be told without trying characters. */
+static answer range_known(const arti_state *st, uint32_t lo, uint32_t hi) {
+    const uint64_t *q = arti_text_q(st);
+    if (is_key(st)) {
+        const arti_object_machine *m = st->text.machine;
+        if (q[0] && st->text.offer && set_goes_on(m->names, q[0], st->text.offer, lo, hi)) return YES;
+        if (!st->text.offer_other) return NO;
+        for (uint32_t a = 0; a < m->n_alts; a++)
+            if (arti_live(st->top, a) && m->alts[a].extra_part == ARTI_EXTRA_FREE) return YES;
+        return UNKNOWN;
+    }
+    const arti_text_machine *m = st->text.machine;
+    answer known = NO;
+    for (uint32_t i = 0; i < m->n_parts; i++) {
+        const arti_part *p = &m->parts[i];
+        if (q[i] == 0 || st->text.n_cp >= p->hi) continue;
+        if (p->kind == ARTI_PART_FREE) return YES;
+        if (p->kind != ARTI_PART_SET || p->lo || p->hi != UINT32_MAX)
+            known = UNKNOWN;
+        else if (set_goes_on(p->set, q[i], NULL, lo, hi))
+            return YES;
+    }
+    return known;
+}
+
 /* Would the string be alive after some character of lo .. hi? Looks at whole blocks of characters with a common UTF-8 prefix. */
 static bool range_alive(arti_jctx *x, const arti_state *st, uint32_t lo, uint32_t hi) {
+    const answer known = range_known(st, lo, hi);
+    if (known != UNKNOWN) return known == YES;
     for (uint32_t cp = lo; cp <= hi;) {
         uint8_t b[4];
         const uint32_t len = encode(cp, b);
@@ -256,11 +298,6 @@ static bool range_alive(arti_jctx *x, const arti_state *st, uint32_t lo, uint32_
 bool arti_text_alive(arti_jctx *x, const arti_state *st) {
     const arti_text_state *t = &st->text;
     if (t->escape == ARTI_ESC_NONE) return parts_alive(x, st, arti_text_q(st), t->u8 != ARTI_U8_0);
-    if (!is_key(st) && ((const arti_text_machine *)t->machine)->all_free) { /* any character will do */
-        arti_state probe = *st;
-        probe.text.n_cp++;
-        return parts_alive(x, &probe, arti_text_q(&probe), true);
-    }
     if (t->escape == ARTI_ESC_BACKSLASH || t->escape == ARTI_ESC_HEX0)
         return range_alive(x, st, 0, 0xD7FF) || range_alive(x, st, 0xE000, 0x10FFFF);
     if (t->escape <= ARTI_ESC_HEX3) {

@@ -2,6 +2,7 @@
 #include "art_mask.h"
 
 #include "art_bits.h"
+#include "art_lex.h"
 #include "art_mask_walk.h"
 
 #define SPARSE_MAX 512u /* rows with at most this many tokens are kept as lists */
@@ -27,6 +28,7 @@ static void memo_clear(arti_mask_memo *m) {
 
 void arti_mask_memo_free(arti_mask_memo *m) {
     memo_clear(m);
+    arti_free(&m->mem, m->recent, ARTI_MASK_RECENT * sizeof *m->recent);
     arti_walk_tables_free(m);
 }
 
@@ -84,13 +86,24 @@ static void memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *w
         uint32_t n = 0;
         for (uint32_t w = 0; w < n_words; w++)
             for (uint32_t v = words[w]; v; v &= v - 1) {
-                uint32_t bit = 0;
-                while (!(v >> bit & 1u)) bit++;
-                r.data[n++] = w * 32 + bit;
+                r.data[n++] = w * 32 + arti_bits_lowest(v);
             }
     }
     *memo_slot(m, key) = r;
     m->n++;
+}
+
+/* Was the mask asked for lately? It is from now on. */
+static bool was_recent(arti_mask_memo *m, const uint64_t key[2]) {
+    if (!m->recent) m->recent = arti_calloc(&m->mem, ARTI_MASK_RECENT * sizeof *m->recent);
+    if (!m->recent) {
+        m->mem.over_limit = false;
+        return true;
+    }
+    uint64_t *slot = &m->recent[key[0] % ARTI_MASK_RECENT];
+    const bool yes = *slot == key[1];
+    *slot = key[1];
+    return yes;
 }
 
 /* ------------------------------------------------------------------ keys of states */
@@ -190,7 +203,8 @@ static bool state_key(const arti_jctx *x, const art_vocab *v, const arti_state *
                                  (uint64_t)t->high << 32);
         const bool key_text = st->mode == ARTI_M_KEY_TEXT;
         if (!key_text && ((const arti_text_machine *)t->machine)->bounded) h = arti_hash_mix(h, length_class(t));
-        if (key_text ? t->offer_other && st->top->set : is_hashed(st)) h = arti_hash_mix(h, t->hash);
+        if (key_text ? t->offer_other && (st->top->set || v->lex->n_twice) : is_hashed(st))
+            h = arti_hash_mix(h, t->hash);
     }
     key[0] = h;
     key[1] = arti_hash_mix(h ^ UINT64_C(0x5bd1e9955bd1e995), h >> 7);
@@ -207,6 +221,6 @@ bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const a
     arti_bits_zero(words, v->n_words);
     arti_walk w = {.x = x, .m = m, .v = v, .exit = exit, .words = words};
     if (!arti_walk_begin(&w) || !arti_walk_state(&w, st)) return false;
-    if (keep) memo_put(m, key, words, v->n_words);
+    if (keep && (w.work >= ARTI_WORK_DEAR || was_recent(m, key))) memo_put(m, key, words, v->n_words);
     return true;
 }

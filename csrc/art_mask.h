@@ -3,7 +3,8 @@
  * art_mask.h: which tokens may come next (private to csrc).
  *
  * Purpose   masks of a state over a vocabulary, and the memo that keeps them.
- * Owns      a memo owns its rows; it is emptied when its budget is used up, and never fails for lack of memory.
+ * Owns      a memo owns its rows; it is emptied when its budget is used up, and never fails for lack of memory. A mask that is quick
+ *           to compute is kept when it is asked for a second time, because most never are.
  * Threads   under the schema's lock.
  * Errors    false with the schema's fault set, or when the allocator refuses working memory.
  * Cost      inside free strings a copied row and a few set bits; elsewhere a walk over the part of the trie that is alive. */
@@ -20,17 +21,14 @@ typedef struct arti_mask_row {
     uint32_t n_ids; /* UINT32_MAX: dense */
 } arti_mask_row;
 
-typedef struct arti_escape_out { /* a token with an escape that leaves its string */
-    uint32_t token, n_cp;        /* characters before the quote */
-    uint16_t tail;               /* bytes up to and with the quote */
-    uint8_t first;               /* first decoded byte */
-} arti_escape_out;
+#define ARTI_MASK_RECENT 1024u
 
 typedef struct arti_mask_memo {
     arti_mem mem;
     arti_mask_row *rows; /* open addressing */
     size_t n, size;
     uint32_t n_words;
+    uint64_t *recent; /* keys of cheap masks that were computed lately: ARTI_MASK_RECENT slots; NULL: none yet */
     /* Working memory and small tables of the walks (art_mask_walk.c); not part of the budget. */
     arti_mem work_mem;
     size_t depth_cap;
@@ -38,17 +36,6 @@ typedef struct arti_mask_memo {
     arti_region_mark *marks;
     struct arti_text_level *levels;
     arti_region closing; /* states behind closing quotes, for the length of one walk */
-    uint32_t
-        *space_nodes; /* nodes reached by whitespace and one more byte, grouped by that byte; the root's children too */
-    size_t space_cap;
-    uint32_t space_first[257];
-    bool has_space_nodes;
-    uint32_t *escape_in; /* tokens with an escape that stay in a free string */
-    uint32_t *escape_cps;
-    struct arti_escape_out *escape_out; /* those that leave it */
-    size_t escape_cap;
-    uint32_t n_escape_in, n_escape_out;
-    bool has_escapes;
 } arti_mask_memo;
 
 void arti_mask_memo_init(arti_mask_memo *m, const art_alloc *alloc, size_t max);

@@ -87,8 +87,7 @@ static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uin
 
 /* ------------------------------------------------------------------ wide keys */
 
-/* May any characters follow? */
-static bool is_wide(const arti_state *st) {
+bool arti_key_is_wide(const arti_state *st) {
     const arti_object_machine *m = st->text.machine;
     for (uint32_t a = 0; st->text.offer_other && m->any_free && a < m->n_alts; a++)
         if (arti_live(st->top, a) && m->alts[a].extra_part == ARTI_EXTRA_FREE) return true;
@@ -127,13 +126,153 @@ static uint64_t head_hash(const leaver *l, const arti_leave *leave) {
     return h;
 }
 
-/* All tokens leave in the same way: then only the suffixes that may follow need a look. */
-static bool leave_alike(leaver *l, const uint64_t next[4], bool ends) {
+/* ------------------------------------------------------------------ names */
+
+static bool is_offered(const arti_state *st, uint32_t name) {
+    return st->text.offer && (st->text.offer[name / 64] >> (name % 64) & 1u);
+}
+
+/* Is one of the names lo .. hi - 1 offered? */
+static bool any_offered(const arti_state *st, uint32_t lo, uint32_t hi) {
+    for (uint32_t i = lo; i < hi; i++)
+        if (is_offered(st, i)) return true;
+    return false;
+}
+
+/* Tokens at and below `node` of the vocabulary's trie, which closes name `name`: what else they hold is the name's own. */
+static bool close_name(leaver *l, uint32_t node, uint32_t name) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
+    const arti_node *n = &v->node[node];
+    for (uint32_t k = n->tok; k < v->node[n->next].tok; k++) arti_bits_clear(w->words, v->order[k]);
+    if (!is_offered(l->st, name)) return true;
+    for (uint32_t k = n->tok; k < v->node[node + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
+    const uint32_t colon = arti_lex_child(v->lex, node, ':');
+    if (colon && n->next == colon + 1 && colon == node + 1 && !w->exit) { /* nothing but the colon: it always may */
+        for (uint32_t k = v->node[colon].tok; k < v->node[n->next].tok; k++) arti_bits_set(w->words, v->order[k]);
+        return true;
+    }
+    if (n->next == node + 1) return true;
+    arti_jctx *x = w->x;
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    const arti_object_machine *m = l->st->text.machine;
+    const arti_key *key = &m->names[name];
+    arti_state at = *l->st;
+    uint32_t i = arti_set_depth(arti_text_q(l->st)[0]);
+    while (i < key->len && arti_state_step(x, &at, (uint8_t)key->ptr[i])) i++;
+    bool ok = true;
+    if (i == key->len && arti_state_step(x, &at, '"'))
+        for (uint32_t k = node + 1; k < n->next && ok; k = v->node[k].next) ok = arti_walk_subtree(w, k, &at);
+    arti_region_reset(x->region, mark);
+    return ok && !arti_faulted(x->s);
+}
+
+/* One step down the vocabulary's trie along the names lo .. hi - 1, of which `depth` bytes are read there. */
+typedef struct name_level {
+    uint32_t node, lo, hi, depth;
+} name_level;
+
+/* Follows the names that go on from where the key is down the vocabulary's trie. is_all: the names are all that may come, and tokens
+ * that stay within them are set; otherwise those are set already. */
+static bool walk_names(leaver *l, bool is_all) {
+    arti_walk *w = l->w;
+    const art_vocab *v = w->v;
+    const arti_object_machine *m = l->st->text.machine;
+    const uint64_t q = arti_text_q(l->st)[0];
+    if (!q) return true;
+    const arti_region_mark mark = arti_region_mark_now(w->x->region);
+    /* Every level leaves at most one level a distinct byte behind, of which there are no more than names. */
+    const size_t cap = (size_t)(arti_set_hi(q) - arti_set_lo(q)) + 1;
+    name_level *stack = arti_region_get(w->x->region, cap * sizeof *stack);
+    if (!stack) return arti_fault_mem(w->x->s);
+    size_t n = 0;
+    stack[n++] = (name_level){0, arti_set_lo(q), arti_set_hi(q), arti_set_depth(q)};
+    bool ok = true;
+    while (n && ok) {
+        name_level at = stack[--n];
+        if (m->names[at.lo].len == at.depth) { /* the shortest comes first */
+            const uint32_t quote = arti_lex_child(v->lex, at.node, '"');
+            if (quote) ok = close_name(l, quote, at.lo);
+            at.lo++;
+        }
+        while (at.lo < at.hi && ok) {
+            const uint8_t byte = (uint8_t)m->names[at.lo].ptr[at.depth];
+            uint32_t end = at.lo + 1;
+            while (end < at.hi && (uint8_t)m->names[end].ptr[at.depth] == byte) end++;
+            const uint32_t node =
+                byte == '"' || byte == '\\' || byte < 0x20 ? 0 : arti_lex_child(v->lex, at.node, byte);
+            if (node && (!is_all || any_offered(l->st, at.lo, end))) {
+                if (is_all)
+                    for (uint32_t k = v->node[node].tok; k < v->node[node + 1].tok; k++)
+                        arti_bits_set(w->words, v->order[k]);
+                stack[n++] = (name_level){node, at.lo, end, at.depth + 1};
+            }
+            at.lo = end;
+        }
+    }
+    arti_region_reset(w->x->region, mark);
+    return ok;
+}
+
+/* Can a token that holds an escape spell the beginning of a name? By its first character, as far as that is plain to see. */
+static bool may_spell(const art_vocab *v, uint32_t id, const uint64_t next[4]) {
+    static const char plain[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+    size_t len;
+    const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
+    uint8_t first = bytes[0];
+    if (first == '\\') {
+        if (len < 2 || bytes[1] == 'u') return true;
+        const char *p = memchr(plain, bytes[1], sizeof plain - 1);
+        if (!p) return false;
+        first = (uint8_t)meant[p - plain];
+    }
+    return next[first / 64] >> (first % 64) & 1u;
+}
+
+/* Only declared names may come, and the key stands between two characters. */
+static bool walk_names_only(leaver *l) {
+    const art_vocab *v = l->w->v;
+    const arti_lex *lex = v->lex;
+    uint64_t next[4];
+    bool ends;
+    name_bytes(l->st, next, &ends);
+    for (uint32_t k = 0; k < lex->n_escape_in; k++)
+        if (may_spell(v, lex->escape_in[k], next) && !leave_alone(l, lex->escape_in[k])) return false;
+    for (uint32_t k = 0; k < lex->n_escape_out; k++)
+        if (may_spell(v, lex->escape_out[k].token, next) && !leave_alone(l, lex->escape_out[k].token)) return false;
+    return walk_names(l, true);
+}
+
+/* ------------------------------------------------------------------ other keys */
+
+static bool is_twice(const arti_lex *lex, uint32_t suffix) {
+    for (uint32_t i = 0; i < lex->n_twice; i++)
+        if (lex->twice[i] == suffix) return true;
+    return false;
+}
+
+/* Tokens with suffixes that go on to another key are looked at one by one: it may be the same key. Their bits are cleared. */
+static bool leave_twice(leaver *l, arti_quote *sig) {
+    const art_vocab *v = l->w->v;
+    for (uint32_t i = 0; i < v->lex->n_twice; i++) {
+        const uint32_t k = v->lex->twice[i];
+        if (k < ARTI_SUFFIX_WORDS_MAX * 32) sig->suffixes[k / 64] &= ~(UINT64_C(1) << (k % 64));
+        const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
+        for (uint32_t t = sf->first; t < sf->first + sf->n; t++)
+            if (!leave_alone(l, v->leave[t].token)) return false;
+    }
+    return true;
+}
+
+/* All tokens leave in the same way: then only the suffixes that may follow need a look. */
+static bool leave_alike(leaver *l) {
+    arti_walk *w = l->w;
+    const art_vocab *v = w->v;
+    const arti_lex *lex = v->lex;
     const arti_u8_sets *set = &v->u8[ARTI_U8_0];
     uint64_t *q = arti_region_get(w->x->region, l->n_parts * sizeof *q);
     if (!q) return arti_fault_mem(w->x->s);
+    const uint64_t q0 = arti_text_q(l->st)[0];
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
     q[0] = 0;
     bool failed;
@@ -141,47 +280,37 @@ static bool leave_alike(leaver *l, const uint64_t next[4], bool ends) {
     while (l->taken && arti_hset_has(l->taken, hash)) hash = arti_hash_mix(hash, 1);
     arti_quote *sig = signature_of(l, q, l->st->text.n_cp, hash, &failed);
     if (failed || !sig) return false;
-    if (sig->closes) {
-        if (!arti_walk_suffixes(w, sig)) return false;
-        for (uint32_t k = 0; k < set->n_suffix; k++) {
-            if (!(sig->suffixes[k / 64] >> (k % 64) & 1u)) continue;
-            const arti_suffix *sf = &v->suffixes[set->suffix + k];
-            const bool alone = l->exact_tail && arti_suffix_ends_container(v, sf);
-            for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
-                const arti_leave *leave = &v->leave[t];
-                if (alone || (l->taken && arti_hset_has(l->taken, head_hash(l, leave)))) {
-                    if (!leave_alone(l, leave->token)) return false;
-                } else {
-                    arti_bits_set(w->words, leave->token);
-                }
+    if (sig->closes && (!arti_walk_suffixes(w, sig) || !leave_twice(l, sig))) return false;
+    for (uint32_t k = 0; sig->closes && k < set->n_suffix; k++) {
+        if (!(sig->suffixes[k / 64] >> (k % 64) & 1u)) continue;
+        const arti_suffix *sf = &v->suffixes[set->suffix + k];
+        const bool alone = l->exact_tail && arti_suffix_ends_container(v, sf);
+        for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
+            const arti_leave *leave = &v->leave[t];
+            if (alone || (l->taken && arti_hset_has(l->taken, head_hash(l, leave)))) {
+                if (!leave_alone(l, leave->token)) return false;
+            } else {
+                arti_bits_set(w->words, leave->token);
             }
         }
     }
-    const bool names = arti_text_q(l->st)[0] != 0;
-    for (uint32_t k = 0; k < w->m->n_escape_out; k++) {
-        const arti_escape_out *e = &w->m->escape_out[k];
-        const bool name = names && (next[e->first / 64] >> (e->first % 64) & 1u || e->first >= 0xF0);
-        if (name || l->taken || l->exact_tail) {
+    for (uint32_t k = 0; k < lex->n_escape_out; k++) {
+        const arti_lex_escape_out *e = &lex->escape_out[k];
+        uint64_t name = q0, h = l->st->text.hash;
+        for (uint32_t i = 0; i < e->n_head; i++) {
+            const uint8_t byte = lex->escape_heads[e->head + i];
+            if (name) name = arti_set_step(((const arti_object_machine *)l->st->text.machine)->names, name, byte);
+            h = arti_hash_mix(h, byte);
+        }
+        const bool own = name || e->suffix == UINT32_MAX || l->exact_tail || (l->taken && arti_hset_has(l->taken, h)) ||
+                         is_twice(v->lex, e->suffix);
+        if (own) {
             if (!leave_alone(l, e->token)) return false;
-        } else if (sig->closes) {
-            size_t len;
-            const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
-            if (arti_walk_tail(w, &sig->after, bytes + e->tail, len - e->tail)) arti_bits_set(w->words, e->token);
-            if (arti_faulted(w->x->s)) return false;
+        } else if (sig->closes && (sig->suffixes[e->suffix / 64] >> (e->suffix % 64) & 1u)) {
+            arti_bits_set(w->words, e->token);
         }
     }
-    if (!names) return true;
-    for (uint32_t k = 0; k < set->n_suffix; k++) { /* texts that may be names are looked at one by one */
-        const arti_suffix *sf = &v->suffixes[set->suffix + k];
-        for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
-            const uint32_t id = v->leave[t].token;
-            const uint8_t first = v->bytes[v->offsets[id]];
-            if (!(v->leave[t].n_byte ? next[first / 64] >> (first % 64) & 1u : ends)) continue;
-            arti_bits_clear(w->words, id);
-            if (!leave_alone(l, id)) return false;
-        }
-    }
-    return true;
+    return walk_names(l, false);
 }
 
 static bool walk_wide(leaver *l) {
@@ -190,7 +319,6 @@ static bool walk_wide(leaver *l) {
     const art_vocab *v = w->v;
     const arti_state *st = l->st;
     const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    if (!arti_walk_escapes(w)) return false;
     arti_walk_stay(w, UINT32_MAX);
     const uint64_t *q0 = arti_text_q(st);
     /* The languages that may change their mind on the way to the quote. */
@@ -203,12 +331,13 @@ static bool walk_wide(leaver *l) {
         if (n_moving == ARTI_KEY_PARTS_MAX) return arti_walk_subtree(w, 0, st); /* never: parts are capped below */
         moving[n_moving++] = i;
     }
-    uint64_t next[4] = {0};
-    bool ends = false;
+    if (!n_moving && set->n_suffix <= ARTI_SUFFIX_WORDS_MAX * 32) return leave_alike(l);
+    uint64_t next[4];
+    bool ends;
     name_bytes(st, next, &ends);
-    if (!n_moving && set->n_suffix <= ARTI_SUFFIX_WORDS_MAX * 32) return leave_alike(l, next, ends);
-    for (uint32_t k = 0; k < w->m->n_escape_out; k++)
-        if (!leave_alone(l, w->m->escape_out[k].token)) return false;
+    w->work += ARTI_WORK_DEAR;
+    for (uint32_t k = 0; k < v->lex->n_escape_out; k++)
+        if (!leave_alone(l, v->lex->escape_out[k].token)) return false;
     uint64_t *q = arti_region_get(x->region, (l->n_parts + 1) * sizeof *q);
     if (!q) return arti_fault_mem(x->s);
     for (uint32_t k = 0; k < set->n_suffix; k++) {
@@ -219,7 +348,7 @@ static bool walk_wide(leaver *l) {
             size_t len;
             const uint8_t *bytes = arti_vocab_bytes(v, leave->token, &len);
             const bool maybe_name = leave->n_byte ? next[bytes[0] / 64] >> (bytes[0] % 64) & 1u : ends;
-            if (maybe_name || alone || k >= ARTI_SUFFIX_WORDS_MAX * 32) {
+            if (maybe_name || alone || k >= ARTI_SUFFIX_WORDS_MAX * 32 || is_twice(v->lex, k)) {
                 if (!leave_alone(l, leave->token)) return false;
                 continue;
             }
@@ -315,6 +444,8 @@ static bool walk_narrow(leaver *l) {
     if (!q) return arti_fault_mem(x->s);
     for (size_t d = 0; d < depth; d++) levels[d].q = q + d * l->n_parts;
     const arti_region_mark floor = arti_region_mark_now(x->region);
+    /* Where the bytes of another key follow within the token, that may be the same key. */
+    const uint64_t twice = ARTI_ATOM_QUOTE | UINT64_C(1) << arti_atom_of(':') | UINT64_C(1) << arti_atom_of(',');
     states[0] = *l->st;
     marks[0] = floor;
     levels[0].is_full = l->st->text.escape != ARTI_ESC_NONE;
@@ -322,21 +453,10 @@ static bool walk_narrow(leaver *l) {
     levels[0].n_cp = l->st->text.n_cp;
     levels[0].hash = l->st->text.hash;
     memcpy(levels[0].q, arti_text_q(l->st), l->n_parts * sizeof *q);
-    uint64_t next[4];
-    bool ends;
-    const bool filter = l->n_parts == 1 && !levels[0].is_full && levels[0].u8 == ARTI_U8_0;
-    if (filter) {
-        name_bytes(l->st, next, &ends);
-        next['"' / 64] |= UINT64_C(1) << ('"' % 64);
-        next['\\' / 64] |= UINT64_C(1) << ('\\' % 64);
-    }
     for (uint32_t i = 1; i < v->n_nodes;) {
         const arti_node *node = &v->node[i];
         const uint32_t d = node->depth;
-        if (filter && d == 1 && !(next[node->byte / 64] >> (node->byte % 64) & 1u)) { /* no name goes on like that */
-            i = node->next;
-            continue;
-        }
+        w->work++;
         arti_text_level *from = &levels[d - 1], *to = &levels[d];
         bool ok;
         if (from->is_full) {
@@ -347,7 +467,8 @@ static bool walk_narrow(leaver *l) {
             ok = full_step(l, levels, d, node->byte);
         } else if (from->u8 == ARTI_U8_0 && node->byte == '"') {
             bool failed = false;
-            arti_quote *sig = l->exact_tail ? NULL : signature_of(l, from->q, from->n_cp, from->hash, &failed);
+            const bool exact = l->exact_tail || (twice & ~v->below[i]) == 0;
+            arti_quote *sig = exact ? NULL : signature_of(l, from->q, from->n_cp, from->hash, &failed);
             if (failed) return false;
             if (sig) {
                 ok = sig->closes;
@@ -400,7 +521,14 @@ bool arti_walk_key(arti_walk *w, const arti_state *st) {
         if (up->parent && !up->parent->is_object && up->parent->set) l.exact_tail = true;
     l.sigs = arti_region_get(x->region, ARTI_QUOTES * sizeof *l.sigs);
     if (!l.sigs) return arti_fault_mem(x->s);
-    const bool wide =
-        st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0 && l.n_parts <= ARTI_KEY_PARTS_MAX && is_wide(st);
-    return (wide ? walk_wide(&l) : walk_narrow(&l)) && !arti_faulted(x->s);
+    const bool between = st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0;
+    const arti_object_machine *m = st->text.machine;
+    bool ok;
+    if (between && l.n_parts <= ARTI_KEY_PARTS_MAX && arti_key_is_wide(st))
+        ok = walk_wide(&l);
+    else if (between && (!st->text.offer_other || m->n_parts == 0))
+        ok = walk_names_only(&l);
+    else
+        ok = walk_narrow(&l);
+    return ok && !arti_faulted(x->s);
 }

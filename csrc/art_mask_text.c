@@ -159,8 +159,8 @@ static bool leave_alike(leaver *l, uint32_t lo, uint32_t hi) {
             }
         }
     }
-    for (uint32_t k = 0; k < w->m->n_escape_out; k++) {
-        const arti_escape_out *e = &w->m->escape_out[k];
+    for (uint32_t k = 0; k < w->v->lex->n_escape_out; k++) {
+        const arti_lex_escape_out *e = &w->v->lex->escape_out[k];
         if (l->taken || l->exact_tail) {
             if (!leave_alone(l, e->token)) return false;
         } else if (sig->closes && e->n_cp >= lo && e->n_cp <= hi) {
@@ -179,7 +179,6 @@ static bool walk_wide(leaver *l, uint32_t room) {
     const art_vocab *v = w->v;
     const arti_state *st = l->st;
     const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    if (!arti_walk_escapes(w)) return false;
     arti_walk_stay(w, room);
     const uint64_t *q0 = arti_text_q(st);
     /* The languages that may change their mind on the way to the quote. */
@@ -198,8 +197,8 @@ static bool walk_wide(leaver *l, uint32_t room) {
         const uint32_t n = st->text.n_cp, lo = !lengths || n >= l->part->lo ? 0 : l->part->lo - n;
         return leave_alike(l, lo, lengths && l->part->hi != UINT32_MAX ? l->part->hi - n : UINT32_MAX);
     }
-    for (uint32_t k = 0; k < w->m->n_escape_out; k++)
-        if (!leave_alone(l, w->m->escape_out[k].token)) return false;
+    for (uint32_t k = 0; k < w->v->lex->n_escape_out; k++)
+        if (!leave_alone(l, w->v->lex->escape_out[k].token)) return false;
     uint64_t *q = arti_region_get(x->region, (l->n_parts + 1) * sizeof *q);
     if (!q) return arti_fault_mem(x->s);
     for (uint32_t k = 0; k < set->n_suffix; k++) {

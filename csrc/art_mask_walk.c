@@ -4,10 +4,6 @@
 #include "art_bits.h"
 #include "art_unique.h"
 
-static bool is_space(uint8_t b) {
-    return b == ' ' || b == '\n' || b == '\t' || b == '\r';
-}
-
 /* ------------------------------------------------------------------ working memory */
 
 static void *work_get(arti_walk *w, size_t size) {
@@ -21,10 +17,6 @@ void arti_walk_tables_free(arti_mask_memo *m) {
     arti_free(mem, m->states, m->depth_cap * sizeof *m->states);
     arti_free(mem, m->marks, m->depth_cap * sizeof *m->marks);
     arti_free(mem, m->levels, m->depth_cap * sizeof *m->levels);
-    arti_free(mem, m->space_nodes, m->space_cap * sizeof *m->space_nodes);
-    arti_free(mem, m->escape_in, m->escape_cap * sizeof *m->escape_in);
-    arti_free(mem, m->escape_cps, m->escape_cap * sizeof *m->escape_cps);
-    arti_free(mem, m->escape_out, m->escape_cap * sizeof *m->escape_out);
     if (m->closing.mem) arti_region_free(&m->closing);
 }
 
@@ -89,6 +81,7 @@ bool arti_walk_subtree(arti_walk *w, uint32_t i, const arti_state *from) {
     while (i < end) {
         const arti_node *node = &v->node[i];
         const uint32_t d = node->depth;
+        w->work++;
         arti_region_reset(x->region, marks[d - 1]);
         states[d] = states[d - 1];
         if (!arti_state_step(x, &states[d], node->byte)) {
@@ -133,48 +126,187 @@ static bool walk_all(arti_walk *w, const arti_state *st) {
     return true;
 }
 
-/* ------------------------------------------------------------------ structure */
+/* ------------------------------------------------------------------ without whitespace */
 
-/* Groups the nodes that follow any run of whitespace (an empty one too) by their byte. */
-static bool build_space_nodes(arti_walk *w) {
-    arti_mask_memo *m = w->m;
-    const art_vocab *v = w->v;
-    if (m->has_space_nodes) return true;
-    uint32_t count[257] = {0};
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 1; i < v->n_nodes;) { /* only whitespace nodes are entered */
-            const arti_node *node = &v->node[i];
-            if (is_space(node->byte)) {
-                i++;
-                continue;
-            }
-            if (pass == 0)
-                count[node->byte + 1]++;
-            else
-                m->space_nodes[count[node->byte]++] = i;
-            i = node->next;
-        }
-        if (pass == 1) break;
-        for (uint32_t b = 0; b < 256; b++) count[b + 1] += count[b];
-        m->space_nodes = work_get(w, ((size_t)count[256] + 1) * sizeof *m->space_nodes);
-        if (!m->space_nodes) return false;
-        m->space_cap = (size_t)count[256] + 1;
-        memcpy(m->space_first, count, sizeof count);
+typedef struct folded { /* a walk over a trie without whitespace */
+    arti_walk *w;
+    const arti_lex_trie *t;
+    uint64_t *suffixes; /* what to set; NULL: tokens of the mask */
+    bool spaced;
+    uint8_t lead, run; /* whitespace allowed in the beginning (spaced: asked for) and elsewhere */
+} folded;
+
+/* Where json.dumps writes a space: after a comma or a colon. */
+static bool is_spaced_place(const arti_state *st) {
+    return st->mode == ARTI_M_KEY || (st->mode == ARTI_M_VALUE && st->top);
+}
+
+static folded folded_from(arti_walk *w, const arti_lex_trie *t, const arti_state *st) {
+    const arti_jctx *x = w->x;
+    folded f = {.w = w, .t = t, .spaced = x->spaced, .lead = UINT8_MAX, .run = UINT8_MAX};
+    if (x->spaced)
+        f.lead = is_spaced_place(st) && st->n_space == 0;
+    else if (x->space_max != UINT8_MAX)
+        f.lead = (uint8_t)(x->space_max - st->n_space), f.run = x->space_max;
+    return f;
+}
+
+static bool is_spelled(const folded *f, arti_lex_space s) {
+    if (f->spaced) return s.is_spaced && s.lead == f->lead;
+    return s.lead <= f->lead && s.run <= f->run;
+}
+
+static void set_one(const folded *f, uint32_t id) {
+    if (f->suffixes && id < ARTI_SUFFIX_WORDS_MAX * 32)
+        f->suffixes[id / 64] |= UINT64_C(1) << (id % 64);
+    else if (!f->suffixes)
+        arti_bits_set(f->w->words, id);
+}
+
+static void set_entries(const folded *f, const uint32_t *ids, const arti_lex_space *spaces, uint32_t n) {
+    if (f->run == UINT8_MAX && !f->spaced && !f->suffixes) {
+        arti_bits_set_ids(f->w->words, ids, n);
+        return;
     }
-    m->has_space_nodes = true;
+    for (uint32_t i = 0; i < n; i++)
+        if (is_spelled(f, spaces[i])) set_one(f, ids[i]);
+}
+
+static void set_range(const folded *f, uint32_t from, uint32_t to) {
+    if (to > from) set_entries(f, f->t->ids + from, f->t->spaces + from, to - from);
+}
+
+/* Steps a state over a byte of a folded trie: the spaces that must stand before it count as written. */
+static bool folded_step(const folded *f, arti_state *st, uint8_t byte) {
+    if (f->spaced && is_spaced_place(st)) st->n_space = 1;
+    return arti_state_step(f->w->x, st, byte);
+}
+
+/* May plain characters of any number and kind follow? Then what closes the string decides about the rest. */
+static bool is_open_text(const arti_walk *w, const arti_state *st) {
+    if (st->mode == ARTI_M_KEY_TEXT) return arti_key_is_wide(st);
+    if (st->mode != ARTI_M_TEXT) return false;
+    const arti_text_machine *m = st->text.machine;
+    const arti_part *p = m->parts;
+    return m->n_parts == 1 && p->kind == ARTI_PART_FREE && (p->hi == UINT32_MAX || p->hi >= w->v->token_len_max) &&
+           !arti_unique_frame(st);
+}
+
+static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_state *from);
+
+/* Below the opening quote of a string that is open; st: behind the quote. */
+static bool walk_open(const folded *f, const arti_lex_open *o, const arti_state *st) {
+    arti_jctx *x = f->w->x;
+    const arti_lex_trie *t = f->t;
+    const uint8_t *bytes = f->w->v->bytes;
+    set_entries(f, t->stay_ids + o->stay, t->stay_spaces + o->stay, o->n_stay);
+    for (uint32_t k = 0; k < o->n_odd; k++) {
+        const arti_lex_odd *odd = &t->odds[o->odd + k];
+        if (is_spelled(f, t->spaces[odd->entry]) && arti_walk_tail(f->w, st, bytes + odd->rest, odd->len))
+            set_one(f, t->ids[odd->entry]);
+        if (arti_faulted(x->s)) return false;
+    }
+    const arti_object_machine *keys = st->mode == ARTI_M_KEY_TEXT ? st->text.machine : NULL;
+    /* Strings that end alike share the state behind the quote. */
+    bool alike = !(st->top && st->top->hashing);
+    if (keys)
+        alike &= keys->n_parts == 0 && !st->top->set;
+    else
+        alike &= ((const arti_text_machine *)st->text.machine)->parts[0].lo == 0;
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    arti_state after = *st;
+    bool closes = false;
+    if (alike && o->n_close) {
+        if (keys) after.text.q.one = 0, after.text.hash = arti_hash_mix(ARTI_TEXT_HASH, 0);
+        closes = arti_state_step(x, &after, '"');
+        if (arti_faulted(x->s)) return false;
+    }
+    bool ok = true;
+    for (uint32_t k = 0; k < o->n_close && ok; k++) {
+        const arti_lex_close *c = &t->closes[o->close + k];
+        const arti_region_mark inner = arti_region_mark_now(x->region);
+        arti_state own = *st;
+        bool lives = closes;
+        if (alike && keys && !c->has_comma && keys->n_names) { /* is it a name? */
+            uint64_t q = arti_text_q(st)[0];
+            for (uint32_t b = 0; b < c->len && q; b++) q = arti_set_step(keys->names, q, bytes[c->text + b]);
+            own.text.q.one = q;
+            own.text.hash = after.text.hash;
+            if (q && arti_set_whole(keys->names, q) != UINT32_MAX)
+                lives = arti_state_step(x, &own, '"');
+            else
+                own = after;
+        } else if (alike && (!keys || !c->has_comma)) {
+            own = after;
+        } else {
+            uint32_t b = 0;
+            while (b <= c->len && arti_state_step(x, &own, bytes[c->text + b])) b++;
+            lives = b > c->len;
+        }
+        const arti_lex_node *node = &t->node[c->node];
+        if (lives) {
+            set_range(f, node->tok, t->node[c->node + 1].tok);
+            ok = walk_folded(f, c->node + 1, node->next, &own);
+        }
+        ok = ok && !arti_faulted(x->s);
+        arti_region_reset(x->region, inner);
+    }
+    arti_region_reset(x->region, mark);
+    return ok;
+}
+
+/* Nodes i .. end - 1, siblings and all below them, whose parent is reached in state *from. Not nested deeper than once: only the
+ * first opening quote of a path is an open. */
+static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_state *from) {
+    if (i >= end) return true;
+    arti_jctx *x = f->w->x;
+    const arti_lex_trie *t = f->t;
+    arti_state *states = f->w->m->states;
+    arti_region_mark *marks = f->w->m->marks;
+    const uint32_t top = t->node[i].depth - 1u;
+    states[top] = *from;
+    marks[top] = arti_region_mark_now(x->region);
+    while (i < end) {
+        const arti_lex_node *node = &t->node[i];
+        const uint32_t d = node->depth;
+        arti_state *to = &states[d];
+        f->w->work++;
+        arti_region_reset(x->region, marks[d - 1]);
+        *to = states[d - 1];
+        if (!folded_step(f, to, node->byte)) {
+            if (arti_faulted(x->s)) return false;
+            i = node->next;
+            continue;
+        }
+        marks[d] = arti_region_mark_now(x->region);
+        if (node->open != UINT32_MAX && is_open_text(f->w, to)) {
+            const arti_state at = *to;
+            set_range(f, node->tok, t->node[i + 1].tok);
+            if (!walk_open(f, &t->opens[node->open], &at)) return false;
+            i = node->next;
+            continue;
+        }
+        if (node->digits && to->mode == ARTI_M_NUMBER && arti_number_is_settled(f->w->v, to, node->digits - 1u)) {
+            set_range(f, node->tok, t->node[node->next].tok);
+            i = node->next;
+            continue;
+        }
+        set_range(f, node->tok, t->node[i + 1].tok);
+        i++;
+    }
+    arti_region_reset(x->region, marks[top]);
     return true;
 }
 
-static bool walk_structure(arti_walk *w, const arti_state *st) {
+/* ------------------------------------------------------------------ structure */
+
+/* Inside something else, where the text behind the value counts: by the vocabulary's own trie. */
+static bool walk_embedded(arti_walk *w, const arti_state *st, const uint8_t *bytes) {
     arti_jctx *x = w->x;
-    static const uint8_t bytes[] = "\"{}[]:,-0123456789tfn";
     if (x->space_max != UINT8_MAX && x->space_max != 0) return walk_all(w, st);
-    if (st->mode == ARTI_M_DONE && x->embedded) return true;
     const bool spaces = x->space_max == UINT8_MAX;
-    if (spaces) {
-        if (!build_space_nodes(w)) return false;
-        arti_bits_or(w->words, w->v->space_row, w->v->n_words);
-    }
+    const arti_lex *lex = w->v->lex;
+    if (spaces) arti_bits_or(w->words, w->v->space_row, w->v->n_words);
     for (const uint8_t *b = bytes; *b; b++) {
         const arti_region_mark mark = arti_region_mark_now(x->region);
         arti_state next = *st;
@@ -186,8 +318,34 @@ static bool walk_structure(arti_walk *w, const arti_state *st) {
             if (!walk_byte(w, st, *b)) return false;
             continue;
         }
-        for (uint32_t k = w->m->space_first[*b]; k < w->m->space_first[*b + 1u]; k++)
-            if (!arti_walk_subtree(w, w->m->space_nodes[k], st)) return false;
+        for (uint32_t k = lex->space_first[*b]; k < lex->space_first[*b + 1u]; k++)
+            if (!arti_walk_subtree(w, lex->space_nodes[k], st)) return false;
+    }
+    return true;
+}
+
+static bool walk_structure(arti_walk *w, const arti_state *st) {
+    static const uint8_t value[] = "\"{[-0123456789tfn", first_value[] = "\"{[-0123456789tfn]";
+    const uint8_t *bytes = value;
+    if (st->mode == ARTI_M_DONE && w->x->embedded) return true;
+    switch ((arti_mode)st->mode) {
+    case ARTI_M_FIRST_VALUE: bytes = first_value; break;
+    case ARTI_M_FIRST_KEY: bytes = (const uint8_t *)"\"}"; break;
+    case ARTI_M_KEY: bytes = (const uint8_t *)"\""; break;
+    case ARTI_M_COLON: bytes = (const uint8_t *)":"; break;
+    case ARTI_M_AFTER: bytes = (const uint8_t *)(st->top->is_object ? ",}" : ",]"); break;
+    case ARTI_M_DONE: bytes = (const uint8_t *)""; break;
+    default: break;
+    }
+    if (w->x->embedded) return walk_embedded(w, st, bytes);
+    const folded f = folded_from(w, &w->v->lex->out, st);
+    if (f.run == UINT8_MAX && !f.spaced)
+        arti_bits_or(w->words, w->v->space_row, w->v->n_words);
+    else if (f.lead)
+        set_range(&f, f.t->node[0].tok, f.t->node[1].tok);
+    for (const uint8_t *b = bytes; *b; b++) {
+        const uint32_t i = f.t->child[*b];
+        if (i && !walk_folded(&f, i, f.t->node[i].next, st)) return false;
     }
     return true;
 }
@@ -206,31 +364,46 @@ bool arti_number_is_open(const art_vocab *v, const arti_state *st) {
            n->lex >= ARTI_NUM_MINUS && n->lex <= ARTI_NUM_INT;
 }
 
-/* Below a digit of a number that any digits may follow: only tokens that are not digits throughout need a look. */
-static bool walk_digits(arti_walk *w, const arti_state *st) {
-    arti_bits_or(w->words, w->v->digit_row, w->v->n_words);
-    uint64_t digits = 0;
-    for (uint32_t b = '0'; b <= '9'; b++) digits |= UINT64_C(1) << arti_atom_of(b);
-    for (uint32_t b = '0'; b <= '9'; b++) {
-        const uint32_t i = w->v->root_child[b];
-        if (i && (w->v->below[i] & ~digits) && !arti_walk_subtree(w, i, st)) return false;
+/* Do all values with the digits of `sig` and `levels` more lie within the rule's bounds, where only bounds and "whole" matter? */
+static bool covers_digits(const arti_num_rule *r, const arti_num *n, uint32_t levels) {
+    static const int64_t power[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    if (r->n_not_step || r->n_not_value || (r->step && !(r->step->is_small && r->step->small == 1))) return false;
+    if (levels >= sizeof power / sizeof *power || n->n_sig + levels > 17 || n->lex != ARTI_NUM_INT) return false;
+    int64_t least = (int64_t)n->sig * power[levels], most = least + power[levels] - 1;
+    if (n->neg) {
+        const int64_t t = least;
+        least = -most, most = -t;
     }
-    return true;
+    if (r->is_small) return least >= r->small_lo && most <= r->small_hi;
+    uint32_t limbs[2][3];
+    const arti_dec low = arti_dec_int(least, limbs[0]), high = arti_dec_int(most, limbs[1]);
+    return arti_num_rule_has(r, &low) && arti_num_rule_has(r, &high);
+}
+
+bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t levels) {
+    const arti_num *n = &st->number.num;
+    if (n->lex != ARTI_NUM_INT && n->lex != ARTI_NUM_FRAC) return false;
+    if (arti_number_is_open(v, st)) return true;
+    if (arti_unique_frame(st)) return false;
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+    for (uint32_t a = 0; a < gt->n_alts; a++)
+        if (covers_digits(&gt->alts[a].shape->number, n, levels)) return true;
+    return false;
 }
 
 static bool walk_number(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
-    static const uint8_t rest[] = ".eE+-";
+    static const uint8_t bytes[] = "0123456789.eE+-";
     const arti_num *n = &st->number.num;
+    const arti_lex_trie *t = &w->v->lex->num;
+    const folded f = {.w = w, .t = t, .spaced = x->spaced, .run = x->space_max};
     const bool digits = arti_number_is_open(w->v, st) && (n->lex == ARTI_NUM_INT || n->lex == ARTI_NUM_FRAC);
-    if (digits) {
-        if (!walk_digits(w, st)) return false;
-    } else {
-        for (uint8_t b = '0'; b <= '9'; b++)
-            if (!walk_byte(w, st, b)) return false;
+    if (digits) arti_bits_or(w->words, w->v->digit_row, w->v->n_words);
+    for (const uint8_t *b = bytes; *b; b++) {
+        const uint32_t i = t->child[*b];
+        if (!i || (digits && t->node[i].digits)) continue;
+        if (x->embedded ? !walk_byte(w, st, *b) : !walk_folded(&f, i, t->node[i].next, st)) return false;
     }
-    for (const uint8_t *b = rest; *b; b++)
-        if (!walk_byte(w, st, *b)) return false;
     const arti_region_mark mark = arti_region_mark_now(x->region);
     bool ok = true;
     arti_state after = *st;
@@ -250,12 +423,10 @@ static bool walk_number(arti_walk *w, const arti_state *st) {
 
 /* ------------------------------------------------------------------ strings: what values and keys have in common */
 
-/* The suffixes are sorted, so each common beginning is walked once. */
-bool arti_walk_suffixes(arti_walk *w, arti_quote *quote) {
-    if (quote->has_suffixes) return true;
+/* Inside something else, where any text may follow. The suffixes are sorted, so each common beginning is walked once. */
+static bool embedded_suffixes(arti_walk *w, arti_quote *quote) {
     const art_vocab *v = w->v;
     const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    memset(quote->suffixes, 0, sizeof quote->suffixes);
     arti_state *states = w->m->states;
     arti_region_mark *marks = w->m->marks;
     states[0] = quote->after;
@@ -291,80 +462,29 @@ bool arti_walk_suffixes(arti_walk *w, arti_quote *quote) {
         if (ok) quote->suffixes[i / 64] |= UINT64_C(1) << (i % 64);
     }
     arti_region_reset(w->x->region, marks[0]);
+    return true;
+}
+
+bool arti_walk_suffixes(arti_walk *w, arti_quote *quote) {
+    if (quote->has_suffixes) return true;
+    memset(quote->suffixes, 0, sizeof quote->suffixes);
     quote->has_suffixes = true;
-    return true;
-}
-
-/* The first decoded byte of a text with escapes. */
-static uint8_t first_byte(const uint8_t *bytes, size_t len) {
-    if (len < 2 || bytes[0] != '\\') return len ? bytes[0] : 0;
-    switch (bytes[1]) {
-    case 'b': return 8;
-    case 'f': return 12;
-    case 'n': return 10;
-    case 'r': return 13;
-    case 't': return 9;
-    case 'u': break;
-    default: return bytes[1];
-    }
-    uint32_t cp = 0;
-    for (size_t i = 2; i < 6 && i < len; i++) {
-        const uint8_t c = bytes[i];
-        cp = cp << 4 | (c <= '9' ? (uint32_t)c - '0' : (c | 0x20u) - 'a' + 10u);
-    }
-    uint8_t out[4];
-    if (cp >= 0xD800 && cp <= 0xDBFF) return 0xF0; /* a pair: any of the longest sequences */
-    arti_u8_put(out, cp);
-    return out[0];
-}
-
-/* Sorts the tokens with escapes by what they do in a string that admits everything. */
-bool arti_walk_escapes(arti_walk *w) {
-    arti_mask_memo *m = w->m;
-    const art_vocab *v = w->v;
-    if (m->has_escapes) return true;
-    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    const size_t cap = (size_t)set->n_escape + 1;
-    if (!m->escape_cap) {
-        uint32_t *in = arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *in);
-        uint32_t *cps = in ? arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *cps) : NULL;
-        arti_escape_out *out = cps ? arti_realloc(&m->work_mem, NULL, 0, cap * sizeof *out) : NULL;
-        if (!out) {
-            arti_free(&m->work_mem, in, cap * sizeof *in);
-            arti_free(&m->work_mem, cps, cap * sizeof *cps);
-            return arti_fault_mem(w->x->s);
-        }
-        m->escape_in = in;
-        m->escape_cps = cps;
-        m->escape_out = out;
-        m->escape_cap = cap;
-    }
-    arti_part free_part = {.kind = ARTI_PART_FREE, .hi = UINT32_MAX};
-    arti_text_machine machine = {.parts = &free_part, .n_parts = 1, .all_free = true};
-    m->n_escape_in = m->n_escape_out = 0;
-    for (uint32_t k = 0; k < set->n_escape; k++) {
-        const uint32_t id = v->escape_ids[set->escape + k];
-        size_t len, n = 0;
-        const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
-        arti_state st = {.mode = ARTI_M_TEXT, .text = {.machine = &machine, .q = {.one = 1}}};
-        while (n < len && !(bytes[n] == '"' && st.text.escape == ARTI_ESC_NONE) && arti_state_step(w->x, &st, bytes[n]))
-            n++;
-        if (n == len) {
-            m->escape_in[m->n_escape_in] = id;
-            m->escape_cps[m->n_escape_in++] = st.text.n_cp + (st.text.escape != ARTI_ESC_NONE);
-        } else if (bytes[n] == '"' && st.text.escape == ARTI_ESC_NONE) {
-            m->escape_out[m->n_escape_out++] =
-                (arti_escape_out){id, st.text.n_cp, (uint16_t)(n + 1), first_byte(bytes, len)};
-        }
-    }
-    m->has_escapes = true;
-    return true;
+    if (w->x->embedded) return embedded_suffixes(w, quote);
+    folded f = folded_from(w, &w->v->lex->tail, &quote->after);
+    f.suffixes = quote->suffixes;
+    set_range(&f, f.t->node[0].tok, f.t->node[1].tok);
+    return walk_folded(&f, 1, f.t->n_nodes, &quote->after);
 }
 
 void arti_walk_stay(arti_walk *w, uint32_t room) {
-    arti_vocab_copy_stay(w->v, room, w->words); /* nothing is set so far */
-    for (uint32_t k = 0; k < w->m->n_escape_in; k++)
-        if (w->m->escape_cps[k] <= room) arti_bits_set(w->words, w->m->escape_in[k]);
+    const arti_lex *lex = w->v->lex;
+    if (room == UINT32_MAX) { /* nothing is set so far */
+        arti_bits_copy(w->words, lex->free_row, w->v->n_words);
+        return;
+    }
+    arti_vocab_copy_stay(w->v, room, w->words);
+    for (uint32_t k = 0; k < lex->n_escape_in; k++)
+        if (lex->escape_cps[k] <= room) arti_bits_set(w->words, lex->escape_in[k]);
 }
 
 bool arti_suffix_ends_container(const art_vocab *v, const arti_suffix *sf) {
@@ -397,7 +517,9 @@ uint64_t arti_walk_loop_atoms(arti_walk *w, arti_loop_entry *loops, arti_re_stat
 bool arti_walk_state(arti_walk *w, const arti_state *st) {
     static const char *const words[] = {"false", "true", "null"};
     switch ((arti_mode)st->mode) {
-    case ARTI_M_TEXT: return arti_walk_text(w, st);
+    case ARTI_M_TEXT:
+        if (!((const arti_text_machine *)st->text.machine)->all_free) w->work += ARTI_WORK_DEAR;
+        return arti_walk_text(w, st);
     case ARTI_M_KEY_TEXT: return arti_walk_key(w, st);
     case ARTI_M_NUMBER: return walk_number(w, st);
     case ARTI_M_WORD: return walk_byte(w, st, (uint8_t)words[st->word][st->word_len]);

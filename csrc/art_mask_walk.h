@@ -10,7 +10,10 @@
 #ifndef ART_MASK_WALK_H
 #define ART_MASK_WALK_H
 
+#include "art_lex.h"
 #include "art_mask.h"
+
+#define ARTI_WORK_DEAR 200u /* steps from which on a mask is kept at once */
 
 typedef struct arti_walk {
     arti_jctx *x;
@@ -18,6 +21,7 @@ typedef struct arti_walk {
     const art_vocab *v;
     const arti_exit *exit;
     uint32_t *words; /* zeroed before */
+    uint32_t work;   /* steps taken, roughly: what it would cost to compute the mask again */
 } arti_walk;
 
 bool arti_walk_begin(arti_walk *w);
@@ -33,6 +37,10 @@ void arti_walk_tables_free(arti_mask_memo *m);
 /* A number that any token of digits may go on: nothing but whole numbers is asked for, or nothing at all, and it is far from the
  * most digits that are written. */
 bool arti_number_is_open(const art_vocab *v, const arti_state *st);
+/* Is the number alive whatever up to `levels` more digits follow? false: not known. */
+bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t levels);
+/* In a key: may any characters follow? */
+bool arti_key_is_wide(const arti_state *st);
 
 /* ------------------------------------------------------------------ strings: what values and keys have in common */
 
@@ -49,8 +57,6 @@ typedef struct arti_quote { /* one way to leave a string: which languages accept
 
 /* Fills in `suffixes`. */
 bool arti_walk_suffixes(arti_walk *w, arti_quote *quote);
-/* Builds the memo's tables of tokens with escapes. */
-bool arti_walk_escapes(arti_walk *w);
 /* Sets the tokens that stay in a string which admits any `room` characters; nothing is set before. */
 void arti_walk_stay(arti_walk *w, uint32_t room);
 /* Does a suffix hold a bracket that closes? */

@@ -4,6 +4,7 @@
  * image is position independent, so a file is the image and opening one is mapping and checking it. */
 #include "art_vocab.h"
 #include "art_bits.h"
+#include "art_lex.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -764,6 +765,7 @@ static art_vocab *new_handle(const art_alloc *alloc) {
 
 static void free_handle(art_vocab *v) {
     arti_mem mem = v->mem;
+    arti_lex_free(v->lex);
     if (v->is_mapped)
         munmap(v->image, v->image_size);
     else
@@ -786,11 +788,11 @@ art_status art_vocab_new(const uint8_t *bytes, const uint32_t *offsets, uint32_t
     if (b.temp && build_all(&b, eos_ids, n_eos)) v->image = make_image(&b, &v->image_size);
     for (int i = 0; i < SEC_COUNT; i++) arti_free(b.mem, b.sec[i].p, b.sec[i].cap * item_size[i]);
     arti_free(b.mem, b.temp, temp_size);
-    if (!v->image) {
+    if (v->image) bind_image(v);
+    if (!v->image || !(v->lex = arti_lex_new(v, alloc))) {
         free_handle(v);
         return arti_fail(err, ART_E_NOMEM, 0, "out of memory");
     }
-    bind_image(v);
     *out = v;
     return ART_OK;
 }
@@ -931,7 +933,9 @@ art_status art_vocab_open(const char *path, const art_alloc *alloc, art_vocab **
             bind_image(v);
             good = content_good(v);
         }
-        if (!good)
+        if (good && !(v->lex = arti_lex_new(v, alloc)))
+            s = arti_fail(err, ART_E_NOMEM, 0, "out of memory");
+        else if (!good)
             s = arti_fail(err, ART_E_FORMAT, 0, "%s is no vocabulary file of this version and machine, or is damaged",
                           path);
     }
@@ -978,7 +982,7 @@ uint32_t art_vocab_size(const art_vocab *v) {
 }
 
 size_t art_vocab_memory(const art_vocab *v) {
-    return v->image_size + sizeof *v;
+    return v->image_size + sizeof *v + arti_lex_memory(v->lex);
 }
 
 const uint8_t *art_vocab_token(const art_vocab *v, uint32_t id, size_t *len) {

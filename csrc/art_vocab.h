@@ -102,6 +102,7 @@ struct art_vocab {
     arti_vocab_header *image;
     size_t image_size;
     bool is_mapped;
+    struct arti_lex *lex; /* art_lex.h: not part of the image */
 
     uint32_t n_tokens, n_words, n_nodes, n_eos, n_order, n_groups, n_dense, n_suffixes, n_partial;
     uint32_t token_len_max; /* bytes; no node is deeper */

@@ -29,6 +29,8 @@ static const char *const schemas[] = {
     S({"type" : "array", "items" : {"type" : "integer"}, "contains" : {"const" : 12}}),
     S({"type" : "object"}),
     S({"type" : "object", "properties" : {"a" : {"type" : "string"}, "ab" : {"type" : "integer"}}}),
+    S({"type" : "object", "properties" : {"a" : true, "b" : false, "abc" : {"type" : "null"}}, "maxProperties" : 3}),
+    S({"type" : "object", "additionalProperties" : {"type" : "integer", "minimum" : 7, "maximum" : 1234}}),
     S({
         "type" : "object",
         "properties" : {"a" : {"type" : "string"}, "name" : {"type" : "integer"}},
@@ -111,6 +113,40 @@ static void test_masks(void) {
     assert(h.live == 0);
 }
 
+/* The same where the spelling of whitespace is fixed: completions are not spelled that way, so only masks are looked at. */
+static void test_spaced(void) {
+    harness h;
+    const art_alloc alloc = harness_alloc(&h);
+    art_error err;
+    art_vocab *v = walk_vocab(&alloc, &err);
+    const art_constraint_opts opts = {.whitespace = ART_WS_SPACED};
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        art_schema *s;
+        arti_json_constraint *c;
+        arti_run *r;
+        uint32_t words[WALK_WORDS];
+        assert(art_schema_compile(schemas[i], strlen(schemas[i]), NULL, &alloc, &s, &err) == ART_OK);
+        assert(arti_json_constraint_new(s, v, &opts, &alloc, &c, &err) == ART_OK);
+        walk_source random = {NULL, 0, i * 131 + 7};
+        assert(arti_json_run_new(c, false, &r, &err) == ART_OK);
+        for (uint32_t step = 0; step < 40; step++) {
+            walk_check_state(r, v, words);
+            uint32_t ids[WALK_N_TOKENS], n_ids = 0;
+            for (uint32_t id = 0; id < WALK_N_TOKENS; id++)
+                if (arti_bits_test(words, id)) ids[n_ids++] = id;
+            if (n_ids == 0) break;
+            size_t len, taken;
+            const uint8_t *bytes = art_vocab_token(v, ids[walk_random(&random) % n_ids], &len);
+            assert(r->ops->step(r, bytes, len, &taken) == ART_OK && taken == len);
+        }
+        r->ops->free(r);
+        arti_json_constraint_free(c);
+        art_schema_free(s);
+    }
+    art_vocab_free(v);
+    assert(h.live == 0);
+}
+
 /* A memo that can hold next to nothing gives the same masks. */
 static void test_small_memo(void) {
     harness h;
@@ -133,6 +169,7 @@ static void test_small_memo(void) {
 
 int main(void) {
     test_masks();
+    test_spaced();
     test_small_memo();
     return 0;
 }

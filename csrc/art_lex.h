@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_lex.h: tokens as JSON's lexis sees them (private to csrc).
+ *
+ * Purpose   what is known of a vocabulary's tokens outside strings, and where they cross a quote: tries in which optional whitespace is
+ *           folded away and that hold no token which JSON rules out, decoded forms of tokens with escapes, and look-up of a trie node's
+ *           child by its byte.
+ * Owns      its arrays; token bytes and nodes are borrowed from the vocabulary that it belongs to.
+ * Threads   immutable after creation.
+ * Errors    NULL when the allocator refuses.
+ * Cost      build: one pass over the trie, one or two milliseconds for 128k tokens. Memory: about 20 bytes a token. */
+#ifndef ART_LEX_H
+#define ART_LEX_H
+
+#include "art_vocab.h"
+#include <string.h>
+
+/* How a token spells its whitespace, where constraints limit that. Numbers saturate. */
+typedef struct arti_lex_space {
+    uint8_t lead;   /* whitespace before anything else */
+    uint8_t run;    /* the longest other run outside strings */
+    bool is_spaced; /* one space after each comma and colon, none elsewhere, `lead` aside (then spaces only) */
+} arti_lex_space;
+
+typedef struct arti_lex_node { /* depth first, as arti_node */
+    uint32_t next, tok; /* entries of the node are tok .. node[i + 1].tok, of its subtree tok .. node[next].tok */
+    uint32_t open;      /* a first opening quote: index into opens; else UINT32_MAX */
+    uint16_t depth;
+    uint8_t byte;
+    uint8_t digits; /* levels of a subtree that holds digits only, this node's included; 0: other bytes are there */
+} arti_lex_node;
+
+typedef struct arti_lex_close { /* a node that closes the first string of its path */
+    uint32_t node;
+    uint32_t text, len; /* what stands in the string: offset into token bytes. No escapes. */
+    bool has_comma;     /* below it: another key may follow within the token */
+} arti_lex_close;
+
+typedef struct arti_lex_odd { /* an entry whose first string has an escape */
+    uint32_t entry;
+    uint32_t rest, len; /* everything behind the opening quote: offset into token bytes */
+} arti_lex_odd;
+
+typedef struct arti_lex_open { /* what lies below an opening quote */
+    uint32_t stay, n_stay;     /* into stay_ids, stay_spaces: the string is not closed, no escapes */
+    uint32_t close, n_close;   /* into closes, in the order of nodes */
+    uint32_t odd, n_odd;       /* into odds */
+} arti_lex_open;
+
+typedef struct arti_lex_trie {
+    uint32_t n_nodes, n_entries;
+    arti_lex_node *node; /* the root first; a sentinel behind the last */
+    uint32_t child[256]; /* of the root; 0: none */
+    uint32_t *ids;       /* per entry: token, or suffix (tail) */
+    arti_lex_space *spaces;
+    arti_lex_open *opens;
+    arti_lex_close *closes;
+    arti_lex_odd *odds;
+    uint32_t *stay_ids;
+    arti_lex_space *stay_spaces;
+} arti_lex_trie;
+
+typedef struct arti_lex_escape_out { /* a token that has an escape and leaves the string it begins in */
+    uint32_t token, n_cp;            /* characters before the quote */
+    uint32_t head, n_head;           /* decoded bytes before the quote: into escape_heads */
+    uint32_t suffix;                 /* what follows the quote, as suffix of ARTI_U8_0; UINT32_MAX: none is the same */
+    uint16_t tail;                   /* bytes up to and with the quote */
+} arti_lex_escape_out;
+
+typedef struct arti_lex {
+    arti_mem mem;
+    arti_arena arena;
+    arti_lex_trie out;  /* from outside a string and a number; the root's entries are whitespace */
+    arti_lex_trie num;  /* from within a number, beginning with a byte of it */
+    arti_lex_trie tail; /* from behind a closing quote: suffixes of ARTI_U8_0, counted from its first */
+
+    const uint32_t *twice; /* suffixes of a key that hold another one: it may be the same */
+    uint32_t n_twice;
+
+    const uint32_t *free_row; /* tokens that stay in a string without any bounds, escapes included */
+    uint32_t n_escape_in, n_escape_out;
+    const uint32_t *escape_in, *escape_cps; /* tokens with an escape that stay; characters they begin */
+    const arti_lex_escape_out *escape_out;
+    const uint8_t *escape_heads;
+
+    /* Nodes of the vocabulary's trie that follow any run of whitespace (an empty one too), grouped by their byte. */
+    const uint32_t *space_nodes;
+    uint32_t space_first[257];
+
+    const uint32_t *kid_first, *kid_node; /* per node of the vocabulary's trie: its children */
+    const uint8_t *kid_byte;              /* ascending */
+} arti_lex;
+
+arti_lex *arti_lex_new(const art_vocab *v, const art_alloc *alloc);
+void arti_lex_free(arti_lex *lex);
+size_t arti_lex_memory(const arti_lex *lex);
+
+/* Child of a node of the vocabulary's trie; 0: none. */
+static inline uint32_t arti_lex_child(const arti_lex *lex, uint32_t node, uint8_t byte) {
+    const uint32_t first = lex->kid_first[node], n = lex->kid_first[node + 1] - first;
+    const uint8_t *p = n ? memchr(lex->kid_byte + first, byte, n) : NULL;
+    return p ? lex->kid_node[p - lex->kid_byte] : 0;
+}
+
+#endif

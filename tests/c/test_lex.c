@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness.h"
+
+#include "art_lex.h"
+#include "json_walk.h"
+
+static art_vocab *vocab(const art_alloc *alloc) {
+    art_error err;
+    art_vocab *v = walk_vocab(alloc, &err);
+    assert(v);
+    return v;
+}
+
+/* A child by byte is the one that the chain of siblings has. */
+static void test_children(const art_vocab *v) {
+    for (uint32_t i = 0; i < v->n_nodes; i++) {
+        uint32_t child[256] = {0};
+        const uint32_t end = i ? v->node[i].next : v->n_nodes;
+        for (uint32_t k = i + 1; k < end; k = v->node[k].next) child[v->node[k].byte] = k;
+        for (uint32_t b = 0; b < 256; b++) assert(arti_lex_child(v->lex, i, (uint8_t)b) == child[b]);
+    }
+}
+
+/* The bytes of a token without whitespace outside strings. */
+static size_t fold(const uint8_t *bytes, size_t len, uint8_t *out, arti_lex_space *space) {
+    bool inside = false;
+    size_t n = 0;
+    uint8_t run = 0;
+    *space = (arti_lex_space){0};
+    for (size_t i = 0; i < len; i++) {
+        const uint8_t b = bytes[i];
+        if (!inside && (b == ' ' || b == '\n' || b == '\t' || b == '\r')) {
+            run++;
+            if (n == 0)
+                space->lead = run;
+            else if (run > space->run)
+                space->run = run;
+            continue;
+        }
+        run = 0;
+        out[n++] = b;
+        if (inside && b == '\\' && i + 1 < len)
+            out[n++] = bytes[++i];
+        else if (b == '"')
+            inside = !inside;
+    }
+    return n;
+}
+
+/* Every entry stands at the node that its folded bytes lead to. Returns the number of entries. */
+static uint32_t check_paths(const art_vocab *v, const arti_lex_trie *t) {
+    uint8_t path[256], folded[256];
+    for (uint32_t i = 0; i < t->n_nodes; i++) {
+        const arti_lex_node *node = &t->node[i];
+        if (i) path[node->depth - 1] = node->byte;
+        for (uint32_t e = node->tok; e < t->node[i + 1].tok; e++) {
+            size_t len;
+            arti_lex_space space;
+            const uint8_t *bytes = arti_vocab_bytes(v, t->ids[e], &len);
+            assert(fold(bytes, len, folded, &space) == node->depth);
+            assert(memcmp(path, folded, node->depth) == 0);
+            assert(space.lead == t->spaces[e].lead && space.run == t->spaces[e].run);
+        }
+    }
+    return t->n_entries;
+}
+
+static bool has(const art_vocab *v, const arti_lex_trie *t, const char *token) {
+    for (uint32_t e = 0; e < t->n_entries; e++) {
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, t->ids[e], &len);
+        if (len == strlen(token) && memcmp(bytes, token, len) == 0) return true;
+    }
+    return false;
+}
+
+static void test_tries(const art_vocab *v) {
+    assert(check_paths(v, &v->lex->out) > 0);
+    assert(check_paths(v, &v->lex->num) > 0);
+    static const char *const outside[] = {"{\"", " \n ", "}, {", "lse,", ":{\"", "10,", "\"a\":", "true}", "-1"};
+    static const char *const never[] = {"ab", "x-", "0a", "e1", "name"};
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        assert(has(v, &v->lex->out, outside[i]) == (strcmp(outside[i], "lse,") != 0));
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++) assert(!has(v, &v->lex->out, never[i]));
+    assert(has(v, &v->lex->num, "e1") && has(v, &v->lex->num, "10,") && has(v, &v->lex->num, "E+"));
+    assert(!has(v, &v->lex->num, "  ") && !has(v, &v->lex->num, "2020-"));
+}
+
+/* Decoded heads of tokens with escapes. */
+static void test_escapes(const art_vocab *v) {
+    const arti_lex *lex = v->lex;
+    uint32_t found = 0;
+    for (uint32_t k = 0; k < lex->n_escape_out; k++) {
+        const arti_lex_escape_out *e = &lex->escape_out[k];
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
+        assert(e->tail <= len && bytes[e->tail - 1] == '"');
+        if (len == 8 && memcmp(bytes, "\\u00e9x\"", 8) == 0) {
+            assert(e->n_cp == 2 && e->n_head == 3 && memcmp(lex->escape_heads + e->head, "\xc3\xa9x", 3) == 0);
+            found++;
+        }
+    }
+    assert(found == 1);
+    for (uint32_t k = 0; k < lex->n_escape_in; k++) {
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, lex->escape_in[k], &len);
+        assert(memchr(bytes, '\\', len) && arti_bits_test(lex->free_row, lex->escape_in[k]));
+        assert(!(len == 12 && memcmp(bytes, "\\udc00\\udc00", 12) == 0)); /* no character */
+    }
+}
+
+int main(void) {
+    harness h;
+    const art_alloc alloc = harness_alloc(&h);
+    art_vocab *v = vocab(&alloc);
+    test_children(v);
+    test_tries(v);
+    test_escapes(v);
+    art_vocab_free(v);
+    assert(h.live == 0);
+    return 0;
+}
