@@ -13,6 +13,7 @@ from agentrt.errors import (
     ArgumentError,
     BusyError,
     Cancelled,
+    DeviceError,
     ForkedError,
     LimitExceeded,
     ModelError,
@@ -36,6 +37,7 @@ _SIMPLE: dict[int, type[AgentrtError]] = {
     lib.ART_E_ENGINE: ModelError,
     lib.ART_E_CONTEXT: ModelError,
     lib.ART_E_CANCELLED: Cancelled,
+    lib.ART_E_DEVICE: DeviceError,
 }
 
 

@@ -579,505 +579,705 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 /************************************************************/
 
 #include "art.h"
+#include "_capsule.h"
 
 /************************************************************/
 
 static void *_cffi_types[] = {
-/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 454), // art_span const *()(art_matcher const *, size_t *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 444), // art_matcher const *
-/*  2 */ _CFFI_OP(_CFFI_OP_POINTER, 44), // size_t *
-/*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  4 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_constraint *, art_matcher * *, art_error *)
-/*  5 */ _CFFI_OP(_CFFI_OP_POINTER, 428), // art_constraint *
-/*  6 */ _CFFI_OP(_CFFI_OP_POINTER, 49), // art_matcher * *
-/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_error *
-/*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_ctransformers *
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 473), // char const *
-/* 12 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 446), // art_model_params const *
-/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 424), // art_alloc const *
-/* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 88), // art_model * *
-/* 16 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 17 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
-/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 433), // art_dialog_spec const *
-/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 471), // art_vocab *
-/* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 5), // art_constraint * *
-/* 23 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 24 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 25 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
-/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 436), // art_engine const *
-/* 27 */ _CFFI_OP(_CFFI_OP_POINTER, 494), // void *
-/* 28 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 29 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
-/* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 33 */ _CFFI_OP(_CFFI_OP_POINTER, 443), // art_llama *
-/* 34 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 35 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 36 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
-/* 38 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 39 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 40 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
-/* 41 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 42 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
-/* 43 */ _CFFI_OP(_CFFI_OP_POINTER, 432), // art_device *
-/* 44 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 46 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 48 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher *)
-/* 49 */ _CFFI_OP(_CFFI_OP_POINTER, 444), // art_matcher *
-/* 50 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 51 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher *, size_t)
-/* 52 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 53 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
-/* 56 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 57 */ _CFFI_OP(_CFFI_OP_POINTER, 64), // uint32_t *
+/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // art_cuda_array *()(art_cuda_array *)
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 620), // art_cuda_array *
+/*  2 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // art_cuda_array *()(art_cuda_batch const *)
+/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 621), // art_cuda_batch const *
+/*  5 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 652), // art_span const *()(art_matcher const *, size_t *)
+/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 642), // art_matcher const *
+/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 43), // size_t *
+/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_constraint *, art_matcher * *, art_error *)
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 615), // art_constraint *
+/* 12 */ _CFFI_OP(_CFFI_OP_POINTER, 149), // art_matcher * *
+/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 635), // art_error *
+/* 14 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 15 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 16 */ _CFFI_OP(_CFFI_OP_POINTER, 618), // art_ctransformers *
+/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // char const *
+/* 18 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_model_params const *
+/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 611), // art_alloc const *
+/* 21 */ _CFFI_OP(_CFFI_OP_POINTER, 188), // art_model * *
+/* 22 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 23 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 24 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, art_cuda_call const *, art_error *)
+/* 25 */ _CFFI_OP(_CFFI_OP_POINTER, 619), // art_cuda *
+/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 622), // art_cuda_call const *
+/* 27 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 28 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 29 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, art_cuda_batch * *, art_error *)
+/* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 31 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
+/* 32 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 33 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 34 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 35 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 36 */ _CFFI_OP(_CFFI_OP_POINTER, 95), // art_cuda_batch * *
+/* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 38 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 39 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, uint32_t, uint64_t, size_t, art_cuda_array * *, art_error *)
+/* 40 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 41 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 42 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 43 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
+/* 44 */ _CFFI_OP(_CFFI_OP_POINTER, 1), // art_cuda_array * *
+/* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 46 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, uint32_t, uint64_t, uint64_t, art_error *)
+/* 48 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 49 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 51 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 52 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 53 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, art_error *)
+/* 55 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 56 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 57 */ _CFFI_OP(_CFFI_OP_POINTER, 689), // uint8_t const *
 /* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 59 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
-/* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 61 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher *, uint32_t)
-/* 63 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 64 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
-/* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 66 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
-/* 67 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 490), // uint8_t *
-/* 69 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 70 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 71 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 72 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
-/* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 490), // uint8_t const *
-/* 75 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 76 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher const *, art_error *)
-/* 79 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 81 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_matcher const *, art_matcher * *, art_error *)
-/* 83 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 6),
-/* 85 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 87 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
-/* 88 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // art_model *
-/* 89 */ _CFFI_OP(_CFFI_OP_POINTER, 430), // art_context_params const *
-/* 90 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 91 */ _CFFI_OP(_CFFI_OP_POINTER, 153), // art_session * *
-/* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 59 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 60 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 61 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, char *, size_t, art_cuda_code * *, art_error *)
+/* 62 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 63 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 64 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
+/* 65 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 66 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // char *
+/* 67 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 557), // art_cuda_code * *
+/* 69 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 71 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, uint64_t, uint32_t *, art_error *)
+/* 72 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 73 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 31), // uint32_t *
+/* 75 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda const *, uint32_t, art_cuda_device *, art_error *)
+/* 78 */ _CFFI_OP(_CFFI_OP_POINTER, 619), // art_cuda const *
+/* 79 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 80 */ _CFFI_OP(_CFFI_OP_POINTER, 624), // art_cuda_device *
+/* 81 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 83 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda_array *, size_t, uint32_t, uint32_t, uint32_t, int64_t, int, void * *, art_error *)
+/* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 85 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 86 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 87 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 88 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 89 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
+/* 90 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
+/* 91 */ _CFFI_OP(_CFFI_OP_POINTER, 116), // void * *
+/* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 93 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_model *, art_engine_caps *, art_error *)
-/* 95 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
-/* 96 */ _CFFI_OP(_CFFI_OP_POINTER, 437), // art_engine_caps *
-/* 97 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda_batch *, art_cuda_call const *, art_error *)
+/* 95 */ _CFFI_OP(_CFFI_OP_POINTER, 621), // art_cuda_batch *
+/* 96 */ _CFFI_OP(_CFFI_OP_NOOP, 26),
+/* 97 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 98 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_model *, art_vocab * *, art_error *)
-/* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
-/* 101 */ _CFFI_OP(_CFFI_OP_POINTER, 20), // art_vocab * *
-/* 102 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 103 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 104 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
-/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
-/* 106 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 107 */ _CFFI_OP(_CFFI_OP_POINTER, 473), // char *
-/* 108 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 109 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 110 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 111 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 112 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 113 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
-/* 114 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 115 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 116 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 117 */ _CFFI_OP(_CFFI_OP_POINTER, 124), // int32_t *
-/* 118 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 119 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 120 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 121 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 122 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
-/* 123 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
-/* 124 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
-/* 125 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 126 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
-/* 127 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 128 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 129 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 130 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 131 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
-/* 132 */ _CFFI_OP(_CFFI_OP_POINTER, 451), // art_schema *
-/* 133 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 134 */ _CFFI_OP(_CFFI_OP_POINTER, 429), // art_constraint_opts const *
-/* 135 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 136 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
-/* 137 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 138 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 139 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_schema *, char *, size_t, size_t *, art_error *)
-/* 140 */ _CFFI_OP(_CFFI_OP_NOOP, 132),
-/* 141 */ _CFFI_OP(_CFFI_OP_NOOP, 107),
+/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda_batch *, uint32_t, uint32_t, art_cuda_row_params const *, uint64_t, art_error *)
+/* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 95),
+/* 101 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 102 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 628), // art_cuda_row_params const *
+/* 104 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 106 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 107 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
+/* 108 */ _CFFI_OP(_CFFI_OP_POINTER, 630), // art_dialog_spec const *
+/* 109 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_vocab *
+/* 110 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 111 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // art_constraint * *
+/* 112 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 113 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 114 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
+/* 115 */ _CFFI_OP(_CFFI_OP_POINTER, 633), // art_engine const *
+/* 116 */ _CFFI_OP(_CFFI_OP_POINTER, 693), // void *
+/* 117 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 118 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 119 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 120 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 121 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 122 */ _CFFI_OP(_CFFI_OP_POINTER, 640), // art_llama *
+/* 123 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 124 */ _CFFI_OP(_CFFI_OP_NOOP, 19),
+/* 125 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 126 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 127 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 128 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 129 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
+/* 130 */ _CFFI_OP(_CFFI_OP_NOOP, 122),
+/* 131 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 132 */ _CFFI_OP(_CFFI_OP_POINTER, 629), // art_device *
+/* 133 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 134 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 135 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 136 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 137 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_mask_pool *, art_matcher * const *, size_t, uint32_t *, size_t, size_t, uint32_t *, size_t *, art_error *)
+/* 138 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_mask_pool *
+/* 139 */ _CFFI_OP(_CFFI_OP_POINTER, 149), // art_matcher * const *
+/* 140 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 141 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
 /* 142 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 143 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 144 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 146 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
-/* 147 */ _CFFI_OP(_CFFI_OP_NOOP, 132),
-/* 148 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 149 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 150 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 151 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 152 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_session *, art_error *)
-/* 153 */ _CFFI_OP(_CFFI_OP_POINTER, 453), // art_session *
-/* 154 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 155 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_session *, art_event *, art_error *)
-/* 157 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
-/* 158 */ _CFFI_OP(_CFFI_OP_POINTER, 439), // art_event *
-/* 159 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 160 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 161 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_session *, art_session *, size_t, art_error *)
-/* 162 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
-/* 163 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
-/* 164 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 165 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 166 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 167 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
-/* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
-/* 169 */ _CFFI_OP(_CFFI_OP_POINTER, 124), // int32_t const *
-/* 170 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 171 */ _CFFI_OP(_CFFI_OP_POINTER, 442), // art_generate_params const *
-/* 172 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 173 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 174 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
-/* 175 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
-/* 176 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
-/* 177 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
+/* 143 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 144 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 145 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 146 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 147 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 148 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher *)
+/* 149 */ _CFFI_OP(_CFFI_OP_POINTER, 642), // art_matcher *
+/* 150 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 151 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher *, size_t)
+/* 152 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
+/* 153 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 154 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 155 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
+/* 156 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
+/* 157 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 158 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 159 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 160 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 161 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 162 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher *, uint32_t)
+/* 163 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
+/* 164 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 165 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 166 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
+/* 167 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
+/* 168 */ _CFFI_OP(_CFFI_OP_POINTER, 689), // uint8_t *
+/* 169 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 170 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 171 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 172 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
+/* 173 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
+/* 174 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
+/* 175 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 176 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 177 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 178 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher const *, art_error *)
 /* 179 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 181 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
-/* 182 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
-/* 183 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 184 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 185 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 180 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 181 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 182 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher const *, art_matcher * *, art_error *)
+/* 183 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 184 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
+/* 185 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 186 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 187 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(art_vocab const *, char const *, art_error *)
-/* 188 */ _CFFI_OP(_CFFI_OP_POINTER, 471), // art_vocab const *
-/* 189 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 190 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 191 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 192 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
-/* 193 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 194 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 195 */ _CFFI_OP(_CFFI_OP_POINTER, 10), // art_ctransformers * *
-/* 196 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 197 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 198 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
-/* 199 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 200 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 201 */ _CFFI_OP(_CFFI_OP_NOOP, 101),
-/* 202 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 187 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
+/* 188 */ _CFFI_OP(_CFFI_OP_POINTER, 643), // art_model *
+/* 189 */ _CFFI_OP(_CFFI_OP_POINTER, 617), // art_context_params const *
+/* 190 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 191 */ _CFFI_OP(_CFFI_OP_POINTER, 253), // art_session * *
+/* 192 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 193 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 194 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_model *, art_engine_caps *, art_error *)
+/* 195 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
+/* 196 */ _CFFI_OP(_CFFI_OP_POINTER, 634), // art_engine_caps *
+/* 197 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 198 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 199 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_model *, art_vocab * *, art_error *)
+/* 200 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
+/* 201 */ _CFFI_OP(_CFFI_OP_POINTER, 109), // art_vocab * *
+/* 202 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 203 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 204 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
-/* 205 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 206 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 207 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 208 */ _CFFI_OP(_CFFI_OP_POINTER, 33), // art_llama * *
-/* 209 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 210 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 211 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
-/* 212 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 213 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 214 */ _CFFI_OP(_CFFI_OP_POINTER, 452), // art_schema_opts const *
-/* 215 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 216 */ _CFFI_OP(_CFFI_OP_POINTER, 132), // art_schema * *
-/* 217 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 218 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 219 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
-/* 220 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 221 */ _CFFI_OP(_CFFI_OP_POINTER, 64), // uint32_t const *
-/* 222 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 223 */ _CFFI_OP(_CFFI_OP_NOOP, 221),
-/* 224 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 225 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 226 */ _CFFI_OP(_CFFI_OP_NOOP, 101),
-/* 227 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 228 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 229 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, art_context_params const *, void * *, art_error *)
-/* 230 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 231 */ _CFFI_OP(_CFFI_OP_NOOP, 89),
-/* 232 */ _CFFI_OP(_CFFI_OP_POINTER, 27), // void * *
-/* 233 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 234 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 235 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, art_engine_caps *, art_error *)
-/* 236 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 237 */ _CFFI_OP(_CFFI_OP_NOOP, 96),
-/* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 239 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 240 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, char const *, char *, size_t, size_t *)
-/* 241 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 242 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 243 */ _CFFI_OP(_CFFI_OP_NOOP, 107),
-/* 244 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 245 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 246 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 247 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 249 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 250 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 251 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
-/* 253 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 254 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 255 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 256 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 257 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
-/* 258 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 259 */ _CFFI_OP(_CFFI_OP_NOOP, 169),
-/* 260 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 261 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 262 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 263 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 264 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 265 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 266 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 267 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 268 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
-/* 269 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 270 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 271 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 272 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, size_t, art_error *)
-/* 273 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 274 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 275 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 276 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 277 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 278 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 279 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
-/* 280 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 281 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 282 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 283 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 284 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 285 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 286 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 287 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 288 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 289 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 290 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 291 */ _CFFI_OP(_CFFI_OP_FUNCTION, 304), // art_status()(void *, void *, size_t, art_error *)
-/* 292 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 293 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 294 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 295 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 297 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_llama const *)
-/* 298 */ _CFFI_OP(_CFFI_OP_POINTER, 443), // art_llama const *
-/* 299 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 300 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_model const *)
-/* 301 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // art_model const *
-/* 302 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(art_status)
-/* 304 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_status
-/* 305 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 306 */ _CFFI_OP(_CFFI_OP_FUNCTION, 11), // char const *()(void)
-/* 307 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION, 329), // float const *()(void *)
-/* 309 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 310 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 311 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher *)
-/* 312 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 313 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 314 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(art_matcher const *)
-/* 315 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 316 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 317 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *)
-/* 318 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 319 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 320 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // int()(void *, int32_t)
-/* 321 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 322 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 323 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 324 */ _CFFI_OP(_CFFI_OP_FUNCTION, 169), // int32_t const *()(art_session const *, size_t *)
-/* 325 */ _CFFI_OP(_CFFI_OP_POINTER, 453), // art_session const *
-/* 326 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 327 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 328 */ _CFFI_OP(_CFFI_OP_FUNCTION, 486), // int64_t()(float const *, size_t, uint32_t const *)
-/* 329 */ _CFFI_OP(_CFFI_OP_POINTER, 484), // float const *
-/* 330 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 331 */ _CFFI_OP(_CFFI_OP_NOOP, 221),
-/* 332 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 333 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_constraint const *)
-/* 334 */ _CFFI_OP(_CFFI_OP_POINTER, 428), // art_constraint const *
-/* 335 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 336 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher *)
-/* 337 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 339 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_matcher const *)
-/* 340 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 341 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 342 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_schema const *)
-/* 343 */ _CFFI_OP(_CFFI_OP_POINTER, 451), // art_schema const *
-/* 344 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 345 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(art_vocab const *)
-/* 346 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
-/* 347 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 348 */ _CFFI_OP(_CFFI_OP_FUNCTION, 44), // size_t()(void *)
-/* 349 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 350 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 351 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_session const *)
-/* 352 */ _CFFI_OP(_CFFI_OP_NOOP, 325),
-/* 353 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 354 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(art_vocab const *)
-/* 355 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
-/* 356 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 357 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void *)
-/* 358 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
+/* 204 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
+/* 205 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
+/* 206 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 207 */ _CFFI_OP(_CFFI_OP_NOOP, 66),
+/* 208 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 209 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 210 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 211 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 212 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 213 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
+/* 214 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 215 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 216 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 217 */ _CFFI_OP(_CFFI_OP_POINTER, 224), // int32_t *
+/* 218 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 219 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 220 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 221 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 222 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
+/* 223 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
+/* 224 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
+/* 225 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 226 */ _CFFI_OP(_CFFI_OP_NOOP, 168),
+/* 227 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 228 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 229 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 230 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 231 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
+/* 232 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_schema *
+/* 233 */ _CFFI_OP(_CFFI_OP_NOOP, 109),
+/* 234 */ _CFFI_OP(_CFFI_OP_POINTER, 616), // art_constraint_opts const *
+/* 235 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 236 */ _CFFI_OP(_CFFI_OP_NOOP, 111),
+/* 237 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 238 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 239 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_schema *, char *, size_t, size_t *, art_error *)
+/* 240 */ _CFFI_OP(_CFFI_OP_NOOP, 232),
+/* 241 */ _CFFI_OP(_CFFI_OP_NOOP, 66),
+/* 242 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 243 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 244 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 245 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 246 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
+/* 247 */ _CFFI_OP(_CFFI_OP_NOOP, 232),
+/* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
+/* 249 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 250 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 251 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 252 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_session *, art_error *)
+/* 253 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_session *
+/* 254 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 255 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 256 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_session *, art_event *, art_error *)
+/* 257 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
+/* 258 */ _CFFI_OP(_CFFI_OP_POINTER, 636), // art_event *
+/* 259 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 260 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 261 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_session *, art_session *, size_t, art_error *)
+/* 262 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
+/* 263 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
+/* 264 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 265 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 266 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 267 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
+/* 268 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
+/* 269 */ _CFFI_OP(_CFFI_OP_POINTER, 224), // int32_t const *
+/* 270 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 271 */ _CFFI_OP(_CFFI_OP_POINTER, 639), // art_generate_params const *
+/* 272 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 273 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 274 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
+/* 275 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
+/* 276 */ _CFFI_OP(_CFFI_OP_NOOP, 168),
+/* 277 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 278 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 279 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 280 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 281 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
+/* 282 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
+/* 283 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
+/* 284 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 285 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 286 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 287 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_vocab const *, char const *, art_error *)
+/* 288 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_vocab const *
+/* 289 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 290 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 291 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 292 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
+/* 293 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 294 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 295 */ _CFFI_OP(_CFFI_OP_POINTER, 16), // art_ctransformers * *
+/* 296 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 297 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 298 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, art_alloc const *, art_cuda * *, art_error *)
+/* 299 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 300 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 301 */ _CFFI_OP(_CFFI_OP_POINTER, 25), // art_cuda * *
+/* 302 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 304 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
+/* 305 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 306 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 307 */ _CFFI_OP(_CFFI_OP_NOOP, 201),
+/* 308 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 309 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 310 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, art_cuda_file const *, size_t, char const * const *, size_t, int, art_alloc const *, char *, size_t, art_cuda_code * *, art_error *)
+/* 311 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 312 */ _CFFI_OP(_CFFI_OP_POINTER, 626), // art_cuda_file const *
+/* 313 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 314 */ _CFFI_OP(_CFFI_OP_POINTER, 17), // char const * const *
+/* 315 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 316 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 317 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 318 */ _CFFI_OP(_CFFI_OP_NOOP, 66),
+/* 319 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 320 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
+/* 321 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 322 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 323 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
+/* 324 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 325 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 326 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 327 */ _CFFI_OP(_CFFI_OP_POINTER, 122), // art_llama * *
+/* 328 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 329 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 330 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
+/* 331 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 332 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 333 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_schema_opts const *
+/* 334 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 335 */ _CFFI_OP(_CFFI_OP_POINTER, 232), // art_schema * *
+/* 336 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 337 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, uint32_t *, uint32_t *, art_error *)
+/* 339 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 340 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 341 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 342 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 343 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 344 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(uint32_t, art_alloc const *, art_mask_pool * *, art_error *)
+/* 345 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 346 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 347 */ _CFFI_OP(_CFFI_OP_POINTER, 138), // art_mask_pool * *
+/* 348 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 349 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 350 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
+/* 351 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
+/* 352 */ _CFFI_OP(_CFFI_OP_POINTER, 31), // uint32_t const *
+/* 353 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 354 */ _CFFI_OP(_CFFI_OP_NOOP, 352),
+/* 355 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 357 */ _CFFI_OP(_CFFI_OP_NOOP, 201),
+/* 358 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 359 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 360 */ _CFFI_OP(_CFFI_OP_FUNCTION, 64), // uint32_t()(void)
-/* 361 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 362 */ _CFFI_OP(_CFFI_OP_FUNCTION, 74), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
-/* 363 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
-/* 364 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 365 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 366 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 367 */ _CFFI_OP(_CFFI_OP_FUNCTION, 27), // void *()(void *, void *, size_t, size_t)
-/* 368 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 369 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 370 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 371 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 372 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 373 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_constraint *)
-/* 374 */ _CFFI_OP(_CFFI_OP_NOOP, 5),
-/* 375 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 376 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_ctransformers *)
-/* 377 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
-/* 378 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 379 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_generate_params *)
-/* 380 */ _CFFI_OP(_CFFI_OP_POINTER, 442), // art_generate_params *
-/* 381 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 382 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_llama *)
-/* 383 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 384 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 385 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_llama *, char *, size_t, size_t *)
-/* 386 */ _CFFI_OP(_CFFI_OP_NOOP, 33),
-/* 387 */ _CFFI_OP(_CFFI_OP_NOOP, 107),
-/* 388 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 389 */ _CFFI_OP(_CFFI_OP_NOOP, 2),
-/* 390 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 391 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_matcher *)
-/* 392 */ _CFFI_OP(_CFFI_OP_NOOP, 49),
-/* 393 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 394 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_model *)
-/* 395 */ _CFFI_OP(_CFFI_OP_NOOP, 88),
-/* 396 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 397 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_model_params *)
-/* 398 */ _CFFI_OP(_CFFI_OP_POINTER, 446), // art_model_params *
-/* 399 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 400 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_sample_params *)
-/* 401 */ _CFFI_OP(_CFFI_OP_POINTER, 450), // art_sample_params *
+/* 360 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, art_context_params const *, void * *, art_error *)
+/* 361 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 362 */ _CFFI_OP(_CFFI_OP_NOOP, 189),
+/* 363 */ _CFFI_OP(_CFFI_OP_NOOP, 91),
+/* 364 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 365 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 366 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, art_engine_caps *, art_error *)
+/* 367 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 368 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
+/* 369 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 370 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 371 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, char const *, char *, size_t, size_t *)
+/* 372 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 373 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 374 */ _CFFI_OP(_CFFI_OP_NOOP, 66),
+/* 375 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 376 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 377 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 378 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 379 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 380 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 381 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 382 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 383 */ _CFFI_OP(_CFFI_OP_NOOP, 217),
+/* 384 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 385 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 386 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 387 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 388 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
+/* 389 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 390 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
+/* 391 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 392 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 393 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 394 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 395 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 396 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 397 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 398 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 399 */ _CFFI_OP(_CFFI_OP_NOOP, 168),
+/* 400 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 401 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
 /* 402 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 403 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_schema *)
-/* 404 */ _CFFI_OP(_CFFI_OP_NOOP, 132),
-/* 405 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 406 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_session *)
-/* 407 */ _CFFI_OP(_CFFI_OP_NOOP, 153),
-/* 408 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 409 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_session const *, art_usage *)
-/* 410 */ _CFFI_OP(_CFFI_OP_NOOP, 325),
-/* 411 */ _CFFI_OP(_CFFI_OP_POINTER, 470), // art_usage *
-/* 412 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 413 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(art_vocab *)
-/* 414 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 415 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 416 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(void *)
-/* 417 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 418 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 419 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // void()(void *, int(*)(void *), void *)
-/* 420 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 421 */ _CFFI_OP(_CFFI_OP_POINTER, 317), // int(*)(void *)
-/* 422 */ _CFFI_OP(_CFFI_OP_NOOP, 27),
-/* 423 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 424 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
-/* 425 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_bias const *
-/* 426 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
-/* 427 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
-/* 428 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
-/* 429 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
-/* 430 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
-/* 431 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_ctransformers
-/* 432 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_device
-/* 433 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_dialog_spec
-/* 434 */ _CFFI_OP(_CFFI_OP_POINTER, 435), // art_dialog_tool const *
-/* 435 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_dialog_tool
-/* 436 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_engine
-/* 437 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_engine_caps
-/* 438 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_error
-/* 439 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_event
-/* 440 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_event_kind
-/* 441 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_formats
-/* 442 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_generate_params
-/* 443 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_llama
-/* 444 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_matcher
-/* 445 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_model
-/* 446 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_model_params
-/* 447 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_order
-/* 448 */ _CFFI_OP(_CFFI_OP_POINTER, 449), // art_resource const *
-/* 449 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_resource
-/* 450 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_sample_params
-/* 451 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_schema
-/* 452 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_schema_opts
-/* 453 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_session
-/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 455), // art_span const *
-/* 455 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_span
-/* 456 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_span_kind
-/* 457 */ _CFFI_OP(_CFFI_OP_POINTER, 229), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
-/* 458 */ _CFFI_OP(_CFFI_OP_POINTER, 235), // art_status(*)(void *, art_engine_caps *, art_error *)
-/* 459 */ _CFFI_OP(_CFFI_OP_POINTER, 240), // art_status(*)(void *, char const *, char *, size_t, size_t *)
-/* 460 */ _CFFI_OP(_CFFI_OP_POINTER, 247), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 461 */ _CFFI_OP(_CFFI_OP_POINTER, 257), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
-/* 462 */ _CFFI_OP(_CFFI_OP_POINTER, 264), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 463 */ _CFFI_OP(_CFFI_OP_POINTER, 272), // art_status(*)(void *, size_t, art_error *)
-/* 464 */ _CFFI_OP(_CFFI_OP_POINTER, 277), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 465 */ _CFFI_OP(_CFFI_OP_POINTER, 284), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 466 */ _CFFI_OP(_CFFI_OP_POINTER, 291), // art_status(*)(void *, void *, size_t, art_error *)
-/* 467 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_stop
-/* 468 */ _CFFI_OP(_CFFI_OP_POINTER, 469), // art_str const *
-/* 469 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_str
-/* 470 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_usage
-/* 471 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_vocab
-/* 472 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_whitespace
-/* 473 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 474 */ _CFFI_OP(_CFFI_OP_ARRAY, 473), // char[256]
-/* 475 */ (_cffi_opcode_t)(256),
-/* 476 */ _CFFI_OP(_CFFI_OP_ARRAY, 473), // char[32]
-/* 477 */ (_cffi_opcode_t)(32),
-/* 478 */ _CFFI_OP(_CFFI_OP_ARRAY, 473), // char[400]
-/* 479 */ (_cffi_opcode_t)(400),
-/* 480 */ _CFFI_OP(_CFFI_OP_ARRAY, 473), // char[96]
-/* 481 */ (_cffi_opcode_t)(96),
-/* 482 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
-/* 483 */ _CFFI_OP(_CFFI_OP_POINTER, 308), // float const *(*)(void *)
-/* 484 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
-/* 485 */ _CFFI_OP(_CFFI_OP_POINTER, 320), // int(*)(void *, int32_t)
-/* 486 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
-/* 487 */ _CFFI_OP(_CFFI_OP_POINTER, 348), // size_t(*)(void *)
-/* 488 */ _CFFI_OP(_CFFI_OP_POINTER, 357), // uint32_t(*)(void *)
-/* 489 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 490 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 491 */ _CFFI_OP(_CFFI_OP_POINTER, 367), // void *(*)(void *, void *, size_t, size_t)
-/* 492 */ _CFFI_OP(_CFFI_OP_POINTER, 416), // void(*)(void *)
-/* 493 */ _CFFI_OP(_CFFI_OP_POINTER, 419), // void(*)(void *, int(*)(void *), void *)
-/* 494 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 403 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, size_t, art_error *)
+/* 404 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 405 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 406 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 407 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 408 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 409 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 410 */ _CFFI_OP(_CFFI_OP_NOOP, 168),
+/* 411 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 412 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 413 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 414 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 415 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 416 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 417 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
+/* 418 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 419 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 420 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 421 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 422 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, void *, size_t, art_error *)
+/* 423 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 424 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 425 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 426 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 427 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 428 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void const *, int, art_tensor *, art_error *)
+/* 429 */ _CFFI_OP(_CFFI_OP_POINTER, 693), // void const *
+/* 430 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 431 */ _CFFI_OP(_CFFI_OP_POINTER, 668), // art_tensor *
+/* 432 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 433 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 434 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(art_llama const *)
+/* 435 */ _CFFI_OP(_CFFI_OP_POINTER, 640), // art_llama const *
+/* 436 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 437 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(art_model const *)
+/* 438 */ _CFFI_OP(_CFFI_OP_POINTER, 643), // art_model const *
+/* 439 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 440 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(art_status)
+/* 441 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_status
+/* 442 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 443 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(void)
+/* 444 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 445 */ _CFFI_OP(_CFFI_OP_FUNCTION, 480), // float const *()(void *)
+/* 446 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 447 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 448 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(art_cuda *, uint32_t)
+/* 449 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 450 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 451 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 452 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(art_cuda *, uint32_t, uint64_t)
+/* 453 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 454 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 455 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 456 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 457 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(art_matcher *)
+/* 458 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
+/* 459 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 460 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(art_matcher const *)
+/* 461 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 462 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 463 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(uintptr_t, void *, int)
+/* 464 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
+/* 465 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 466 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 467 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 468 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(void *)
+/* 469 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 470 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 471 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(void *, int32_t)
+/* 472 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 473 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 474 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 475 */ _CFFI_OP(_CFFI_OP_FUNCTION, 269), // int32_t const *()(art_session const *, size_t *)
+/* 476 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_session const *
+/* 477 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 478 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 479 */ _CFFI_OP(_CFFI_OP_FUNCTION, 89), // int64_t()(float const *, size_t, uint32_t const *)
+/* 480 */ _CFFI_OP(_CFFI_OP_POINTER, 683), // float const *
+/* 481 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 482 */ _CFFI_OP(_CFFI_OP_NOOP, 352),
+/* 483 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 484 */ _CFFI_OP(_CFFI_OP_FUNCTION, 43), // size_t()(art_constraint const *)
+/* 485 */ _CFFI_OP(_CFFI_OP_POINTER, 615), // art_constraint const *
+/* 486 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 487 */ _CFFI_OP(_CFFI_OP_FUNCTION, 43), // size_t()(art_matcher *)
+/* 488 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
+/* 489 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 490 */ _CFFI_OP(_CFFI_OP_FUNCTION, 43), // size_t()(art_matcher const *)
+/* 491 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 492 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 493 */ _CFFI_OP(_CFFI_OP_FUNCTION, 43), // size_t()(art_schema const *)
+/* 494 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_schema const *
+/* 495 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 496 */ _CFFI_OP(_CFFI_OP_FUNCTION, 43), // size_t()(art_vocab const *)
+/* 497 */ _CFFI_OP(_CFFI_OP_NOOP, 288),
+/* 498 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 499 */ _CFFI_OP(_CFFI_OP_FUNCTION, 43), // size_t()(void *)
+/* 500 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 501 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 502 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_cuda const *)
+/* 503 */ _CFFI_OP(_CFFI_OP_NOOP, 78),
+/* 504 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 505 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_mask_pool const *)
+/* 506 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_mask_pool const *
+/* 507 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 508 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_session const *)
+/* 509 */ _CFFI_OP(_CFFI_OP_NOOP, 476),
+/* 510 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 511 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_vocab const *)
+/* 512 */ _CFFI_OP(_CFFI_OP_NOOP, 288),
+/* 513 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 514 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(void *)
+/* 515 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 516 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 517 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(void)
+/* 518 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 519 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // uint64_t()(art_cuda_array const *)
+/* 520 */ _CFFI_OP(_CFFI_OP_POINTER, 620), // art_cuda_array const *
+/* 521 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 522 */ _CFFI_OP(_CFFI_OP_FUNCTION, 57), // uint8_t const *()(art_cuda_code const *, size_t *)
+/* 523 */ _CFFI_OP(_CFFI_OP_POINTER, 623), // art_cuda_code const *
+/* 524 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 525 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 526 */ _CFFI_OP(_CFFI_OP_FUNCTION, 57), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
+/* 527 */ _CFFI_OP(_CFFI_OP_NOOP, 288),
+/* 528 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 529 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 530 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 531 */ _CFFI_OP(_CFFI_OP_FUNCTION, 116), // void *()(uintptr_t, int *)
+/* 532 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26),
+/* 533 */ _CFFI_OP(_CFFI_OP_POINTER, 90), // int *
+/* 534 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 535 */ _CFFI_OP(_CFFI_OP_FUNCTION, 116), // void *()(void *, void *, size_t, size_t)
+/* 536 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 537 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 538 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 539 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 540 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 541 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_constraint *)
+/* 542 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 543 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 544 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_ctransformers *)
+/* 545 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 546 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 547 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_cuda *)
+/* 548 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 549 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 550 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_cuda_array *)
+/* 551 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 552 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 553 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_cuda_batch *)
+/* 554 */ _CFFI_OP(_CFFI_OP_NOOP, 95),
+/* 555 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 556 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_cuda_code *)
+/* 557 */ _CFFI_OP(_CFFI_OP_POINTER, 623), // art_cuda_code *
+/* 558 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 559 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_generate_params *)
+/* 560 */ _CFFI_OP(_CFFI_OP_POINTER, 639), // art_generate_params *
+/* 561 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 562 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_llama *)
+/* 563 */ _CFFI_OP(_CFFI_OP_NOOP, 122),
+/* 564 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 565 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_llama *, char *, size_t, size_t *)
+/* 566 */ _CFFI_OP(_CFFI_OP_NOOP, 122),
+/* 567 */ _CFFI_OP(_CFFI_OP_NOOP, 66),
+/* 568 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 569 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 570 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 571 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_mask_pool *)
+/* 572 */ _CFFI_OP(_CFFI_OP_NOOP, 138),
+/* 573 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 574 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_matcher *)
+/* 575 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
+/* 576 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 577 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_model *)
+/* 578 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
+/* 579 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 580 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_model_params *)
+/* 581 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_model_params *
+/* 582 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 583 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_sample_params *)
+/* 584 */ _CFFI_OP(_CFFI_OP_POINTER, 648), // art_sample_params *
+/* 585 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 586 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_schema *)
+/* 587 */ _CFFI_OP(_CFFI_OP_NOOP, 232),
+/* 588 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 589 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_session *)
+/* 590 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
+/* 591 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 592 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_session const *, art_usage *)
+/* 593 */ _CFFI_OP(_CFFI_OP_NOOP, 476),
+/* 594 */ _CFFI_OP(_CFFI_OP_POINTER, 669), // art_usage *
+/* 595 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 596 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_vocab *)
+/* 597 */ _CFFI_OP(_CFFI_OP_NOOP, 109),
+/* 598 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 599 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(void *)
+/* 600 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 601 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 602 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(void *, int(*)(void *), void *)
+/* 603 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 604 */ _CFFI_OP(_CFFI_OP_POINTER, 468), // int(*)(void *)
+/* 605 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 606 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 607 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(void *, int)
+/* 608 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 609 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 610 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 611 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
+/* 612 */ _CFFI_OP(_CFFI_OP_POINTER, 613), // art_bias const *
+/* 613 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
+/* 614 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
+/* 615 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
+/* 616 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
+/* 617 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
+/* 618 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_ctransformers
+/* 619 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_cuda
+/* 620 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_cuda_array
+/* 621 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_cuda_batch
+/* 622 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_cuda_call
+/* 623 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_cuda_code
+/* 624 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_cuda_device
+/* 625 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_cuda_dtype
+/* 626 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_cuda_file
+/* 627 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_cuda_row_error
+/* 628 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_cuda_row_params
+/* 629 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_device
+/* 630 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_dialog_spec
+/* 631 */ _CFFI_OP(_CFFI_OP_POINTER, 632), // art_dialog_tool const *
+/* 632 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_dialog_tool
+/* 633 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_engine
+/* 634 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_engine_caps
+/* 635 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_error
+/* 636 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_event
+/* 637 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_event_kind
+/* 638 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_formats
+/* 639 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_generate_params
+/* 640 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_llama
+/* 641 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_mask_pool
+/* 642 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_matcher
+/* 643 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_model
+/* 644 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_model_params
+/* 645 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_order
+/* 646 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_resource const *
+/* 647 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_resource
+/* 648 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_sample_params
+/* 649 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_schema
+/* 650 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_schema_opts
+/* 651 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_session
+/* 652 */ _CFFI_OP(_CFFI_OP_POINTER, 653), // art_span const *
+/* 653 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_span
+/* 654 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_span_kind
+/* 655 */ _CFFI_OP(_CFFI_OP_POINTER, 360), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
+/* 656 */ _CFFI_OP(_CFFI_OP_POINTER, 366), // art_status(*)(void *, art_engine_caps *, art_error *)
+/* 657 */ _CFFI_OP(_CFFI_OP_POINTER, 371), // art_status(*)(void *, char const *, char *, size_t, size_t *)
+/* 658 */ _CFFI_OP(_CFFI_OP_POINTER, 378), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 659 */ _CFFI_OP(_CFFI_OP_POINTER, 388), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
+/* 660 */ _CFFI_OP(_CFFI_OP_POINTER, 395), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 661 */ _CFFI_OP(_CFFI_OP_POINTER, 403), // art_status(*)(void *, size_t, art_error *)
+/* 662 */ _CFFI_OP(_CFFI_OP_POINTER, 408), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 663 */ _CFFI_OP(_CFFI_OP_POINTER, 415), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 664 */ _CFFI_OP(_CFFI_OP_POINTER, 422), // art_status(*)(void *, void *, size_t, art_error *)
+/* 665 */ _CFFI_OP(_CFFI_OP_ENUM, 8), // art_stop
+/* 666 */ _CFFI_OP(_CFFI_OP_POINTER, 667), // art_str const *
+/* 667 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_str
+/* 668 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_tensor
+/* 669 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_usage
+/* 670 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_vocab
+/* 671 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_whitespace
+/* 672 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 673 */ _CFFI_OP(_CFFI_OP_ARRAY, 672), // char[256]
+/* 674 */ (_cffi_opcode_t)(256),
+/* 675 */ _CFFI_OP(_CFFI_OP_ARRAY, 672), // char[32]
+/* 676 */ (_cffi_opcode_t)(32),
+/* 677 */ _CFFI_OP(_CFFI_OP_ARRAY, 672), // char[400]
+/* 678 */ (_cffi_opcode_t)(400),
+/* 679 */ _CFFI_OP(_CFFI_OP_ARRAY, 672), // char[96]
+/* 680 */ (_cffi_opcode_t)(96),
+/* 681 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
+/* 682 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // float const *(*)(void *)
+/* 683 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
+/* 684 */ _CFFI_OP(_CFFI_OP_POINTER, 471), // int(*)(void *, int32_t)
+/* 685 */ _CFFI_OP(_CFFI_OP_ARRAY, 89), // int64_t[4]
+/* 686 */ (_cffi_opcode_t)(4),
+/* 687 */ _CFFI_OP(_CFFI_OP_POINTER, 499), // size_t(*)(void *)
+/* 688 */ _CFFI_OP(_CFFI_OP_POINTER, 514), // uint32_t(*)(void *)
+/* 689 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 690 */ _CFFI_OP(_CFFI_OP_POINTER, 535), // void *(*)(void *, void *, size_t, size_t)
+/* 691 */ _CFFI_OP(_CFFI_OP_POINTER, 599), // void(*)(void *)
+/* 692 */ _CFFI_OP(_CFFI_OP_POINTER, 602), // void(*)(void *, int(*)(void *), void *)
+/* 693 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_const_ART_CHOICE_AUTO(unsigned long long *o)
@@ -1098,6 +1298,48 @@ static int _cffi_const_ART_CHOICE_NONE(unsigned long long *o)
 {
   int n = (ART_CHOICE_NONE) <= 0;
   *o = (unsigned long long)((ART_CHOICE_NONE) | 0);  /* check that ART_CHOICE_NONE is an integer */
+  return n;
+}
+
+static int _cffi_const_ART_CUDA_FLOAT32(unsigned long long *o)
+{
+  int n = (ART_CUDA_FLOAT32) <= 0;
+  *o = (unsigned long long)((ART_CUDA_FLOAT32) | 0);  /* check that ART_CUDA_FLOAT32 is an integer */
+  return n;
+}
+
+static int _cffi_const_ART_CUDA_FLOAT16(unsigned long long *o)
+{
+  int n = (ART_CUDA_FLOAT16) <= 0;
+  *o = (unsigned long long)((ART_CUDA_FLOAT16) | 0);  /* check that ART_CUDA_FLOAT16 is an integer */
+  return n;
+}
+
+static int _cffi_const_ART_CUDA_BFLOAT16(unsigned long long *o)
+{
+  int n = (ART_CUDA_BFLOAT16) <= 0;
+  *o = (unsigned long long)((ART_CUDA_BFLOAT16) | 0);  /* check that ART_CUDA_BFLOAT16 is an integer */
+  return n;
+}
+
+static int _cffi_const_ART_CUDA_EMPTY(unsigned long long *o)
+{
+  int n = (ART_CUDA_EMPTY) <= 0;
+  *o = (unsigned long long)((ART_CUDA_EMPTY) | 0);  /* check that ART_CUDA_EMPTY is an integer */
+  return n;
+}
+
+static int _cffi_const_ART_CUDA_NAN(unsigned long long *o)
+{
+  int n = (ART_CUDA_NAN) <= 0;
+  *o = (unsigned long long)((ART_CUDA_NAN) | 0);  /* check that ART_CUDA_NAN is an integer */
+  return n;
+}
+
+static int _cffi_const_ART_CUDA_INVALID(unsigned long long *o)
+{
+  int n = (ART_CUDA_INVALID) <= 0;
+  *o = (unsigned long long)((ART_CUDA_INVALID) | 0);  /* check that ART_CUDA_INVALID is an integer */
   return n;
 }
 
@@ -1374,6 +1616,13 @@ static int _cffi_const_ART_E_CANCELLED(unsigned long long *o)
   return n;
 }
 
+static int _cffi_const_ART_E_DEVICE(unsigned long long *o)
+{
+  int n = (ART_E_DEVICE) <= 0;
+  *o = (unsigned long long)((ART_E_DEVICE) | 0);  /* check that ART_E_DEVICE is an integer */
+  return n;
+}
+
 static int _cffi_const_ART_STOP_NONE(unsigned long long *o)
 {
   int n = (ART_STOP_NONE) <= 0;
@@ -1456,6 +1705,108 @@ static int agentrt_poll(void * a0)
   return *(int *)p;
 }
 
+static int _cffi_d_agentrt_capsule_give(uintptr_t x0, void * x1, int x2)
+{
+  return agentrt_capsule_give(x0, x1, x2);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_agentrt_capsule_give(PyObject *self, PyObject *args)
+{
+  uintptr_t x0;
+  void * x1;
+  int x2;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+
+  if (!PyArg_UnpackTuple(args, "agentrt_capsule_give", 3, 3, &arg0, &arg1, &arg2))
+    return NULL;
+
+  x0 = _cffi_to_c_int(arg0, uintptr_t);
+  if (x0 == (uintptr_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(116), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(116), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x2 = _cffi_to_c_int(arg2, int);
+  if (x2 == (int)-1 && PyErr_Occurred())
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = agentrt_capsule_give(x0, x1, x2); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_agentrt_capsule_give _cffi_d_agentrt_capsule_give
+#endif
+
+static void * _cffi_d_agentrt_capsule_take(uintptr_t x0, int * x1)
+{
+  return agentrt_capsule_take(x0, x1);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_agentrt_capsule_take(PyObject *self, PyObject *args)
+{
+  uintptr_t x0;
+  int * x1;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  void * result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+
+  if (!PyArg_UnpackTuple(args, "agentrt_capsule_take", 2, 2, &arg0, &arg1))
+    return NULL;
+
+  x0 = _cffi_to_c_int(arg0, uintptr_t);
+  if (x0 == (uintptr_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(533), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (int *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(533), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = agentrt_capsule_take(x0, x1); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(116));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_agentrt_capsule_take _cffi_d_agentrt_capsule_take
+#endif
+
 static int64_t _cffi_d_art_argmax(float const * x0, size_t x1, uint32_t const * x2)
 {
   return art_argmax(x0, x1, x2);
@@ -1479,10 +1830,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(329), arg0, (char **)&x0);
+      _cffi_type(480), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (float const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(329), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(480), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1492,10 +1843,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(221), arg2, (char **)&x2);
+      _cffi_type(352), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(221), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(352), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1542,46 +1893,46 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(19), arg0, (char **)&x0);
+      _cffi_type(108), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_dialog_spec const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(19), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(108), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg1, (char **)&x1);
+      _cffi_type(109), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(109), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg2, (char **)&x2);
+      _cffi_type(20), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(22), arg3, (char **)&x3);
+      _cffi_type(111), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_constraint * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(22), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(111), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg4, (char **)&x4);
+      _cffi_type(13), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1593,7 +1944,7 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1614,10 +1965,10 @@ _cffi_f_art_constraint_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(5), arg0, (char **)&x0);
+      _cffi_type(11), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(5), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1652,10 +2003,10 @@ _cffi_f_art_constraint_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(334), arg0, (char **)&x0);
+      _cffi_type(485), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(334), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(485), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1704,55 +2055,55 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(132), arg0, (char **)&x0);
+      _cffi_type(232), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(132), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(232), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg1, (char **)&x1);
+      _cffi_type(109), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(109), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(134), arg2, (char **)&x2);
+      _cffi_type(234), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_constraint_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(134), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(234), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg3, (char **)&x3);
+      _cffi_type(20), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(22), arg4, (char **)&x4);
+      _cffi_type(111), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_constraint * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(22), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(111), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg5, (char **)&x5);
+      _cffi_type(13), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1764,7 +2115,7 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1811,10 +2162,10 @@ _cffi_f_art_ctransformers_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(10), arg0, (char **)&x0);
+      _cffi_type(16), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_ctransformers *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(10), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1865,64 +2216,64 @@ _cffi_f_art_ctransformers_model_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(10), arg0, (char **)&x0);
+      _cffi_type(16), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_ctransformers *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(10), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg1, (char **)&x1);
+      _cffi_type(17), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg2, (char **)&x2);
+      _cffi_type(17), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(19), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_model_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(19), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg4, (char **)&x4);
+      _cffi_type(20), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(15), arg5, (char **)&x5);
+      _cffi_type(21), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_model * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(15), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(21), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg6, (char **)&x6);
+      _cffi_type(13), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1934,7 +2285,7 @@ _cffi_f_art_ctransformers_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1967,37 +2318,37 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(17), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg1, (char **)&x1);
+      _cffi_type(20), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(195), arg2, (char **)&x2);
+      _cffi_type(295), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_ctransformers * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(195), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(295), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg3, (char **)&x3);
+      _cffi_type(13), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2009,7 +2360,7 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2036,11 +2387,1568 @@ _cffi_f_art_ctransformers_variant(PyObject *self, PyObject *noarg)
 
   (void)self; /* unused */
   (void)noarg; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(11));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(17));
   return pyresult;
 }
 #else
 #  define _cffi_f_art_ctransformers_variant _cffi_d_art_ctransformers_variant
+#endif
+
+static art_status _cffi_d_art_cuda_apply_masks(art_cuda * x0, art_cuda_call const * x1, art_error * x2)
+{
+  return art_cuda_apply_masks(x0, x1, x2);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_apply_masks(PyObject *self, PyObject *args)
+{
+  art_cuda * x0;
+  art_cuda_call const * x1;
+  art_error * x2;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_apply_masks", 3, 3, &arg0, &arg1, &arg2))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(25), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(26), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (art_cuda_call const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(26), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_apply_masks(x0, x1, x2); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_apply_masks _cffi_d_art_cuda_apply_masks
+#endif
+
+static uint64_t _cffi_d_art_cuda_array_address(art_cuda_array const * x0)
+{
+  return art_cuda_array_address(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_array_address(PyObject *self, PyObject *arg0)
+{
+  art_cuda_array const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  uint64_t result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(520), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda_array const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(520), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_array_address(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, uint64_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_array_address _cffi_d_art_cuda_array_address
+#endif
+
+static void _cffi_d_art_cuda_array_free(art_cuda_array * x0)
+{
+  art_cuda_array_free(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_array_free(PyObject *self, PyObject *arg0)
+{
+  art_cuda_array * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(1), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda_array *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { art_cuda_array_free(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_art_cuda_array_free _cffi_d_art_cuda_array_free
+#endif
+
+static art_status _cffi_d_art_cuda_array_new(art_cuda * x0, uint32_t x1, uint64_t x2, size_t x3, art_cuda_array * * x4, art_error * x5)
+{
+  return art_cuda_array_new(x0, x1, x2, x3, x4, x5);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_array_new(PyObject *self, PyObject *args)
+{
+  art_cuda * x0;
+  uint32_t x1;
+  uint64_t x2;
+  size_t x3;
+  art_cuda_array * * x4;
+  art_error * x5;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_array_new", 6, 6, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(25), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint32_t);
+  if (x1 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x2 = _cffi_to_c_int(arg2, uint64_t);
+  if (x2 == (uint64_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x3 = _cffi_to_c_int(arg3, size_t);
+  if (x3 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(44), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (art_cuda_array * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(44), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg5, (char **)&x5);
+  if (datasize != 0) {
+    x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_array_new(x0, x1, x2, x3, x4, x5); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_array_new _cffi_d_art_cuda_array_new
+#endif
+
+static art_cuda_array * _cffi_d_art_cuda_array_ref(art_cuda_array * x0)
+{
+  return art_cuda_array_ref(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_array_ref(PyObject *self, PyObject *arg0)
+{
+  art_cuda_array * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_cuda_array * result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(1), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda_array *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_array_ref(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(1));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_array_ref _cffi_d_art_cuda_array_ref
+#endif
+
+static art_status _cffi_d_art_cuda_assemble(art_cuda * x0, uint32_t x1, uint8_t const * x2, size_t x3, char * x4, size_t x5, art_cuda_code * * x6, art_error * x7)
+{
+  return art_cuda_assemble(x0, x1, x2, x3, x4, x5, x6, x7);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
+{
+  art_cuda * x0;
+  uint32_t x1;
+  uint8_t const * x2;
+  size_t x3;
+  char * x4;
+  size_t x5;
+  art_cuda_code * * x6;
+  art_error * x7;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+  PyObject *arg6;
+  PyObject *arg7;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_assemble", 8, 8, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5, &arg6, &arg7))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(25), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint32_t);
+  if (x1 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(57), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(57), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x3 = _cffi_to_c_int(arg3, size_t);
+  if (x3 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(66), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(66), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x5 = _cffi_to_c_int(arg5, size_t);
+  if (x5 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(68), arg6, (char **)&x6);
+  if (datasize != 0) {
+    x6 = ((size_t)datasize) <= 640 ? (art_cuda_code * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(68), arg6, (char **)&x6,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg7, (char **)&x7);
+  if (datasize != 0) {
+    x7 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg7, (char **)&x7,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_assemble(x0, x1, x2, x3, x4, x5, x6, x7); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_assemble _cffi_d_art_cuda_assemble
+#endif
+
+static void _cffi_d_art_cuda_batch_free(art_cuda_batch * x0)
+{
+  art_cuda_batch_free(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_batch_free(PyObject *self, PyObject *arg0)
+{
+  art_cuda_batch * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(95), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(95), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { art_cuda_batch_free(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_art_cuda_batch_free _cffi_d_art_cuda_batch_free
+#endif
+
+static art_status _cffi_d_art_cuda_batch_new(art_cuda * x0, uint32_t x1, uint32_t x2, uint32_t x3, uint32_t x4, uint32_t x5, art_cuda_batch * * x6, art_error * x7)
+{
+  return art_cuda_batch_new(x0, x1, x2, x3, x4, x5, x6, x7);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_batch_new(PyObject *self, PyObject *args)
+{
+  art_cuda * x0;
+  uint32_t x1;
+  uint32_t x2;
+  uint32_t x3;
+  uint32_t x4;
+  uint32_t x5;
+  art_cuda_batch * * x6;
+  art_error * x7;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+  PyObject *arg6;
+  PyObject *arg7;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_batch_new", 8, 8, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5, &arg6, &arg7))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(25), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint32_t);
+  if (x1 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x2 = _cffi_to_c_int(arg2, uint32_t);
+  if (x2 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x3 = _cffi_to_c_int(arg3, uint32_t);
+  if (x3 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x4 = _cffi_to_c_int(arg4, uint32_t);
+  if (x4 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x5 = _cffi_to_c_int(arg5, uint32_t);
+  if (x5 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(36), arg6, (char **)&x6);
+  if (datasize != 0) {
+    x6 = ((size_t)datasize) <= 640 ? (art_cuda_batch * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(36), arg6, (char **)&x6,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg7, (char **)&x7);
+  if (datasize != 0) {
+    x7 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg7, (char **)&x7,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_batch_new(x0, x1, x2, x3, x4, x5, x6, x7); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_batch_new _cffi_d_art_cuda_batch_new
+#endif
+
+static art_status _cffi_d_art_cuda_batch_set(art_cuda_batch * x0, uint32_t x1, uint32_t x2, art_cuda_row_params const * x3, uint64_t x4, art_error * x5)
+{
+  return art_cuda_batch_set(x0, x1, x2, x3, x4, x5);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_batch_set(PyObject *self, PyObject *args)
+{
+  art_cuda_batch * x0;
+  uint32_t x1;
+  uint32_t x2;
+  art_cuda_row_params const * x3;
+  uint64_t x4;
+  art_error * x5;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_batch_set", 6, 6, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(95), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(95), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint32_t);
+  if (x1 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x2 = _cffi_to_c_int(arg2, uint32_t);
+  if (x2 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(103), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (art_cuda_row_params const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(103), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x4 = _cffi_to_c_int(arg4, uint64_t);
+  if (x4 == (uint64_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg5, (char **)&x5);
+  if (datasize != 0) {
+    x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_batch_set(x0, x1, x2, x3, x4, x5); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_batch_set _cffi_d_art_cuda_batch_set
+#endif
+
+static art_cuda_array * _cffi_d_art_cuda_batch_steps(art_cuda_batch const * x0)
+{
+  return art_cuda_batch_steps(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_batch_steps(PyObject *self, PyObject *arg0)
+{
+  art_cuda_batch const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_cuda_array * result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(4), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(4), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_batch_steps(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(1));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_batch_steps _cffi_d_art_cuda_batch_steps
+#endif
+
+static uint8_t const * _cffi_d_art_cuda_code_bytes(art_cuda_code const * x0, size_t * x1)
+{
+  return art_cuda_code_bytes(x0, x1);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_code_bytes(PyObject *self, PyObject *args)
+{
+  art_cuda_code const * x0;
+  size_t * x1;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  uint8_t const * result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_code_bytes", 2, 2, &arg0, &arg1))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(523), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda_code const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(523), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(8), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(8), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_code_bytes(x0, x1); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(57));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_code_bytes _cffi_d_art_cuda_code_bytes
+#endif
+
+static void _cffi_d_art_cuda_code_free(art_cuda_code * x0)
+{
+  art_cuda_code_free(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_code_free(PyObject *self, PyObject *arg0)
+{
+  art_cuda_code * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(557), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda_code *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(557), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { art_cuda_code_free(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_art_cuda_code_free _cffi_d_art_cuda_code_free
+#endif
+
+static uint32_t _cffi_d_art_cuda_device_count(art_cuda const * x0)
+{
+  return art_cuda_device_count(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_device_count(PyObject *self, PyObject *arg0)
+{
+  art_cuda const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  uint32_t result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(78), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(78), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_device_count(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, uint32_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_device_count _cffi_d_art_cuda_device_count
+#endif
+
+static art_status _cffi_d_art_cuda_device_info(art_cuda const * x0, uint32_t x1, art_cuda_device * x2, art_error * x3)
+{
+  return art_cuda_device_info(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_device_info(PyObject *self, PyObject *args)
+{
+  art_cuda const * x0;
+  uint32_t x1;
+  art_cuda_device * x2;
+  art_error * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_device_info", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(78), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(78), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint32_t);
+  if (x1 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(80), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_cuda_device *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(80), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_device_info(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_device_info _cffi_d_art_cuda_device_info
+#endif
+
+static art_status _cffi_d_art_cuda_device_of(art_cuda * x0, uint64_t x1, uint32_t * x2, art_error * x3)
+{
+  return art_cuda_device_of(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_device_of(PyObject *self, PyObject *args)
+{
+  art_cuda * x0;
+  uint64_t x1;
+  uint32_t * x2;
+  art_error * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_device_of", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(25), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint64_t);
+  if (x1 == (uint64_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(74), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(74), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_device_of(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_device_of _cffi_d_art_cuda_device_of
+#endif
+
+static uint32_t _cffi_d_art_cuda_driver_version(art_cuda const * x0)
+{
+  return art_cuda_driver_version(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_driver_version(PyObject *self, PyObject *arg0)
+{
+  art_cuda const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  uint32_t result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(78), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(78), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_driver_version(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, uint32_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_driver_version _cffi_d_art_cuda_driver_version
+#endif
+
+static void _cffi_d_art_cuda_free(art_cuda * x0)
+{
+  art_cuda_free(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_free(PyObject *self, PyObject *arg0)
+{
+  art_cuda * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(25), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { art_cuda_free(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_art_cuda_free _cffi_d_art_cuda_free
+#endif
+
+static int _cffi_d_art_cuda_is_capturing(art_cuda * x0, uint32_t x1, uint64_t x2)
+{
+  return art_cuda_is_capturing(x0, x1, x2);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_is_capturing(PyObject *self, PyObject *args)
+{
+  art_cuda * x0;
+  uint32_t x1;
+  uint64_t x2;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_is_capturing", 3, 3, &arg0, &arg1, &arg2))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(25), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint32_t);
+  if (x1 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x2 = _cffi_to_c_int(arg2, uint64_t);
+  if (x2 == (uint64_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_is_capturing(x0, x1, x2); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_is_capturing _cffi_d_art_cuda_is_capturing
+#endif
+
+static int _cffi_d_art_cuda_is_loaded(art_cuda * x0, uint32_t x1)
+{
+  return art_cuda_is_loaded(x0, x1);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_is_loaded(PyObject *self, PyObject *args)
+{
+  art_cuda * x0;
+  uint32_t x1;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_is_loaded", 2, 2, &arg0, &arg1))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(25), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint32_t);
+  if (x1 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_is_loaded(x0, x1); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_is_loaded _cffi_d_art_cuda_is_loaded
+#endif
+
+static art_status _cffi_d_art_cuda_load(art_cuda * x0, uint32_t x1, uint8_t const * x2, size_t x3, art_error * x4)
+{
+  return art_cuda_load(x0, x1, x2, x3, x4);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_load(PyObject *self, PyObject *args)
+{
+  art_cuda * x0;
+  uint32_t x1;
+  uint8_t const * x2;
+  size_t x3;
+  art_error * x4;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_load", 5, 5, &arg0, &arg1, &arg2, &arg3, &arg4))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(25), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint32_t);
+  if (x1 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(57), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(57), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x3 = _cffi_to_c_int(arg3, size_t);
+  if (x3 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_load(x0, x1, x2, x3, x4); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_load _cffi_d_art_cuda_load
+#endif
+
+static art_status _cffi_d_art_cuda_open(char const * x0, art_alloc const * x1, art_cuda * * x2, art_error * x3)
+{
+  return art_cuda_open(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_open(PyObject *self, PyObject *args)
+{
+  char const * x0;
+  art_alloc const * x1;
+  art_cuda * * x2;
+  art_error * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_open", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(17), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(20), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(301), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_cuda * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(301), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_open(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_open _cffi_d_art_cuda_open
+#endif
+
+static art_status _cffi_d_art_cuda_order(art_cuda * x0, uint32_t x1, uint64_t x2, uint64_t x3, art_error * x4)
+{
+  return art_cuda_order(x0, x1, x2, x3, x4);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_order(PyObject *self, PyObject *args)
+{
+  art_cuda * x0;
+  uint32_t x1;
+  uint64_t x2;
+  uint64_t x3;
+  art_error * x4;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_order", 5, 5, &arg0, &arg1, &arg2, &arg3, &arg4))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(25), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint32_t);
+  if (x1 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x2 = _cffi_to_c_int(arg2, uint64_t);
+  if (x2 == (uint64_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x3 = _cffi_to_c_int(arg3, uint64_t);
+  if (x3 == (uint64_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_order(x0, x1, x2, x3, x4); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_order _cffi_d_art_cuda_order
+#endif
+
+static art_status _cffi_d_art_cuda_sample(art_cuda_batch * x0, art_cuda_call const * x1, art_error * x2)
+{
+  return art_cuda_sample(x0, x1, x2);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_sample(PyObject *self, PyObject *args)
+{
+  art_cuda_batch * x0;
+  art_cuda_call const * x1;
+  art_error * x2;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_sample", 3, 3, &arg0, &arg1, &arg2))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(95), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(95), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(26), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (art_cuda_call const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(26), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_sample(x0, x1, x2); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_sample _cffi_d_art_cuda_sample
+#endif
+
+static void _cffi_d_art_dlpack_free(void * x0, int x1)
+{
+  art_dlpack_free(x0, x1);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_dlpack_free(PyObject *self, PyObject *args)
+{
+  void * x0;
+  int x1;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  PyObject *arg0;
+  PyObject *arg1;
+
+  if (!PyArg_UnpackTuple(args, "art_dlpack_free", 2, 2, &arg0, &arg1))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(116), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(116), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, int);
+  if (x1 == (int)-1 && PyErr_Occurred())
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { art_dlpack_free(x0, x1); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_art_dlpack_free _cffi_d_art_dlpack_free
+#endif
+
+static art_status _cffi_d_art_dlpack_new(art_cuda_array * x0, size_t x1, uint32_t x2, uint32_t x3, uint32_t x4, int64_t x5, int x6, void * * x7, art_error * x8)
+{
+  return art_dlpack_new(x0, x1, x2, x3, x4, x5, x6, x7, x8);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_dlpack_new(PyObject *self, PyObject *args)
+{
+  art_cuda_array * x0;
+  size_t x1;
+  uint32_t x2;
+  uint32_t x3;
+  uint32_t x4;
+  int64_t x5;
+  int x6;
+  void * * x7;
+  art_error * x8;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+  PyObject *arg6;
+  PyObject *arg7;
+  PyObject *arg8;
+
+  if (!PyArg_UnpackTuple(args, "art_dlpack_new", 9, 9, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5, &arg6, &arg7, &arg8))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(1), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda_array *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, size_t);
+  if (x1 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x2 = _cffi_to_c_int(arg2, uint32_t);
+  if (x2 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x3 = _cffi_to_c_int(arg3, uint32_t);
+  if (x3 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x4 = _cffi_to_c_int(arg4, uint32_t);
+  if (x4 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x5 = _cffi_to_c_int(arg5, int64_t);
+  if (x5 == (int64_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x6 = _cffi_to_c_int(arg6, int);
+  if (x6 == (int)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(91), arg7, (char **)&x7);
+  if (datasize != 0) {
+    x7 = ((size_t)datasize) <= 640 ? (void * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(91), arg7, (char **)&x7,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg8, (char **)&x8);
+  if (datasize != 0) {
+    x8 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg8, (char **)&x8,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_dlpack_new(x0, x1, x2, x3, x4, x5, x6, x7, x8); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_dlpack_new _cffi_d_art_dlpack_new
+#endif
+
+static art_status _cffi_d_art_dlpack_read(void const * x0, int x1, art_tensor * x2, art_error * x3)
+{
+  return art_dlpack_read(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
+{
+  void const * x0;
+  int x1;
+  art_tensor * x2;
+  art_error * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "art_dlpack_read", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(429), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (void const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(429), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, int);
+  if (x1 == (int)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(431), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_tensor *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(431), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_dlpack_read(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_dlpack_read _cffi_d_art_dlpack_read
 #endif
 
 static void _cffi_d_art_generate_defaults(art_generate_params * x0)
@@ -2056,10 +3964,10 @@ _cffi_f_art_generate_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(380), arg0, (char **)&x0);
+      _cffi_type(560), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_generate_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(380), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(560), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2108,10 +4016,10 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(33), arg0, (char **)&x0);
+      _cffi_type(122), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(33), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(122), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2121,10 +4029,10 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(43), arg2, (char **)&x2);
+      _cffi_type(132), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_device *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(43), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(132), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2134,19 +4042,19 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg4, (char **)&x4);
+      _cffi_type(8), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg5, (char **)&x5);
+      _cffi_type(13), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2158,7 +4066,7 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2179,10 +4087,10 @@ _cffi_f_art_llama_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(33), arg0, (char **)&x0);
+      _cffi_type(122), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(33), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(122), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2225,19 +4133,19 @@ _cffi_f_art_llama_log(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(33), arg0, (char **)&x0);
+      _cffi_type(122), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(33), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(122), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(107), arg1, (char **)&x1);
+      _cffi_type(66), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(107), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(66), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2247,10 +4155,10 @@ _cffi_f_art_llama_log(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg3, (char **)&x3);
+      _cffi_type(8), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2299,55 +4207,55 @@ _cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(33), arg0, (char **)&x0);
+      _cffi_type(122), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(33), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(122), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg1, (char **)&x1);
+      _cffi_type(17), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(19), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_model_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(19), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg3, (char **)&x3);
+      _cffi_type(20), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(15), arg4, (char **)&x4);
+      _cffi_type(21), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_model * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(15), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(21), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg5, (char **)&x5);
+      _cffi_type(13), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2359,7 +4267,7 @@ _cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2394,46 +4302,46 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(17), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg1, (char **)&x1);
+      _cffi_type(17), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg2, (char **)&x2);
+      _cffi_type(20), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(208), arg3, (char **)&x3);
+      _cffi_type(327), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_llama * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(208), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(327), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg4, (char **)&x4);
+      _cffi_type(13), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2445,7 +4353,7 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2468,10 +4376,10 @@ _cffi_f_art_llama_version(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(298), arg0, (char **)&x0);
+      _cffi_type(435), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(298), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(435), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2483,12 +4391,271 @@ _cffi_f_art_llama_version(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(11));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(17));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
 #else
 #  define _cffi_f_art_llama_version _cffi_d_art_llama_version
+#endif
+
+static art_status _cffi_d_art_mask_pool_fill(art_mask_pool * x0, art_matcher * const * x1, size_t x2, uint32_t * x3, size_t x4, size_t x5, uint32_t * x6, size_t * x7, art_error * x8)
+{
+  return art_mask_pool_fill(x0, x1, x2, x3, x4, x5, x6, x7, x8);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
+{
+  art_mask_pool * x0;
+  art_matcher * const * x1;
+  size_t x2;
+  uint32_t * x3;
+  size_t x4;
+  size_t x5;
+  uint32_t * x6;
+  size_t * x7;
+  art_error * x8;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+  PyObject *arg6;
+  PyObject *arg7;
+  PyObject *arg8;
+
+  if (!PyArg_UnpackTuple(args, "art_mask_pool_fill", 9, 9, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5, &arg6, &arg7, &arg8))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(138), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_mask_pool *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(138), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(139), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (art_matcher * const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(139), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x2 = _cffi_to_c_int(arg2, size_t);
+  if (x2 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(74), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(74), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x4 = _cffi_to_c_int(arg4, size_t);
+  if (x4 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x5 = _cffi_to_c_int(arg5, size_t);
+  if (x5 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(74), arg6, (char **)&x6);
+  if (datasize != 0) {
+    x6 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(74), arg6, (char **)&x6,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(8), arg7, (char **)&x7);
+  if (datasize != 0) {
+    x7 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(8), arg7, (char **)&x7,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg8, (char **)&x8);
+  if (datasize != 0) {
+    x8 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg8, (char **)&x8,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_mask_pool_fill(x0, x1, x2, x3, x4, x5, x6, x7, x8); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_mask_pool_fill _cffi_d_art_mask_pool_fill
+#endif
+
+static void _cffi_d_art_mask_pool_free(art_mask_pool * x0)
+{
+  art_mask_pool_free(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_mask_pool_free(PyObject *self, PyObject *arg0)
+{
+  art_mask_pool * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(138), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_mask_pool *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(138), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { art_mask_pool_free(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_art_mask_pool_free _cffi_d_art_mask_pool_free
+#endif
+
+static art_status _cffi_d_art_mask_pool_new(uint32_t x0, art_alloc const * x1, art_mask_pool * * x2, art_error * x3)
+{
+  return art_mask_pool_new(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_mask_pool_new(PyObject *self, PyObject *args)
+{
+  uint32_t x0;
+  art_alloc const * x1;
+  art_mask_pool * * x2;
+  art_error * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "art_mask_pool_new", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  x0 = _cffi_to_c_int(arg0, uint32_t);
+  if (x0 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(20), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(347), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_mask_pool * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(347), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_mask_pool_new(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_mask_pool_new _cffi_d_art_mask_pool_new
+#endif
+
+static uint32_t _cffi_d_art_mask_pool_threads(art_mask_pool const * x0)
+{
+  return art_mask_pool_threads(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_mask_pool_threads(PyObject *self, PyObject *arg0)
+{
+  art_mask_pool const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  uint32_t result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(506), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_mask_pool const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(506), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_mask_pool_threads(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, uint32_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_mask_pool_threads _cffi_d_art_mask_pool_threads
 #endif
 
 static art_status _cffi_d_art_matcher_accept(art_matcher * x0, uint32_t x1)
@@ -2512,10 +4679,10 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(149), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2531,7 +4698,7 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2564,19 +4731,19 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(149), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg1, (char **)&x1);
+      _cffi_type(57), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(57), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2586,10 +4753,10 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg3, (char **)&x3);
+      _cffi_type(8), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2601,7 +4768,7 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2630,10 +4797,10 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(149), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2649,7 +4816,7 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2680,28 +4847,28 @@ _cffi_f_art_matcher_copy(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(1), arg0, (char **)&x0);
+      _cffi_type(7), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(7), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(6), arg1, (char **)&x1);
+      _cffi_type(12), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_matcher * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(6), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(12), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg2, (char **)&x2);
+      _cffi_type(13), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2713,7 +4880,7 @@ _cffi_f_art_matcher_copy(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2742,19 +4909,19 @@ _cffi_f_art_matcher_error(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(1), arg0, (char **)&x0);
+      _cffi_type(7), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(7), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg1, (char **)&x1);
+      _cffi_type(13), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2766,7 +4933,7 @@ _cffi_f_art_matcher_error(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2801,19 +4968,19 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(149), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(57), arg1, (char **)&x1);
+      _cffi_type(74), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(57), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2823,19 +4990,19 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(57), arg3, (char **)&x3);
+      _cffi_type(74), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(57), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(74), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg4, (char **)&x4);
+      _cffi_type(13), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2847,7 +5014,7 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2880,19 +5047,19 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(149), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(68), arg1, (char **)&x1);
+      _cffi_type(168), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(68), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(168), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2902,10 +5069,10 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg3, (char **)&x3);
+      _cffi_type(8), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2917,7 +5084,7 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2938,10 +5105,10 @@ _cffi_f_art_matcher_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(149), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2976,10 +5143,10 @@ _cffi_f_art_matcher_held(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(1), arg0, (char **)&x0);
+      _cffi_type(7), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(7), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3014,10 +5181,10 @@ _cffi_f_art_matcher_is_closed(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(149), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3052,10 +5219,10 @@ _cffi_f_art_matcher_is_complete(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(149), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3090,10 +5257,10 @@ _cffi_f_art_matcher_is_ended(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(1), arg0, (char **)&x0);
+      _cffi_type(7), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(7), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3136,28 +5303,28 @@ _cffi_f_art_matcher_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(5), arg0, (char **)&x0);
+      _cffi_type(11), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(5), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(6), arg1, (char **)&x1);
+      _cffi_type(12), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_matcher * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(6), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(12), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg2, (char **)&x2);
+      _cffi_type(13), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3169,7 +5336,7 @@ _cffi_f_art_matcher_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3192,10 +5359,10 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(149), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3207,7 +5374,7 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3236,10 +5403,10 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(149), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3255,7 +5422,7 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3288,19 +5455,19 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(149), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(68), arg1, (char **)&x1);
+      _cffi_type(168), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(68), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(168), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3310,10 +5477,10 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg3, (char **)&x3);
+      _cffi_type(8), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3325,7 +5492,7 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3348,10 +5515,10 @@ _cffi_f_art_matcher_shortest_len(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg0, (char **)&x0);
+      _cffi_type(149), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3392,19 +5559,19 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(1), arg0, (char **)&x0);
+      _cffi_type(7), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(7), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg1, (char **)&x1);
+      _cffi_type(8), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3416,7 +5583,7 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(454));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(652));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3447,28 +5614,28 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(88), arg0, (char **)&x0);
+      _cffi_type(188), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(96), arg1, (char **)&x1);
+      _cffi_type(196), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_engine_caps *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(96), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(196), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg2, (char **)&x2);
+      _cffi_type(13), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3480,7 +5647,7 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3501,10 +5668,10 @@ _cffi_f_art_model_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(398), arg0, (char **)&x0);
+      _cffi_type(581), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(398), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(581), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3539,10 +5706,10 @@ _cffi_f_art_model_engine(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(301), arg0, (char **)&x0);
+      _cffi_type(438), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(301), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(438), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3554,7 +5721,7 @@ _cffi_f_art_model_engine(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(11));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(17));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3575,10 +5742,10 @@ _cffi_f_art_model_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(88), arg0, (char **)&x0);
+      _cffi_type(188), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3627,28 +5794,28 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(88), arg0, (char **)&x0);
+      _cffi_type(188), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg1, (char **)&x1);
+      _cffi_type(17), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(107), arg2, (char **)&x2);
+      _cffi_type(66), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(107), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(66), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3658,19 +5825,19 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg4, (char **)&x4);
+      _cffi_type(8), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg5, (char **)&x5);
+      _cffi_type(13), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3682,7 +5849,7 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3717,46 +5884,46 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(26), arg0, (char **)&x0);
+      _cffi_type(115), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_engine const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(26), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(115), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(27), arg1, (char **)&x1);
+      _cffi_type(116), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(27), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(116), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg2, (char **)&x2);
+      _cffi_type(20), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(15), arg3, (char **)&x3);
+      _cffi_type(21), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_model * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(15), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(21), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg4, (char **)&x4);
+      _cffi_type(13), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3768,7 +5935,7 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3807,10 +5974,10 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(88), arg0, (char **)&x0);
+      _cffi_type(188), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3824,10 +5991,10 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(68), arg3, (char **)&x3);
+      _cffi_type(168), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(68), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(168), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3837,19 +6004,19 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg5, (char **)&x5);
+      _cffi_type(8), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg6, (char **)&x6);
+      _cffi_type(13), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3861,7 +6028,7 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3902,19 +6069,19 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(88), arg0, (char **)&x0);
+      _cffi_type(188), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg1, (char **)&x1);
+      _cffi_type(17), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3928,10 +6095,10 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(117), arg4, (char **)&x4);
+      _cffi_type(217), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(117), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(217), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3941,19 +6108,19 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg6, (char **)&x6);
+      _cffi_type(8), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg7, (char **)&x7);
+      _cffi_type(13), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3965,7 +6132,7 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3996,28 +6163,28 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(88), arg0, (char **)&x0);
+      _cffi_type(188), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(101), arg1, (char **)&x1);
+      _cffi_type(201), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(101), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(201), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg2, (char **)&x2);
+      _cffi_type(13), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4029,12 +6196,219 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
 #else
 #  define _cffi_f_art_model_vocab _cffi_d_art_model_vocab
+#endif
+
+static art_status _cffi_d_art_nvrtc_compile(char const * x0, art_cuda_file const * x1, size_t x2, char const * const * x3, size_t x4, int x5, art_alloc const * x6, char * x7, size_t x8, art_cuda_code * * x9, art_error * x10)
+{
+  return art_nvrtc_compile(x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
+{
+  char const * x0;
+  art_cuda_file const * x1;
+  size_t x2;
+  char const * const * x3;
+  size_t x4;
+  int x5;
+  art_alloc const * x6;
+  char * x7;
+  size_t x8;
+  art_cuda_code * * x9;
+  art_error * x10;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+  PyObject *arg6;
+  PyObject *arg7;
+  PyObject *arg8;
+  PyObject *arg9;
+  PyObject *arg10;
+
+  if (!PyArg_UnpackTuple(args, "art_nvrtc_compile", 11, 11, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5, &arg6, &arg7, &arg8, &arg9, &arg10))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(17), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(312), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (art_cuda_file const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(312), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x2 = _cffi_to_c_int(arg2, size_t);
+  if (x2 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(314), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (char const * const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(314), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x4 = _cffi_to_c_int(arg4, size_t);
+  if (x4 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  x5 = _cffi_to_c_int(arg5, int);
+  if (x5 == (int)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(20), arg6, (char **)&x6);
+  if (datasize != 0) {
+    x6 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(20), arg6, (char **)&x6,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(66), arg7, (char **)&x7);
+  if (datasize != 0) {
+    x7 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(66), arg7, (char **)&x7,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x8 = _cffi_to_c_int(arg8, size_t);
+  if (x8 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(68), arg9, (char **)&x9);
+  if (datasize != 0) {
+    x9 = ((size_t)datasize) <= 640 ? (art_cuda_code * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(68), arg9, (char **)&x9,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg10, (char **)&x10);
+  if (datasize != 0) {
+    x10 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg10, (char **)&x10,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_nvrtc_compile(x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_nvrtc_compile _cffi_d_art_nvrtc_compile
+#endif
+
+static art_status _cffi_d_art_nvrtc_version(char const * x0, uint32_t * x1, uint32_t * x2, art_error * x3)
+{
+  return art_nvrtc_version(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_nvrtc_version(PyObject *self, PyObject *args)
+{
+  char const * x0;
+  uint32_t * x1;
+  uint32_t * x2;
+  art_error * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "art_nvrtc_version", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(17), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(74), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(74), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(74), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_nvrtc_version(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_nvrtc_version _cffi_d_art_nvrtc_version
 #endif
 
 static void _cffi_d_art_sample_defaults(art_sample_params * x0)
@@ -4050,10 +6424,10 @@ _cffi_f_art_sample_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(401), arg0, (char **)&x0);
+      _cffi_type(584), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_sample_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(401), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(584), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4102,10 +6476,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(17), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4115,37 +6489,37 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(214), arg2, (char **)&x2);
+      _cffi_type(333), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_schema_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(214), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(333), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg3, (char **)&x3);
+      _cffi_type(20), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(216), arg4, (char **)&x4);
+      _cffi_type(335), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_schema * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(216), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(335), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg5, (char **)&x5);
+      _cffi_type(13), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4157,7 +6531,7 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4192,19 +6566,19 @@ _cffi_f_art_schema_conflict(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(132), arg0, (char **)&x0);
+      _cffi_type(232), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(132), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(232), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(107), arg1, (char **)&x1);
+      _cffi_type(66), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(107), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(66), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4214,19 +6588,19 @@ _cffi_f_art_schema_conflict(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg3, (char **)&x3);
+      _cffi_type(8), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg4, (char **)&x4);
+      _cffi_type(13), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4238,7 +6612,7 @@ _cffi_f_art_schema_conflict(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4259,10 +6633,10 @@ _cffi_f_art_schema_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(132), arg0, (char **)&x0);
+      _cffi_type(232), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(132), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(232), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4297,10 +6671,10 @@ _cffi_f_art_schema_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(343), arg0, (char **)&x0);
+      _cffi_type(494), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(343), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(494), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4345,19 +6719,19 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(132), arg0, (char **)&x0);
+      _cffi_type(232), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(132), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(232), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg1, (char **)&x1);
+      _cffi_type(57), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(57), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4367,10 +6741,10 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg3, (char **)&x3);
+      _cffi_type(13), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4382,7 +6756,7 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4403,10 +6777,10 @@ _cffi_f_art_session_cancel(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(153), arg0, (char **)&x0);
+      _cffi_type(253), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4451,19 +6825,19 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(153), arg0, (char **)&x0);
+      _cffi_type(253), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(153), arg1, (char **)&x1);
+      _cffi_type(253), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(153), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(253), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4473,10 +6847,10 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg3, (char **)&x3);
+      _cffi_type(13), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4488,7 +6862,7 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4509,10 +6883,10 @@ _cffi_f_art_session_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(153), arg0, (char **)&x0);
+      _cffi_type(253), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4557,19 +6931,19 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(153), arg0, (char **)&x0);
+      _cffi_type(253), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg1, (char **)&x1);
+      _cffi_type(57), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(57), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4579,10 +6953,10 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg3, (char **)&x3);
+      _cffi_type(13), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4594,7 +6968,7 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4617,10 +6991,10 @@ _cffi_f_art_session_n_ctx(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(325), arg0, (char **)&x0);
+      _cffi_type(476), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(325), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(476), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4667,46 +7041,46 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(88), arg0, (char **)&x0);
+      _cffi_type(188), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(88), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(89), arg1, (char **)&x1);
+      _cffi_type(189), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_context_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(89), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(189), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg2, (char **)&x2);
+      _cffi_type(20), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(91), arg3, (char **)&x3);
+      _cffi_type(191), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_session * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(91), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(191), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg4, (char **)&x4);
+      _cffi_type(13), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4718,7 +7092,7 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4749,28 +7123,28 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(153), arg0, (char **)&x0);
+      _cffi_type(253), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(158), arg1, (char **)&x1);
+      _cffi_type(258), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_event *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(158), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(258), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg2, (char **)&x2);
+      _cffi_type(13), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4782,7 +7156,7 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4811,19 +7185,19 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(153), arg0, (char **)&x0);
+      _cffi_type(253), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg1, (char **)&x1);
+      _cffi_type(13), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4835,7 +7209,7 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4870,19 +7244,19 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(153), arg0, (char **)&x0);
+      _cffi_type(253), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(68), arg1, (char **)&x1);
+      _cffi_type(168), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(68), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(168), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4892,19 +7266,19 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg3, (char **)&x3);
+      _cffi_type(8), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg4, (char **)&x4);
+      _cffi_type(13), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4916,7 +7290,7 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4951,19 +7325,19 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(153), arg0, (char **)&x0);
+      _cffi_type(253), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(153), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(169), arg1, (char **)&x1);
+      _cffi_type(269), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(169), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(269), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4973,19 +7347,19 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(171), arg3, (char **)&x3);
+      _cffi_type(271), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_generate_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(171), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(271), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg4, (char **)&x4);
+      _cffi_type(13), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4997,7 +7371,7 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5026,19 +7400,19 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(325), arg0, (char **)&x0);
+      _cffi_type(476), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(325), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(476), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg1, (char **)&x1);
+      _cffi_type(8), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5050,7 +7424,7 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(169));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(269));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5077,19 +7451,19 @@ _cffi_f_art_session_usage(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(325), arg0, (char **)&x0);
+      _cffi_type(476), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(325), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(476), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(411), arg1, (char **)&x1);
+      _cffi_type(594), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_usage *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(411), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(594), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5121,7 +7495,7 @@ _cffi_f_art_status_name(PyObject *self, PyObject *arg0)
   char const * result;
   PyObject *pyresult;
 
-  if (_cffi_to_c((char *)&x0, _cffi_type(304), arg0) < 0)
+  if (_cffi_to_c((char *)&x0, _cffi_type(441), arg0) < 0)
     return NULL;
 
   Py_BEGIN_ALLOW_THREADS
@@ -5131,7 +7505,7 @@ _cffi_f_art_status_name(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(11));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(17));
   return pyresult;
 }
 #else
@@ -5157,7 +7531,7 @@ _cffi_f_art_version(PyObject *self, PyObject *noarg)
 
   (void)self; /* unused */
   (void)noarg; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(11));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(17));
   return pyresult;
 }
 #else
@@ -5177,10 +7551,10 @@ _cffi_f_art_vocab_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg0, (char **)&x0);
+      _cffi_type(109), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(109), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5215,10 +7589,10 @@ _cffi_f_art_vocab_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(188), arg0, (char **)&x0);
+      _cffi_type(288), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(288), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5271,19 +7645,19 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg0, (char **)&x0);
+      _cffi_type(57), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(57), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(221), arg1, (char **)&x1);
+      _cffi_type(352), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(221), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(352), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5293,10 +7667,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(221), arg3, (char **)&x3);
+      _cffi_type(352), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(221), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(352), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5306,28 +7680,28 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg5, (char **)&x5);
+      _cffi_type(20), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(101), arg6, (char **)&x6);
+      _cffi_type(201), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(101), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(201), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg7, (char **)&x7);
+      _cffi_type(13), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5339,7 +7713,7 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5372,37 +7746,37 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(17), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(14), arg1, (char **)&x1);
+      _cffi_type(20), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(14), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(101), arg2, (char **)&x2);
+      _cffi_type(201), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(101), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(201), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg3, (char **)&x3);
+      _cffi_type(13), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5414,7 +7788,7 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5445,28 +7819,28 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(188), arg0, (char **)&x0);
+      _cffi_type(288), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(288), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg1, (char **)&x1);
+      _cffi_type(17), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(17), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg2, (char **)&x2);
+      _cffi_type(13), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5478,7 +7852,7 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(304));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5501,10 +7875,10 @@ _cffi_f_art_vocab_size(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(188), arg0, (char **)&x0);
+      _cffi_type(288), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(288), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5547,10 +7921,10 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(188), arg0, (char **)&x0);
+      _cffi_type(288), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(288), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5560,10 +7934,10 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(2), arg2, (char **)&x2);
+      _cffi_type(8), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(2), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(8), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5575,7 +7949,7 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(74));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(57));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5624,6 +7998,66 @@ static void _cffi_checkfld__art_context_params(art_context_params *p)
   (void)((p->n_threads) | 0);  /* check that 'art_context_params.n_threads' is an integer */
 }
 struct _cffi_align__art_context_params { char x; art_context_params y; };
+
+_CFFI_UNUSED_FN
+static void _cffi_checkfld__art_cuda_call(art_cuda_call *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  (void)((p->logits) | 0);  /* check that 'art_cuda_call.logits' is an integer */
+  (void)((p->logits_stride) | 0);  /* check that 'art_cuda_call.logits_stride' is an integer */
+  (void)((p->masks) | 0);  /* check that 'art_cuda_call.masks' is an integer */
+  (void)((p->masks_stride) | 0);  /* check that 'art_cuda_call.masks_stride' is an integer */
+  (void)((p->mask_rows) | 0);  /* check that 'art_cuda_call.mask_rows' is an integer */
+  (void)((p->ids) | 0);  /* check that 'art_cuda_call.ids' is an integer */
+  (void)((p->logprobs) | 0);  /* check that 'art_cuda_call.logprobs' is an integer */
+  (void)((p->stream) | 0);  /* check that 'art_cuda_call.stream' is an integer */
+  (void)((p->device) | 0);  /* check that 'art_cuda_call.device' is an integer */
+  (void)((p->dtype) | 0);  /* check that 'art_cuda_call.dtype' is an integer */
+  (void)((p->n_rows) | 0);  /* check that 'art_cuda_call.n_rows' is an integer */
+  (void)((p->n_vocab) | 0);  /* check that 'art_cuda_call.n_vocab' is an integer */
+  (void)((p->n_masks) | 0);  /* check that 'art_cuda_call.n_masks' is an integer */
+  (void)((p->ids_64) | 0);  /* check that 'art_cuda_call.ids_64' is an integer */
+  (void)((p->keep_steps) | 0);  /* check that 'art_cuda_call.keep_steps' is an integer */
+  (void)((p->step) | 0);  /* check that 'art_cuda_call.step' is an integer */
+}
+struct _cffi_align__art_cuda_call { char x; art_cuda_call y; };
+
+_CFFI_UNUSED_FN
+static void _cffi_checkfld__art_cuda_device(art_cuda_device *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  { char(*tmp)[96] = &p->name; (void)tmp; }
+  (void)((p->major) | 0);  /* check that 'art_cuda_device.major' is an integer */
+  (void)((p->minor) | 0);  /* check that 'art_cuda_device.minor' is an integer */
+  (void)((p->n_sm) | 0);  /* check that 'art_cuda_device.n_sm' is an integer */
+  (void)((p->reserved) | 0);  /* check that 'art_cuda_device.reserved' is an integer */
+  (void)((p->memory_total) | 0);  /* check that 'art_cuda_device.memory_total' is an integer */
+}
+struct _cffi_align__art_cuda_device { char x; art_cuda_device y; };
+
+_CFFI_UNUSED_FN
+static void _cffi_checkfld__art_cuda_file(art_cuda_file *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  { char const * *tmp = &p->name; (void)tmp; }
+  { char const * *tmp = &p->text; (void)tmp; }
+}
+struct _cffi_align__art_cuda_file { char x; art_cuda_file y; };
+
+_CFFI_UNUSED_FN
+static void _cffi_checkfld__art_cuda_row_params(art_cuda_row_params *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  { art_sample_params *tmp = &p->sample; (void)tmp; }
+  (void)((p->step) | 0);  /* check that 'art_cuda_row_params.step' is an integer */
+  { int32_t const * *tmp = &p->history; (void)tmp; }
+  (void)((p->n_history) | 0);  /* check that 'art_cuda_row_params.n_history' is an integer */
+}
+struct _cffi_align__art_cuda_row_params { char x; art_cuda_row_params y; };
 
 _CFFI_UNUSED_FN
 static void _cffi_checkfld__art_device(art_device *p)
@@ -5846,6 +8280,24 @@ static void _cffi_checkfld__art_str(art_str *p)
 struct _cffi_align__art_str { char x; art_str y; };
 
 _CFFI_UNUSED_FN
+static void _cffi_checkfld__art_tensor(art_tensor *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  (void)((p->address) | 0);  /* check that 'art_tensor.address' is an integer */
+  (void)((p->device_type) | 0);  /* check that 'art_tensor.device_type' is an integer */
+  (void)((p->device_id) | 0);  /* check that 'art_tensor.device_id' is an integer */
+  (void)((p->code) | 0);  /* check that 'art_tensor.code' is an integer */
+  (void)((p->bits) | 0);  /* check that 'art_tensor.bits' is an integer */
+  (void)((p->lanes) | 0);  /* check that 'art_tensor.lanes' is an integer */
+  (void)((p->ndim) | 0);  /* check that 'art_tensor.ndim' is an integer */
+  { int64_t(*tmp)[4] = &p->shape; (void)tmp; }
+  { int64_t(*tmp)[4] = &p->strides; (void)tmp; }
+  (void)((p->is_read_only) | 0);  /* check that 'art_tensor.is_read_only' is an integer */
+}
+struct _cffi_align__art_tensor { char x; art_tensor y; };
+
+_CFFI_UNUSED_FN
 static void _cffi_checkfld__art_usage(art_usage *p)
 {
   /* only to generate compile-time warnings or errors */
@@ -5866,6 +8318,12 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_CHOICE_AUTO", (void *)_cffi_const_ART_CHOICE_AUTO, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_CHOICE_NONE", (void *)_cffi_const_ART_CHOICE_NONE, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_CHOICE_REQUIRED", (void *)_cffi_const_ART_CHOICE_REQUIRED, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "ART_CUDA_BFLOAT16", (void *)_cffi_const_ART_CUDA_BFLOAT16, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "ART_CUDA_EMPTY", (void *)_cffi_const_ART_CUDA_EMPTY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "ART_CUDA_FLOAT16", (void *)_cffi_const_ART_CUDA_FLOAT16, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "ART_CUDA_FLOAT32", (void *)_cffi_const_ART_CUDA_FLOAT32, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "ART_CUDA_INVALID", (void *)_cffi_const_ART_CUDA_INVALID, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "ART_CUDA_NAN", (void *)_cffi_const_ART_CUDA_NAN, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_DONE", (void *)_cffi_const_ART_DONE, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_EV_CALL_ARGS", (void *)_cffi_const_ART_EV_CALL_ARGS, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_EV_CALL_END", (void *)_cffi_const_ART_EV_CALL_END, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
@@ -5877,6 +8335,7 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_E_BUSY", (void *)_cffi_const_ART_E_BUSY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_E_CANCELLED", (void *)_cffi_const_ART_E_CANCELLED, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_E_CONTEXT", (void *)_cffi_const_ART_E_CONTEXT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "ART_E_DEVICE", (void *)_cffi_const_ART_E_DEVICE, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_E_ENGINE", (void *)_cffi_const_ART_E_ENGINE, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_E_FORKED", (void *)_cffi_const_ART_E_FORKED, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_E_FORMAT", (void *)_cffi_const_ART_E_FORMAT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
@@ -5915,579 +8374,763 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_SPACED", (void *)_cffi_const_ART_WS_SPACED, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
-  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 421), (void *)agentrt_poll },
-  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 328), (void *)_cffi_d_art_argmax },
-  { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_art_constraint_dialog },
-  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 373), (void *)_cffi_d_art_constraint_free },
-  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 333), (void *)_cffi_d_art_constraint_memory },
-  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 131), (void *)_cffi_d_art_constraint_new },
-  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 360), (void *)_cffi_d_art_cpu_count },
-  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 376), (void *)_cffi_d_art_ctransformers_free },
-  { "art_ctransformers_model_load", (void *)_cffi_f_art_ctransformers_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_art_ctransformers_model_load },
-  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 192), (void *)_cffi_d_art_ctransformers_open },
-  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 306), (void *)_cffi_d_art_ctransformers_variant },
-  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 379), (void *)_cffi_d_art_generate_defaults },
-  { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 40), (void *)_cffi_d_art_llama_devices },
-  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 382), (void *)_cffi_d_art_llama_free },
-  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 385), (void *)_cffi_d_art_llama_log },
-  { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 32), (void *)_cffi_d_art_llama_model_load },
-  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 204), (void *)_cffi_d_art_llama_open },
-  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 297), (void *)_cffi_d_art_llama_version },
-  { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_matcher_accept },
-  { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 72), (void *)_cffi_d_art_matcher_accept_bytes },
-  { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_matcher_allows },
-  { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 82), (void *)_cffi_d_art_matcher_copy },
-  { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 78), (void *)_cffi_d_art_matcher_error },
-  { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 55), (void *)_cffi_d_art_matcher_fill_mask },
-  { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 66), (void *)_cffi_d_art_matcher_forced },
-  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 391), (void *)_cffi_d_art_matcher_free },
-  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 339), (void *)_cffi_d_art_matcher_held },
-  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 311), (void *)_cffi_d_art_matcher_is_closed },
-  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 311), (void *)_cffi_d_art_matcher_is_complete },
-  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 314), (void *)_cffi_d_art_matcher_is_ended },
-  { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 4), (void *)_cffi_d_art_matcher_new },
-  { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 48), (void *)_cffi_d_art_matcher_reset },
-  { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 51), (void *)_cffi_d_art_matcher_rollback },
-  { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 66), (void *)_cffi_d_art_matcher_shortest },
-  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 336), (void *)_cffi_d_art_matcher_shortest_len },
-  { "art_matcher_spans", (void *)_cffi_f_art_matcher_spans, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 0), (void *)_cffi_d_art_matcher_spans },
-  { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 94), (void *)_cffi_d_art_model_caps },
-  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 397), (void *)_cffi_d_art_model_defaults },
-  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 300), (void *)_cffi_d_art_model_engine },
-  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 394), (void *)_cffi_d_art_model_free },
-  { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 104), (void *)_cffi_d_art_model_meta },
-  { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 25), (void *)_cffi_d_art_model_new },
-  { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 122), (void *)_cffi_d_art_model_token_bytes },
-  { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 112), (void *)_cffi_d_art_model_tokenize },
-  { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 99), (void *)_cffi_d_art_model_vocab },
-  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 400), (void *)_cffi_d_art_sample_defaults },
-  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 211), (void *)_cffi_d_art_schema_compile },
-  { "art_schema_conflict", (void *)_cffi_f_art_schema_conflict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 139), (void *)_cffi_d_art_schema_conflict },
-  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 403), (void *)_cffi_d_art_schema_free },
-  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 342), (void *)_cffi_d_art_schema_memory },
-  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 146), (void *)_cffi_d_art_schema_validate },
-  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 406), (void *)_cffi_d_art_session_cancel },
-  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 161), (void *)_cffi_d_art_session_fork },
-  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 406), (void *)_cffi_d_art_session_free },
-  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 181), (void *)_cffi_d_art_session_load },
-  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 351), (void *)_cffi_d_art_session_n_ctx },
-  { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 87), (void *)_cffi_d_art_session_new },
-  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 156), (void *)_cffi_d_art_session_next },
-  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 152), (void *)_cffi_d_art_session_reset },
-  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 174), (void *)_cffi_d_art_session_save },
-  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 167), (void *)_cffi_d_art_session_start },
-  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 324), (void *)_cffi_d_art_session_tokens },
-  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 409), (void *)_cffi_d_art_session_usage },
-  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 303), (void *)_cffi_d_art_status_name },
-  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 306), (void *)_cffi_d_art_version },
-  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 413), (void *)_cffi_d_art_vocab_free },
-  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 345), (void *)_cffi_d_art_vocab_memory },
-  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 219), (void *)_cffi_d_art_vocab_new },
-  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 198), (void *)_cffi_d_art_vocab_open },
-  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 187), (void *)_cffi_d_art_vocab_save },
-  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 354), (void *)_cffi_d_art_vocab_size },
-  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 362), (void *)_cffi_d_art_vocab_token },
+  { "agentrt_capsule_give", (void *)_cffi_f_agentrt_capsule_give, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 463), (void *)_cffi_d_agentrt_capsule_give },
+  { "agentrt_capsule_take", (void *)_cffi_f_agentrt_capsule_take, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 531), (void *)_cffi_d_agentrt_capsule_take },
+  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 604), (void *)agentrt_poll },
+  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 479), (void *)_cffi_d_art_argmax },
+  { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 107), (void *)_cffi_d_art_constraint_dialog },
+  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 541), (void *)_cffi_d_art_constraint_free },
+  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 484), (void *)_cffi_d_art_constraint_memory },
+  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 231), (void *)_cffi_d_art_constraint_new },
+  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 517), (void *)_cffi_d_art_cpu_count },
+  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 544), (void *)_cffi_d_art_ctransformers_free },
+  { "art_ctransformers_model_load", (void *)_cffi_f_art_ctransformers_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 15), (void *)_cffi_d_art_ctransformers_model_load },
+  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 292), (void *)_cffi_d_art_ctransformers_open },
+  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 443), (void *)_cffi_d_art_ctransformers_variant },
+  { "art_cuda_apply_masks", (void *)_cffi_f_art_cuda_apply_masks, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 24), (void *)_cffi_d_art_cuda_apply_masks },
+  { "art_cuda_array_address", (void *)_cffi_f_art_cuda_array_address, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 519), (void *)_cffi_d_art_cuda_array_address },
+  { "art_cuda_array_free", (void *)_cffi_f_art_cuda_array_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 550), (void *)_cffi_d_art_cuda_array_free },
+  { "art_cuda_array_new", (void *)_cffi_f_art_cuda_array_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 39), (void *)_cffi_d_art_cuda_array_new },
+  { "art_cuda_array_ref", (void *)_cffi_f_art_cuda_array_ref, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 0), (void *)_cffi_d_art_cuda_array_ref },
+  { "art_cuda_assemble", (void *)_cffi_f_art_cuda_assemble, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 61), (void *)_cffi_d_art_cuda_assemble },
+  { "art_cuda_batch_free", (void *)_cffi_f_art_cuda_batch_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 553), (void *)_cffi_d_art_cuda_batch_free },
+  { "art_cuda_batch_new", (void *)_cffi_f_art_cuda_batch_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 29), (void *)_cffi_d_art_cuda_batch_new },
+  { "art_cuda_batch_set", (void *)_cffi_f_art_cuda_batch_set, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 99), (void *)_cffi_d_art_cuda_batch_set },
+  { "art_cuda_batch_steps", (void *)_cffi_f_art_cuda_batch_steps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 3), (void *)_cffi_d_art_cuda_batch_steps },
+  { "art_cuda_code_bytes", (void *)_cffi_f_art_cuda_code_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 522), (void *)_cffi_d_art_cuda_code_bytes },
+  { "art_cuda_code_free", (void *)_cffi_f_art_cuda_code_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 556), (void *)_cffi_d_art_cuda_code_free },
+  { "art_cuda_device_count", (void *)_cffi_f_art_cuda_device_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 502), (void *)_cffi_d_art_cuda_device_count },
+  { "art_cuda_device_info", (void *)_cffi_f_art_cuda_device_info, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 77), (void *)_cffi_d_art_cuda_device_info },
+  { "art_cuda_device_of", (void *)_cffi_f_art_cuda_device_of, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 71), (void *)_cffi_d_art_cuda_device_of },
+  { "art_cuda_driver_version", (void *)_cffi_f_art_cuda_driver_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 502), (void *)_cffi_d_art_cuda_driver_version },
+  { "art_cuda_free", (void *)_cffi_f_art_cuda_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 547), (void *)_cffi_d_art_cuda_free },
+  { "art_cuda_is_capturing", (void *)_cffi_f_art_cuda_is_capturing, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 452), (void *)_cffi_d_art_cuda_is_capturing },
+  { "art_cuda_is_loaded", (void *)_cffi_f_art_cuda_is_loaded, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 448), (void *)_cffi_d_art_cuda_is_loaded },
+  { "art_cuda_load", (void *)_cffi_f_art_cuda_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 54), (void *)_cffi_d_art_cuda_load },
+  { "art_cuda_open", (void *)_cffi_f_art_cuda_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 298), (void *)_cffi_d_art_cuda_open },
+  { "art_cuda_order", (void *)_cffi_f_art_cuda_order, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 47), (void *)_cffi_d_art_cuda_order },
+  { "art_cuda_sample", (void *)_cffi_f_art_cuda_sample, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 94), (void *)_cffi_d_art_cuda_sample },
+  { "art_dlpack_free", (void *)_cffi_f_art_dlpack_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 607), (void *)_cffi_d_art_dlpack_free },
+  { "art_dlpack_new", (void *)_cffi_f_art_dlpack_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 83), (void *)_cffi_d_art_dlpack_new },
+  { "art_dlpack_read", (void *)_cffi_f_art_dlpack_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 428), (void *)_cffi_d_art_dlpack_read },
+  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 559), (void *)_cffi_d_art_generate_defaults },
+  { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 129), (void *)_cffi_d_art_llama_devices },
+  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 562), (void *)_cffi_d_art_llama_free },
+  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 565), (void *)_cffi_d_art_llama_log },
+  { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 121), (void *)_cffi_d_art_llama_model_load },
+  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 323), (void *)_cffi_d_art_llama_open },
+  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 434), (void *)_cffi_d_art_llama_version },
+  { "art_mask_pool_fill", (void *)_cffi_f_art_mask_pool_fill, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 137), (void *)_cffi_d_art_mask_pool_fill },
+  { "art_mask_pool_free", (void *)_cffi_f_art_mask_pool_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 571), (void *)_cffi_d_art_mask_pool_free },
+  { "art_mask_pool_new", (void *)_cffi_f_art_mask_pool_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 344), (void *)_cffi_d_art_mask_pool_new },
+  { "art_mask_pool_threads", (void *)_cffi_f_art_mask_pool_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 505), (void *)_cffi_d_art_mask_pool_threads },
+  { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 162), (void *)_cffi_d_art_matcher_accept },
+  { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 172), (void *)_cffi_d_art_matcher_accept_bytes },
+  { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 162), (void *)_cffi_d_art_matcher_allows },
+  { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 182), (void *)_cffi_d_art_matcher_copy },
+  { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 178), (void *)_cffi_d_art_matcher_error },
+  { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 155), (void *)_cffi_d_art_matcher_fill_mask },
+  { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 166), (void *)_cffi_d_art_matcher_forced },
+  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 574), (void *)_cffi_d_art_matcher_free },
+  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 490), (void *)_cffi_d_art_matcher_held },
+  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 457), (void *)_cffi_d_art_matcher_is_closed },
+  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 457), (void *)_cffi_d_art_matcher_is_complete },
+  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 460), (void *)_cffi_d_art_matcher_is_ended },
+  { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 10), (void *)_cffi_d_art_matcher_new },
+  { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 148), (void *)_cffi_d_art_matcher_reset },
+  { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 151), (void *)_cffi_d_art_matcher_rollback },
+  { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 166), (void *)_cffi_d_art_matcher_shortest },
+  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 487), (void *)_cffi_d_art_matcher_shortest_len },
+  { "art_matcher_spans", (void *)_cffi_f_art_matcher_spans, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 6), (void *)_cffi_d_art_matcher_spans },
+  { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 194), (void *)_cffi_d_art_model_caps },
+  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 580), (void *)_cffi_d_art_model_defaults },
+  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 437), (void *)_cffi_d_art_model_engine },
+  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 577), (void *)_cffi_d_art_model_free },
+  { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 204), (void *)_cffi_d_art_model_meta },
+  { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 114), (void *)_cffi_d_art_model_new },
+  { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 222), (void *)_cffi_d_art_model_token_bytes },
+  { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 212), (void *)_cffi_d_art_model_tokenize },
+  { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 199), (void *)_cffi_d_art_model_vocab },
+  { "art_nvrtc_compile", (void *)_cffi_f_art_nvrtc_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 310), (void *)_cffi_d_art_nvrtc_compile },
+  { "art_nvrtc_version", (void *)_cffi_f_art_nvrtc_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 338), (void *)_cffi_d_art_nvrtc_version },
+  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 583), (void *)_cffi_d_art_sample_defaults },
+  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 330), (void *)_cffi_d_art_schema_compile },
+  { "art_schema_conflict", (void *)_cffi_f_art_schema_conflict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 239), (void *)_cffi_d_art_schema_conflict },
+  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 586), (void *)_cffi_d_art_schema_free },
+  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 493), (void *)_cffi_d_art_schema_memory },
+  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 246), (void *)_cffi_d_art_schema_validate },
+  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 589), (void *)_cffi_d_art_session_cancel },
+  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 261), (void *)_cffi_d_art_session_fork },
+  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 589), (void *)_cffi_d_art_session_free },
+  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 281), (void *)_cffi_d_art_session_load },
+  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 508), (void *)_cffi_d_art_session_n_ctx },
+  { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 187), (void *)_cffi_d_art_session_new },
+  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 256), (void *)_cffi_d_art_session_next },
+  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 252), (void *)_cffi_d_art_session_reset },
+  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 274), (void *)_cffi_d_art_session_save },
+  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 267), (void *)_cffi_d_art_session_start },
+  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 475), (void *)_cffi_d_art_session_tokens },
+  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 592), (void *)_cffi_d_art_session_usage },
+  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 440), (void *)_cffi_d_art_status_name },
+  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 443), (void *)_cffi_d_art_version },
+  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 596), (void *)_cffi_d_art_vocab_free },
+  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 496), (void *)_cffi_d_art_vocab_memory },
+  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 350), (void *)_cffi_d_art_vocab_new },
+  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 304), (void *)_cffi_d_art_vocab_open },
+  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 287), (void *)_cffi_d_art_vocab_save },
+  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 511), (void *)_cffi_d_art_vocab_size },
+  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 526), (void *)_cffi_d_art_vocab_token },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "fn", offsetof(art_alloc, fn),
           sizeof(((art_alloc *)0)->fn),
-          _CFFI_OP(_CFFI_OP_NOOP, 491) },
+          _CFFI_OP(_CFFI_OP_NOOP, 690) },
   { "ud", offsetof(art_alloc, ud),
           sizeof(((art_alloc *)0)->ud),
-          _CFFI_OP(_CFFI_OP_NOOP, 27) },
+          _CFFI_OP(_CFFI_OP_NOOP, 116) },
   { "token", offsetof(art_bias, token),
              sizeof(((art_bias *)0)->token),
-             _CFFI_OP(_CFFI_OP_NOOP, 64) },
+             _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "bias", offsetof(art_bias, bias),
             sizeof(((art_bias *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 484) },
+            _CFFI_OP(_CFFI_OP_NOOP, 683) },
   { "property_order", offsetof(art_constraint_opts, property_order),
                       sizeof(((art_constraint_opts *)0)->property_order),
-                      _CFFI_OP(_CFFI_OP_NOOP, 447) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 645) },
   { "whitespace", offsetof(art_constraint_opts, whitespace),
                   sizeof(((art_constraint_opts *)0)->whitespace),
-                  _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "cache_memory_max", offsetof(art_constraint_opts, cache_memory_max),
                         sizeof(((art_constraint_opts *)0)->cache_memory_max),
-                        _CFFI_OP(_CFFI_OP_NOOP, 44) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 43) },
   { "n_ctx", offsetof(art_context_params, n_ctx),
              sizeof(((art_context_params *)0)->n_ctx),
-             _CFFI_OP(_CFFI_OP_NOOP, 64) },
+             _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "n_batch", offsetof(art_context_params, n_batch),
                sizeof(((art_context_params *)0)->n_batch),
-               _CFFI_OP(_CFFI_OP_NOOP, 64) },
+               _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "n_threads", offsetof(art_context_params, n_threads),
                  sizeof(((art_context_params *)0)->n_threads),
-                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "logits", offsetof(art_cuda_call, logits),
+              sizeof(((art_cuda_call *)0)->logits),
+              _CFFI_OP(_CFFI_OP_NOOP, 42) },
+  { "logits_stride", offsetof(art_cuda_call, logits_stride),
+                     sizeof(((art_cuda_call *)0)->logits_stride),
+                     _CFFI_OP(_CFFI_OP_NOOP, 89) },
+  { "masks", offsetof(art_cuda_call, masks),
+             sizeof(((art_cuda_call *)0)->masks),
+             _CFFI_OP(_CFFI_OP_NOOP, 42) },
+  { "masks_stride", offsetof(art_cuda_call, masks_stride),
+                    sizeof(((art_cuda_call *)0)->masks_stride),
+                    _CFFI_OP(_CFFI_OP_NOOP, 89) },
+  { "mask_rows", offsetof(art_cuda_call, mask_rows),
+                 sizeof(((art_cuda_call *)0)->mask_rows),
+                 _CFFI_OP(_CFFI_OP_NOOP, 42) },
+  { "ids", offsetof(art_cuda_call, ids),
+           sizeof(((art_cuda_call *)0)->ids),
+           _CFFI_OP(_CFFI_OP_NOOP, 42) },
+  { "logprobs", offsetof(art_cuda_call, logprobs),
+                sizeof(((art_cuda_call *)0)->logprobs),
+                _CFFI_OP(_CFFI_OP_NOOP, 42) },
+  { "stream", offsetof(art_cuda_call, stream),
+              sizeof(((art_cuda_call *)0)->stream),
+              _CFFI_OP(_CFFI_OP_NOOP, 42) },
+  { "device", offsetof(art_cuda_call, device),
+              sizeof(((art_cuda_call *)0)->device),
+              _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "dtype", offsetof(art_cuda_call, dtype),
+             sizeof(((art_cuda_call *)0)->dtype),
+             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "n_rows", offsetof(art_cuda_call, n_rows),
+              sizeof(((art_cuda_call *)0)->n_rows),
+              _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "n_vocab", offsetof(art_cuda_call, n_vocab),
+               sizeof(((art_cuda_call *)0)->n_vocab),
+               _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "n_masks", offsetof(art_cuda_call, n_masks),
+               sizeof(((art_cuda_call *)0)->n_masks),
+               _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "ids_64", offsetof(art_cuda_call, ids_64),
+              sizeof(((art_cuda_call *)0)->ids_64),
+              _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "keep_steps", offsetof(art_cuda_call, keep_steps),
+                  sizeof(((art_cuda_call *)0)->keep_steps),
+                  _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "step", offsetof(art_cuda_call, step),
+            sizeof(((art_cuda_call *)0)->step),
+            _CFFI_OP(_CFFI_OP_NOOP, 42) },
+  { "name", offsetof(art_cuda_device, name),
+            sizeof(((art_cuda_device *)0)->name),
+            _CFFI_OP(_CFFI_OP_NOOP, 679) },
+  { "major", offsetof(art_cuda_device, major),
+             sizeof(((art_cuda_device *)0)->major),
+             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "minor", offsetof(art_cuda_device, minor),
+             sizeof(((art_cuda_device *)0)->minor),
+             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "n_sm", offsetof(art_cuda_device, n_sm),
+            sizeof(((art_cuda_device *)0)->n_sm),
+            _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "reserved", offsetof(art_cuda_device, reserved),
+                sizeof(((art_cuda_device *)0)->reserved),
+                _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "memory_total", offsetof(art_cuda_device, memory_total),
+                    sizeof(((art_cuda_device *)0)->memory_total),
+                    _CFFI_OP(_CFFI_OP_NOOP, 42) },
+  { "name", offsetof(art_cuda_file, name),
+            sizeof(((art_cuda_file *)0)->name),
+            _CFFI_OP(_CFFI_OP_NOOP, 17) },
+  { "text", offsetof(art_cuda_file, text),
+            sizeof(((art_cuda_file *)0)->text),
+            _CFFI_OP(_CFFI_OP_NOOP, 17) },
+  { "sample", offsetof(art_cuda_row_params, sample),
+              sizeof(((art_cuda_row_params *)0)->sample),
+              _CFFI_OP(_CFFI_OP_NOOP, 648) },
+  { "step", offsetof(art_cuda_row_params, step),
+            sizeof(((art_cuda_row_params *)0)->step),
+            _CFFI_OP(_CFFI_OP_NOOP, 42) },
+  { "history", offsetof(art_cuda_row_params, history),
+               sizeof(((art_cuda_row_params *)0)->history),
+               _CFFI_OP(_CFFI_OP_NOOP, 269) },
+  { "n_history", offsetof(art_cuda_row_params, n_history),
+                 sizeof(((art_cuda_row_params *)0)->n_history),
+                 _CFFI_OP(_CFFI_OP_NOOP, 43) },
   { "name", offsetof(art_device, name),
             sizeof(((art_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 476) },
+            _CFFI_OP(_CFFI_OP_NOOP, 675) },
   { "description", offsetof(art_device, description),
                    sizeof(((art_device *)0)->description),
-                   _CFFI_OP(_CFFI_OP_NOOP, 480) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 679) },
   { "is_gpu", offsetof(art_device, is_gpu),
               sizeof(((art_device *)0)->is_gpu),
-              _CFFI_OP(_CFFI_OP_NOOP, 64) },
+              _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "reserved", offsetof(art_device, reserved),
                 sizeof(((art_device *)0)->reserved),
-                _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "memory_free", offsetof(art_device, memory_free),
                    sizeof(((art_device *)0)->memory_free),
-                   _CFFI_OP(_CFFI_OP_NOOP, 489) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 42) },
   { "memory_total", offsetof(art_device, memory_total),
                     sizeof(((art_device *)0)->memory_total),
-                    _CFFI_OP(_CFFI_OP_NOOP, 489) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 42) },
   { "begin", offsetof(art_dialog_spec, begin),
              sizeof(((art_dialog_spec *)0)->begin),
-             _CFFI_OP(_CFFI_OP_NOOP, 469) },
+             _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "name_prefix", offsetof(art_dialog_spec, name_prefix),
                    sizeof(((art_dialog_spec *)0)->name_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 469) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "args_prefix", offsetof(art_dialog_spec, args_prefix),
                    sizeof(((art_dialog_spec *)0)->args_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 469) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "call_suffix", offsetof(art_dialog_spec, call_suffix),
                    sizeof(((art_dialog_spec *)0)->call_suffix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 469) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "separator", offsetof(art_dialog_spec, separator),
                  sizeof(((art_dialog_spec *)0)->separator),
-                 _CFFI_OP(_CFFI_OP_NOOP, 469) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "between", offsetof(art_dialog_spec, between),
                sizeof(((art_dialog_spec *)0)->between),
-               _CFFI_OP(_CFFI_OP_NOOP, 469) },
+               _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "end", offsetof(art_dialog_spec, end),
            sizeof(((art_dialog_spec *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 469) },
+           _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "begin_token", offsetof(art_dialog_spec, begin_token),
                    sizeof(((art_dialog_spec *)0)->begin_token),
-                   _CFFI_OP(_CFFI_OP_NOOP, 124) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 224) },
   { "end_token", offsetof(art_dialog_spec, end_token),
                  sizeof(((art_dialog_spec *)0)->end_token),
-                 _CFFI_OP(_CFFI_OP_NOOP, 124) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 224) },
   { "reasoning_open", offsetof(art_dialog_spec, reasoning_open),
                       sizeof(((art_dialog_spec *)0)->reasoning_open),
-                      _CFFI_OP(_CFFI_OP_NOOP, 469) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "reasoning_close", offsetof(art_dialog_spec, reasoning_close),
                        sizeof(((art_dialog_spec *)0)->reasoning_close),
-                       _CFFI_OP(_CFFI_OP_NOOP, 469) },
+                       _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "tools", offsetof(art_dialog_spec, tools),
              sizeof(((art_dialog_spec *)0)->tools),
-             _CFFI_OP(_CFFI_OP_NOOP, 434) },
+             _CFFI_OP(_CFFI_OP_NOOP, 631) },
   { "n_tools", offsetof(art_dialog_spec, n_tools),
                sizeof(((art_dialog_spec *)0)->n_tools),
-               _CFFI_OP(_CFFI_OP_NOOP, 44) },
+               _CFFI_OP(_CFFI_OP_NOOP, 43) },
   { "calls_max", offsetof(art_dialog_spec, calls_max),
                  sizeof(((art_dialog_spec *)0)->calls_max),
-                 _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "choice", offsetof(art_dialog_spec, choice),
               sizeof(((art_dialog_spec *)0)->choice),
-              _CFFI_OP(_CFFI_OP_NOOP, 427) },
+              _CFFI_OP(_CFFI_OP_NOOP, 614) },
   { "value", offsetof(art_dialog_spec, value),
              sizeof(((art_dialog_spec *)0)->value),
-             _CFFI_OP(_CFFI_OP_NOOP, 5) },
+             _CFFI_OP(_CFFI_OP_NOOP, 11) },
   { "name", offsetof(art_dialog_tool, name),
             sizeof(((art_dialog_tool *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 469) },
+            _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "args", offsetof(art_dialog_tool, args),
             sizeof(((art_dialog_tool *)0)->args),
-            _CFFI_OP(_CFFI_OP_NOOP, 5) },
+            _CFFI_OP(_CFFI_OP_NOOP, 11) },
   { "abi", offsetof(art_engine, abi),
            sizeof(((art_engine *)0)->abi),
-           _CFFI_OP(_CFFI_OP_NOOP, 64) },
+           _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "name", offsetof(art_engine, name),
             sizeof(((art_engine *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 11) },
+            _CFFI_OP(_CFFI_OP_NOOP, 17) },
   { "model_free", offsetof(art_engine, model_free),
                   sizeof(((art_engine *)0)->model_free),
-                  _CFFI_OP(_CFFI_OP_NOOP, 492) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 691) },
   { "model_caps", offsetof(art_engine, model_caps),
                   sizeof(((art_engine *)0)->model_caps),
-                  _CFFI_OP(_CFFI_OP_NOOP, 458) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 656) },
   { "tokenize", offsetof(art_engine, tokenize),
                 sizeof(((art_engine *)0)->tokenize),
-                _CFFI_OP(_CFFI_OP_NOOP, 460) },
+                _CFFI_OP(_CFFI_OP_NOOP, 658) },
   { "token_bytes", offsetof(art_engine, token_bytes),
                    sizeof(((art_engine *)0)->token_bytes),
-                   _CFFI_OP(_CFFI_OP_NOOP, 462) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 660) },
   { "token_is_eog", offsetof(art_engine, token_is_eog),
                     sizeof(((art_engine *)0)->token_is_eog),
-                    _CFFI_OP(_CFFI_OP_NOOP, 485) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 684) },
   { "token_is_control", offsetof(art_engine, token_is_control),
                         sizeof(((art_engine *)0)->token_is_control),
-                        _CFFI_OP(_CFFI_OP_NOOP, 485) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 684) },
   { "meta", offsetof(art_engine, meta),
             sizeof(((art_engine *)0)->meta),
-            _CFFI_OP(_CFFI_OP_NOOP, 459) },
+            _CFFI_OP(_CFFI_OP_NOOP, 657) },
   { "ctx_new", offsetof(art_engine, ctx_new),
                sizeof(((art_engine *)0)->ctx_new),
-               _CFFI_OP(_CFFI_OP_NOOP, 457) },
+               _CFFI_OP(_CFFI_OP_NOOP, 655) },
   { "ctx_free", offsetof(art_engine, ctx_free),
                 sizeof(((art_engine *)0)->ctx_free),
-                _CFFI_OP(_CFFI_OP_NOOP, 492) },
+                _CFFI_OP(_CFFI_OP_NOOP, 691) },
   { "ctx_size", offsetof(art_engine, ctx_size),
                 sizeof(((art_engine *)0)->ctx_size),
-                _CFFI_OP(_CFFI_OP_NOOP, 488) },
+                _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "eval", offsetof(art_engine, eval),
             sizeof(((art_engine *)0)->eval),
-            _CFFI_OP(_CFFI_OP_NOOP, 461) },
+            _CFFI_OP(_CFFI_OP_NOOP, 659) },
   { "logits", offsetof(art_engine, logits),
               sizeof(((art_engine *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 483) },
+              _CFFI_OP(_CFFI_OP_NOOP, 682) },
   { "kv_drop", offsetof(art_engine, kv_drop),
                sizeof(((art_engine *)0)->kv_drop),
-               _CFFI_OP(_CFFI_OP_NOOP, 463) },
+               _CFFI_OP(_CFFI_OP_NOOP, 661) },
   { "kv_copy", offsetof(art_engine, kv_copy),
                sizeof(((art_engine *)0)->kv_copy),
-               _CFFI_OP(_CFFI_OP_NOOP, 466) },
+               _CFFI_OP(_CFFI_OP_NOOP, 664) },
   { "state_size", offsetof(art_engine, state_size),
                   sizeof(((art_engine *)0)->state_size),
-                  _CFFI_OP(_CFFI_OP_NOOP, 487) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 687) },
   { "state_save", offsetof(art_engine, state_save),
                   sizeof(((art_engine *)0)->state_save),
-                  _CFFI_OP(_CFFI_OP_NOOP, 464) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 662) },
   { "state_load", offsetof(art_engine, state_load),
                   sizeof(((art_engine *)0)->state_load),
-                  _CFFI_OP(_CFFI_OP_NOOP, 465) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 663) },
   { "set_abort", offsetof(art_engine, set_abort),
                  sizeof(((art_engine *)0)->set_abort),
-                 _CFFI_OP(_CFFI_OP_NOOP, 493) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 692) },
   { "n_vocab", offsetof(art_engine_caps, n_vocab),
                sizeof(((art_engine_caps *)0)->n_vocab),
-               _CFFI_OP(_CFFI_OP_NOOP, 64) },
+               _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "n_ctx_train", offsetof(art_engine_caps, n_ctx_train),
                    sizeof(((art_engine_caps *)0)->n_ctx_train),
-                   _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "bos", offsetof(art_engine_caps, bos),
            sizeof(((art_engine_caps *)0)->bos),
-           _CFFI_OP(_CFFI_OP_NOOP, 124) },
+           _CFFI_OP(_CFFI_OP_NOOP, 224) },
   { "eos", offsetof(art_engine_caps, eos),
            sizeof(((art_engine_caps *)0)->eos),
-           _CFFI_OP(_CFFI_OP_NOOP, 124) },
+           _CFFI_OP(_CFFI_OP_NOOP, 224) },
   { "eot", offsetof(art_engine_caps, eot),
            sizeof(((art_engine_caps *)0)->eot),
-           _CFFI_OP(_CFFI_OP_NOOP, 124) },
+           _CFFI_OP(_CFFI_OP_NOOP, 224) },
   { "can_copy", (size_t)-1,
                 1 /* bits */,
-                _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
+                _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
   { "can_save", (size_t)-1,
                 1 /* bits */,
-                _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
+                _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
   { "can_drop", (size_t)-1,
                 1 /* bits */,
-                _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
+                _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
   { "can_abort", (size_t)-1,
                  1 /* bits */,
-                 _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
+                 _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
   { "many_contexts", (size_t)-1,
                      1 /* bits */,
-                     _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
+                     _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
   { "add_bos", (size_t)-1,
                1 /* bits */,
-               _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
+               _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
   { "code", offsetof(art_error, code),
             sizeof(((art_error *)0)->code),
-            _CFFI_OP(_CFFI_OP_NOOP, 304) },
+            _CFFI_OP(_CFFI_OP_NOOP, 441) },
   { "pos", offsetof(art_error, pos),
            sizeof(((art_error *)0)->pos),
-           _CFFI_OP(_CFFI_OP_NOOP, 44) },
+           _CFFI_OP(_CFFI_OP_NOOP, 43) },
   { "draft", offsetof(art_error, draft),
              sizeof(((art_error *)0)->draft),
-             _CFFI_OP(_CFFI_OP_NOOP, 64) },
+             _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "keyword", offsetof(art_error, keyword),
                sizeof(((art_error *)0)->keyword),
-               _CFFI_OP(_CFFI_OP_NOOP, 476) },
+               _CFFI_OP(_CFFI_OP_NOOP, 675) },
   { "path", offsetof(art_error, path),
             sizeof(((art_error *)0)->path),
-            _CFFI_OP(_CFFI_OP_NOOP, 474) },
+            _CFFI_OP(_CFFI_OP_NOOP, 673) },
   { "msg", offsetof(art_error, msg),
            sizeof(((art_error *)0)->msg),
-           _CFFI_OP(_CFFI_OP_NOOP, 478) },
+           _CFFI_OP(_CFFI_OP_NOOP, 677) },
   { "kind", offsetof(art_event, kind),
             sizeof(((art_event *)0)->kind),
-            _CFFI_OP(_CFFI_OP_NOOP, 64) },
+            _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "tool", offsetof(art_event, tool),
             sizeof(((art_event *)0)->tool),
-            _CFFI_OP(_CFFI_OP_NOOP, 64) },
+            _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "stop", offsetof(art_event, stop),
             sizeof(((art_event *)0)->stop),
-            _CFFI_OP(_CFFI_OP_NOOP, 64) },
+            _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "n_tokens", offsetof(art_event, n_tokens),
                 sizeof(((art_event *)0)->n_tokens),
-                _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "data", offsetof(art_event, data),
             sizeof(((art_event *)0)->data),
-            _CFFI_OP(_CFFI_OP_NOOP, 11) },
+            _CFFI_OP(_CFFI_OP_NOOP, 17) },
   { "len", offsetof(art_event, len),
            sizeof(((art_event *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 44) },
+           _CFFI_OP(_CFFI_OP_NOOP, 43) },
   { "sample", offsetof(art_generate_params, sample),
               sizeof(((art_generate_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 450) },
+              _CFFI_OP(_CFFI_OP_NOOP, 648) },
   { "max_tokens", offsetof(art_generate_params, max_tokens),
                   sizeof(((art_generate_params *)0)->max_tokens),
-                  _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "stops", offsetof(art_generate_params, stops),
              sizeof(((art_generate_params *)0)->stops),
-             _CFFI_OP(_CFFI_OP_NOOP, 468) },
+             _CFFI_OP(_CFFI_OP_NOOP, 666) },
   { "n_stops", offsetof(art_generate_params, n_stops),
                sizeof(((art_generate_params *)0)->n_stops),
-               _CFFI_OP(_CFFI_OP_NOOP, 44) },
+               _CFFI_OP(_CFFI_OP_NOOP, 43) },
   { "matcher", offsetof(art_generate_params, matcher),
                sizeof(((art_generate_params *)0)->matcher),
-               _CFFI_OP(_CFFI_OP_NOOP, 49) },
+               _CFFI_OP(_CFFI_OP_NOOP, 149) },
   { "flush_ms", offsetof(art_generate_params, flush_ms),
                 sizeof(((art_generate_params *)0)->flush_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "poll_ms", offsetof(art_generate_params, poll_ms),
                sizeof(((art_generate_params *)0)->poll_ms),
-               _CFFI_OP(_CFFI_OP_NOOP, 64) },
+               _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "poll", offsetof(art_generate_params, poll),
             sizeof(((art_generate_params *)0)->poll),
-            _CFFI_OP(_CFFI_OP_NOOP, 421) },
+            _CFFI_OP(_CFFI_OP_NOOP, 604) },
   { "poll_ud", offsetof(art_generate_params, poll_ud),
                sizeof(((art_generate_params *)0)->poll_ud),
-               _CFFI_OP(_CFFI_OP_NOOP, 27) },
+               _CFFI_OP(_CFFI_OP_NOOP, 116) },
   { "close_early", (size_t)-1,
                    1 /* bits */,
-                   _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
+                   _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
   { "fast_forward", (size_t)-1,
                     1 /* bits */,
-                    _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
+                    _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
   { "n_gpu_layers", offsetof(art_model_params, n_gpu_layers),
                     sizeof(((art_model_params *)0)->n_gpu_layers),
-                    _CFFI_OP(_CFFI_OP_NOOP, 124) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 224) },
   { "n_ctx", offsetof(art_model_params, n_ctx),
              sizeof(((art_model_params *)0)->n_ctx),
-             _CFFI_OP(_CFFI_OP_NOOP, 64) },
+             _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "use_mmap", (size_t)-1,
                 1 /* bits */,
-                _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
+                _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
   { "vocab_only", (size_t)-1,
                   1 /* bits */,
-                  _CFFI_OP(_CFFI_OP_BITFIELD, 64) },
+                  _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
   { "uri", offsetof(art_resource, uri),
            sizeof(((art_resource *)0)->uri),
-           _CFFI_OP(_CFFI_OP_NOOP, 11) },
+           _CFFI_OP(_CFFI_OP_NOOP, 17) },
   { "uri_len", offsetof(art_resource, uri_len),
                sizeof(((art_resource *)0)->uri_len),
-               _CFFI_OP(_CFFI_OP_NOOP, 44) },
+               _CFFI_OP(_CFFI_OP_NOOP, 43) },
   { "json", offsetof(art_resource, json),
             sizeof(((art_resource *)0)->json),
-            _CFFI_OP(_CFFI_OP_NOOP, 11) },
+            _CFFI_OP(_CFFI_OP_NOOP, 17) },
   { "json_len", offsetof(art_resource, json_len),
                 sizeof(((art_resource *)0)->json_len),
-                _CFFI_OP(_CFFI_OP_NOOP, 44) },
+                _CFFI_OP(_CFFI_OP_NOOP, 43) },
   { "temperature", offsetof(art_sample_params, temperature),
                    sizeof(((art_sample_params *)0)->temperature),
-                   _CFFI_OP(_CFFI_OP_NOOP, 484) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 683) },
   { "top_k", offsetof(art_sample_params, top_k),
              sizeof(((art_sample_params *)0)->top_k),
-             _CFFI_OP(_CFFI_OP_NOOP, 124) },
+             _CFFI_OP(_CFFI_OP_NOOP, 224) },
   { "top_p", offsetof(art_sample_params, top_p),
              sizeof(((art_sample_params *)0)->top_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 484) },
+             _CFFI_OP(_CFFI_OP_NOOP, 683) },
   { "min_p", offsetof(art_sample_params, min_p),
              sizeof(((art_sample_params *)0)->min_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 484) },
+             _CFFI_OP(_CFFI_OP_NOOP, 683) },
   { "repetition_penalty", offsetof(art_sample_params, repetition_penalty),
                           sizeof(((art_sample_params *)0)->repetition_penalty),
-                          _CFFI_OP(_CFFI_OP_NOOP, 484) },
+                          _CFFI_OP(_CFFI_OP_NOOP, 683) },
   { "frequency_penalty", offsetof(art_sample_params, frequency_penalty),
                          sizeof(((art_sample_params *)0)->frequency_penalty),
-                         _CFFI_OP(_CFFI_OP_NOOP, 484) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 683) },
   { "presence_penalty", offsetof(art_sample_params, presence_penalty),
                         sizeof(((art_sample_params *)0)->presence_penalty),
-                        _CFFI_OP(_CFFI_OP_NOOP, 484) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 683) },
   { "penalty_last_n", offsetof(art_sample_params, penalty_last_n),
                       sizeof(((art_sample_params *)0)->penalty_last_n),
-                      _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "seed", offsetof(art_sample_params, seed),
             sizeof(((art_sample_params *)0)->seed),
-            _CFFI_OP(_CFFI_OP_NOOP, 489) },
+            _CFFI_OP(_CFFI_OP_NOOP, 42) },
   { "bias", offsetof(art_sample_params, bias),
             sizeof(((art_sample_params *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 425) },
+            _CFFI_OP(_CFFI_OP_NOOP, 612) },
   { "n_bias", offsetof(art_sample_params, n_bias),
               sizeof(((art_sample_params *)0)->n_bias),
-              _CFFI_OP(_CFFI_OP_NOOP, 44) },
+              _CFFI_OP(_CFFI_OP_NOOP, 43) },
   { "default_draft", offsetof(art_schema_opts, default_draft),
                      sizeof(((art_schema_opts *)0)->default_draft),
-                     _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "formats", offsetof(art_schema_opts, formats),
                sizeof(((art_schema_opts *)0)->formats),
-               _CFFI_OP(_CFFI_OP_NOOP, 441) },
+               _CFFI_OP(_CFFI_OP_NOOP, 638) },
   { "registry", offsetof(art_schema_opts, registry),
                 sizeof(((art_schema_opts *)0)->registry),
-                _CFFI_OP(_CFFI_OP_NOOP, 448) },
+                _CFFI_OP(_CFFI_OP_NOOP, 646) },
   { "n_registry", offsetof(art_schema_opts, n_registry),
                   sizeof(((art_schema_opts *)0)->n_registry),
-                  _CFFI_OP(_CFFI_OP_NOOP, 44) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 43) },
   { "memory_max", offsetof(art_schema_opts, memory_max),
                   sizeof(((art_schema_opts *)0)->memory_max),
-                  _CFFI_OP(_CFFI_OP_NOOP, 44) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 43) },
   { "kind", offsetof(art_span, kind),
             sizeof(((art_span *)0)->kind),
-            _CFFI_OP(_CFFI_OP_NOOP, 64) },
+            _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "tool", offsetof(art_span, tool),
             sizeof(((art_span *)0)->tool),
-            _CFFI_OP(_CFFI_OP_NOOP, 64) },
+            _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "start", offsetof(art_span, start),
              sizeof(((art_span *)0)->start),
-             _CFFI_OP(_CFFI_OP_NOOP, 64) },
+             _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "len", offsetof(art_span, len),
            sizeof(((art_span *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 64) },
+           _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "ptr", offsetof(art_str, ptr),
            sizeof(((art_str *)0)->ptr),
-           _CFFI_OP(_CFFI_OP_NOOP, 11) },
+           _CFFI_OP(_CFFI_OP_NOOP, 17) },
   { "len", offsetof(art_str, len),
            sizeof(((art_str *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 44) },
+           _CFFI_OP(_CFFI_OP_NOOP, 43) },
+  { "address", offsetof(art_tensor, address),
+               sizeof(((art_tensor *)0)->address),
+               _CFFI_OP(_CFFI_OP_NOOP, 42) },
+  { "device_type", offsetof(art_tensor, device_type),
+                   sizeof(((art_tensor *)0)->device_type),
+                   _CFFI_OP(_CFFI_OP_NOOP, 224) },
+  { "device_id", offsetof(art_tensor, device_id),
+                 sizeof(((art_tensor *)0)->device_id),
+                 _CFFI_OP(_CFFI_OP_NOOP, 224) },
+  { "code", offsetof(art_tensor, code),
+            sizeof(((art_tensor *)0)->code),
+            _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "bits", offsetof(art_tensor, bits),
+            sizeof(((art_tensor *)0)->bits),
+            _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "lanes", offsetof(art_tensor, lanes),
+             sizeof(((art_tensor *)0)->lanes),
+             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+  { "ndim", offsetof(art_tensor, ndim),
+            sizeof(((art_tensor *)0)->ndim),
+            _CFFI_OP(_CFFI_OP_NOOP, 224) },
+  { "shape", offsetof(art_tensor, shape),
+             sizeof(((art_tensor *)0)->shape),
+             _CFFI_OP(_CFFI_OP_NOOP, 685) },
+  { "strides", offsetof(art_tensor, strides),
+               sizeof(((art_tensor *)0)->strides),
+               _CFFI_OP(_CFFI_OP_NOOP, 685) },
+  { "is_read_only", offsetof(art_tensor, is_read_only),
+                    sizeof(((art_tensor *)0)->is_read_only),
+                    _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "prompt_tokens", offsetof(art_usage, prompt_tokens),
                      sizeof(((art_usage *)0)->prompt_tokens),
-                     _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "cached_tokens", offsetof(art_usage, cached_tokens),
                      sizeof(((art_usage *)0)->cached_tokens),
-                     _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "completion_tokens", offsetof(art_usage, completion_tokens),
                          sizeof(((art_usage *)0)->completion_tokens),
-                         _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "forced_tokens", offsetof(art_usage, forced_tokens),
                      sizeof(((art_usage *)0)->forced_tokens),
-                     _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "masks_computed", offsetof(art_usage, masks_computed),
                       sizeof(((art_usage *)0)->masks_computed),
-                      _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "reserved", offsetof(art_usage, reserved),
                 sizeof(((art_usage *)0)->reserved),
-                _CFFI_OP(_CFFI_OP_NOOP, 64) },
+                _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "prefill_ms", offsetof(art_usage, prefill_ms),
                   sizeof(((art_usage *)0)->prefill_ms),
-                  _CFFI_OP(_CFFI_OP_NOOP, 482) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 681) },
   { "decode_ms", offsetof(art_usage, decode_ms),
                  sizeof(((art_usage *)0)->decode_ms),
-                 _CFFI_OP(_CFFI_OP_NOOP, 482) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 681) },
   { "total_ms", offsetof(art_usage, total_ms),
                 sizeof(((art_usage *)0)->total_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 482) },
+                _CFFI_OP(_CFFI_OP_NOOP, 681) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "art_alloc", 424, _CFFI_F_CHECK_FIELDS,
+  { "art_alloc", 611, _CFFI_F_CHECK_FIELDS,
     sizeof(art_alloc), offsetof(struct _cffi_align__art_alloc, y), 0, 2 },
-  { "art_bias", 426, _CFFI_F_CHECK_FIELDS,
+  { "art_bias", 613, _CFFI_F_CHECK_FIELDS,
     sizeof(art_bias), offsetof(struct _cffi_align__art_bias, y), 2, 2 },
-  { "art_constraint", 428, _CFFI_F_OPAQUE,
+  { "art_constraint", 615, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint_opts", 429, _CFFI_F_CHECK_FIELDS,
+  { "art_constraint_opts", 616, _CFFI_F_CHECK_FIELDS,
     sizeof(art_constraint_opts), offsetof(struct _cffi_align__art_constraint_opts, y), 4, 3 },
-  { "art_context_params", 430, _CFFI_F_CHECK_FIELDS,
+  { "art_context_params", 617, _CFFI_F_CHECK_FIELDS,
     sizeof(art_context_params), offsetof(struct _cffi_align__art_context_params, y), 7, 3 },
-  { "art_ctransformers", 431, _CFFI_F_OPAQUE,
+  { "art_ctransformers", 618, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_device", 432, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_device), offsetof(struct _cffi_align__art_device, y), 10, 6 },
-  { "art_dialog_spec", 433, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_dialog_spec), offsetof(struct _cffi_align__art_dialog_spec, y), 16, 16 },
-  { "art_dialog_tool", 435, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_dialog_tool), offsetof(struct _cffi_align__art_dialog_tool, y), 32, 2 },
-  { "art_engine", 436, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_engine), offsetof(struct _cffi_align__art_engine, y), 34, 20 },
-  { "art_engine_caps", 437, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_engine_caps), offsetof(struct _cffi_align__art_engine_caps, y), 54, 11 },
-  { "art_error", 438, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 65, 6 },
-  { "art_event", 439, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 71, 6 },
-  { "art_generate_params", 442, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 77, 11 },
-  { "art_llama", 443, _CFFI_F_OPAQUE,
+  { "art_cuda", 619, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_matcher", 444, _CFFI_F_OPAQUE,
+  { "art_cuda_array", 620, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model", 445, _CFFI_F_OPAQUE,
+  { "art_cuda_batch", 621, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model_params", 446, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 88, 4 },
-  { "art_resource", 449, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 92, 4 },
-  { "art_sample_params", 450, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 96, 11 },
-  { "art_schema", 451, _CFFI_F_OPAQUE,
+  { "art_cuda_call", 622, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_cuda_call), offsetof(struct _cffi_align__art_cuda_call, y), 10, 16 },
+  { "art_cuda_code", 623, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_schema_opts", 452, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 107, 5 },
-  { "art_session", 453, _CFFI_F_OPAQUE,
+  { "art_cuda_device", 624, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_cuda_device), offsetof(struct _cffi_align__art_cuda_device, y), 26, 6 },
+  { "art_cuda_file", 626, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_cuda_file), offsetof(struct _cffi_align__art_cuda_file, y), 32, 2 },
+  { "art_cuda_row_params", 628, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_cuda_row_params), offsetof(struct _cffi_align__art_cuda_row_params, y), 34, 4 },
+  { "art_device", 629, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_device), offsetof(struct _cffi_align__art_device, y), 38, 6 },
+  { "art_dialog_spec", 630, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_dialog_spec), offsetof(struct _cffi_align__art_dialog_spec, y), 44, 16 },
+  { "art_dialog_tool", 632, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_dialog_tool), offsetof(struct _cffi_align__art_dialog_tool, y), 60, 2 },
+  { "art_engine", 633, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_engine), offsetof(struct _cffi_align__art_engine, y), 62, 20 },
+  { "art_engine_caps", 634, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_engine_caps), offsetof(struct _cffi_align__art_engine_caps, y), 82, 11 },
+  { "art_error", 635, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 93, 6 },
+  { "art_event", 636, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 99, 6 },
+  { "art_generate_params", 639, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 105, 11 },
+  { "art_llama", 640, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_span", 455, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 112, 4 },
-  { "art_str", 469, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 116, 2 },
-  { "art_usage", 470, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 118, 9 },
-  { "art_vocab", 471, _CFFI_F_OPAQUE,
+  { "art_mask_pool", 641, _CFFI_F_OPAQUE,
+    (size_t)-1, -1, -1, 0 /* opaque */ },
+  { "art_matcher", 642, _CFFI_F_OPAQUE,
+    (size_t)-1, -1, -1, 0 /* opaque */ },
+  { "art_model", 643, _CFFI_F_OPAQUE,
+    (size_t)-1, -1, -1, 0 /* opaque */ },
+  { "art_model_params", 644, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 116, 4 },
+  { "art_resource", 647, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 120, 4 },
+  { "art_sample_params", 648, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 124, 11 },
+  { "art_schema", 649, _CFFI_F_OPAQUE,
+    (size_t)-1, -1, -1, 0 /* opaque */ },
+  { "art_schema_opts", 650, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 135, 5 },
+  { "art_session", 651, _CFFI_F_OPAQUE,
+    (size_t)-1, -1, -1, 0 /* opaque */ },
+  { "art_span", 653, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 140, 4 },
+  { "art_str", 667, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 144, 2 },
+  { "art_tensor", 668, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_tensor), offsetof(struct _cffi_align__art_tensor, y), 146, 10 },
+  { "art_usage", 669, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 156, 9 },
+  { "art_vocab", 670, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
 };
 
 static const struct _cffi_enum_s _cffi_enums[] = {
-  { "art_choice", 427, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
+  { "art_choice", 614, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
     "ART_CHOICE_AUTO,ART_CHOICE_REQUIRED,ART_CHOICE_NONE" },
-  { "art_event_kind", 440, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
+  { "art_cuda_dtype", 625, _cffi_prim_int(sizeof(art_cuda_dtype), ((art_cuda_dtype)-1) <= 0),
+    "ART_CUDA_FLOAT32,ART_CUDA_FLOAT16,ART_CUDA_BFLOAT16" },
+  { "art_cuda_row_error", 627, _cffi_prim_int(sizeof(art_cuda_row_error), ((art_cuda_row_error)-1) <= 0),
+    "ART_CUDA_EMPTY,ART_CUDA_NAN,ART_CUDA_INVALID" },
+  { "art_event_kind", 637, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
     "ART_EV_TEXT,ART_EV_REASONING,ART_EV_CALL_START,ART_EV_CALL_ARGS,ART_EV_CALL_END,ART_EV_DONE" },
-  { "art_formats", 441, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
+  { "art_formats", 638, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
     "ART_FORMATS_ASSERT,ART_FORMATS_ANNOTATE" },
-  { "art_order", 447, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
+  { "art_order", 645, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
     "ART_ORDER_ANY,ART_ORDER_SCHEMA" },
-  { "art_span_kind", 456, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
+  { "art_span_kind", 654, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
     "ART_SPAN_TEXT,ART_SPAN_REASONING,ART_SPAN_MARKUP,ART_SPAN_NAME,ART_SPAN_ARGS,ART_SPAN_VALUE,ART_SPAN_CALL_START,"
     "ART_SPAN_CALL_END" },
-  { "art_status", 304, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
+  { "art_status", 441, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
     "ART_OK,ART_MORE,ART_DONE,ART_REJECTED,ART_E_ARG,ART_E_NOMEM,ART_E_LIMIT,ART_E_STATE,ART_E_BUSY,ART_E_FORKED,"
     "ART_E_SYNTAX,ART_E_SCHEMA,ART_E_UNSUPPORTED,ART_E_UNSATISFIABLE,ART_E_REF,ART_E_PATTERN,ART_E_IO,ART_E_FORMAT,"
-    "ART_E_ENGINE,ART_E_CONTEXT,ART_E_CANCELLED" },
-  { "art_stop", 467, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
+    "ART_E_ENGINE,ART_E_CONTEXT,ART_E_CANCELLED,ART_E_DEVICE" },
+  { "art_stop", 665, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
     "ART_STOP_NONE,ART_STOP_EOS,ART_STOP_STRING,ART_STOP_LENGTH,ART_STOP_COMPLETE,ART_STOP_CANCELLED,ART_STOP_CONTEXT" },
-  { "art_whitespace", 472, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
+  { "art_whitespace", 671, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
     "ART_WS_ANY,ART_WS_COMPACT,ART_WS_SPACED" },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "art_alloc", 424 },
-  { "art_bias", 426 },
-  { "art_choice", 427 },
-  { "art_constraint", 428 },
-  { "art_constraint_opts", 429 },
-  { "art_context_params", 430 },
-  { "art_ctransformers", 431 },
-  { "art_device", 432 },
-  { "art_dialog_spec", 433 },
-  { "art_dialog_tool", 435 },
-  { "art_engine", 436 },
-  { "art_engine_caps", 437 },
-  { "art_error", 438 },
-  { "art_event", 439 },
-  { "art_event_kind", 440 },
-  { "art_formats", 441 },
-  { "art_generate_params", 442 },
-  { "art_llama", 443 },
-  { "art_matcher", 444 },
-  { "art_model", 445 },
-  { "art_model_params", 446 },
-  { "art_order", 447 },
-  { "art_resource", 449 },
-  { "art_sample_params", 450 },
-  { "art_schema", 451 },
-  { "art_schema_opts", 452 },
-  { "art_session", 453 },
-  { "art_span", 455 },
-  { "art_span_kind", 456 },
-  { "art_status", 304 },
-  { "art_stop", 467 },
-  { "art_str", 469 },
-  { "art_usage", 470 },
-  { "art_vocab", 471 },
-  { "art_whitespace", 472 },
+  { "art_alloc", 611 },
+  { "art_bias", 613 },
+  { "art_choice", 614 },
+  { "art_constraint", 615 },
+  { "art_constraint_opts", 616 },
+  { "art_context_params", 617 },
+  { "art_ctransformers", 618 },
+  { "art_cuda", 619 },
+  { "art_cuda_array", 620 },
+  { "art_cuda_batch", 621 },
+  { "art_cuda_call", 622 },
+  { "art_cuda_code", 623 },
+  { "art_cuda_device", 624 },
+  { "art_cuda_dtype", 625 },
+  { "art_cuda_file", 626 },
+  { "art_cuda_row_error", 627 },
+  { "art_cuda_row_params", 628 },
+  { "art_device", 629 },
+  { "art_dialog_spec", 630 },
+  { "art_dialog_tool", 632 },
+  { "art_engine", 633 },
+  { "art_engine_caps", 634 },
+  { "art_error", 635 },
+  { "art_event", 636 },
+  { "art_event_kind", 637 },
+  { "art_formats", 638 },
+  { "art_generate_params", 639 },
+  { "art_llama", 640 },
+  { "art_mask_pool", 641 },
+  { "art_matcher", 642 },
+  { "art_model", 643 },
+  { "art_model_params", 644 },
+  { "art_order", 645 },
+  { "art_resource", 647 },
+  { "art_sample_params", 648 },
+  { "art_schema", 649 },
+  { "art_schema_opts", 650 },
+  { "art_session", 651 },
+  { "art_span", 653 },
+  { "art_span_kind", 654 },
+  { "art_status", 441 },
+  { "art_stop", 665 },
+  { "art_str", 667 },
+  { "art_tensor", 668 },
+  { "art_usage", 669 },
+  { "art_vocab", 670 },
+  { "art_whitespace", 671 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -6497,12 +9140,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   _cffi_enums,
   _cffi_typenames,
-  124,  /* num_globals */
-  27,  /* num_struct_unions */
-  8,  /* num_enums */
-  35,  /* num_typenames */
+  165,  /* num_globals */
+  37,  /* num_struct_unions */
+  10,  /* num_enums */
+  47,  /* num_typenames */
   NULL,  /* no includes */
-  495,  /* num_types */
+  694,  /* num_types */
   1,  /* flags */
 };
 

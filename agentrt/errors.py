@@ -10,6 +10,7 @@ __all__ = [
     "ArgumentError",
     "BusyError",
     "Cancelled",
+    "DeviceError",
     "ForkedError",
     "LimitExceeded",
     "ModelError",
@@ -52,6 +53,15 @@ class OutOfMemory(AgentrtError, MemoryError):
 
 class ModelError(AgentrtError, RuntimeError):
     """A model file, its engine or its context failed: missing, unreadable, not what it claims to be, or too small."""
+
+
+class DeviceError(AgentrtError, RuntimeError):
+    """A GPU, its driver or its compiler is missing, too old, or failed.
+
+    log:  the compiler's messages; "" when it is not about compiling.
+    """
+
+    log: str = ""
 
 
 class SchemaError(AgentrtError, ValueError):

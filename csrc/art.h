@@ -56,7 +56,8 @@ typedef enum art_status {
     ART_E_FORMAT = 41,  /* a file is not what it claims to be */
     ART_E_ENGINE = 42,  /* the engine library is missing, refused or failed */
     ART_E_CONTEXT = 43, /* the tokens do not fit into the context */
-    ART_E_CANCELLED = 44
+    ART_E_CANCELLED = 44,
+    ART_E_DEVICE = 45 /* no GPU, driver or compiler that can be used, or it failed */
 } art_status;
 
 typedef struct art_error {
@@ -264,6 +265,21 @@ typedef struct art_span {
  * `art_matcher_held` bytes of earlier accepts precede this accept's own (start counts from the first held byte). */
 const art_span *art_matcher_spans(const art_matcher *m, size_t *n);
 size_t art_matcher_held(const art_matcher *m);
+
+/* ------------------------------------------------------------------ masks of a batch */
+
+/* Threads that fill the masks of many matchers at once. They sleep between calls. */
+typedef struct art_mask_pool art_mask_pool;
+
+/* n_threads: with the caller's own; 1: no others; 0: art_cpu_count(). */
+art_status art_mask_pool_new(uint32_t n_threads, const art_alloc *alloc, art_mask_pool **out, art_error *err);
+void art_mask_pool_free(art_mask_pool *p); /* no other thread may be inside */
+uint32_t art_mask_pool_threads(const art_mask_pool *p);
+/* Row i, n_words words from words + i * stride on, becomes the mask of matchers[i]; all ones where that is NULL. n_allowed (may be
+ * NULL): as art_matcher_fill_mask() says, for each. No matcher may be listed twice. When some fail, the first one's status is
+ * returned, *failed_at (may be NULL; else SIZE_MAX) is its index, and the other rows are filled. ART_E_BUSY: another call is going on. */
+art_status art_mask_pool_fill(art_mask_pool *p, art_matcher *const *matchers, size_t n, uint32_t *words, size_t stride,
+                              size_t n_words, uint32_t *n_allowed, size_t *failed_at, art_error *err);
 
 /* ------------------------------------------------------------------ samplers */
 
@@ -499,6 +515,147 @@ art_status art_session_fork(art_session *dst, art_session *src, size_t n, art_er
 art_status art_session_save(art_session *s, uint8_t *buf, size_t cap, size_t *len, art_error *err);
 art_status art_session_load(art_session *s, const uint8_t *buf, size_t len, art_error *err);
 
+/* ------------------------------------------------------------------ CUDA */
+
+/* NVIDIA's driver, opened at run time; it stays mapped until the process ends. One object serves all devices and threads. Every
+ * failure of the driver, a device or the compiler is ART_E_DEVICE. */
+typedef struct art_cuda art_cuda;
+
+typedef struct art_cuda_device {
+    char name[96];
+    uint32_t major, minor; /* compute capability */
+    uint32_t n_sm;         /* multiprocessors */
+    uint32_t reserved;
+    uint64_t memory_total; /* bytes */
+} art_cuda_device;
+
+/* driver_path: NULL means libcuda.so.1, as the system finds it. */
+art_status art_cuda_open(const char *driver_path, const art_alloc *alloc, art_cuda **out, art_error *err);
+void art_cuda_free(art_cuda *c);
+uint32_t art_cuda_driver_version(const art_cuda *c); /* the newest CUDA it serves: 12040 is 12.4 */
+uint32_t art_cuda_device_count(const art_cuda *c);
+art_status art_cuda_device_info(const art_cuda *c, uint32_t device, art_cuda_device *out, art_error *err);
+
+/* Machine code for one device, and how it came to be. */
+typedef struct art_cuda_code art_cuda_code;
+
+typedef struct art_cuda_file { /* a source, or a header that it includes by this name; NUL-terminated */
+    const char *name;
+    const char *text;
+} art_cuda_file;
+
+/* NVRTC's version (12040 is 12.4) and the newest architecture it knows (90 is 9.0; 0 when it does not say). */
+art_status art_nvrtc_version(const char *path, uint32_t *version, uint32_t *arch_max, art_error *err);
+/* Compiles files[0]; the others are its headers. options: NUL-terminated. as_ptx: PTX, else machine code. log (may be NULL) gets the
+ * compiler's messages, NUL-terminated and cut at log_cap, also on failure. */
+art_status art_nvrtc_compile(const char *path, const art_cuda_file *files, size_t n_files, const char *const *options,
+                             size_t n_options, int as_ptx, const art_alloc *alloc, char *log, size_t log_cap,
+                             art_cuda_code **out, art_error *err);
+/* PTX to machine code by the driver's own compiler. */
+art_status art_cuda_assemble(art_cuda *c, uint32_t device, const uint8_t *ptx, size_t len, char *log, size_t log_cap,
+                             art_cuda_code **out, art_error *err);
+const uint8_t *art_cuda_code_bytes(const art_cuda_code *code, size_t *len);
+void art_cuda_code_free(art_cuda_code *code);
+/* Gives a device its kernels (copied). ART_E_FORMAT when they are damaged or for another device. Once they are there, more calls do
+ * nothing. Not while a stream is being captured. */
+art_status art_cuda_load(art_cuda *c, uint32_t device, const uint8_t *code, size_t len, art_error *err);
+int art_cuda_is_loaded(art_cuda *c, uint32_t device);
+/* 1 while work given to the stream is recorded into a graph; 0; or -1 when the driver does not know the stream. */
+int art_cuda_is_capturing(art_cuda *c, uint32_t device, uint64_t stream);
+
+/* Makes what is given to `then` from now on wait for what was given to `first` before. */
+art_status art_cuda_order(art_cuda *c, uint32_t device, uint64_t first, uint64_t then, art_error *err);
+/* The device whose memory an address is in. ART_E_ARG: none. */
+art_status art_cuda_device_of(art_cuda *c, uint64_t address, uint32_t *device, art_error *err);
+
+/* Memory on a device, for results. Freed memory serves later arrays of the same stream. */
+typedef struct art_cuda_array art_cuda_array;
+art_status art_cuda_array_new(art_cuda *c, uint32_t device, uint64_t stream, size_t n_bytes, art_cuda_array **out,
+                              art_error *err);
+art_cuda_array *art_cuda_array_ref(art_cuda_array *a); /* one more reference */
+void art_cuda_array_free(art_cuda_array *a);           /* any thread; calls no driver function */
+uint64_t art_cuda_array_address(const art_cuda_array *a);
+
+/* Sampling parameters of a batch of rows, in a device's memory, with what the kernels need beside them: counters of steps, histories
+ * for the penalties, room to work in. Prepared once; a step then queues one or two kernels and nothing else, so that it can be captured
+ * into a graph whose replays go on by themselves: every call draws each row's number `step` and adds one to it. Calls on one batch are
+ * queued one after the other; they must be ordered on the device too (one stream, or events), as they share its memory. */
+typedef struct art_cuda_batch art_cuda_batch;
+
+typedef struct art_cuda_row_params { /* zero-initialise; art_sample_defaults() for `sample` */
+    art_sample_params sample;        /* penalty_last_n counts at most history_max tokens */
+    uint64_t step;                   /* draws made before */
+    const int32_t *history;          /* the transcript's last tokens, for the penalties; copied */
+    size_t n_history;
+} art_cuda_row_params;
+
+/* bias_max: most biases of one row. history_max: most tokens of one row that the penalties look at, 0 without penalties. All rows are
+ * greedy until they are set. Waits for the device. */
+art_status art_cuda_batch_new(art_cuda *c, uint32_t device, uint32_t n_rows, uint32_t n_vocab, uint32_t bias_max,
+                              uint32_t history_max, art_cuda_batch **out, art_error *err);
+void art_cuda_batch_free(art_cuda_batch *b); /* waits for the device */
+/* Gives rows first .. first + n new parameters, in the stream's order. Biases and histories are copied from ordinary memory, which
+ * can not be captured and may wait for the stream; without them nothing waits. */
+art_status art_cuda_batch_set(art_cuda_batch *b, uint32_t first, uint32_t n, const art_cuda_row_params *rows,
+                              uint64_t stream, art_error *err);
+/* The counters, uint64_t a row. A reference, for art_cuda_array_free(). */
+art_cuda_array *art_cuda_batch_steps(const art_cuda_batch *b);
+
+typedef enum art_cuda_dtype { ART_CUDA_FLOAT32 = 0, ART_CUDA_FLOAT16 = 1, ART_CUDA_BFLOAT16 = 2 } art_cuda_dtype;
+
+typedef struct art_cuda_call { /* addresses are of the device's memory where nothing else is said */
+    uint64_t logits;           /* n_rows rows of n_vocab elements */
+    int64_t logits_stride;     /* elements from row to row */
+    uint64_t
+        masks; /* n_masks rows of ceil(n_vocab / 32) words; 0: everything is allowed. Device or pinned host memory */
+    int64_t masks_stride; /* words */
+    uint64_t
+        mask_rows; /* int32_t a row: the mask that holds for it, or a negative number: everything is allowed, and no mask
+                                * is read. 0: mask i for row i. Device or pinned host memory */
+    uint64_t ids;  /* out: int32_t a row, or int64_t; negative: ART_CUDA_EMPTY ... */
+    uint64_t logprobs;      /* out: float a row; NaN where there is no token */
+    uint64_t stream;        /* CUstream */
+    uint32_t device, dtype; /* dtype: art_cuda_dtype */
+    uint32_t n_rows, n_vocab, n_masks;
+    uint32_t ids_64;
+    uint32_t keep_steps; /* 1: the batch's counters and histories stay as they are */
+    uint64_t step;       /* added to the counters for this call */
+} art_cuda_call;
+
+/* Instead of a token. */
+typedef enum art_cuda_row_error {
+    ART_CUDA_EMPTY = -1,  /* nothing is allowed */
+    ART_CUDA_NAN = -2,    /* a NaN or +infinity among the logits */
+    ART_CUDA_INVALID = -3 /* mask_rows leads nowhere, or a parameter is out of its range */
+} art_cuda_row_error;
+
+/* Queues the choice of one token a row (docs/sampling.md) and returns. The call's n_rows may be less than the batch's. Masks in host
+ * memory are copied on the stream, only those that mask_rows asks for when that is in host memory too; they must not change before the
+ * copy is done. ART_E_ARG names the address that is not what it should be. */
+art_status art_cuda_sample(art_cuda_batch *b, const art_cuda_call *call, art_error *err);
+/* Queues the writing of -infinity over the logits that are not allowed. ids and logprobs are not used. Masks in host memory are read in
+ * place. */
+art_status art_cuda_apply_masks(art_cuda *c, const art_cuda_call *call, art_error *err);
+
+/* ------------------------------------------------------------------ DLPack */
+
+/* A tensor of another library, as far as agentrt looks at tensors. */
+typedef struct art_tensor {
+    uint64_t address; /* of the first element */
+    int32_t device_type, device_id;
+    uint32_t code, bits, lanes; /* DLDataType */
+    int32_t ndim;
+    int64_t shape[4], strides[4]; /* elements */
+    uint32_t is_read_only;
+} art_tensor;
+
+/* Reads a DLManagedTensor, or a DLManagedTensorVersioned. ART_E_UNSUPPORTED for another major version, or more than four dimensions. */
+art_status art_dlpack_read(const void *managed, int is_versioned, art_tensor *out, art_error *err);
+void art_dlpack_free(void *managed, int is_versioned); /* calls its deleter */
+/* A managed tensor over n_bytes at offset of an array, of which it holds a reference. Its deleter may run on any thread. */
+art_status art_dlpack_new(art_cuda_array *a, size_t offset, uint32_t device, uint32_t code, uint32_t bits, int64_t n,
+                          int is_versioned, void **managed, art_error *err);
+
 /* Physical cores this process may run on (affinity and cgroup quota), less the load others put on them; at least 1. */
 uint32_t art_cpu_count(void);
 
@@ -520,12 +677,14 @@ uint32_t art_cpu_count(void);
 #define ART_DIALOG_TOOLS_MAX 4096u
 #define ART_DIALOG_STR_MAX 1024u /* bytes of each string of a dialogue, and of a tool's name */
 #define ART_DIALOG_GAP_MAX 8u
+#define ART_MASK_THREADS_MAX 64u
 #define ART_N_CTX_DEFAULT 4096u
 #define ART_N_BATCH_DEFAULT 512u
 #define ART_LLAMA_LOG_BYTES 65536u /* of engine log kept until it is asked for */
 #define ART_STOPS_MAX 16u          /* stop strings of one request */
 #define ART_STOP_LEN_MAX 256u      /* bytes of each */
 #define ART_BIAS_MAX 65536u        /* biased tokens of one request */
+#define ART_CUDA_ROWS_MAX 8192u    /* rows of one batch on a GPU */
 
 #ifdef __cplusplus
 }

@@ -43,7 +43,7 @@ static bool has_penalties(const art_sample_params *p) {
            (p->repetition_penalty != 1.0f || p->frequency_penalty != 0.0f || p->presence_penalty != 0.0f);
 }
 
-static art_status check_params(const arti_sampler *s, const art_sample_params *p, art_error *err) {
+art_status arti_sample_check(const art_sample_params *p, uint32_t n_vocab, art_error *err) {
     const char *what = NULL;
     if (!(p->temperature >= 0.0f && p->temperature <= 100.0f))
         what = "temperature must be in 0 .. 100";
@@ -64,7 +64,7 @@ static art_status check_params(const arti_sampler *s, const art_sample_params *p
     if (what) return arti_fail(err, ART_E_ARG, 0, "%s", what);
     for (size_t i = 0; i < p->n_bias; i++) {
         float b = p->bias[i].bias;
-        if (p->bias[i].token >= s->n_vocab)
+        if (p->bias[i].token >= n_vocab)
             return arti_fail(err, ART_E_ARG, i, "logit bias for token %u, which is not in the vocabulary",
                              p->bias[i].token);
         if (!(fabsf(b) <= 1e6f) && b != -INFINITY)
@@ -81,7 +81,7 @@ static bool need_row(arti_sampler *s, void *row_ptr, bool needed) {
 }
 
 art_status arti_sampler_start(arti_sampler *s, const art_sample_params *p, art_error *err) {
-    art_status st = check_params(s, p, err);
+    art_status st = arti_sample_check(p, s->n_vocab, err);
     if (st != ART_OK) return st;
     bool random = p->temperature > 0.0f, filters = random && has_filters(p);
     if (!need_row(s, &s->adjusted, has_penalties(p) || p->n_bias) || !need_row(s, &s->count, has_penalties(p)) ||

@@ -33,6 +33,8 @@ typedef struct arti_sampler {
     uint32_t *kept, *heap, *count;
 } arti_sampler;
 
+/* ART_E_ARG when a parameter is out of its range. */
+art_status arti_sample_check(const art_sample_params *p, uint32_t n_vocab, art_error *err);
 void arti_sampler_init(arti_sampler *s, arti_mem *mem, uint32_t n_vocab);
 void arti_sampler_free(arti_sampler *s);
 art_status arti_sampler_start(arti_sampler *s, const art_sample_params *p, art_error *err);

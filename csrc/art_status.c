@@ -28,6 +28,7 @@ const char *art_status_name(art_status s) {
     case ART_E_ENGINE: return "engine failed";
     case ART_E_CONTEXT: return "context is full";
     case ART_E_CANCELLED: return "cancelled";
+    case ART_E_DEVICE: return "no device, or it failed";
     }
     return "unknown status";
 }

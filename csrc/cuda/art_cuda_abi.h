@@ -65,7 +65,10 @@ typedef struct art_cuda_sample_args {
     uint64_t ids;       /* out: int32 a row, or int64 */
     uint64_t logprobs;  /* out: float a row; 0: not wanted */
     uint64_t workspace; /* art_cuda_workspace_bytes() */
+    uint64_t step;      /* added to steps[row] for this draw */
     uint32_t n_rows, n_vocab, n_masks, dtype, history_cap, ids_64;
+    uint32_t keep_steps; /* 1: steps, history and history_n stay as they are */
+    uint32_t reserved;
 } art_cuda_sample_args;
 
 /* art_masks: -infinity where the mask says no. */
