@@ -824,6 +824,8 @@ static k_range useful_shifts(const side *s, view p) {
     k_range k;
     k.lo = (has_least ? least - 1 : s->has_hi ? magnitude(s->hi) - 2 : 0) - size;
     k.hi = s->has_hi ? magnitude(s->hi) - size + 1 : k.lo + 10;
+    /* Where p itself is excluded, ten thousand neighbours are more than find() has to try. */
+    if (!s->has_hi && s->step.n && k.hi < magnitude(s->step) + 4) k.hi = magnitude(s->step) + 4;
     return k;
 }
 

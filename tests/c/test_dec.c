@@ -389,6 +389,14 @@ static void test_named_rules(void) {
     expect_alive(&below_half, "0.5", ARTI_NUM_USUAL, false, "");
     expect_alive(&below_half, "0.49999999999999999999999999999999", ARTI_NUM_USUAL, true, "");
     expect_alive(&below_half, "0.0000", ARTI_NUM_USUAL, true, "1");
+    arti_dec five = dec("5"), three_halves = dec("1.5");
+    arti_num_rule not_fives = {.step = &one, .not_step = &five, .n_not_step = 1};
+    arti_num_rule_finish(&not_fives);
+    expect_alive(&not_fives, "1234567890", ARTI_NUM_USUAL, true, "1");
+    expect_alive(&not_fives, "-12345678901234567890", ARTI_NUM_ANY_STYLE, true, "1");
+    arti_num_rule not_halves = {.step = &one, .not_step = &three_halves, .n_not_step = 1};
+    arti_num_rule_finish(&not_halves);
+    expect_alive(&not_halves, "12345678900", ARTI_NUM_ANY_STYLE, true, "1");
     arti_num_rule none = {.lo = &ten, .hi = &ten, .hi_open = true};
     arti_num_rule_finish(&none);
     assert(arti_num_rule_is_empty(&none));
