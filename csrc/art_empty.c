@@ -56,7 +56,7 @@ arti_conj arti_some_conj(art_schema *s, const arti_object_shape *o, arti_conj c,
 }
 
 /* The i-th invented name of a class. NULL: there are not that many, or a fault. */
-static const arti_key *class_word(art_schema *s, arti_object_shape *o, arti_extra_class *c, uint32_t i) {
+static const arti_key *class_word(art_schema *s, const arti_object_shape *o, arti_extra_class *c, uint32_t i) {
     while (c->n_words <= i) {
         if (c->exhausted) return NULL;
         if (c->n_words == ARTI_EXTRA_WORDS_MAX) {
@@ -67,10 +67,7 @@ static const arti_key *class_word(art_schema *s, arti_object_shape *o, arti_extr
         if (!c->words) {
             c->words = arti_schema_get(s, ARTI_EXTRA_WORDS_MAX * sizeof *c->words);
             if (!c->words) return NULL;
-            arti_re t = o->names_term;
-            for (uint32_t k = 0; k < o->n_pats; k++)
-                t = arti_re_and2(s->re, t, c->matches >> k & 1u ? o->pats[k] : arti_re_not(s->re, o->pats[k]));
-            c->left = t;
+            c->left = c->names;
         }
         uint8_t buf[1024];
         size_t len;
@@ -102,18 +99,10 @@ static const arti_key *class_word(art_schema *s, arti_object_shape *o, arti_extr
     return &c->words[i];
 }
 
-/* Classes of unmentioned names that plans may use: every combination of few patterns, else the simple ones. */
-static uint32_t n_classes(const arti_object_shape *o) {
-    return o->n_pats <= 4 ? 1u << o->n_pats : o->n_pats + 2;
-}
-
-static arti_extra_class *class_at(art_schema *s, arti_object_shape *o, uint32_t i) {
-    uint64_t m = i;
-    if (o->n_pats > 4) {
-        const uint64_t all = o->n_pats == 64 ? UINT64_MAX : (UINT64_C(1) << o->n_pats) - 1;
-        m = i == 0 ? 0 : i == o->n_pats + 1 ? all : UINT64_C(1) << (i - 1);
-    }
-    return arti_object_extra_class(s, o, m);
+/* Classes of unmentioned names that plans may use. NULL on a fault. */
+static const arti_class_list *classes_of(art_schema *s, arti_object_shape *o) {
+    static const arti_class_list none = {NULL, 0};
+    return o->extra_known && o->extra == ARTI_RE_NONE ? &none : arti_object_classes(s, o);
 }
 
 typedef struct pick { /* a member that will be added */
@@ -187,7 +176,8 @@ static void assign(search *x, uint32_t pending, uint32_t cost, uint32_t *where) 
         assign(x, pending & ~(1u << e), after > before ? arti_len_add(cost, after - before) : cost, where);
         p->some &= ~(1u << e);
     }
-    for (uint32_t i = 0; i < x->o->n_names + n_classes(x->o); i++) { /* one more member */
+    const arti_class_list *classes = classes_of(x->s, x->o);
+    for (uint32_t i = 0; classes && i < x->o->n_names + classes->n; i++) { /* one more member */
         pick p = {.some = 1u << e};
         if (i < x->o->n_names) {
             const arti_name *name = &x->o->names[i];
@@ -201,8 +191,8 @@ static void assign(search *x, uint32_t pending, uint32_t cost, uint32_t *where) 
             p.base = name->conj;
             p.may = name->some;
         } else {
-            p.extra = class_at(x->s, x->o, i - x->o->n_names);
-            if (!p.extra || !(p.extra->some >> e & 1u) || len_now(x->s, p.extra->conj) == ARTI_LEN_NONE) continue;
+            p.extra = classes->at[i - x->o->n_names];
+            if (!(p.extra->some >> e & 1u) || len_now(x->s, p.extra->conj) == ARTI_LEN_NONE) continue;
             p.name = UINT32_MAX;
             p.key = fresh_word(x, p.extra);
             p.base = p.extra->conj;
@@ -222,6 +212,9 @@ static void assign(search *x, uint32_t pending, uint32_t cost, uint32_t *where) 
 static bool fill_up(search *x, uint32_t min, uint32_t *cost) {
     art_schema *s = x->s;
     arti_object_shape *o = x->o;
+    if (x->at->n + x->n >= min) return true;
+    const arti_class_list *classes = classes_of(s, o);
+    if (!classes) return false;
     while (x->at->n + x->n < min) {
         pick best = {0};
         uint32_t best_len = ARTI_LEN_NONE;
@@ -236,9 +229,8 @@ static bool fill_up(search *x, uint32_t min, uint32_t *cost) {
             best_len = len;
             best = (pick){.name = i, .key = &name->key, .base = name->conj};
         }
-        for (uint32_t i = 0; i < n_classes(o); i++) {
-            arti_extra_class *c = class_at(s, o, i);
-            if (!c) return false;
+        for (uint32_t i = 0; i < classes->n; i++) {
+            arti_extra_class *c = classes->at[i];
             if (len_now(s, c->conj) == ARTI_LEN_NONE) continue;
             const arti_key *k = fresh_word(x, c);
             if (!k) continue;
@@ -491,13 +483,10 @@ static void object_deps(conj_list *l, arti_object_shape *o) {
         const arti_conj c = arti_object_name_conj(l->s, o, i);
         list_some(l, o, c, o->names[i].some);
     }
-    for (uint32_t i = 0; all && l->ok && i < n_classes(o); i++) {
-        const arti_extra_class *c = class_at(l->s, o, i);
-        if (!c)
-            l->ok = false;
-        else
-            list_some(l, o, c->conj, c->some);
-    }
+    const arti_class_list *classes = all && l->ok ? classes_of(l->s, o) : NULL;
+    if (all && !classes) l->ok = false;
+    for (uint32_t i = 0; classes && l->ok && i < classes->n; i++)
+        list_some(l, o, classes->at[i]->conj, classes->at[i]->some);
 }
 
 static void array_deps(conj_list *l, arti_array_shape *a) {
@@ -739,6 +728,22 @@ static bool iterate(decision *d) {
     return true;
 }
 
+/* Refuses what has instances but is not held to. */
+static bool is_held(const decision *d) {
+    art_schema *s = d->s;
+    for (size_t i = 0; i < d->n; i++) {
+        const arti_facet *f = &s->norm->conj[d->items[i].conj]->facet[d->items[i].type];
+        for (uint32_t k = 0; k < f->n_shapes; k++) {
+            const arti_shape *sh = f->shapes[k];
+            if (sh->type == ARTI_T_OBJECT && sh->len != ARTI_LEN_NONE && sh->object.depends_on_class)
+                return arti_fault(
+                    s, ART_E_UNSUPPORTED, NULL, 0, "maxProperties",
+                    "conditions on some member whose name fits a pattern, together with \"maxProperties\"");
+        }
+    }
+    return true;
+}
+
 static void finish(decision *d) {
     for (size_t i = 0; i < d->n; i++) {
         arti_conj_info *c = d->s->norm->conj[d->items[i].conj];
@@ -758,7 +763,7 @@ static bool run(decision *d) {
     bool ok = close_over(d);
     for (size_t i = 0; i < d->n; i++) s->norm->conj[d->items[i].conj]->facet[d->items[i].type].queued = 0;
     if (ok && !d->is_blocked) {
-        ok = iterate(d);
+        ok = iterate(d) && is_held(d);
         if (ok) finish(d);
     }
     arti_free(&s->mem, d->items, d->cap * sizeof *d->items);

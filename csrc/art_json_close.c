@@ -196,12 +196,8 @@ static bool prepare(arti_jctx *x, const arti_frame *f, uint32_t alt, bool at_lea
         if (c == ARTI_CONJ_FAIL) return false;
         arti_conj_len(s, c);
     }
-    const uint32_t n = o->n_pats <= 4 ? 1u << o->n_pats : 1;
-    for (uint32_t i = 0; i < n; i++) {
-        const arti_extra_class *c = arti_object_extra_class(s, o, i);
-        if (!c) return false;
-        arti_conj_len(s, c->conj);
-    }
+    const arti_class_list *all = arti_object_classes(s, o);
+    for (uint32_t i = 0; all && i < all->n; i++) arti_conj_len(s, all->at[i]->conj);
     return !arti_faulted(s);
 }
 

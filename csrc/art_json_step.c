@@ -156,16 +156,10 @@ static bool other_possible(arti_jctx *x, const arti_frame *f, uint32_t alt) {
     const arti_object_machine *m = f->machine;
     arti_object_shape *o = m->alts[alt].shape;
     if (m->alts[alt].extra_part == ARTI_EXTRA_NONE) return false;
-    if (o->is_simple) return object_feasible(x, f, alt, UINT32_MAX, 0);
-    const uint32_t n = o->n_pats <= 4 ? 1u << o->n_pats : o->n_pats + 2;
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t matches = i;
-        if (o->n_pats > 4)
-            matches = i == 0 ? 0 : i > o->n_pats ? (UINT64_C(2) << (o->n_pats - 1)) - 1 : UINT64_C(1) << (i - 1);
-        const arti_extra_class *c = arti_object_extra_class(x->s, o, matches);
-        if (!c) return false;
-        if (member_possible(x, f, alt, UINT32_MAX, c->conj, c->some)) return true;
-    }
+    if (o->n_some == 0) return object_feasible(x, f, alt, UINT32_MAX, 0);
+    const arti_class_list *all = arti_object_classes(x->s, o);
+    for (uint32_t i = 0; all && i < all->n; i++)
+        if (member_possible(x, f, alt, UINT32_MAX, all->at[i]->conj, all->at[i]->some)) return true;
     return false;
 }
 

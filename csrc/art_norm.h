@@ -9,7 +9,8 @@
  * Threads   under the schema's lock.
  * Errors    NULL, false or ARTI_CONJ_FAIL with the schema's fault set. Nothing half done is kept: the call may be repeated.
  * Limits    ARTI_BRANCHES_MAX alternatives and ARTI_STEPS_MAX rule applications a facet; ARTI_SOME_MAX existential conditions and
- *           ARTI_CONTAINS_MAX `contains` in one shape; more is ART_E_LIMIT.
+ *           ARTI_CONTAINS_MAX `contains` in one shape, ARTI_EXTRA_PATTERNS_MAX name patterns there that meet in
+ *           ARTI_EXTRA_CLASSES_MAX ways; more is ART_E_LIMIT.
  * Cost      nothing is expanded before it is asked for; results are kept.
  *
  * Expansion is a tableau: literals become atoms (assertions) or clauses (disjunctions), negation is pushed inwards, clauses are
@@ -36,6 +37,7 @@ typedef uint32_t arti_conj; /* a conjunction */
 #define ARTI_SOME_MAX 8u
 #define ARTI_CONTAINS_MAX 6u
 #define ARTI_EXTRA_PATTERNS_MAX 64u
+#define ARTI_EXTRA_CLASSES_MAX 512u
 
 /* ------------------------------------------------------------------ shapes */
 
@@ -69,6 +71,8 @@ typedef struct arti_extra_class { /* names that are not mentioned, by the patter
     uint64_t matches;             /* bit i: pats[i] */
     arti_conj conj;
     uint32_t some;
+    arti_re
+        names; /* the class as a language (with those of its names that are mentioned); set in arti_object_classes */
     arti_key *words; /* names of the class, invented one after the other */
     uint32_t n_words;
     bool exhausted; /* there are no more */
@@ -76,20 +80,26 @@ typedef struct arti_extra_class { /* names that are not mentioned, by the patter
     struct arti_extra_class *next;
 } arti_extra_class;
 
+typedef struct arti_class_list { /* the classes that have names; never NULL pointers */
+    arti_extra_class **at;
+    uint32_t n;
+} arti_class_list;
+
 typedef struct arti_object_shape {
     const arti_members **groups;
     uint32_t n_groups, n_names, n_required, n_pats, n_some;
-    arti_name *names;     /* sorted by key */
-    arti_re *pats;        /* distinct: patterns of the groups and of the existential conditions */
-    arti_conj names_conj; /* what every name must satisfy, ARTI_CONJ_ANY: nothing */
-    arti_re names_term;   /* the same as a language */
+    arti_name *names;   /* sorted by key */
+    arti_re *pats;      /* distinct: patterns of the groups and of the existential conditions */
+    arti_re names_term; /* what every name belongs to */
     uint32_t min, max;
     arti_some some[ARTI_SOME_MAX];
     arti_extra_class *classes;
+    const arti_class_list *all_classes; /* NULL until asked */
     bool extra_known;
-    arti_re extra;      /* names not mentioned that may appear; ARTI_RE_NONE: none */
-    bool extra_is_free; /* every name that is not mentioned may appear */
-    bool is_simple;     /* no counts beyond the required members, no existential conditions */
+    arti_re extra;         /* names not mentioned that may appear; ARTI_RE_NONE: none */
+    bool extra_is_free;    /* every name that is not mentioned may appear */
+    bool is_simple;        /* no counts beyond the required members, no existential conditions */
+    bool depends_on_class; /* which names may still come depends on the conditions that are owed: not held to */
 } arti_object_shape;
 
 typedef struct arti_items_group {
@@ -197,6 +207,8 @@ arti_conj arti_object_name_conj(art_schema *s, arti_object_shape *o, uint32_t i)
 uint32_t arti_object_find(const arti_object_shape *o, const char *key, uint32_t len);
 /* Class of unmentioned names that match exactly these patterns. NULL on a fault. */
 arti_extra_class *arti_object_extra_class(art_schema *s, arti_object_shape *o, uint64_t matches);
+/* All classes that have names: how the patterns can meet. NULL on a fault. */
+const arti_class_list *arti_object_classes(art_schema *s, arti_object_shape *o);
 /* Fills extra and extra_is_free. */
 bool arti_object_know_extra(art_schema *s, arti_object_shape *o);
 /* Conjunction of item i. */

@@ -1032,6 +1032,8 @@ art_status arti_re_ctx_new(arti_mem *mem, arti_re_ctx **out, art_error *err) {
         arti_re_ctx_free(c);
         return s;
     }
+    c->work = ARTI_RE_WORK_MAX;
+    c->work_before = 0;
     *out = c;
     return ART_OK;
 }
@@ -1073,6 +1075,10 @@ void arti_re_ctx_free(arti_re_ctx *c) {
     arti_free(mem, c->range_buf, c->range_cap * sizeof *c->range_buf);
     arti_arena_free(&c->arena);
     arti_free(mem, c, sizeof *c);
+}
+
+uint64_t arti_re_work_done(const arti_re_ctx *c) {
+    return c->work_before + (ARTI_RE_WORK_MAX - c->work);
 }
 
 void arti_re_get_stats(const arti_re_ctx *c, arti_re_stats *out) {

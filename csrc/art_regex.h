@@ -202,6 +202,8 @@ typedef struct arti_re_stats {
     uint32_t n_terms, n_states, n_classes;
 } arti_re_stats;
 
+/* Terms visited or built by all calls so far, for callers that bound what many calls take together. */
+uint64_t arti_re_work_done(const arti_re_ctx *c);
 void arti_re_get_stats(const arti_re_ctx *c, arti_re_stats *out);
 
 #endif

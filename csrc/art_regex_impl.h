@@ -208,7 +208,8 @@ struct arti_re_ctx {
     arti_mem *mem;
     arti_arena arena;
     art_error err;
-    uint32_t work; /* left for this call */
+    uint32_t work;        /* left for this call */
+    uint64_t work_before; /* done by the calls before it */
     uint32_t epoch;
 
     re_class *classes;
@@ -277,6 +278,7 @@ static inline bool re_spend(arti_re_ctx *c, uint32_t n) {
     return true;
 }
 static inline void re_begin(arti_re_ctx *c) {
+    c->work_before += ARTI_RE_WORK_MAX - c->work;
     c->work = ARTI_RE_WORK_MAX;
 }
 

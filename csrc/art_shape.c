@@ -3,7 +3,8 @@
  * Finished branches become shapes; and what shapes say of one member or item. */
 #include "art_branch.h"
 
-#define COMBINED_PATTERNS_MAX 10u /* overlapping patterns whose combinations are tried one by one */
+#define NAMES_FEW 32u /* names of an object that are listed rather than told apart by patterns */
+#define CLASSES_WORK_MAX (4u * ARTI_RE_WORK_MAX) /* on regular languages, to tell the classes of one shape apart */
 
 static void *keep(arti_expansion *x, size_t size) {
     return arti_schema_get(x->s, size);
@@ -281,22 +282,28 @@ arti_re arti_conj_text_term(art_schema *s, arti_conj c) {
     if (c == ARTI_CONJ_NEVER) return ARTI_RE_NONE;
     if (!arti_facet_expand(s, c, ARTI_T_STRING)) return ARTI_RE_FAIL;
     const arti_facet *f = &arti_conj_get(s, c)->facet[ARTI_T_STRING];
-    arti_re all = ARTI_RE_NONE;
     const arti_re_range any[] = {{0, 0x10FFFF}};
+    size_t n = 0, room = 1;
+    for (uint32_t i = 0; i < f->n_shapes; i++) room += f->shapes[i]->text.set ? f->shapes[i]->text.n_set : 1u;
+    arti_re *parts = arti_realloc(&s->mem, NULL, 0, room * sizeof *parts);
+    if (!parts) {
+        arti_fault_mem(s);
+        return ARTI_RE_FAIL;
+    }
     for (uint32_t i = 0; i < f->n_shapes; i++) {
         const arti_text_shape *t = &f->shapes[i]->text;
-        arti_re one = t->term;
         if (t->set) {
-            one = ARTI_RE_NONE;
-            for (uint32_t j = 0; j < t->n_set; j++)
-                one = arti_re_or2(s->re, one, arti_re_literal(s->re, t->set[j].ptr, t->set[j].len));
+            for (uint32_t j = 0; j < t->n_set; j++) parts[n++] = arti_re_literal(s->re, t->set[j].ptr, t->set[j].len);
         } else if (t->lo || t->hi != UINT32_MAX) {
             const arti_re length = arti_re_repeat(s->re, arti_re_class(s->re, any, 1), t->lo,
                                                   t->hi == UINT32_MAX ? ARTI_RE_UNBOUNDED : t->hi);
-            one = arti_re_and2(s->re, one, length);
+            parts[n++] = arti_re_and2(s->re, t->term, length);
+        } else {
+            parts[n++] = t->term;
         }
-        all = arti_re_or2(s->re, all, one);
     }
+    const arti_re all = arti_re_or(s->re, parts, n);
+    arti_free(&s->mem, parts, room * sizeof *parts);
     if (all == ARTI_RE_FAIL) arti_fault_re(s, NULL, 0, "propertyNames");
     return all;
 }
@@ -498,15 +505,99 @@ static bool add_pattern(arti_expansion *x, arti_object_shape *o, arti_re t) {
     return true;
 }
 
+static bool is_text(const arti_key *key) { /* no surrogate in it */
+    for (uint32_t i = 0; i + 1 < key->len; i++)
+        if ((uint8_t)key->ptr[i] == 0xEDu && (uint8_t)key->ptr[i + 1] >= 0xA0u) return false;
+    return true;
+}
+
 static bool add_some(arti_expansion *x, arti_object_shape *o, arti_some some) {
     if (o->n_some == ARTI_SOME_MAX)
         return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "not",
                           "more than %u conditions on \"some member\" in one place (ARTI_SOME_MAX)", ARTI_SOME_MAX);
     o->some[o->n_some++] = some;
-    if (some.kind != ARTI_SOME_REST) return add_pattern(x, o, some.term);
-    for (uint32_t i = 0; i < some.group->n_patterns; i++)
-        if (!add_pattern(x, o, some.group->patterns[i].term)) return false;
     return true;
+}
+
+/* Names of the members that a condition may be met by. */
+static arti_re some_names(art_schema *s, const arti_some *some) {
+    if (some->kind != ARTI_SOME_REST) return some->term;
+    const arti_members *g = some->group;
+    const size_t room = (size_t)g->n_props + g->n_patterns + 1;
+    arti_re *no = arti_realloc(&s->mem, NULL, 0, room * sizeof *no);
+    if (!no) {
+        arti_fault_mem(s);
+        return ARTI_RE_FAIL;
+    }
+    size_t n = 0;
+    for (uint32_t i = 0; i < g->n_props; i++)
+        if (is_text(&g->props[i].key)) no[n++] = arti_re_literal(s->re, g->props[i].key.ptr, g->props[i].key.len);
+    for (uint32_t i = 0; i < g->n_patterns; i++) no[n++] = g->patterns[i].term;
+    const arti_re t = arti_re_not(s->re, arti_re_or(s->re, no, n));
+    arti_free(&s->mem, no, room * sizeof *no);
+    return t;
+}
+
+/* An object of one member at most: all conditions on some member are conditions on that one. */
+static bool meet_at_once(arti_expansion *x, arti_object_shape *o, arti_re *names) {
+    for (uint32_t i = 0; i < o->n_some; i++) {
+        *names = arti_re_and2(x->s->re, *names, some_names(x->s, &o->some[i]));
+        if (*names == ARTI_RE_FAIL) return arti_fault_re(x->s, NULL, 0, "patternProperties");
+        if (o->some[i].lit == ARTI_LIT_TRUE) continue;
+        arti_members *g = arti_schema_zero(x->s, sizeof *g);
+        if (!g) return false;
+        g->rest = o->some[i].lit;
+        o->groups[o->n_groups++] = g;
+    }
+    o->n_some = 0;
+    if (o->min == 0) o->min = 1;
+    return true;
+}
+
+static bool gather_patterns(arti_expansion *x, arti_object_shape *o) {
+    for (uint32_t i = 0; i < o->n_groups; i++)
+        for (uint32_t j = 0; j < o->groups[i]->n_patterns; j++)
+            if (!add_pattern(x, o, o->groups[i]->patterns[j].term)) return false;
+    for (uint32_t i = 0; i < o->n_some; i++) {
+        const arti_some *some = &o->some[i];
+        if (some->kind != ARTI_SOME_REST && !add_pattern(x, o, some->term)) return false;
+        for (uint32_t j = 0; some->kind == ARTI_SOME_REST && j < some->group->n_patterns; j++)
+            if (!add_pattern(x, o, some->group->patterns[j].term)) return false;
+    }
+    return true;
+}
+
+/* All names that the object may have, if they are few: *words in the schema's arena. *n UINT32_MAX: they are not. */
+static bool few_names(arti_expansion *x, const arti_object_shape *o, arti_key **words, uint32_t *n) {
+    art_schema *s = x->s;
+    arti_re left = o->names_term;
+    *n = UINT32_MAX;
+    for (uint32_t i = 0; i < o->n_groups; i++) {
+        const arti_members *g = o->groups[i];
+        if (g->rest != ARTI_LIT_FALSE) continue;
+        const arti_some other = {.kind = ARTI_SOME_REST, .group = g};
+        left = arti_re_and2(s->re, left, arti_re_not(s->re, some_names(s, &other)));
+    }
+    *words = keep(x, NAMES_FEW * sizeof **words);
+    if (!*words) return false;
+    for (uint32_t i = 0;; i++) {
+        char buf[256];
+        size_t len;
+        const arti_re_state q = arti_re_start(s->re, left);
+        if (q == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "patternProperties");
+        const art_status st = arti_re_witness(s->re, q, 0, ARTI_RE_UNBOUNDED, (uint8_t *)buf, sizeof buf, &len);
+        if (st == ART_REJECTED) {
+            *n = i;
+            return true;
+        }
+        if (i == NAMES_FEW || (st == ART_E_LIMIT && len > sizeof buf)) return true;
+        if (st != ART_OK) return arti_fault_re(s, NULL, 0, "patternProperties");
+        char *copy = keep(x, len);
+        if (!copy) return false;
+        memcpy(copy, buf, len);
+        (*words)[i] = (arti_key){copy, (uint32_t)len};
+        left = arti_re_and2(s->re, left, arti_re_not(s->re, arti_re_literal(s->re, buf, len)));
+    }
 }
 
 static bool name_less(const void *a, const void *b) {
@@ -590,9 +681,6 @@ static bool object_groups(arti_expansion *x, const arti_branch *b, arti_object_s
         default: break;
         }
     }
-    for (uint32_t i = 0; i < o->n_groups; i++)
-        for (uint32_t j = 0; j < o->groups[i]->n_patterns; j++)
-            if (!add_pattern(x, o, o->groups[i]->patterns[j].term)) return false;
     return true;
 }
 
@@ -606,7 +694,13 @@ static bool object_shape(arti_expansion *x, const arti_branch *b, arti_object_sh
     if (!names) return arti_fault_mem(s);
     uint32_t n_names = 0;
     if (!object_groups(x, b, o, names, &n_names)) return false;
-    size_t n = 0;
+    const arti_conj names_conj = arti_conj_of(s, names, n_names);
+    if (names_conj == ARTI_CONJ_FAIL) return false;
+    o->names_term = arti_conj_text_term(s, names_conj);
+    if (o->names_term == ARTI_RE_FAIL) return false;
+    if (o->n_some && o->max == 1 && !meet_at_once(x, o, &o->names_term)) return false;
+    if (!gather_patterns(x, o)) return false;
+    size_t n = NAMES_FEW;
     for (uint32_t i = 0; i < o->n_groups; i++) n += o->groups[i]->n_props;
     for (uint32_t i = 0; i < o->n_some; i++) n += o->some[i].kind == ARTI_SOME_REST ? o->some[i].group->n_props : 0;
     for (size_t i = 0; i < b->n; i++) n += b->entries[i].kind == ARTI_E_REQUIRED || b->entries[i].kind == ARTI_E_HAS;
@@ -618,19 +712,23 @@ static bool object_shape(arti_expansion *x, const arti_branch *b, arti_object_sh
     for (size_t i = 0; i < b->n; i++)
         if (b->entries[i].kind == ARTI_E_REQUIRED || b->entries[i].kind == ARTI_E_HAS)
             put_name(o, b->entries[i].p, true);
+    o->depends_on_class = o->n_some && o->n_pats && o->max != UINT32_MAX;
+    if (o->depends_on_class) {
+        arti_key *words;
+        uint32_t n_words;
+        if (!few_names(x, o, &words, &n_words)) return false;
+        for (uint32_t i = 0; n_words != UINT32_MAX && i < n_words; i++) put_name(o, &words[i], false);
+        if (n_words != UINT32_MAX) { /* then there are no others */
+            o->depends_on_class = false;
+            o->extra = ARTI_RE_NONE;
+            o->extra_known = true;
+        }
+    }
     join_names(o);
     if (o->min > o->max || o->n_required > o->max) {
         *dead = true;
         return true;
     }
-    o->names_conj = arti_conj_of(s, names, n_names);
-    if (o->names_conj == ARTI_CONJ_FAIL) return false;
-    o->names_term = arti_conj_text_term(s, o->names_conj);
-    if (o->names_term == ARTI_RE_FAIL) return false;
-    if (o->n_some && o->n_pats &&
-        o->max != UINT32_MAX) /* which names may still come would depend on what is still owed */
-        return arti_fault(s, ART_E_UNSUPPORTED, NULL, 0, "maxProperties",
-                          "a condition on some member whose name fits a pattern, together with \"maxProperties\"");
     o->is_simple = o->max == UINT32_MAX && o->min <= o->n_required && o->n_some == 0;
     return true;
 }
@@ -658,12 +756,6 @@ static int key_in(art_schema *s, arti_re t, const arti_key *key) {
         return -1;
     }
     return arti_re_accepts(s->re, q);
-}
-
-static bool is_text(const arti_key *key) { /* no surrogate in it */
-    for (uint32_t i = 0; i + 1 < key->len; i++)
-        if ((uint8_t)key->ptr[i] == 0xEDu && (uint8_t)key->ptr[i + 1] >= 0xA0u) return false;
-    return true;
 }
 
 /* Literals on the value of a key from all groups. Room for one a name and one a pattern of every group is needed. */
@@ -759,6 +851,65 @@ arti_extra_class *arti_object_extra_class(art_schema *s, arti_object_shape *o, u
     return c;
 }
 
+/* Splits a list of classes by one more pattern; those without names go. */
+static bool split_classes(art_schema *s, arti_re pattern, uint32_t bit, uint64_t *matches, arti_re *names,
+                          uint32_t *n) {
+    const uint32_t before = *n;
+    const arti_re other = arti_re_not(s->re, pattern);
+    uint32_t w = 0, more = before;
+    for (uint32_t i = 0; i < before; i++) {
+        const arti_re in = arti_re_and2(s->re, names[i], pattern), out = arti_re_and2(s->re, names[i], other);
+        const arti_re_state q = arti_re_start(s->re, in), r = arti_re_start(s->re, out);
+        if (q == ARTI_RE_FAIL || r == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "patternProperties");
+        const uint64_t m = matches[i];
+        if (r != ARTI_RE_DEAD) {
+            matches[w] = m;
+            names[w++] = out;
+        }
+        if (q == ARTI_RE_DEAD) continue;
+        if (more == 2 * ARTI_EXTRA_CLASSES_MAX)
+            return arti_fault(s, ART_E_LIMIT, NULL, 0, "patternProperties",
+                              "patterns that meet in more than %u ways (ARTI_EXTRA_CLASSES_MAX)",
+                              ARTI_EXTRA_CLASSES_MAX);
+        matches[more] = m | UINT64_C(1) << bit;
+        names[more++] = in;
+    }
+    memmove(matches + w, matches + before, (more - before) * sizeof *matches);
+    memmove(names + w, names + before, (more - before) * sizeof *names);
+    *n = w + more - before;
+    return *n <= ARTI_EXTRA_CLASSES_MAX ||
+           arti_fault(s, ART_E_LIMIT, NULL, 0, "patternProperties",
+                      "patterns that meet in more than %u ways (ARTI_EXTRA_CLASSES_MAX)", ARTI_EXTRA_CLASSES_MAX);
+}
+
+const arti_class_list *arti_object_classes(art_schema *s, arti_object_shape *o) {
+    if (o->all_classes) return o->all_classes;
+    uint64_t matches[2 * ARTI_EXTRA_CLASSES_MAX];
+    arti_re names[2 * ARTI_EXTRA_CLASSES_MAX];
+    uint32_t n = o->names_term != ARTI_RE_NONE;
+    matches[0] = 0;
+    names[0] = o->names_term;
+    const uint64_t work = arti_re_work_done(s->re);
+    for (uint32_t k = 0; k < o->n_pats; k++) {
+        if (!split_classes(s, o->pats[k], k, matches, names, &n)) return NULL;
+        if (arti_re_work_done(s->re) - work > CLASSES_WORK_MAX) {
+            arti_fault(s, ART_E_LIMIT, NULL, 0, "patternProperties",
+                       "it is too much work to find out how the patterns meet (ARTI_RE_WORK_MAX)");
+            return NULL;
+        }
+    }
+    arti_class_list *all = arti_schema_get(s, sizeof *all);
+    arti_extra_class **at = arti_schema_get(s, n * sizeof *at);
+    if (!all || !at) return NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!(at[i] = arti_object_extra_class(s, o, matches[i]))) return NULL;
+        at[i]->names = names[i];
+    }
+    *all = (arti_class_list){at, n};
+    o->all_classes = all;
+    return all;
+}
+
 /* Is the value of a class of names impossible? -1 on a fault. */
 static int class_empty(art_schema *s, arti_object_shape *o, uint64_t matches) {
     const arti_extra_class *c = arti_object_extra_class(s, o, matches);
@@ -804,22 +955,18 @@ static arti_re hopeless_names(art_schema *s, arti_object_shape *o) {
         if (none < 0 || full < 0) return ARTI_RE_FAIL;
         if (!full) return none ? arti_re_not(s->re, arti_re_or(s->re, o->pats, o->n_pats)) : ARTI_RE_NONE;
     }
-    if (o->n_pats > COMBINED_PATTERNS_MAX) {
-        arti_fault(s, ART_E_UNSUPPORTED, NULL, 0, "patternProperties",
-                   "more than %u patterns that contradict each other", COMBINED_PATTERNS_MAX);
+    const arti_class_list *all_classes = arti_object_classes(s, o);
+    arti_re *bad = all_classes ? arti_realloc(&s->mem, NULL, 0, (all_classes->n + 1) * sizeof *bad) : NULL;
+    if (!bad) {
+        if (all_classes) arti_fault_mem(s);
         return ARTI_RE_FAIL;
     }
-    arti_re bad = ARTI_RE_NONE;
-    for (uint64_t m = 0; m <= all; m++) {
-        const int empty = class_empty(s, o, m);
-        if (empty < 0) return ARTI_RE_FAIL;
-        if (!empty) continue;
-        arti_re exactly = ARTI_RE_ANY;
-        for (uint32_t k = 0; k < o->n_pats; k++)
-            exactly = arti_re_and2(s->re, exactly, m >> k & 1u ? o->pats[k] : arti_re_not(s->re, o->pats[k]));
-        bad = arti_re_or2(s->re, bad, exactly);
-    }
-    return bad;
+    uint32_t n_bad = 0;
+    for (uint32_t i = 0; i < all_classes->n; i++)
+        if (arti_conj_len(s, all_classes->at[i]->conj) == ARTI_LEN_NONE) bad[n_bad++] = all_classes->at[i]->names;
+    const arti_re all_bad = arti_faulted(s) ? ARTI_RE_FAIL : arti_re_or(s->re, bad, n_bad);
+    arti_free(&s->mem, bad, (all_classes->n + 1) * sizeof *bad);
+    return all_bad;
 }
 
 bool arti_object_know_extra(art_schema *s, arti_object_shape *o) {
@@ -832,15 +979,17 @@ bool arti_object_know_extra(art_schema *s, arti_object_shape *o) {
     }
     if (t == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "patternProperties");
     if (t != ARTI_RE_ANY && t != ARTI_RE_NONE) { /* names that are mentioned are not meant */
-        arti_re mentioned = ARTI_RE_NONE;
-        for (uint32_t i = 0; i < o->n_names; i++) {
-            const int in = is_text(&o->names[i].key) ? key_in(s, t, &o->names[i].key) : 0;
-            if (in < 0) return false;
-            if (in)
-                mentioned =
-                    arti_re_or2(s->re, mentioned, arti_re_literal(s->re, o->names[i].key.ptr, o->names[i].key.len));
+        arti_re *mentioned = arti_realloc(&s->mem, NULL, 0, (o->n_names + 1) * sizeof *mentioned);
+        if (!mentioned) return arti_fault_mem(s);
+        uint32_t n = 0;
+        int in = 0;
+        for (uint32_t i = 0; i < o->n_names && in >= 0; i++) {
+            in = is_text(&o->names[i].key) ? key_in(s, t, &o->names[i].key) : 0;
+            if (in > 0) mentioned[n++] = arti_re_literal(s->re, o->names[i].key.ptr, o->names[i].key.len);
         }
-        if (mentioned != ARTI_RE_NONE) t = arti_re_and2(s->re, t, arti_re_not(s->re, mentioned));
+        if (in >= 0 && n) t = arti_re_and2(s->re, t, arti_re_not(s->re, arti_re_or(s->re, mentioned, n)));
+        arti_free(&s->mem, mentioned, (o->n_names + 1) * sizeof *mentioned);
+        if (in < 0) return false;
         const arti_re_state q = arti_re_start(s->re, t);
         if (t == ARTI_RE_FAIL || q == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "patternProperties");
         if (q == ARTI_RE_DEAD) t = ARTI_RE_NONE;

@@ -150,6 +150,75 @@ static void test_counted_items(void) {
     assert(!fits(some, NULL, "[1]") && fits(some, NULL, "[1, 2]"));
 }
 
+/* Conditions on some member whose name fits a pattern, beside a bound on the number of members. */
+static void test_some_member(void) {
+    static const char single[] = S({
+        "type" : "object",
+        "allOf" : [
+            {"not" : {"patternProperties" : {"a1" : {"not" : {"type" : "string", "pattern" : "A"}}}}},
+            {"not" : {"propertyNames" : {"not" : {"pattern" : "b2"}}}}
+        ],
+        "propertyNames" : {"pattern" : "^....$"},
+        "maxProperties" : 1
+    });
+    assert(fits(single, NULL, S({"a1b2" : "xA"})) && fits(single, NULL, S({"b2a1" : "A"})));
+    assert(!fits(single, NULL, S({"a1b2" : "x"})) && !fits(single, NULL, S({"a1b3" : "A"})));
+    assert(!fits(single, NULL, "{}") && !fits(single, NULL, S({"a1bx" : "A", "b2xx" : 1})));
+    static const char few[] = S({
+        "type" : "object",
+        "patternProperties" : {"^[0-9]$" : {"type" : "integer"}},
+        "additionalProperties" : false,
+        "not" : {
+            "anyOf" : [
+                {"propertyNames" : {"not" : {"enum" : [ "1", "3" ]}}},
+                {"propertyNames" : {"not" : {"enum" : [ "2", "4", "11" ]}}}
+            ]
+        },
+        "maxProperties" : 2
+    });
+    assert(fits(few, NULL, S({"3" : 1, "4" : 2})) && fits(few, NULL, S({"2" : 1, "1" : 2})));
+    assert(!fits(few, NULL, S({"3" : 1, "5" : 2})) && !fits(few, NULL, S({"3" : 1, "11" : 2})));
+    /* five patterns of which two have to meet in one name: found, and refused as what can not be held */
+    static const char five[] = S({
+        "type" : "object",
+        "allOf" : [
+            {"not" : {"propertyNames" : {"not" : {"pattern" : "a"}}}},
+            {"not" : {"propertyNames" : {"not" : {"pattern" : "b"}}}},
+            {"not" : {"propertyNames" : {"not" : {"pattern" : "c"}}}},
+            {"not" : {"propertyNames" : {"not" : {"pattern" : "d"}}}}
+        ],
+        "patternProperties" : {"[bc]{2}" : false},
+        "propertyNames" : {"pattern" : "^..$"},
+        "maxProperties" : 2
+    });
+    art_schema *s;
+    art_constraint *c;
+    art_error err;
+    assert(art_schema_compile(five, sizeof five - 1, NULL, NULL, &s, &err) == ART_OK);
+    assert(art_constraint_new(s, NULL, NULL, NULL, &c, &err) == ART_E_UNSUPPORTED);
+    assert(strcmp(err.keyword, "maxProperties") == 0);
+    art_schema_free(s);
+    /* without the bound it is held; twenty patterns that contradict each other are told apart */
+    static const char open[] = S({
+        "type" : "object",
+        "allOf" : [
+            {"not" : {"propertyNames" : {"not" : {"pattern" : "a"}}}},
+            {"not" : {"propertyNames" : {"not" : {"pattern" : "b"}}}}
+        ],
+        "patternProperties" : {"^a" : {"type" : "string"}, "b$" : {"type" : "null"}}
+    });
+    assert(fits(open, NULL, S({"a" : "", "b" : null})) && fits(open, NULL, S({"ba" : 1})) &&
+           !fits(open, NULL, S({"ab" : null})));
+    char many[4000];
+    size_t n = (size_t)snprintf(many, sizeof many, "{\"type\":\"object\",\"patternProperties\":{");
+    for (int i = 0; i < 20; i++)
+        n += (size_t)snprintf(many + n, sizeof many - n, "%s\"^%c.*%c$\":{\"type\":\"%s\"}", i ? "," : "", 'a' + i % 5,
+                              'k' + i / 5, i % 2 ? "string" : "null");
+    snprintf(many + n, sizeof many - n, "},\"additionalProperties\":false}");
+    assert(fits(many, NULL, S({"a-k" : null, "bk" : ""})) && !fits(many, NULL, S({"a-k" : ""})) &&
+           !fits(many, NULL, S({"x" : 1})));
+}
+
 static void test_uris(void) {
     static const struct {
         const char *base, *ref, *target;
@@ -365,6 +434,7 @@ int main(void) {
     test_references();
     test_metaschemas();
     test_counted_items();
+    test_some_member();
     test_uris();
     test_contradictions();
     test_conflict_messages();
