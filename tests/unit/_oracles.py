@@ -8,6 +8,7 @@ of them can not know, it says nothing (None): a pattern that `re` has no words f
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from typing import Any
 
 import jsonschema
 import jsonschema_rs
+import referencing.exceptions
 from jsonschema import validators
+from jsonschema_specifications import REGISTRY as SPECIFICATIONS
 
 DRAFTS = {
     "4": (jsonschema.Draft4Validator, jsonschema_rs.Draft4Validator),
@@ -27,11 +30,34 @@ DRAFTS = {
     "2019-09": (jsonschema.Draft201909Validator, jsonschema_rs.Draft201909Validator),
     "2020-12": (jsonschema.Draft202012Validator, jsonschema_rs.Draft202012Validator),
 }
-PYTHON_FORMATS = {"date", "ipv4", "ipv6", "uuid"}  # those that it checks without other packages, and strictly
+PYTHON_FORMATS = {"date", "ipv4", "ipv6", "uuid"}  # those that jsonschema checks without other packages, and strictly
+PYTHON_CHECKER = jsonschema.FormatChecker(PYTHON_FORMATS)
+
+
+@PYTHON_CHECKER.checks("date", ValueError)
+def _is_date(text: Any) -> bool:
+    """Python's calendar begins with year 1; that of RFC 3339 with year 0, which is as long as 2000 was."""
+    if isinstance(text, str):
+        if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            return False
+        datetime.date.fromisoformat(text.replace("0000", "2000", 1) if text.startswith("0000") else text)
+    return True
+
+
+CHECKED_FORMATS = {
+    "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri",
+    "uri-reference", "iri", "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer", "regex",
+}  # fmt: skip
 SPACES = "\\t\\n\\x0b\\x0c\\r \\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff"
 
 
-class Untranslatable(Exception):
+def draft_of(schema: Any, default: str) -> str:
+    """The draft that a schema says it is written in."""
+    named = schema.get("$schema", "") if isinstance(schema, dict) else ""
+    return next((draft for draft in DRAFTS if f"draft-0{draft}" in named or f"draft/{draft}" in named), default)
+
+
+class UntranslatableError(Exception):
     """A pattern that `re` has no words for."""
 
 
@@ -44,18 +70,18 @@ def python_pattern(pattern: str) -> str:
         if char == "\\":
             i += 1
             if i == len(pattern):
-                raise Untranslatable(pattern)
+                raise UntranslatableError(pattern)
             word = pattern[i]
             if word in "sS":
                 if in_class and word == "S":
-                    raise Untranslatable(pattern)
+                    raise UntranslatableError(pattern)
                 out.append(SPACES if in_class else f"[{'^' if word == 'S' else ''}{SPACES}]")
             elif word in "dDwWbBntrfvx0" or word in "^$\\.*+?()[]{}|/-":
                 out.append("/" if word == "/" else "\\x00" if word == "0" else "\\" + word)
             elif word == "u" and re.fullmatch("[0-9a-fA-F]{4}", pattern[i + 1 : i + 5]) and pattern[i + 1] not in "dD":
                 out.append("\\u")
             else:
-                raise Untranslatable(pattern)
+                raise UntranslatableError(pattern)
         elif in_class:
             if char == "]":
                 in_class = False
@@ -64,13 +90,13 @@ def python_pattern(pattern: str) -> str:
             in_class = True
             out.append(char)
             if pattern[i + 1 : i + 2] == "]" or pattern[i + 1 : i + 3] == "^]":
-                raise Untranslatable(pattern)
+                raise UntranslatableError(pattern)
         elif char == "$":
             out.append("\\Z")
         elif char == ".":
             out.append("[^\\n\\r\\u2028\\u2029]")
         elif char == "(" and pattern[i + 1 : i + 2] == "?" and pattern[i + 2 : i + 3] not in ":=!":
-            raise Untranslatable(pattern)
+            raise UntranslatableError(pattern)
         else:
             out.append(char)
         i += 1
@@ -78,7 +104,7 @@ def python_pattern(pattern: str) -> str:
     try:
         re.compile(found)
     except re.error as error:
-        raise Untranslatable(pattern) from error
+        raise UntranslatableError(pattern) from error
     return found
 
 
@@ -133,11 +159,11 @@ def _translate(schema: Any) -> Any:
 
 
 class Oracles:
-    """What the two validators say of texts under one schema."""
+    """What the two validators say of texts under one schema. Neither goes to the network for a reference."""
 
     def __init__(self, schema: Any, *, draft: str = "2020-12", formats: bool = False) -> None:
         text = schema if isinstance(schema, str) else json.dumps(schema)
-        python_class, rust_class = DRAFTS[draft]
+        python_class, rust_class = DRAFTS[draft_of(schema, draft)]
         self.excuse = ""
         self.python: Any = None
         try:
@@ -146,14 +172,16 @@ class Oracles:
                 {"multipleOf": _multiple_of},
                 type_checker=python_class.TYPE_CHECKER.redefine("integer", _is_integer),
             )
-            self.python = cls(_translate(exact(text)), format_checker=python_class.FORMAT_CHECKER if formats else None)
-            if formats and set(_formats(exact(text))) - PYTHON_FORMATS:
-                self.python, self.excuse = None, "a format that jsonschema does not check, or not strictly"
-        except Untranslatable as error:
+            if formats and set(_formats(exact(text))) & CHECKED_FORMATS - PYTHON_FORMATS:
+                raise UntranslatableError("a format that jsonschema does not check, or not strictly")
+            self.python = cls(
+                _translate(exact(text)), format_checker=PYTHON_CHECKER if formats else None, registry=SPECIFICATIONS
+            )
+        except UntranslatableError as error:
             self.excuse = f"pattern {error}"
         self.rust: Any = None
         try:
-            self.rust = rust_class(json.loads(text), validate_formats=formats, ignore_unknown_formats=True)
+            self.rust = rust_class(json.loads(text), validate_formats=formats, offline=True)
         except (ValueError, jsonschema_rs.ValidationError) as error:
             self.excuse = str(error)
 
@@ -162,7 +190,7 @@ class Oracles:
             return None
         try:
             return bool(self.python.is_valid(exact(text)))
-        except (RecursionError, ArithmeticError):
+        except (RecursionError, ArithmeticError, referencing.exceptions.Unresolvable):
             return None
 
     def ask_rust(self, text: str | bytes) -> bool | None:

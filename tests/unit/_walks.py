@@ -51,14 +51,18 @@ class Tokens:
 SMALL = Tokens(small_tokens(), len(small_tokens()) + EOS)
 
 
-def walk(tokens: Tokens, constraint: Constraint, draw: random.Random, budget: int, *, lead: float = 0.4) -> bytes:
+def walk(
+    tokens: Tokens, constraint: Constraint, draw: random.Random, budget: int, *, lead: float = 0.4, start: bytes = b""
+) -> bytes:
     """A random output, closed with the shortest completion when the budget of bytes is used up.
 
-    lead: how often a choice is made among tokens that begin with what closes something, instead of among all.
+    lead:   how often a choice is made among tokens that begin with what closes something, instead of among all.
+    start:  what the output begins with, as far as it is taken.
     """
     matcher, mask = constraint.matcher(), bytearray(tokens.n_bytes)
-    written = b""
-    while len(written) < budget:
+    written = start[: matcher.accept_bytes(start)]
+    end = len(written) + budget
+    while len(written) < end:
         count = matcher.fill_mask(mask)
         ids = tokens.allowed(mask)
         assert min(len(ids), 2) == count

@@ -1,0 +1,93 @@
+"""What masks let through is valid: random walks end in instances that two other validators accept.
+
+Schemas are made by chance (_generate.py), and taken from the corpus that ART_MASKBENCH_DATA names;
+ART_MASKBENCH_SAMPLE says how many of those (0: all of them), ART_WALKS how many rounds. Walks start at the beginning or
+in the middle of a valid instance and choose uniformly among the tokens of the mask, or now and then among those that
+close something, in both property orders and all whitespace modes; the shortest completion ends them when their budget
+is used up. `jsonschema` and `jsonschema_rs` judge the text; _oracles.py says, by rule, when one of them can not know.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+from _corpus import entries, needs_corpus
+from _differential import Options, make
+from _oracles import Oracles
+from _walks import SMALL, no_duplicates, spell, walk
+
+from agentrt import AgentrtError, Constraint, Schema
+
+SAMPLE = int(os.environ.get("ART_MASKBENCH_SAMPLE", "40")) or 1_000_000
+ROUNDS = int(os.environ.get("ART_WALKS", "1"))
+GENERATED = int(os.environ.get("ART_GENERATED_SAMPLE", "300"))
+BUDGETS = [0, 10, 40, 120, 400]
+MODES: list[dict[str, Any]] = [
+    {"property_order": order, "whitespace": whitespace}
+    for order in ("any", "schema")
+    for whitespace in ("any", "compact", 1, "spaced")
+]
+
+
+@pytest.mark.parametrize("draft", ["2020-12", "7"])
+@pytest.mark.parametrize("part", range(4))
+def test_generated_schemas(draft: str, part: int) -> None:
+    """Validator, matcher and masks say what two other validators say, of instances and of walks."""
+    first = part * 10_000
+    wrong = {}
+    for seed in range(first, first + GENERATED):
+        case = make(seed, Options(draft=draft))
+        said = case.check()
+        if said:
+            wrong[seed] = f"{said}; schema {json.dumps(case.schema)}"
+    assert wrong == {}
+
+
+def walk_all(entry: dict[str, Any], counts: Counter[str]) -> list[str]:
+    """Walks in all modes; what is wrong with them."""
+    try:
+        schema = Schema(json.dumps(entry["schema"]))
+        modes = [(mode, Constraint(schema, SMALL.vocab, **mode)) for mode in MODES]
+    except AgentrtError:
+        counts["refused schemas"] += 1
+        return []
+    oracles = Oracles(entry["schema"], formats=True)
+    draw = random.Random(entry["name"])
+    wrong = []
+    valid = [test["data"] for test in entry["tests"] if test["valid"]] or [None]
+    for mode, constraint in modes * ROUNDS:
+        start = spell(draw.choice(valid), draw).encode() if draw.random() < 0.5 else b""
+        budget, lead = draw.choice(BUDGETS), draw.choice([0, 0.4])
+        try:
+            text = walk(SMALL, constraint, draw, budget, lead=lead, start=start[: draw.randint(0, len(start))])
+        except AgentrtError as error:
+            counts[f"refused late: {error}"] += 1
+            continue
+        except AssertionError as error:
+            wrong.append(f"{entry['name']} {mode}: {error}")
+            continue
+        json.loads(text, object_pairs_hook=no_duplicates)
+        counts["walks"] += 1
+        said = {"validate": schema.validate(text), "python": oracles.ask_python(text), "rust": oracles.ask_rust(text)}
+        for name, verdict in said.items():
+            counts[f"{name}: {verdict}"] += 1
+        if False in said.values():
+            wrong.append(f"{entry['name']} {mode}: {said} of {text!r}")
+    return wrong
+
+
+@needs_corpus
+@pytest.mark.timeout(7200)
+def test_corpus() -> None:
+    counts: Counter[str] = Counter()
+    wrong = []
+    for entry in entries(SAMPLE, salt="sound"):
+        wrong += walk_all(entry, counts)
+        counts["schemas"] += 1
+    print(json.dumps(counts, indent=1))
+    assert wrong == []
