@@ -38,7 +38,7 @@ static arti_mask_row *memo_slot(const arti_mask_memo *m, const uint64_t key[2]) 
     return &m->rows[i];
 }
 
-static bool memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words, uint32_t n_words) {
+bool arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words, uint32_t n_words) {
     if (!m->size) return false;
     const arti_mask_row *r = memo_slot(m, key);
     if (!r->data) return false;
@@ -66,7 +66,7 @@ static bool memo_grow(arti_mask_memo *m) {
     return true;
 }
 
-static void memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words) {
+void arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words) {
     m->n_words = n_words;
     const size_t count = arti_bits_count(words, n_words);
     arti_mask_row r = {{key[0], key[1]}, NULL, count <= SPARSE_MAX ? (uint32_t)count : UINT32_MAX};
@@ -217,10 +217,10 @@ bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const a
                     uint32_t *words) {
     uint64_t key[2] = {0, 0};
     const bool keep = state_key(x, v, st, exit, key);
-    if (keep && memo_get(m, key, words, v->n_words)) return true;
+    if (keep && arti_mask_memo_get(m, key, words, v->n_words)) return true;
     arti_bits_zero(words, v->n_words);
     arti_walk w = {.x = x, .m = m, .v = v, .exit = exit, .words = words};
     if (!arti_walk_begin(&w) || !arti_walk_state(&w, st)) return false;
-    if (keep && (w.work >= ARTI_WORK_DEAR || was_recent(m, key))) memo_put(m, key, words, v->n_words);
+    if (keep && (w.work >= ARTI_WORK_DEAR || was_recent(m, key))) arti_mask_memo_put(m, key, words, v->n_words);
     return true;
 }

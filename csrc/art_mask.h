@@ -41,6 +41,10 @@ typedef struct arti_mask_memo {
 void arti_mask_memo_init(arti_mask_memo *m, const art_alloc *alloc, size_t max);
 void arti_mask_memo_free(arti_mask_memo *m);
 
+/* Rows that are kept; a 128-bit key stands for what a row depends on. put never fails: at worst nothing is kept. */
+bool arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words, uint32_t n_words);
+void arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words);
+
 /* Writes all words of the mask of *st. exit: see art_run.h; NULL for a text that stands alone. */
 bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const arti_state *st, const arti_exit *exit,
                     uint32_t *words);

@@ -5,27 +5,17 @@
  *           grouped by what follows the quote;
  *   narrow  a walk over the trie that steps only the languages, and falls back to whole states behind quotes and in escapes. */
 #include "art_bits.h"
-#include "art_mask_walk.h"
-
-#define CLOSED_STATES 24u
-typedef struct closed_entry {
-    arti_re_state q;
-    bool is_closed;
-} closed_entry;
+#include "art_mask_lang.h"
 
 typedef struct leaver {
     arti_walk *w;
     const arti_state *st;   /* where the walk begins */
     const arti_hset *taken; /* texts with these digests do not end like others: items that must differ */
     bool exact_tail;        /* what comes behind the quote may depend on the digest too, where it ends a container */
+    bool needs_hash;
     uint32_t n_parts, n;
     arti_quote *sigs;
-    bool needs_hash;
-    const arti_part *part; /* the only one, of a value */
-    bool is_unbounded;     /* `part` has no lengths that a token could reach */
-    arti_loop_entry loops[ARTI_LOOPS];
-    closed_entry closed[ARTI_LOOPS];
-    uint64_t ascii; /* atoms of plain ASCII characters */
+    const arti_part *part; /* the only one; else NULL */
 } leaver;
 
 static const arti_part *text_part(const arti_state *st, uint32_t i) {
@@ -88,30 +78,6 @@ static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uin
     return sig;
 }
 
-/* ------------------------------------------------------------------ wide strings */
-
-/* How many characters may come whatever they are; 0: the string is not wide. */
-static uint32_t wide_room(arti_jctx *x, const arti_state *st) {
-    const uint64_t *q = arti_text_q(st);
-    const arti_text_machine *m = st->text.machine;
-    uint32_t room = 0;
-    bool others = false;
-    for (uint32_t i = 0; i < m->n_parts; i++) {
-        const arti_part *p = &m->parts[i];
-        if (q[i] == 0 || st->text.n_cp > p->hi) continue;
-        if (p->kind == ARTI_PART_FREE) {
-            const uint32_t left = p->hi == UINT32_MAX ? UINT32_MAX : p->hi - st->text.n_cp;
-            if (left > room) room = left;
-        } else if (p->kind == ARTI_PART_TERM && p->lo == 0 && p->hi == UINT32_MAX &&
-                   arti_re_is_closed(x->s->re, (arti_re_state)q[i])) {
-            room = UINT32_MAX;
-        } else {
-            others = true;
-        }
-    }
-    return others && room != UINT32_MAX ? 0 : room;
-}
-
 /* A token that leaves by itself: steps the whole of it. */
 static bool leave_alone(leaver *l, uint32_t id) {
     size_t len;
@@ -120,219 +86,199 @@ static bool leave_alone(leaver *l, uint32_t id) {
     return !arti_faulted(l->w->x->s);
 }
 
-static uint64_t head_hash(const leaver *l, const arti_leave *leave) {
-    const art_vocab *v = l->w->v;
-    const uint8_t *bytes = v->bytes + v->offsets[leave->token];
-    uint64_t h = l->st->text.hash;
-    for (uint32_t i = 0; i < leave->n_byte; i++) h = arti_hash_mix(h, bytes[i]);
-    return h;
-}
+/* ------------------------------------------------------------------ between characters */
 
-/* All tokens leave in the same way, if their length allows: then only the suffixes that may follow need a look. lo, hi: characters
- * that may come before the quote. */
-static bool leave_alike(leaver *l, uint32_t lo, uint32_t hi) {
-    arti_walk *w = l->w;
-    const art_vocab *v = w->v;
-    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    uint64_t *q = arti_region_get(w->x->region, l->n_parts * sizeof *q);
-    if (!q) return arti_fault_mem(w->x->s);
+/* The parts after decoded text; q holds n_parts states. */
+static bool run_parts(leaver *l, uint64_t *q, const uint8_t *text, size_t len) {
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
-    bool failed;
-    uint64_t hash = l->st->text.hash; /* of some text that is not taken */
-    while (l->taken && arti_hset_has(l->taken, hash)) hash = arti_hash_mix(hash, 1);
-    arti_quote *sig = signature_of(l, q, l->st->text.n_cp + lo, hash, &failed);
-    if (failed || !sig) return false;
-    if (sig->closes) {
-        if (!arti_walk_suffixes(w, sig)) return false;
-        for (uint32_t k = 0; k < set->n_suffix; k++) {
-            if (!(sig->suffixes[k / 64] >> (k % 64) & 1u)) continue;
-            const arti_suffix *sf = &v->suffixes[set->suffix + k];
-            const bool alone = l->exact_tail && arti_suffix_ends_container(v, sf);
-            for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
-                const arti_leave *leave = &v->leave[t];
-                if (leave->n_cp < lo || leave->n_cp > hi) continue;
-                if (alone || (l->taken && arti_hset_has(l->taken, head_hash(l, leave)))) {
-                    if (!leave_alone(l, leave->token)) return false;
-                } else {
-                    arti_bits_set(w->words, leave->token);
-                }
-            }
-        }
-    }
-    for (uint32_t k = 0; k < w->v->lex->n_escape_out; k++) {
-        const arti_lex_escape_out *e = &w->v->lex->escape_out[k];
-        if (l->taken || l->exact_tail) {
-            if (!leave_alone(l, e->token)) return false;
-        } else if (sig->closes && e->n_cp >= lo && e->n_cp <= hi) {
-            size_t len;
-            const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
-            if (arti_walk_tail(w, &sig->after, bytes + e->tail, len - e->tail)) arti_bits_set(w->words, e->token);
-            if (arti_faulted(w->x->s)) return false;
-        }
-    }
-    return true;
-}
-
-static bool walk_wide(leaver *l, uint32_t room) {
-    arti_walk *w = l->w;
-    arti_jctx *x = w->x;
-    const art_vocab *v = w->v;
-    const arti_state *st = l->st;
-    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    arti_walk_stay(w, room);
-    const uint64_t *q0 = arti_text_q(st);
-    /* The languages that may change their mind on the way to the quote. */
-    uint32_t moving[ARTI_KEY_PARTS_MAX + 1], n_moving = 0;
-    bool lengths = false;
-    for (uint32_t i = 0; i < l->n_parts; i++) {
-        const arti_part *p = text_part(st, i);
-        if (q0[i] == 0) continue;
-        lengths |= p->lo != 0 || p->hi != UINT32_MAX;
-        if (p->kind == ARTI_PART_FREE) continue;
-        if (p->kind == ARTI_PART_TERM && arti_re_is_universal(x->s->re, (arti_re_state)q0[i])) continue;
-        if (n_moving == ARTI_KEY_PARTS_MAX) return arti_walk_subtree(w, 0, st); /* never: parts are capped below */
-        moving[n_moving++] = i;
-    }
-    if (!n_moving && set->n_suffix <= ARTI_SUFFIX_WORDS_MAX * 32 && (!lengths || l->part)) {
-        const uint32_t n = st->text.n_cp, lo = !lengths || n >= l->part->lo ? 0 : l->part->lo - n;
-        return leave_alike(l, lo, lengths && l->part->hi != UINT32_MAX ? l->part->hi - n : UINT32_MAX);
-    }
-    for (uint32_t k = 0; k < w->v->lex->n_escape_out; k++)
-        if (!leave_alone(l, w->v->lex->escape_out[k].token)) return false;
-    uint64_t *q = arti_region_get(x->region, (l->n_parts + 1) * sizeof *q);
-    if (!q) return arti_fault_mem(x->s);
-    for (uint32_t k = 0; k < set->n_suffix; k++) {
-        const arti_suffix *sf = &v->suffixes[set->suffix + k];
-        const bool alone = l->exact_tail && arti_suffix_ends_container(v, sf);
-        for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
-            const arti_leave *leave = &v->leave[t];
-            size_t len;
-            const uint8_t *bytes = arti_vocab_bytes(v, leave->token, &len);
-            if (alone || k >= ARTI_SUFFIX_WORDS_MAX * 32) {
-                if (!leave_alone(l, leave->token)) return false;
-                continue;
-            }
-            memcpy(q, q0, l->n_parts * sizeof *q);
-            for (uint32_t i = 0; i < n_moving; i++)
-                for (uint32_t b = 0; b < leave->n_byte; b++)
-                    if (!step_part(x, st, moving[i], &q[moving[i]], bytes[b])) return false;
-            bool failed;
-            arti_quote *sig = signature_of(l, q, st->text.n_cp + leave->n_cp,
-                                           l->taken ? head_hash(l, leave) : st->text.hash, &failed);
-            if (failed) return false;
-            if (!sig) {
-                if (!leave_alone(l, leave->token)) return false;
-                continue;
-            }
-            if (!sig->closes) {
-                if (n_moving || lengths) continue;
-                return true; /* no token leaves */
-            }
-            if (!arti_walk_suffixes(w, sig)) return false;
-            if (sig->suffixes[k / 64] >> (k % 64) & 1u)
-                arti_bits_set(w->words, leave->token);
-            else if (!n_moving && !lengths)
-                break; /* the whole group fails alike */
-        }
-    }
-    return true;
-}
-
-/* ------------------------------------------------------------------ narrow strings */
-
-static bool alive(const leaver *l, const arti_text_level *at) {
-    arti_jctx *x = l->w->x;
-    if (l->is_unbounded) return at->q[0] != 0;
     for (uint32_t i = 0; i < l->n_parts; i++)
-        if (arti_part_alive(x->s, text_part(l->st, i), at->q[i], at->n_cp, at->u8 != ARTI_U8_0)) return true;
+        for (size_t b = 0; b < len && q[i]; b++)
+            if (!arti_part_step(l->w->x->s, text_part(l->st, i), &q[i], text[b])) return false;
+    return true;
+}
+
+static bool any_alive(const leaver *l, const uint64_t *q, uint32_t n_cp, bool inside) {
+    for (uint32_t i = 0; i < l->n_parts; i++)
+        if (arti_part_alive(l->w->x->s, text_part(l->st, i), q[i], n_cp, inside)) return true;
     return false;
 }
 
-/* Do all characters below a node lead every live language back to where it is? */
-static bool stays_below(leaver *l, const arti_text_level *at, uint64_t below) {
-    if (below & ARTI_ATOM_SPECIAL) return false;
+/* Can some part go on with one more character at least, whichever? */
+static bool goes_on(const leaver *l, const uint64_t *q, uint32_t n_cp) {
     for (uint32_t i = 0; i < l->n_parts; i++) {
-        if (at->q[i] == 0) continue;
-        const arti_part *p = l->part ? l->part : text_part(l->st, i);
-        if (p->kind == ARTI_PART_FREE) continue;
-        if (p->kind == ARTI_PART_SET || (below & ~arti_walk_loop_atoms(l->w, l->loops, (arti_re_state)at->q[i])))
+        const arti_part *p = text_part(l->st, i);
+        if (q[i] == 0 || n_cp >= p->hi) continue;
+        if (p->kind == ARTI_PART_FREE) return true;
+        if (p->kind == ARTI_PART_SET) {
+            const uint64_t lo = arti_set_lo(q[i]);
+            if (arti_set_hi(q[i]) - lo > 1 || p->set[lo].len > arti_set_depth(q[i])) return true;
+            continue;
+        }
+        const uint32_t owed = p->lo > n_cp ? p->lo - n_cp : 0;
+        uint32_t len;
+        const art_status st = arti_re_length_in(l->w->x->s->re, (arti_re_state)q[i], owed ? owed : 1,
+                                                p->hi == UINT32_MAX ? ARTI_RE_UNBOUNDED : p->hi - n_cp, &len);
+        if (st == ART_OK) return true;
+        if (st != ART_REJECTED) {
+            arti_fault_re(l->w->x->s, NULL, 0, "pattern");
             return false;
+        }
+    }
+    return false;
+}
+
+/* Tokens that stay, without escapes. */
+static bool set_stay(leaver *l) {
+    arti_walk *w = l->w;
+    uint32_t *row = w->words;
+    bool first = true;
+    for (uint32_t i = 0; i < l->n_parts; i++) {
+        const uint64_t q = arti_text_q(l->st)[i];
+        if (q == 0) continue;
+        if (!first && row == w->words) {
+            row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
+            if (!row) return arti_fault_mem(w->x->s);
+        }
+        if (!arti_lang_stay(w, text_part(l->st, i), q, l->st->text.n_cp, row)) return false;
+        if (!first) arti_bits_or(w->words, row, w->v->n_words);
+        first = false;
     }
     return true;
 }
 
-/* Characters that may still come while the languages stay where they are; UINT32_MAX: any number. */
-static uint32_t room_at(leaver *l, const arti_text_level *at) {
-    uint32_t room = 0;
-    for (uint32_t i = 0; i < l->n_parts; i++) {
-        const arti_part *p = l->part ? l->part : text_part(l->st, i);
-        if (at->q[i] == 0 || at->n_cp > p->hi) continue;
-        if (p->hi == UINT32_MAX) return UINT32_MAX;
-        arti_re_lengths need = {.shortest = 0};
-        if (p->kind == ARTI_PART_TERM && arti_re_get_lengths(l->w->x->s->re, (arti_re_state)at->q[i], &need) != ART_OK)
-            continue;
-        const uint32_t left = p->hi - at->n_cp;
-        if (left >= need.shortest && left - need.shortest > room) room = left - need.shortest;
-    }
-    return room;
+static int hex_digit(uint8_t c) {
+    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
 }
 
-/* Sets the tokens of a subtree below which the languages stay where they are: those that are short enough. */
-static bool set_below(leaver *l, const arti_text_level *at, uint32_t i) {
+/* A token that ends within an escape, after whose text the parts are q. */
+static bool is_cut_alive(leaver *l, const arti_escaped *e, const uint64_t *q, uint32_t n_cp) {
+    size_t len;
+    const uint8_t *bytes = arti_vocab_bytes(l->w->v, e->token, &len);
+    if (!goes_on(l, q, n_cp)) return false;
+    const size_t n = len - e->tail - 2;
+    if (len - e->tail <= 2) return true; /* \\ or \\u: any character can be written like that */
+    const uint8_t *digits = bytes + e->tail + 2;
+    const arti_part *p = l->part;
+    if (n < 4 && (digits[0] | 0x20) != 'd' && p && p->kind == ARTI_PART_TERM && p->lo <= n_cp && p->hi == UINT32_MAX) {
+        uint32_t lo = 0, hi = 0; /* no surrogates here */
+        for (size_t i = 0; i < 4; i++) {
+            lo = lo << 4 | (uint32_t)(i < n ? hex_digit(digits[i]) : 0);
+            hi = hi << 4 | (uint32_t)(i < n ? hex_digit(digits[i]) : 15);
+        }
+        return arti_re_alive_between(l->w->x->s->re, (arti_re_state)q[0], lo, hi);
+    }
+    arti_state st = whole(l, q, n_cp, 0, ARTI_U8_0);
+    st.text.escape = ARTI_ESC_HEX0;
+    st.text.unit = 0;
+    return arti_walk_tail(l->w, &st, digits, n);
+}
+
+static bool ends_inside(const uint8_t *text, size_t len) {
+    uint8_t u8 = ARTI_U8_0;
+    for (size_t i = 0; i < len; i++) u8 = arti_u8_next(u8, text[i]);
+    return u8 != ARTI_U8_0;
+}
+
+/* Tokens with escapes: those that stay, or those that leave. They stand in this order. */
+static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
+    arti_walk *w = l->w;
+    const art_vocab *v = w->v;
+    for (uint32_t i = leaving ? v->n_escapes_stay : 0; i < (leaving ? v->n_escapes : v->n_escapes_stay); i++) {
+        const arti_escaped *e = &v->escapes[i];
+        const uint8_t *text = v->escape_text + e->text;
+        const uint32_t n_cp = l->st->text.n_cp + e->n_cp;
+        bool ok = false;
+        if (leaving && (l->taken || l->exact_tail)) {
+            if (!leave_alone(l, e->token)) return false;
+            continue;
+        }
+        if (!run_parts(l, q, text, e->len)) return false;
+        if (e->kind == ARTI_ESCAPED_STAYS) {
+            ok = any_alive(l, q, n_cp, ends_inside(text, e->len));
+        } else if (e->kind == ARTI_ESCAPED_CUT) {
+            ok = is_cut_alive(l, e, q, n_cp);
+        } else if (accepting(l, q, n_cp)) {
+            bool failed;
+            size_t len;
+            const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
+            const arti_quote *sig = signature_of(l, q, n_cp, 0, &failed);
+            ok = sig && sig->closes && arti_walk_tail(w, &sig->after, bytes + e->tail, len - e->tail);
+            if (!sig && !failed && !leave_alone(l, e->token)) return false;
+        }
+        if (ok) arti_bits_set(w->words, e->token);
+        if (arti_faulted(w->x->s)) return false;
+    }
+    return true;
+}
+
+#define NO_QUOTE 0xFFu  /* no part accepts, or the quote is not allowed */
+#define OWN_QUOTE 0xFEu /* tokens with this head are stepped one by one */
+
+/* How the string ends after each head: index of its quote, or one of the above. */
+static bool judge_heads(leaver *l, uint64_t *q, uint8_t *quotes) {
     const art_vocab *v = l->w->v;
-    const uint32_t from = v->node[i].tok, to = v->node[v->node[i].next].tok, depth = v->node[i].depth;
-    const uint32_t room = room_at(l, at);
-    if (room >= v->token_len_max) {
-        arti_bits_set_ids(l->w->words, v->order + from, to - from);
-        return !arti_faulted(l->w->x->s);
-    }
-    for (uint32_t k = from; k < to; k++) {
-        const uint32_t id = v->order[k];
-        uint32_t n = 0;
-        const uint32_t len = v->offsets[id + 1] - v->offsets[id];
-        if (len - depth <= room) { /* bytes are no fewer than characters */
-            arti_bits_set(l->w->words, id);
+    const bool alike = l->part && l->part->kind == ARTI_PART_FREE && !l->taken; /* only lengths matter */
+    int known = -1;
+    for (uint32_t h = 0; h < v->n_heads; h++) {
+        const arti_head *head = &v->heads[h];
+        const uint8_t *bytes = v->bytes + head->bytes;
+        const uint32_t n_cp = l->st->text.n_cp + head->n_cp;
+        quotes[h] = NO_QUOTE;
+        if (alike && (n_cp < l->part->lo || n_cp > l->part->hi)) continue;
+        if (alike && known >= 0) {
+            quotes[h] = (uint8_t)known;
             continue;
         }
-        const uint8_t *bytes = v->bytes + v->offsets[id];
-        for (size_t b = depth; b < len; b++) n += (bytes[b] & 0xC0u) != 0x80u;
-        if (n <= room) arti_bits_set(l->w->words, id);
+        if (!run_parts(l, q, bytes, head->len)) return false;
+        if (!accepting(l, q, n_cp)) continue;
+        uint64_t hash = l->st->text.hash;
+        for (uint32_t i = 0; i < head->len && l->needs_hash; i++) hash = arti_hash_mix(hash, bytes[i]);
+        bool failed;
+        const arti_quote *sig = signature_of(l, q, n_cp, hash, &failed);
+        if (failed) return false;
+        quotes[h] = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
+        if (sig) known = quotes[h];
     }
-    return !arti_faulted(l->w->x->s);
+    return true;
 }
 
-static bool knows_loop(const leaver *l, const arti_text_level *at) {
-    return l->part && l->part->kind == ARTI_PART_TERM && l->loops[at->q[0] % ARTI_LOOPS].q == (arti_re_state)at->q[0];
-}
-
-/* Does no text of plain ASCII characters kill the language from here on? Looks at a few states; false when there are more. */
-static bool is_ascii_closed(leaver *l, arti_re_state q) {
-    closed_entry *e = &l->closed[q % ARTI_LOOPS];
-    if (e->q == q) return e->is_closed;
-    arti_re_ctx *re = l->w->x->s->re;
-    arti_re_state seen[CLOSED_STATES];
-    uint32_t n = 0;
-    bool ok = q != ARTI_RE_DEAD;
-    seen[n++] = q;
-    for (uint32_t i = 0; i < n && ok; i++) {
-        for (uint32_t b = 0x20; b < 0x7F && ok; b++) {
-            if (b == '"' || b == '\\') continue;
-            const arti_re_state to = arti_re_step(re, seen[i], (uint8_t)b);
-            if (to == ARTI_RE_DEAD || to == ARTI_RE_FAIL) {
-                ok = false;
-                break;
-            }
-            uint32_t k = n; /* most likely the last one */
-            while (k > 0 && seen[k - 1] != to) k--;
-            if (k == 0) {
-                ok = n < CLOSED_STATES;
-                if (ok) seen[n++] = to;
-            }
+/* Tokens that go on with suffix k behind the quote. */
+static bool set_suffix(leaver *l, const uint8_t *quotes, uint32_t k) {
+    const art_vocab *v = l->w->v;
+    const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
+    const bool own = k >= ARTI_SUFFIX_WORDS_MAX * 32 || (l->exact_tail && arti_suffix_ends_container(v, sf));
+    for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
+        const uint8_t quote = quotes[v->leave[t].head];
+        if (quote == NO_QUOTE) continue;
+        if (own || quote == OWN_QUOTE) {
+            if (!leave_alone(l, v->leave[t].token)) return false;
+        } else if (l->sigs[quote].suffixes[k / 64] >> (k % 64) & 1u) {
+            arti_bits_set(l->w->words, v->leave[t].token);
         }
     }
-    for (uint32_t i = 0; i < (ok ? n : 1); i++) l->closed[seen[i] % ARTI_LOOPS] = (closed_entry){seen[i], ok};
-    return ok;
+    return true;
 }
+
+static bool set_leaving(leaver *l, uint64_t *q) {
+    arti_walk *w = l->w;
+    const art_vocab *v = w->v;
+    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
+    uint8_t *quotes = arti_region_get(w->x->region, v->n_heads + 1u);
+    if (!quotes) return arti_fault_mem(w->x->s);
+    if (!judge_heads(l, q, quotes)) return false;
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->sigs[i].closes && !arti_walk_suffixes(w, &l->sigs[i])) return false;
+    const bool all = l->exact_tail || l->taken || set->n_suffix > ARTI_SUFFIX_WORDS_MAX * 32;
+    for (uint32_t word = 0; word * 64 < set->n_suffix; word++) {
+        uint64_t some = all ? UINT64_MAX : 0; /* suffixes that have to be looked at */
+        for (uint32_t i = 0; i < l->n && !all; i++) some |= l->sigs[i].closes ? l->sigs[i].suffixes[word] : 0;
+        for (uint32_t k = word * 64; some && k < set->n_suffix; k++, some >>= 1)
+            if (some & 1u && !set_suffix(l, quotes, k)) return false;
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ within a character or an escape */
 
 /* One plain byte: false when the string dies by it (or on a fault). */
 static bool plain_step(const leaver *l, const arti_text_level *from, arti_text_level *to, uint8_t byte) {
@@ -348,13 +294,13 @@ static bool plain_step(const leaver *l, const arti_text_level *from, arti_text_l
     if (l->part) {
         to->q[0] = from->q[0];
         if (!arti_part_step(l->w->x->s, l->part, &to->q[0], byte)) return false;
-        return alive(l, to);
+        return any_alive(l, to->q, to->n_cp, to->u8 != ARTI_U8_0);
     }
     for (uint32_t i = 0; i < l->n_parts; i++) {
         to->q[i] = from->q[i];
         if (!step_part(l->w->x, l->st, i, &to->q[i], byte)) return false;
     }
-    return alive(l, to);
+    return any_alive(l, to->q, to->n_cp, to->u8 != ARTI_U8_0);
 }
 
 /* Steps a whole state at depth d - 1 into depth d; back to languages alone once the escape is over. */
@@ -377,6 +323,22 @@ static bool full_step(leaver *l, arti_text_level *levels, uint32_t d, uint8_t by
         memcpy(levels[d].q, arti_text_q(&states[d]), l->n_parts * sizeof(uint64_t));
     }
     return true;
+}
+
+/* Do all texts of these atoms keep a part alive, however long? */
+static bool stays_below(const leaver *l, const uint64_t *q, uint64_t below) {
+    if (below & ARTI_ATOM_SPECIAL) return false;
+    for (uint32_t i = 0; i < l->n_parts; i++) {
+        const arti_part *p = text_part(l->st, i);
+        arti_re_safe safe;
+        if (q[i] == 0 || p->hi != UINT32_MAX || p->lo > l->st->text.n_cp) continue;
+        if (p->kind == ARTI_PART_FREE) return true;
+        if (p->kind == ARTI_PART_TERM &&
+            arti_re_get_safe(l->w->x->s->re, (arti_re_state)q[i], false, &safe) == ART_OK &&
+            safe.room == ARTI_RE_UNBOUNDED && !(below & ~safe.in))
+            return true;
+    }
+    return false;
 }
 
 static bool walk_narrow(leaver *l) {
@@ -439,17 +401,9 @@ static bool walk_narrow(leaver *l) {
             i = node->next;
             continue;
         }
-        if (l->part && l->part->kind == ARTI_PART_TERM && l->is_unbounded && !to->is_full && to->u8 == ARTI_U8_0 &&
-            node->next > i + 1 && !(v->below[i] & ~l->ascii) && is_ascii_closed(l, (arti_re_state)to->q[0])) {
+        if (!to->is_full && !from->is_full && to->u8 == ARTI_U8_0 && node->next > i + 1 &&
+            memcmp(to->q, from->q, l->n_parts * sizeof *to->q) == 0 && stays_below(l, to->q, v->below[i])) {
             arti_bits_set_ids(w->words, v->order + node->tok, v->node[node->next].tok - node->tok);
-            i = node->next;
-            continue;
-        }
-        /* Worth asking where this very byte led back to where it came from. */
-        if (!to->is_full && !from->is_full && to->u8 == ARTI_U8_0 && from->u8 == ARTI_U8_0 && node->next > i + 1 &&
-            (memcmp(to->q, from->q, l->n_parts * sizeof *to->q) == 0 || knows_loop(l, to)) &&
-            stays_below(l, to, v->below[i])) {
-            if (!set_below(l, to, i)) return false;
             i = node->next;
             continue;
         }
@@ -461,27 +415,30 @@ static bool walk_narrow(leaver *l) {
 
 /* ------------------------------------------------------------------ entry */
 
+/* Tokens that stay, those with escapes, and those that leave, when the text stands between two characters. */
+static bool walk_whole(leaver *l) {
+    arti_walk *w = l->w;
+    uint64_t *q = arti_region_get(w->x->region, l->n_parts * sizeof *q);
+    if (!q) return arti_fault_mem(w->x->s);
+    if (l->part && l->part->kind == ARTI_PART_FREE && l->part->hi == UINT32_MAX)
+        arti_bits_copy(w->words, w->v->free_row, w->v->n_words);
+    else if (!set_stay(l) || !set_escapes(l, q, false))
+        return false;
+    return set_escapes(l, q, true) && set_leaving(l, q);
+}
+
 bool arti_walk_text(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
     const arti_frame *f = st->top;
     leaver l = {.w = w, .st = st, .n_parts = arti_text_parts(st)};
-    for (uint32_t i = 0; i < ARTI_LOOPS; i++) l.loops[i].q = l.closed[i].q = ARTI_RE_FAIL;
-    for (uint32_t i = 0; i < ARTI_N_ATOMS; i++)
-        if (arti_atoms[i].hi < 0x7F) l.ascii |= UINT64_C(1) << i;
     const bool unique = f && !f->is_object && ((const arti_array_machine *)f->machine)->unique;
     if (unique) l.taken = f->set;
     for (const arti_frame *up = f; up && up->hashing; up = up->parent)
         if (up->parent && !up->parent->is_object && up->parent->set) l.exact_tail = true;
     l.needs_hash = unique || (f && f->hashing);
-    if (l.n_parts == 1) {
-        l.part = text_part(st, 0);
-        l.is_unbounded = l.part->lo == 0 && l.part->hi == UINT32_MAX;
-    }
+    if (l.n_parts == 1) l.part = text_part(st, 0);
     l.sigs = arti_region_get(x->region, ARTI_QUOTES * sizeof *l.sigs);
     if (!l.sigs) return arti_fault_mem(x->s);
-    uint32_t room = 0;
-    if (st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0 && l.n_parts <= ARTI_KEY_PARTS_MAX)
-        room = wide_room(x, st);
-    if (arti_faulted(x->s)) return false;
-    return (room ? walk_wide(&l, room) : walk_narrow(&l)) && !arti_faulted(x->s);
+    const bool between = st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0;
+    return (between ? walk_whole(&l) : walk_narrow(&l)) && !arti_faulted(x->s);
 }

@@ -42,6 +42,7 @@
 #define ARTI_RE_CLASSES_MAX ((uint32_t)1 << 16)      /* different character classes per context */
 #define ARTI_RE_WORK_MAX ((uint32_t)1 << 20)         /* terms visited or built by one call: about 0.1 s */
 #define ARTI_RE_LENGTHS_WORK_MAX ((uint32_t)1 << 12) /* of it, for the longest length and its gaps */
+#define ARTI_RE_SAFE_WORK_MAX ((uint32_t)1 << 12)    /* of arti_re_get_safe() */
 #define ARTI_RE_PROBE_MAX 16u                        /* states that arti_re_is_universal and _is_closed look at */
 
 typedef struct arti_re_ctx arti_re_ctx;
@@ -182,6 +183,44 @@ typedef struct arti_re_bytes { /* bit (b % 64) of bits[b / 64] */
 art_status arti_re_live_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *out);
 /* Characters that lead back to s: ASCII bytes, and lead bytes of which every character does. Inside one: none. */
 art_status arti_re_loop_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *out);
+
+/* ------------------------------------------------------------------ ranges of characters
+ *
+ * A caller that deals with many texts at a time (a vocabulary's tokens) sorts characters into ranges, and asks about ranges. Sets of
+ * ranges are bits. */
+
+#define ARTI_RE_RANGES_MAX 64u
+
+/* n ranges, ascending and disjoint, that every call below speaks of: once for a context, before these. weights: how often characters of
+ * each range are met. */
+void arti_re_set_ranges(arti_re_ctx *c, const arti_re_range *ranges, const uint16_t *weights, uint32_t n);
+bool arti_re_has_ranges(const arti_re_ctx *c);
+
+typedef struct arti_re_fan { /* what one character of each range leads to */
+    arti_re_state to[ARTI_RE_RANGES_MAX]
+                    [2]; /* the live states; one may be ARTI_RE_DEAD, or both. ARTI_RE_UNKNOWN in [1]: more */
+    uint64_t partly;     /* ranges with a live state of which some characters are dead */
+} arti_re_fan;
+
+/* Inside a character everything is ARTI_RE_DEAD. Where a range is too much work to say, [1] is ARTI_RE_UNKNOWN. */
+art_status arti_re_get_fan(arti_re_ctx *c, arti_re_state s, arti_re_fan *out);
+/* Is some character of lo .. hi alive? False inside a character, and on failure. */
+bool arti_re_alive_between(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi);
+
+typedef struct arti_re_safe {
+    uint64_t in; /* any text of these ranges, of at most `room` characters, is alive */
+    uint64_t
+        out; /* after a text of `in` of at most `room` characters no character is alive but, perhaps, some of these ranges */
+    uint32_t room;  /* ARTI_RE_UNBOUNDED: of any length */
+    uint32_t need;  /* with lengths: after such a text at most so many characters are needed, */
+    bool stretches; /* and any greater number of them is possible */
+    bool ends;      /* no text of `in` of more than `room` characters is alive */
+    bool has_lengths;
+} arti_re_safe;
+
+/* A search of bounded work (ARTI_RE_SAFE_WORK_MAX) whose answer is kept; where that is not enough `in` is empty. Inside a character
+ * nothing is known. with_lengths: need and stretches are asked for too. */
+art_status arti_re_get_safe(arti_re_ctx *c, arti_re_state s, bool with_lengths, arti_re_safe *out);
 
 /* Writes a continuation of the smallest possible length in [lo, hi] that leads to acceptance, in readable characters
  * where there is a choice. *len is its length in bytes even when that is more than cap (then ART_E_LIMIT, and what is

@@ -598,8 +598,7 @@ arti_re re_next(arti_re_ctx *c, uint32_t v, uint32_t block) {
 
 /* ------------------------------------------------------------------ byte states */
 
-/* May a text of term t go on with a character between lo and hi? */
-static uint8_t is_live_between(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_t hi) {
+uint8_t re_is_live_between(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_t hi) {
     const uint32_t v = re_vertex_of(c, t);
     if (v == RE_NIL) return RE_MAYBE;
     const uint32_t part = c->vertices[v].part;
@@ -623,7 +622,7 @@ static arti_re_state state_of(arti_re_ctx *c, arti_re t, uint32_t split) {
     while ((id = re_index_next(&c->state_index, hash, &at)) != RE_NIL)
         if (re_info_of(c, id)->term == t && re_info_of(c, id)->split == split) return id;
     const bool mixed = s->part != RE_NIL && s->u8 != ARTI_U8_0;
-    const uint8_t live = mixed ? is_live_between(c, t, s->lo, s->hi) : re_is_live(c, t);
+    const uint8_t live = mixed ? re_is_live_between(c, t, s->lo, s->hi) : re_is_live(c, t);
     if (live == RE_MAYBE) return ARTI_RE_FAIL;
     if (live == RE_NO) return ARTI_RE_DEAD;
     if (c->n_states == ARTI_RE_STATES_MAX)
@@ -650,8 +649,7 @@ static arti_re_state state_of(arti_re_ctx *c, arti_re t, uint32_t split) {
     return c->n_states++;
 }
 
-/* The state of a term between two characters. */
-static arti_re_state whole_state(arti_re_ctx *c, arti_re t) {
+arti_re_state re_whole_state(arti_re_ctx *c, arti_re t) {
     if (t == ARTI_RE_FAIL) return t;
     const uint8_t live = re_is_live(c, t);
     if (live == RE_MAYBE) return ARTI_RE_FAIL;
@@ -662,7 +660,7 @@ static arti_re_state whole_state(arti_re_ctx *c, arti_re t) {
 
 arti_re_state arti_re_start(arti_re_ctx *c, arti_re t) {
     re_begin(c);
-    return whole_state(c, t);
+    return re_whole_state(c, t);
 }
 
 arti_re_state arti_re_step_slow(arti_re_ctx *c, arti_re_state s, uint8_t byte) {
@@ -676,14 +674,14 @@ arti_re_state arti_re_step_slow(arti_re_ctx *c, arti_re_state s, uint8_t byte) {
     switch ((re_move_kind)m.kind) {
     case RE_MOVE_DEAD: break;
     case RE_MOVE_TAIL: to = state_of(c, info->term, rest_split(c, m.u8)); break;
-    case RE_MOVE_END: to = whole_state(c, info->term); break;
+    case RE_MOVE_END: to = re_whole_state(c, info->term); break;
     case RE_MOVE_MIXED: to = state_of(c, info->term, new_split(c, split->part, m.value, m.u8)); break;
     case RE_MOVE_CHAR:
     case RE_MOVE_BLOCK: {
         const uint32_t v = re_vertex_of(c, info->term);
         const arti_re t = v == RE_NIL ? ARTI_RE_FAIL : re_next(c, v, m.value);
         if (t == ARTI_RE_FAIL) return ARTI_RE_FAIL;
-        to = m.kind == RE_MOVE_CHAR ? whole_state(c, t) : state_of(c, t, rest_split(c, m.u8));
+        to = m.kind == RE_MOVE_CHAR ? re_whole_state(c, t) : state_of(c, t, rest_split(c, m.u8));
         break;
     }
     }

@@ -6,6 +6,7 @@
  *   art_regex_parse.c  patterns to terms
  *   art_regex_dfa.c    derivatives, partitions of the alphabet, byte states
  *   art_regex_query.c  what may follow a state: liveness, lengths, witnesses
+ *   art_regex_safe.c   what whole ranges of characters do
  *
  * A term is read in two ways. As a *language* it is a set of whole texts. Inside a concatenation or a loop it is a
  * *relation*: the pairs of places (i, j) of a text between which it matches. The two zero-width atoms need the second
@@ -150,6 +151,7 @@ typedef struct re_part {
     const uint32_t *sample;    /* by block: its most readable character */
     const uint32_t *by_taste;  /* blocks, most readable first */
     uint32_t root;             /* split */
+    const uint64_t *touch;     /* by block: the context's ranges that it has characters of; NULL until asked */
 } re_part;
 
 enum { RE_MAYBE = 0, RE_YES = 1, RE_NO = 2 };
@@ -157,13 +159,16 @@ enum { RE_MAYBE = 0, RE_YES = 1, RE_NO = 2 };
 typedef struct re_vertex { /* a term as a state over characters */
     arti_re term;
     uint32_t part;
-    arti_re *next;                               /* by block; RE_NIL: not computed so far */
-    uint32_t shortest, longest;                  /* when has_shortest, has_longest */
-    uint32_t mark, parent;                       /* of the search under way (arti_re_ctx.queue) */
-    uint32_t mark_path;                          /* of the walk under way (arti_re_ctx.path) */
-    uint32_t set;                                /* the set of this vertex alone; RE_NIL: none so far */
+    arti_re *next;                  /* by block; RE_NIL: not computed so far */
+    uint32_t shortest, longest;     /* when has_shortest, has_longest */
+    uint32_t mark, parent;          /* of the search under way (arti_re_ctx.queue) */
+    uint32_t mark_path;             /* of the walk under way (arti_re_ctx.path) */
+    uint32_t set;                   /* the set of this vertex alone; RE_NIL: none so far */
+    uint32_t mark_reach, distance;  /* of the search in art_regex_safe.c */
+    uint64_t alive_all, alive_some; /* when has_alive: the context's ranges that are alive, wholly or in part */
+    const arti_re_safe *safe;       /* NULL until asked */
     uint8_t live, universal, closed, contiguous; /* RE_MAYBE, RE_YES, RE_NO */
-    bool has_shortest, has_longest;
+    bool has_shortest, has_longest, has_alive;
     bool is_hard; /* its longest length was too much work to find */
 } re_vertex;
 
@@ -254,11 +259,16 @@ struct arti_re_ctx {
     uint32_t n_sets;
     re_index set_index;
 
+    arti_re_range ranges[ARTI_RE_RANGES_MAX]; /* see arti_re_set_ranges() */
+    uint16_t range_weights[ARTI_RE_RANGES_MAX];
+    uint32_t n_ranges;
+
     re_vec items;             /* of the pattern being read */
     re_vec tmp;               /* operands of the constructors under way */
     re_vec walk;              /* of collect_classes */
     re_vec queue;             /* of the searches for liveness and shortest lengths */
     re_vec64 heap;            /* .. and what is nearest to acceptance */
+    re_vec reach;             /* of the search in art_regex_safe.c */
     re_vec path;              /* of the walks in art_regex_query.c that call these searches */
     re_vec work_area;         /* of re_part_of */
     re_vec64 keys;            /* alternatives being merged */
@@ -338,6 +348,12 @@ static inline uint32_t re_tail(uint8_t u8) {
 }
 /* Smallest and largest character that begins with the bits of base and goes on in state u8. */
 void re_span(uint32_t base, uint8_t u8, uint32_t *lo, uint32_t *hi);
+/* May a text of term t go on with a character between lo and hi? RE_MAYBE on failure. */
+uint8_t re_is_live_between(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_t hi);
+/* The state of a term between two characters; ARTI_RE_FAIL gives ARTI_RE_FAIL. */
+arti_re_state re_whole_state(arti_re_ctx *c, arti_re t);
+/* Of a live term. */
+bool re_term_lengths(arti_re_ctx *c, arti_re t, arti_re_lengths *out);
 /* The dead state. */
 bool re_dfa_init(arti_re_ctx *c);
 

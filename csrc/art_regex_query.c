@@ -355,8 +355,7 @@ static bool find_rest(arti_re_ctx *c, arti_re t, arti_re_lengths *l) {
     return find_longest(c, t, &l->longest) && find_contiguous(c, t, l->shortest, l->longest, &l->contiguous);
 }
 
-/* Of a live term. */
-static bool term_lengths(arti_re_ctx *c, arti_re t, arti_re_lengths *out) {
+bool re_term_lengths(arti_re_ctx *c, arti_re t, arti_re_lengths *out) {
     if (!find_shortest(c, t, &out->shortest)) return false;
     if (is_exact(c, t)) return find_rest(c, t, out);
     t = re_shape(c, t);
@@ -450,7 +449,7 @@ static art_status lengths_of(arti_re_ctx *c, arti_re_state s, arti_re_lengths *o
         const arti_re t = next_outcome(c, &o, &cut, NULL);
         arti_re_lengths one;
         if (t == ARTI_RE_NONE) break;
-        if (t == ARTI_RE_FAIL || !term_lengths(c, t, &one)) return c->err.code;
+        if (t == ARTI_RE_FAIL || !re_term_lengths(c, t, &one)) return c->err.code;
         if (first) {
             all = one;
         } else {
@@ -491,7 +490,7 @@ static art_status term_length_in(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_
     if (live == RE_NO) return ART_REJECTED;
     if (live == RE_MAYBE || !find_shortest(c, t, &l.shortest)) return c->err.code;
     if (lo <= l.shortest) return *len = l.shortest, l.shortest <= hi ? ART_OK : ART_REJECTED;
-    if (!term_lengths(c, t, &l)) return c->err.code;
+    if (!re_term_lengths(c, t, &l)) return c->err.code;
     const art_status quick = from_lengths(&l, lo, hi, len);
     if (quick != ART_MORE) return quick;
     const uint32_t set = set_of_term(c, t);

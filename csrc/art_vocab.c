@@ -49,9 +49,12 @@ static const uint8_t ascii_bit[128] = {
     32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 33, 34, 35, 36, 37,
 };
 
-/* Atom bit, or special bit, of a character. */
+/* Number of the atom bit, or special bit, of a character. */
+static inline uint32_t bit_of(uint32_t cp) {
+    return cp < 0x80u ? ascii_bit[cp] : arti_atom_of(cp);
+}
 static inline uint64_t atom_bit(uint32_t cp) {
-    return UINT64_C(1) << (cp < 0x80u ? ascii_bit[cp] : arti_atom_of(cp));
+    return UINT64_C(1) << bit_of(cp);
 }
 
 /* ------------------------------------------------------------------ the image */
@@ -71,15 +74,18 @@ enum { /* sections, in their order in the image */
        SEC_SUFFIXES,
        SEC_LEAVE,
        SEC_ESCAPE_IDS,
+       SEC_HEADS,
+       SEC_ESCAPES,
+       SEC_ESCAPE_TEXT,
        SEC_GROUPS,
+       SEC_GROUP_OF,
        SEC_GROUP_IDS,
        SEC_GROUP_CPS,
        SEC_DENSE_ROWS,
-       SEC_PARTIAL_IDS,
-       SEC_SMALL_ROWS, /* space, digit, text, eos */
+       SEC_SMALL_ROWS, /* space, digit, text, free, eos */
        SEC_COUNT
 };
-enum { ROW_SPACE, ROW_DIGIT, ROW_TEXT, ROW_EOS, SMALL_ROWS };
+enum { ROW_SPACE, ROW_DIGIT, ROW_TEXT, ROW_FREE, ROW_EOS, SMALL_ROWS };
 
 static const uint16_t item_size[SEC_COUNT] = {
     [SEC_BYTES] = 1,
@@ -96,16 +102,19 @@ static const uint16_t item_size[SEC_COUNT] = {
     [SEC_SUFFIXES] = sizeof(arti_suffix),
     [SEC_LEAVE] = sizeof(arti_leave),
     [SEC_ESCAPE_IDS] = sizeof(uint32_t),
+    [SEC_HEADS] = sizeof(arti_head),
+    [SEC_ESCAPES] = sizeof(arti_escaped),
+    [SEC_ESCAPE_TEXT] = 1,
     [SEC_GROUPS] = sizeof(arti_group),
+    [SEC_GROUP_OF] = sizeof(uint32_t),
     [SEC_GROUP_IDS] = sizeof(uint32_t),
     [SEC_GROUP_CPS] = sizeof(uint16_t),
     [SEC_DENSE_ROWS] = sizeof(uint32_t),
-    [SEC_PARTIAL_IDS] = sizeof(uint32_t),
     [SEC_SMALL_ROWS] = sizeof(uint32_t),
 };
 
 static const char image_magic[8] = {'A', 'R', 'T', 'V', 'O', 'C', 'A', 'B'};
-#define IMAGE_VERSION 1u
+#define IMAGE_VERSION 2u
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_ALIGN 64u
 
@@ -123,7 +132,8 @@ struct arti_vocab_header {
 _Static_assert(ARTI_ATOM_QUOTE == UINT64_C(1) << 60 && ARTI_ATOM_BACKSLASH == UINT64_C(1) << 61 &&
                    ARTI_ATOM_CONTROL == UINT64_C(1) << 62,
                "ascii_bit");
-_Static_assert(sizeof(arti_node) == 12 && sizeof(arti_leave) == 8 && sizeof(arti_suffix) == 16, "layout of the image");
+_Static_assert(sizeof(arti_node) == 12 && sizeof(arti_leave) == 12 && sizeof(arti_suffix) == 16, "layout of the image");
+_Static_assert(sizeof(arti_head) == 8 && sizeof(arti_escaped) == 16, "layout of the image");
 _Static_assert(sizeof(arti_group) == 24 && sizeof(arti_u8_sets) == 24, "layout of the image");
 _Static_assert(sizeof(arti_vocab_header) % 8 == 0, "the checksum reads whole words");
 
@@ -170,7 +180,8 @@ static void bind_image(art_vocab *v) {
     v->n_order = (uint32_t)h->sec[SEC_ORDER].n;
     v->n_groups = (uint32_t)h->sec[SEC_GROUPS].n;
     v->n_suffixes = (uint32_t)h->sec[SEC_SUFFIXES].n;
-    v->n_partial = (uint32_t)h->sec[SEC_PARTIAL_IDS].n;
+    v->n_heads = (uint32_t)h->sec[SEC_HEADS].n;
+    v->n_escapes = (uint32_t)h->sec[SEC_ESCAPES].n;
     v->n_dense = v->n_words ? (uint32_t)(h->sec[SEC_DENSE_ROWS].n / v->n_words) : 0;
     v->bytes = at[SEC_BYTES];
     v->offsets = at[SEC_OFFSETS];
@@ -186,15 +197,21 @@ static void bind_image(art_vocab *v) {
     v->suffixes = at[SEC_SUFFIXES];
     v->leave = at[SEC_LEAVE];
     v->escape_ids = at[SEC_ESCAPE_IDS];
+    v->heads = at[SEC_HEADS];
+    v->escapes = at[SEC_ESCAPES];
+    v->escape_text = at[SEC_ESCAPE_TEXT];
+    while (v->n_escapes_stay < v->n_escapes && v->escapes[v->n_escapes_stay].kind != ARTI_ESCAPED_LEAVES)
+        v->n_escapes_stay++;
     v->groups = at[SEC_GROUPS];
+    v->group_of = at[SEC_GROUP_OF];
     v->group_ids = at[SEC_GROUP_IDS];
     v->group_cps = at[SEC_GROUP_CPS];
     v->dense_rows = at[SEC_DENSE_ROWS];
-    v->partial_ids = at[SEC_PARTIAL_IDS];
     const uint32_t *small = at[SEC_SMALL_ROWS];
     v->space_row = small + (size_t)ROW_SPACE * v->n_words;
     v->digit_row = small + (size_t)ROW_DIGIT * v->n_words;
     v->text_row = small + (size_t)ROW_TEXT * v->n_words;
+    v->free_row = small + (size_t)ROW_FREE * v->n_words;
     v->eos_row = small + (size_t)ROW_EOS * v->n_words;
 }
 
@@ -393,7 +410,8 @@ typedef struct token_info {
     token_class is;
     uint8_t u8;            /* state at the end (stay) */
     uint32_t n_cp, n_byte; /* up to the end, quote or backslash */
-    uint64_t atoms;
+    uint32_t first;        /* atom of the first character, */
+    uint64_t rest;         /* set of those of the others */
 } token_info;
 
 /* What a token does in a string in the given state. */
@@ -421,10 +439,20 @@ static token_info classify(const uint8_t *p, uint32_t len, uint8_t u8) {
             t.is = CLASS_OTHER;
             break;
         }
-        if (u8 == ARTI_U8_0) t.atoms |= atom_bit(cp);
+        if (u8 != ARTI_U8_0) continue;
+        if (t.n_cp > 1)
+            t.rest |= atom_bit(cp);
+        else
+            t.first = bit_of(cp);
     }
     t.n_byte = i;
     t.u8 = u8;
+    if (t.is == CLASS_STAY && u8 != ARTI_U8_0) {
+        if (t.n_cp > 1)
+            t.rest |= ARTI_ATOM_PARTIAL;
+        else
+            t.first = ARTI_N_ATOMS;
+    }
     return t;
 }
 
@@ -473,9 +501,37 @@ static bool add_suffixes(build *b, leave_key *key, size_t n, arti_u8_sets *set) 
     return true;
 }
 
+/* Fills SEC_HEADS from the tokens that leave from ARTI_U8_0: leave[first .. first + n), in any order. */
+static bool build_heads(build *b, size_t first, size_t n) {
+    if (n == 0) return true;
+    arti_leave *leave = (arti_leave *)b->sec[SEC_LEAVE].p + first;
+    const size_t size = n * sizeof(leave_key);
+    leave_key *key = arti_realloc(b->mem, NULL, 0, size), *temp = arti_realloc(b->mem, NULL, 0, size);
+    bool ok = key && temp;
+    if (ok) { /* sorted like suffixes: what is compared is the head, and token stands for the place in leave */
+        for (size_t i = 0; i < n; i++) {
+            key[i] = (leave_key){leave[i], b->offsets[leave[i].token], leave[i].n_byte};
+            key[i].leave.token = (uint32_t)i;
+        }
+        sort_leave(b, key, temp, n);
+    }
+    for (size_t i = 0; ok && i < n; i++) {
+        const bool fresh = i == 0 || key[i].len != key[i - 1].len ||
+                           memcmp(b->bytes + key[i].suffix, b->bytes + key[i - 1].suffix, key[i].len) != 0;
+        arti_head *h = fresh ? vec_add(b, SEC_HEADS, 1) : NULL;
+        ok = h || !fresh;
+        if (h) *h = (arti_head){key[i].suffix, (uint16_t)key[i].len, key[i].leave.n_cp};
+        leave[key[i].leave.token].head = (uint32_t)b->sec[SEC_HEADS].n - 1;
+    }
+    arti_free(b->mem, key, size);
+    arti_free(b->mem, temp, size);
+    return ok;
+}
+
 typedef struct stay_key {
-    uint32_t id, cps;
-    uint64_t atoms;
+    uint32_t id;
+    uint16_t cps, first; /* first: atom */
+    uint64_t rest;
 } stay_key;
 
 /* Stable counting sort by code points. */
@@ -500,27 +556,21 @@ static bool sort_by_cps(build *b, stay_key **keys, size_t n, size_t size) {
     return true;
 }
 
-static inline size_t hash_atoms(uint64_t atoms, size_t mask) {
-    return (size_t)(mix(0x5bd1e995u, atoms) >> 20) & mask;
+static inline size_t hash_group(const stay_key *k, size_t mask) {
+    return (size_t)(mix(0x5bd1e995u + k->first, k->rest) >> 20) & mask;
 }
 
-/* Groups the stay tokens (ascending by code points) by their atoms. */
-static bool build_groups(build *b, const stay_key *key, size_t n) {
-    size_t slots = 16;
-    while (slots < 2 * n) slots *= 2;
-    size_t table_size = slots * sizeof(uint32_t);
-    uint32_t *table = arti_calloc(b->mem, table_size); /* group index + 1 */
-    if (!table) return false;
-    bool ok = true;
-    for (size_t i = 0; i < n && ok; i++) {
-        size_t h = hash_atoms(key[i].atoms, slots - 1);
+/* Finds the groups of the tokens: temp[i] is the one of token i, numbered as they are met. */
+static bool find_groups(build *b, const stay_key *key, size_t n, uint32_t *table, size_t slots) {
+    for (size_t i = 0; i < n; i++) {
+        size_t h = hash_group(&key[i], slots - 1);
         const arti_group *g = b->sec[SEC_GROUPS].p;
-        while (table[h] && g[table[h] - 1].atoms != key[i].atoms) h = (h + 1) & (slots - 1);
+        while (table[h] && (g[table[h] - 1].rest != key[i].rest || g[table[h] - 1].atom != key[i].first))
+            h = (h + 1) & (slots - 1);
         if (!table[h]) {
             arti_group *fresh = vec_add(b, SEC_GROUPS, 1);
-            ok = fresh != NULL;
-            if (!ok) break;
-            *fresh = (arti_group){.atoms = key[i].atoms, .row = -1};
+            if (!fresh) return false;
+            *fresh = (arti_group){.rest = key[i].rest, .atom = key[i].first, .row = -1};
             table[h] = (uint32_t)b->sec[SEC_GROUPS].n;
         }
         arti_group *mine = (arti_group *)b->sec[SEC_GROUPS].p + (table[h] - 1);
@@ -528,28 +578,68 @@ static bool build_groups(build *b, const stay_key *key, size_t n) {
         mine->max_cp = key[i].cps;
         b->temp[i] = table[h] - 1;
     }
+    return true;
+}
+
+/* Puts the groups into the order of their first atoms; number[i] is where group i went. */
+static bool order_groups(build *b, uint32_t *number) {
+    const size_t n = b->sec[SEC_GROUPS].n, size = n * sizeof(arti_group);
+    uint32_t *of = vec_zero(b, SEC_GROUP_OF, ARTI_GROUP_ATOMS + 1);
+    if (!of || n == 0) return of != NULL;
+    arti_group *g = b->sec[SEC_GROUPS].p, *old = arti_realloc(b->mem, NULL, 0, size);
+    if (!old) return false;
+    memcpy(old, g, size);
+    uint32_t at[ARTI_GROUP_ATOMS];
+    for (size_t i = 0; i < n; i++) of[old[i].atom + 1u]++;
+    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
+        of[a + 1] += of[a];
+        at[a] = of[a];
+    }
+    for (size_t i = 0; i < n; i++) {
+        number[i] = at[old[i].atom]++;
+        g[number[i]] = old[i];
+    }
+    arti_free(b->mem, old, size);
+    return true;
+}
+
+/* Lays out the tokens of the groups, which have been counted. */
+static bool fill_groups(build *b, const stay_key *key, size_t n, const uint32_t *number) {
     arti_group *g = b->sec[SEC_GROUPS].p;
     size_t n_groups = b->sec[SEC_GROUPS].n, n_dense = 0;
-    uint32_t *ids = ok ? vec_zero(b, SEC_GROUP_IDS, n) : NULL;
-    uint16_t *cps = ok ? vec_zero(b, SEC_GROUP_CPS, n) : NULL;
-    ok = ids && cps;
+    uint32_t *ids = vec_zero(b, SEC_GROUP_IDS, n);
+    uint16_t *cps = vec_zero(b, SEC_GROUP_CPS, n);
+    if (!ids || !cps) return false;
     uint32_t at = 0;
-    for (size_t k = 0; ok && k < n_groups; k++) {
+    for (size_t k = 0; k < n_groups; k++) {
         g[k].first = at;
         at += g[k].n;
-        if (g[k].n >= 64 && g[k].n >= b->n_words / 4) g[k].row = (int32_t)n_dense++;
+        if (g[k].n >= 64 && g[k].n >= b->n_words / 8) g[k].row = (int32_t)n_dense++;
         g[k].n = 0;
     }
-    uint32_t *rows = ok ? vec_zero(b, SEC_DENSE_ROWS, n_dense * b->n_words) : NULL;
-    ok = rows != NULL;
-    for (size_t i = 0; ok && i < n; i++) {
-        arti_group *mine = &g[b->temp[i]];
+    uint32_t *rows = vec_zero(b, SEC_DENSE_ROWS, n_dense * b->n_words);
+    if (!rows) return false;
+    for (size_t i = 0; i < n; i++) {
+        arti_group *mine = &g[number[b->temp[i]]];
         ids[mine->first + mine->n] = key[i].id;
-        cps[mine->first + mine->n] = (uint16_t)key[i].cps;
+        cps[mine->first + mine->n] = key[i].cps;
         mine->n++;
         if (mine->row >= 0) arti_bits_set(rows + (size_t)mine->row * b->n_words, key[i].id);
     }
+    return true;
+}
+
+/* Groups the stay tokens (ascending by code points) by their atoms. */
+static bool build_groups(build *b, const stay_key *key, size_t n) {
+    size_t slots = 16;
+    while (slots < 2 * n) slots *= 2;
+    const size_t table_size = slots * sizeof(uint32_t), number_size = (n + 1) * sizeof(uint32_t);
+    uint32_t *table = arti_calloc(b->mem, table_size); /* group index + 1 */
+    uint32_t *number = arti_realloc(b->mem, NULL, 0, number_size);
+    const bool ok = table && number && find_groups(b, key, n, table, slots) && order_groups(b, number) &&
+                    fill_groups(b, key, n, number);
     arti_free(b->mem, table, table_size);
+    arti_free(b->mem, number, number_size);
     return ok;
 }
 
@@ -589,13 +679,15 @@ static bool add_token(build *b, collected *c, uint32_t id, uint8_t state, arti_u
     switch (t.is) {
     case CLASS_STAY:
         if (!arti_vec_reserve(b->mem, (void **)&c->stay, &c->cap_stay, c->n_stay + 1, sizeof *c->stay)) return false;
-        c->stay[c->n_stay++] = (stay_key){id, t.n_cp, t.u8 == ARTI_U8_0 ? t.atoms : ARTI_ATOM_PARTIAL};
+        c->stay[c->n_stay++] =
+            (stay_key){.id = id, .cps = (uint16_t)t.n_cp, .first = (uint16_t)t.first, .rest = t.rest};
         return true;
     case CLASS_LEAVE:
         if (!arti_vec_reserve(b->mem, (void **)&c->leave, &c->cap_leave, c->n_leave + 1, sizeof *c->leave))
             return false;
-        c->leave[c->n_leave++] =
-            (leave_key){{id, (uint16_t)t.n_cp, (uint16_t)t.n_byte}, b->offsets[id] + t.n_byte + 1, len - t.n_byte - 1};
+        c->leave[c->n_leave++] = (leave_key){{.token = id, .n_cp = (uint16_t)t.n_cp, .n_byte = (uint16_t)t.n_byte},
+                                             b->offsets[id] + t.n_byte + 1,
+                                             len - t.n_byte - 1};
         return true;
     case CLASS_ESCAPE: {
         uint32_t *e = vec_add(b, SEC_ESCAPE_IDS, 1);
@@ -613,17 +705,7 @@ static bool finish_state(build *b, collected *c, uint8_t state, arti_u8_sets *se
     set->stay = (uint32_t)b->sec[SEC_STAY_IDS].n;
     if (state == ARTI_U8_0) {
         if (!build_stay(b, c->stay, c->n_stay, set)) return false;
-        size_t whole = 0; /* tokens that end between characters go into groups, the others are listed */
-        for (size_t i = 0; i < c->n_stay; i++) {
-            if (c->stay[i].atoms != ARTI_ATOM_PARTIAL) {
-                c->stay[whole++] = c->stay[i];
-                continue;
-            }
-            uint32_t *id = vec_add(b, SEC_PARTIAL_IDS, 1);
-            if (!id) return false;
-            *id = c->stay[i].id;
-        }
-        if (!build_groups(b, c->stay, whole)) return false;
+        if (!build_groups(b, c->stay, c->n_stay)) return false;
     } else {
         for (size_t i = 0; i < c->n_stay; i++) {
             uint32_t *id = vec_add(b, SEC_STAY_IDS, 1);
@@ -634,8 +716,116 @@ static bool finish_state(build *b, collected *c, uint8_t state, arti_u8_sets *se
             set->n_stay++;
         }
     }
-    return add_suffixes(b, c->leave, c->n_leave, set);
+    const size_t n_leave = b->sec[SEC_LEAVE].n;
+    return add_suffixes(b, c->leave, c->n_leave, set) &&
+           (state != ARTI_U8_0 || build_heads(b, n_leave, b->sec[SEC_LEAVE].n - n_leave));
 }
+
+/* ------------------------------------------------------------------ escapes */
+
+static int hex_digit(uint8_t c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+typedef enum escape_end { ESCAPE_DONE, ESCAPE_CUT, ESCAPE_BAD } escape_end;
+
+/* Up to four digits of a code unit between lo and hi, from p[*at] on; past them when it is whole. */
+static escape_end read_unit(const uint8_t *p, uint32_t len, uint32_t *at, uint32_t lo, uint32_t hi, uint32_t *unit) {
+    *unit = 0;
+    for (uint32_t k = 0; k < 4; k++, ++*at) {
+        if (*at == len) return ESCAPE_CUT;
+        const int d = hex_digit(p[*at]);
+        if (d < 0) return ESCAPE_BAD;
+        *unit = *unit << 4 | (uint32_t)d;
+        const uint32_t shift = 4 * (3 - k), first = *unit << shift, last = first | ((1u << shift) - 1);
+        if (last < lo || first > hi) return ESCAPE_BAD;
+    }
+    return ESCAPE_DONE;
+}
+
+/* The escape at p[*at], a backslash: its character, and past it. Surrogates come in pairs only. */
+static escape_end read_escape(const uint8_t *p, uint32_t len, uint32_t *at, uint32_t *cp) {
+    static const char letters[] = "\"\\/bfnrt";
+    static const uint8_t meant[] = {'"', '\\', '/', 8, 12, 10, 13, 9};
+    uint32_t i = *at + 1, low;
+    if (i == len) return ESCAPE_CUT;
+    const char *k = p[i] ? strchr(letters, p[i]) : NULL;
+    if (k) {
+        *cp = meant[k - letters];
+        *at = i + 1;
+        return ESCAPE_DONE;
+    }
+    if (p[i++] != 'u') return ESCAPE_BAD;
+    escape_end end = read_unit(p, len, &i, 0, 0xFFFF, cp);
+    const uint32_t digits = *at + 2;
+    if (i > digits + 1 && hex_digit(p[digits]) == 0xD && hex_digit(p[digits + 1]) >= 0xC) return ESCAPE_BAD;
+    if (end != ESCAPE_DONE) return end;
+    if (*cp >= 0xD800 && *cp <= 0xDBFF) {
+        if (i == len) return ESCAPE_CUT;
+        if (p[i++] != '\\') return ESCAPE_BAD;
+        if (i == len) return ESCAPE_CUT;
+        if (p[i++] != 'u') return ESCAPE_BAD;
+        end = read_unit(p, len, &i, 0xDC00, 0xDFFF, &low);
+        if (end != ESCAPE_DONE) return end;
+        *cp = 0x10000 + ((*cp - 0xD800) << 10) + (low - 0xDC00);
+    }
+    *at = i;
+    return ESCAPE_DONE;
+}
+
+/* Adds what a token with an escape says, if it leaves or stays as asked; nothing when no string admits it. */
+static bool add_escape(build *b, uint32_t id, bool leaving) {
+    uint8_t text[ART_TOKEN_LEN_MAX], u8 = ARTI_U8_0;
+    uint32_t len, n = 0, i = 0;
+    const uint8_t *p = token(b, id, &len);
+    arti_escaped e = {.token = id, .tail = (uint16_t)len, .kind = ARTI_ESCAPED_STAYS};
+    while (i < len) {
+        if (u8 != ARTI_U8_0 || (p[i] != '\\' && p[i] != '"')) {
+            if (u8 == ARTI_U8_0 && p[i] < 0x20u) return true;
+            if (u8 == ARTI_U8_0) e.n_cp++;
+            u8 = arti_u8_next(u8, p[i]);
+            if (u8 == ARTI_U8_BAD) return true;
+            text[n++] = p[i++];
+        } else if (p[i] == '"') {
+            e.kind = ARTI_ESCAPED_LEAVES;
+            e.tail = (uint16_t)(i + 1);
+            break;
+        } else {
+            uint32_t cp;
+            const escape_end end = read_escape(p, len, &i, &cp);
+            if (end == ESCAPE_BAD) return true;
+            if (end == ESCAPE_CUT) {
+                e.kind = ARTI_ESCAPED_CUT;
+                e.tail = (uint16_t)i;
+                break;
+            }
+            n += (uint32_t)arti_u8_put(text + n, cp); /* no longer than the escape */
+            e.n_cp++;
+        }
+    }
+    if ((e.kind == ARTI_ESCAPED_LEAVES) != leaving) return true;
+    e.text = (uint32_t)b->sec[SEC_ESCAPE_TEXT].n;
+    e.len = (uint16_t)n;
+    arti_escaped *at = vec_add(b, SEC_ESCAPES, 1);
+    uint8_t *bytes = n ? vec_add(b, SEC_ESCAPE_TEXT, n) : text;
+    if (!at || !bytes) return false;
+    *at = e;
+    if (n) memcpy(bytes, text, n);
+    return true;
+}
+
+static bool build_escapes(build *b) {
+    const arti_u8_sets *set = b->sec[SEC_U8].p;
+    for (int leaving = 0; leaving < 2; leaving++)
+        for (uint32_t i = 0; i < set->n_escape; i++)
+            if (!add_escape(b, ((const uint32_t *)b->sec[SEC_ESCAPE_IDS].p)[set->escape + i], leaving)) return false;
+    return true;
+}
+
+/* ------------------------------------------------------------------ the whole */
 
 /* Fills everything that is about strings. */
 static bool build_strings(build *b) {
@@ -659,7 +849,7 @@ static bool build_strings(build *b) {
         arti_free(b->mem, c.stay, c.cap_stay * sizeof *c.stay);
         arti_free(b->mem, c.leave, c.cap_leave * sizeof *c.leave);
     }
-    return ok;
+    return ok && build_escapes(b);
 }
 
 static bool only_space(const uint8_t *p, uint32_t len) {
@@ -682,6 +872,13 @@ static void build_small_rows(build *b, uint32_t *rows) {
         arti_bits_set(rows + (size_t)ROW_TEXT * b->n_words, order[i]);
         if (only_space(p, len)) arti_bits_set(rows + (size_t)ROW_SPACE * b->n_words, order[i]);
         if (only_digits(p, len)) arti_bits_set(rows + (size_t)ROW_DIGIT * b->n_words, order[i]);
+    }
+    uint32_t *free_row = rows + (size_t)ROW_FREE * b->n_words;
+    const uint32_t *stay = b->sec[SEC_STAY_ROWS].p;
+    arti_bits_copy(free_row, stay + (size_t)(ARTI_STAY_ROWS - 1u) * b->n_words, b->n_words);
+    for (size_t i = 0; i < b->sec[SEC_ESCAPES].n; i++) {
+        const arti_escaped *e = (const arti_escaped *)b->sec[SEC_ESCAPES].p + i;
+        if (e->kind != ARTI_ESCAPED_LEAVES) arti_bits_set(free_row, e->token);
     }
 }
 
@@ -829,6 +1026,8 @@ static bool header_good(const arti_vocab_header *h, size_t size) {
            h->sec[SEC_ORDER].n <= h->n_tokens && h->sec[SEC_ROOT_CHILD].n == 256 &&
            h->sec[SEC_STAY_ROWS].n == ARTI_STAY_ROWS * words && h->sec[SEC_U8].n == ARTI_U8_STATES &&
            h->sec[SEC_STAY_IDS].n == h->sec[SEC_STAY_CPS].n && h->sec[SEC_GROUP_IDS].n == h->sec[SEC_GROUP_CPS].n &&
+           h->sec[SEC_GROUP_OF].n == ARTI_GROUP_ATOMS + 1u && h->sec[SEC_HEADS].n <= UINT32_MAX &&
+           h->sec[SEC_ESCAPES].n <= UINT32_MAX && h->sec[SEC_GROUPS].n <= UINT32_MAX &&
            h->sec[SEC_DENSE_ROWS].n % words == 0 && h->sec[SEC_SMALL_ROWS].n == SMALL_ROWS * words;
 }
 
@@ -877,11 +1076,31 @@ static bool strings_good(const art_vocab *v, const arti_vocab_header *h) {
         const arti_leave *l = &v->leave[i];
         if (l->token >= v->n_tokens || l->n_byte >= v->offsets[l->token + 1] - v->offsets[l->token]) return false;
     }
+    const arti_u8_sets *whole = &v->u8[ARTI_U8_0];
+    for (uint32_t i = whole->suffix; i < whole->suffix + whole->n_suffix; i++)
+        for (uint32_t k = v->suffixes[i].first; k < v->suffixes[i].first + v->suffixes[i].n; k++)
+            if (v->leave[k].head >= v->n_heads) return false;
+    for (uint32_t i = 0; i < v->n_heads; i++)
+        if ((uint64_t)v->heads[i].bytes + v->heads[i].len > h->sec[SEC_BYTES].n) return false;
+    for (uint32_t i = 0; i < v->n_escapes; i++) {
+        const arti_escaped *e = &v->escapes[i];
+        if (e->token >= v->n_tokens || (uint64_t)e->text + e->len > h->sec[SEC_ESCAPE_TEXT].n ||
+            e->tail > v->offsets[e->token + 1] - v->offsets[e->token] || e->kind > ARTI_ESCAPED_LEAVES ||
+            (e->kind == ARTI_ESCAPED_LEAVES) != (i >= v->n_escapes_stay))
+            return false;
+    }
+    return true;
+}
+
+static bool groups_good(const art_vocab *v, const arti_vocab_header *h) {
     for (uint32_t i = 0; i < v->n_groups; i++) {
         const arti_group *g = &v->groups[i];
         if ((uint64_t)g->first + g->n > h->sec[SEC_GROUP_IDS].n || g->row < -1 || g->row >= (int32_t)v->n_dense)
             return false;
     }
+    if (v->group_of[0] != 0 || v->group_of[ARTI_GROUP_ATOMS] != v->n_groups) return false;
+    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++)
+        if (v->group_of[a] > v->group_of[a + 1]) return false;
     return true;
 }
 
@@ -889,19 +1108,21 @@ static bool content_good(art_vocab *v) {
     const arti_vocab_header *h = v->image;
     size_t stack_size = ((size_t)v->token_len_max + 1) * sizeof(uint32_t);
     uint32_t *open = arti_realloc(&v->mem, NULL, 0, stack_size);
-    bool good = open && tokens_good(v, h->sec[SEC_BYTES].n) && nodes_good(v, open) && strings_good(v, h);
+    bool good =
+        open && tokens_good(v, h->sec[SEC_BYTES].n) && nodes_good(v, open) && strings_good(v, h) && groups_good(v, h);
     arti_free(&v->mem, open, stack_size);
     if (!good) return false;
-    for (uint32_t i = 0; i < 256; i++)
-        if (v->root_child[i] >= v->n_nodes) return false;
+    for (uint32_t i = 0; i < 256; i++) {
+        const uint32_t child = v->root_child[i];
+        if (child >= v->n_nodes || (child && (v->node[child].depth != 1 || v->node[child].byte != i))) return false;
+    }
     for (uint32_t i = 1; i < v->n_eos; i++)
         if (v->eos[i] <= v->eos[i - 1]) return false;
     uint32_t n = v->n_tokens;
     return ids_good(v->eos, v->n_eos, n) && ids_good(v->order, v->n_order, n) &&
            ids_good(v->stay_ids, h->sec[SEC_STAY_IDS].n, n) && ids_good(v->escape_ids, h->sec[SEC_ESCAPE_IDS].n, n) &&
-           ids_good(v->group_ids, h->sec[SEC_GROUP_IDS].n, n) && ids_good(v->partial_ids, v->n_partial, n) &&
-           rows_good(v->stay_rows, ARTI_STAY_ROWS, v) && rows_good(v->dense_rows, v->n_dense, v) &&
-           rows_good(v->space_row, SMALL_ROWS, v);
+           ids_good(v->group_ids, h->sec[SEC_GROUP_IDS].n, n) && rows_good(v->stay_rows, ARTI_STAY_ROWS, v) &&
+           rows_good(v->dense_rows, v->n_dense, v) && rows_good(v->space_row, SMALL_ROWS, v);
 }
 
 art_status art_vocab_open(const char *path, const art_alloc *alloc, art_vocab **out, art_error *err) {

@@ -38,6 +38,7 @@ typedef struct arti_atom {
     uint32_t lo, hi;
 } arti_atom;
 #define ARTI_N_ATOMS 60u
+#define ARTI_GROUP_ATOMS (ARTI_N_ATOMS + 1u) /* and one for a piece of a character */
 extern const arti_atom arti_atoms[ARTI_N_ATOMS];
 #define ARTI_ATOM_QUOTE (UINT64_C(1) << 60)
 #define ARTI_ATOM_BACKSLASH (UINT64_C(1) << 61)
@@ -69,7 +70,27 @@ typedef struct arti_leave { /* a token that leaves the string it begins in; the 
     uint32_t token;
     uint16_t n_cp;   /* code points that begin before the quote */
     uint16_t n_byte; /* bytes before the quote */
+    uint32_t head;   /* the text before the quote: index into heads. Only for tokens that leave from ARTI_U8_0 */
 } arti_leave;
+
+typedef struct arti_head { /* what several tokens that leave from ARTI_U8_0 begin with */
+    uint32_t bytes;        /* offset into token bytes */
+    uint16_t len, n_cp;
+} arti_head;
+
+typedef enum arti_escaped_kind {
+    ARTI_ESCAPED_STAYS, /* all of it lies inside the string */
+    ARTI_ESCAPED_CUT,   /* the token ends within an escape, which begins at byte `tail` */
+    ARTI_ESCAPED_LEAVES /* the quote is the byte before `tail` */
+} arti_escaped_kind;
+
+typedef struct arti_escaped { /* a token with an escape, possible from ARTI_U8_0: what it says */
+    uint32_t token;
+    uint32_t text; /* offset into escape_text: the characters before the unfinished escape, or the quote, decoded */
+    uint16_t len, n_cp; /* of the text, which may end in the middle of a character */
+    uint16_t tail;      /* byte of the token */
+    uint16_t kind;      /* arti_escaped_kind */
+} arti_escaped;
 
 typedef struct
     arti_suffix {      /* tokens that leave with the same bytes after the quote; bytes are those of any of its tokens */
@@ -78,12 +99,12 @@ typedef struct
     uint32_t len;      /* 0: the token ends with the quote */
 } arti_suffix;
 
-typedef struct
-    arti_group { /* stay tokens (from ARTI_U8_0, ending between characters) that use exactly this set of atoms */
-    uint64_t atoms;
+typedef struct arti_group { /* stay tokens from ARTI_U8_0 that are alike in their atoms */
+    uint64_t rest; /* exactly the atoms of the characters behind the first one; ARTI_ATOM_PARTIAL: the last is cut */
     uint32_t first, n; /* into group_ids / group_cps, ascending by code points */
     int32_t row;       /* index of a dense row of all its tokens, or -1 */
-    uint32_t max_cp;   /* of any of its tokens */
+    uint16_t max_cp;   /* of any of its tokens */
+    uint16_t atom;     /* of the first character; ARTI_N_ATOMS: the token is a piece of one character */
 } arti_group;
 
 typedef struct arti_u8_sets { /* per string state */
@@ -104,9 +125,10 @@ struct art_vocab {
     bool is_mapped;
     struct arti_lex *lex; /* art_lex.h: not part of the image */
 
-    uint32_t n_tokens, n_words, n_nodes, n_eos, n_order, n_groups, n_dense, n_suffixes, n_partial;
-    uint32_t token_len_max; /* bytes; no node is deeper */
-    uint32_t stay_cp_max;   /* most code points of a stay token from ARTI_U8_0 */
+    uint32_t n_tokens, n_words, n_nodes, n_eos, n_order, n_groups, n_dense, n_suffixes, n_heads, n_escapes;
+    uint32_t n_escapes_stay; /* of `escapes`; those that leave stand behind them */
+    uint32_t token_len_max;  /* bytes; no node is deeper */
+    uint32_t stay_cp_max;    /* most code points of a stay token from ARTI_U8_0 */
     const uint8_t *bytes;
     const uint32_t *offsets; /* n_tokens + 1 */
     const uint32_t *eos;     /* ids, ascending */
@@ -123,16 +145,21 @@ struct art_vocab {
     const arti_suffix *suffixes; /* per state ascending by bytes */
     const arti_leave *leave;     /* within a suffix ascending by n_cp */
     const uint32_t *escape_ids;
+    const arti_head *heads;      /* ascending by bytes */
+    const arti_escaped *escapes; /* those escape tokens of ARTI_U8_0 that some string admits */
+    const uint8_t *escape_text;
 
-    const arti_group *groups;
+    const arti_group *groups; /* ascending by their first atom */
+    const uint32_t
+        *group_of; /* ARTI_GROUP_ATOMS + 1: groups whose first atom is i are group_of[i] .. group_of[i + 1] - 1 */
     const uint32_t *group_ids;
     const uint16_t *group_cps;
-    const uint32_t *dense_rows;  /* n_dense rows of n_words */
-    const uint32_t *partial_ids; /* stay tokens from ARTI_U8_0 that end in the middle of a character: in no group */
+    const uint32_t *dense_rows; /* n_dense rows of n_words */
 
     const uint32_t *space_row; /* only JSON whitespace */
     const uint32_t *digit_row; /* only 0..9 */
     const uint32_t *text_row;  /* every token of `order` */
+    const uint32_t *free_row;  /* those that stay in a string which admits everything, from ARTI_U8_0 */
     const uint32_t *eos_row;
 };
 

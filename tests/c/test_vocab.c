@@ -146,6 +146,12 @@ static void check_strings(const art_vocab *v, const tokens *t) {
                 assert(expected(p, len, state, &cps, &end, &at) == 'l' && cps == l->n_cp && at == l->n_byte);
                 assert(len - at - 1 == x->len && memcmp(p + at + 1, v->bytes + x->bytes, x->len) == 0);
                 assert(k == x->first || v->leave[k - 1].n_cp <= l->n_cp);
+                if (state == ARTI_U8_0) {
+                    assert(l->head < v->n_heads);
+                    const arti_head *head = &v->heads[l->head];
+                    assert(head->len == l->n_byte && head->n_cp == l->n_cp);
+                    assert(memcmp(v->bytes + head->bytes, p, at) == 0);
+                }
                 seen[l->token] = 'l';
             }
         }
@@ -165,9 +171,6 @@ static void check_strings(const art_vocab *v, const tokens *t) {
                     assert(arti_bits_test(row, id) == (cps <= room));
                 }
                 assert((seen[id] == 's') == (cps > ARTI_STAY_ROWS - 2));
-                bool partial = false;
-                for (uint32_t i = 0; i < v->n_partial; i++) partial |= v->partial_ids[i] == id;
-                assert(partial == (end != ARTI_U8_0));
             } else {
                 assert(seen[id] == (want == 'o' ? 0 : want));
                 if (state == ARTI_U8_0)
@@ -183,22 +186,40 @@ static void check_groups(const art_vocab *v) {
     uint32_t total = 0;
     for (uint32_t g = 0; g < v->n_groups; g++) {
         const arti_group *x = &v->groups[g];
-        for (uint32_t h = 0; h < g; h++) assert(v->groups[h].atoms != x->atoms);
+        for (uint32_t h = 0; h < g; h++) assert(v->groups[h].rest != x->rest || v->groups[h].atom != x->atom);
+        assert(g >= v->group_of[x->atom] && g < v->group_of[x->atom + 1]);
         for (uint32_t i = x->first; i < x->first + x->n; i++) {
             size_t len, n;
             const uint8_t *p = arti_vocab_bytes(v, v->group_ids[i], &len);
-            uint64_t atoms = 0;
+            uint64_t rest = 0;
             uint32_t cps = 0;
-            for (size_t b = 0; b < len; b += n, cps++) atoms |= UINT64_C(1) << arti_atom_of(arti_u8_get(p + b, &n));
-            assert(atoms == x->atoms && cps == v->group_cps[i] && cps <= x->max_cp);
+            for (size_t b = 0; b < len; b += n, cps++) {
+                uint8_t u8 = ARTI_U8_0;
+                for (n = 0; b + n < len && (n == 0 || u8 != ARTI_U8_0); n++) u8 = arti_u8_next(u8, p[b + n]);
+                const bool cut = u8 != ARTI_U8_0;
+                const uint32_t atom = cut ? ARTI_N_ATOMS : arti_atom_of(arti_u8_get(p + b, &n));
+                if (b == 0)
+                    assert(atom == x->atom);
+                else
+                    rest |= cut ? ARTI_ATOM_PARTIAL : UINT64_C(1) << atom;
+                if (cut) n = len - b;
+            }
+            assert(rest == x->rest && cps == v->group_cps[i] && cps <= x->max_cp);
             assert(i == x->first || v->group_cps[i - 1] <= cps);
             if (x->row >= 0) assert(arti_bits_test(v->dense_rows + (size_t)x->row * v->n_words, v->group_ids[i]));
         }
         if (x->row >= 0) assert(arti_bits_count(v->dense_rows + (size_t)x->row * v->n_words, v->n_words) == x->n);
         total += x->n;
     }
-    assert(total + v->n_partial ==
-           arti_bits_count(v->stay_rows + (size_t)(ARTI_STAY_ROWS - 1) * v->n_words, v->n_words));
+    assert(total == arti_bits_count(v->stay_rows + (size_t)(ARTI_STAY_ROWS - 1) * v->n_words, v->n_words));
+}
+
+static void check_heads(const art_vocab *v) {
+    for (uint32_t i = 1; i < v->n_heads; i++) {
+        const arti_head *a = &v->heads[i - 1], *b = &v->heads[i];
+        const int c = memcmp(v->bytes + a->bytes, v->bytes + b->bytes, a->len < b->len ? a->len : b->len);
+        assert(c < 0 || (c == 0 && a->len < b->len));
+    }
 }
 
 static void check_rows(const art_vocab *v, const tokens *t) {
@@ -212,6 +233,9 @@ static void check_rows(const art_vocab *v, const tokens *t) {
         }
         assert(arti_bits_test(v->space_row, id) == (text && space) &&
                arti_bits_test(v->digit_row, id) == (text && digit));
+        bool is_free = arti_bits_test(v->stay_rows + (size_t)(ARTI_STAY_ROWS - 1) * v->n_words, id);
+        for (uint32_t i = 0; i < v->n_escapes_stay; i++) is_free |= v->escapes[i].token == id;
+        assert(arti_bits_test(v->free_row, id) == is_free);
         assert(arti_bits_test(v->text_row, id) == text && arti_bits_test(v->eos_row, id) == is_eos(v, id));
     }
 }
@@ -227,6 +251,7 @@ static void check_all(const art_vocab *v, const tokens *t) {
     check_below(v);
     check_strings(v, t);
     check_groups(v);
+    check_heads(v);
     check_rows(v, t);
 }
 
@@ -260,6 +285,55 @@ static void test_long_tokens(void) {
     art_vocab *v = make(&t, NULL, 0);
     check_all(v, &t);
     assert(v->stay_cp_max == 199 && !arti_vocab_stay(v, 100) && arti_vocab_stay(v, 199));
+    art_vocab_free(v);
+}
+
+/* What tokens with escapes say, and which of them no string admits. */
+static void test_escapes(void) {
+    static const struct {
+        const char *token, *text;
+        int kind; /* arti_escaped_kind, or -1: not listed */
+        uint32_t tail, n_cp;
+    } cases[] = {
+        {"\\n", "\n", ARTI_ESCAPED_STAYS, 2, 1},
+        {"a\\t\\/b", "a\t/b", ARTI_ESCAPED_STAYS, 6, 4},
+        {"\\", "", ARTI_ESCAPED_CUT, 0, 0},
+        {"x\\u", "x", ARTI_ESCAPED_CUT, 1, 1},
+        {"\\u00", "", ARTI_ESCAPED_CUT, 0, 0},
+        {"\\u0041\\u00e9", "A\xc3\xa9", ARTI_ESCAPED_STAYS, 12, 2},
+        {"\\u004Gx", "", -1, 0, 0},
+        {"\\x", "", -1, 0, 0},
+        {"\\\"", "\"", ARTI_ESCAPED_STAYS, 2, 1},
+        {"\\\"\"", "\"", ARTI_ESCAPED_LEAVES, 3, 1},
+        {"a\\\\\",\"", "a\\", ARTI_ESCAPED_LEAVES, 4, 2},
+        {"\\ud83d", "", ARTI_ESCAPED_CUT, 0, 0},
+        {"\\ud83d\\", "", ARTI_ESCAPED_CUT, 0, 0},
+        {"\\n\\ud83d\\ude", "\n", ARTI_ESCAPED_CUT, 2, 1},
+        {"\\ud83d\\ude00", "\xf0\x9f\x98\x80", ARTI_ESCAPED_STAYS, 12, 1},
+        {"\\ud83d\\u00", "", -1, 0, 0},
+        {"\\ud83d\\n", "", -1, 0, 0},
+        {"\\ud83dx", "", -1, 0, 0},
+        {"\\udc", "", -1, 0, 0},
+        {"\\ud", "", ARTI_ESCAPED_CUT, 0, 0},
+        {"\\n\xc3", "\n\xc3", ARTI_ESCAPED_STAYS, 3, 2},
+        {"\\n\xc3\"", "", -1, 0, 0},
+        {"\\n\n", "", -1, 0, 0},
+        {"\xc3\\n", "", -1, 0, 0},
+    };
+    enum { N = sizeof cases / sizeof *cases };
+    static tokens t;
+    t.n = 0;
+    for (size_t i = 0; i < N; i++) add(&t, cases[i].token, strlen(cases[i].token));
+    art_vocab *v = make(&t, NULL, 0);
+    for (uint32_t i = 0; i < N; i++) {
+        const arti_escaped *e = NULL;
+        for (uint32_t k = 0; k < v->n_escapes; k++)
+            if (v->escapes[k].token == i) e = &v->escapes[k];
+        assert(!e == (cases[i].kind < 0));
+        if (!e) continue;
+        assert((int)e->kind == cases[i].kind && e->tail == cases[i].tail && e->n_cp == cases[i].n_cp);
+        assert(e->len == strlen(cases[i].text) && memcmp(v->escape_text + e->text, cases[i].text, e->len) == 0);
+    }
     art_vocab_free(v);
 }
 
@@ -336,6 +410,7 @@ int main(void) {
     alloc = harness_alloc(&heap);
     test_random();
     test_long_tokens();
+    test_escapes();
     test_arguments();
     test_files();
     random_tokens(&few, 300);

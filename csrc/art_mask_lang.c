@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A vocabulary's groups hold tokens with the same atom in front and the same set of atoms behind it. So a language is asked, for
+ * each atom, where it is after one such character (arti_re_step_ranges), and from there which atoms can do no harm and which are no
+ * use (arti_re_get_safe). That decides nearly all groups as a whole. What is left - groups with an atom that is neither, and tokens
+ * longer than is known to be safe - is run token by token; where even the first character's atom is undecided, and where too many
+ * tokens are left, the trie below those bytes is walked instead. */
+#include "art_mask_lang.h"
+
+#include "art_bits.h"
+
+#define NEAR 16u       /* characters before the longest length allowed */
+#define LEFT_MAX 1200u /* tokens with one first atom that are run one by one; more are left to the trie */
+
+/* Roughly how many tokens use characters of an atom, for arti_re_get_safe(): only the order matters. */
+static const uint16_t weights[ARTI_N_ATOMS] = {
+    600, 4,  6, 8,  4,   4,   10, 15, 15, 15, 8,  10,  40,  50, 30, 40, 60, 15, 8, 10,
+    20,  10, 4, 6,  300, 500, 8,  10, 3,  60, 4,  900, 900, 8,  4,  8,  4,  1,  4, 40,
+    8,   4,  4, 20, 60,  4,   40, 40, 20, 20, 10, 4,   4,   20, 4,  40, 4,  40, 4, 4,
+};
+
+#define BIT(i) (UINT64_C(1) << (i))
+#define ALL_ATOMS (BIT(ARTI_N_ATOMS) - 1)
+
+/* ------------------------------------------------------------------ what is known of the tokens with one first atom */
+
+typedef enum verdict { REJECTED, ACCEPTED, SINGLY, LEFT } verdict; /* SINGLY: accepted, but not by rows */
+
+typedef struct plan {
+    uint8_t is;          /* REJECTED: no character of the atom is alive; LEFT: the trie is walked */
+    bool ends;           /* no token of `in` with more than room + 1 characters is alive */
+    bool is_partly_dead; /* so are some characters of the atom: nothing is accepted as a whole */
+    uint32_t room;       /* behind the first character; UINT32_MAX: any */
+    uint32_t low, top;   /* tokens of `in` with so many characters are alive */
+    uint64_t in, out;    /* as arti_re_safe's, with ARTI_ATOM_PARTIAL */
+} plan;
+
+typedef struct lang {
+    arti_walk *w;
+    const arti_part *part;
+    uint32_t *row;
+    arti_re_state q;
+    uint32_t n_cp;
+    bool has_bounds;
+    uint32_t room; /* characters that may still come; UINT32_MAX: any number */
+    plan plans[ARTI_GROUP_ATOMS];
+    uint8_t *verdicts; /* by group */
+} lang;
+
+static uint64_t beyond_ascii(void) {
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < ARTI_N_ATOMS; i++)
+        if (arti_atoms[i].lo >= 0x80) bits |= BIT(i);
+    return bits;
+}
+
+/* The ranges of characters that a regex context is asked about are the atoms. */
+static void know_atoms(arti_re_ctx *re) {
+    if (arti_re_has_ranges(re)) return;
+    arti_re_range ranges[ARTI_N_ATOMS];
+    for (uint32_t i = 0; i < ARTI_N_ATOMS; i++) ranges[i] = (arti_re_range){arti_atoms[i].lo, arti_atoms[i].hi};
+    arti_re_set_ranges(re, ranges, weights, ARTI_N_ATOMS);
+}
+
+/* Takes state `to` into account, which some characters of the atom lead to. */
+static bool plan_state(lang *l, plan *p, arti_re_state to) {
+    arti_re_safe safe;
+    art_schema *s = l->w->x->s;
+    if (arti_re_get_safe(s->re, to, l->has_bounds, &safe) != ART_OK) return arti_fault_re(s, NULL, 0, "pattern");
+    uint32_t top = safe.room == UINT32_MAX ? UINT32_MAX : safe.room + 1;
+    if (l->has_bounds) {
+        if (l->room != UINT32_MAX) {
+            const uint32_t most = safe.need <= l->room ? l->room - safe.need : 0;
+            if (most < top) top = most;
+        }
+        if (l->part->lo > l->n_cp && !safe.stretches) p->low = l->part->lo - l->n_cp;
+    }
+    p->in &= safe.in;
+    p->out |= safe.in | safe.out;
+    p->ends = p->ends && safe.ends && safe.room == (p->room == UINT32_MAX ? safe.room : p->room);
+    if (safe.room < p->room) p->room = safe.room;
+    if (top < p->top) p->top = top;
+    return true;
+}
+
+static bool plan_atom(lang *l, plan *p, const arti_re_state to[2], bool is_partly_dead, uint64_t wide) {
+    *p = (plan){.is = REJECTED};
+    if (l->room == 0 || (to[0] == ARTI_RE_DEAD && to[1] == ARTI_RE_DEAD)) return true;
+    p->is = LEFT;
+    if (to[1] == ARTI_RE_UNKNOWN) return true;
+    *p = (plan){.is = ACCEPTED,
+                .is_partly_dead = is_partly_dead,
+                .ends = true,
+                .room = UINT32_MAX,
+                .top = UINT32_MAX,
+                .in = UINT64_MAX};
+    for (uint32_t i = 0; i < 2; i++)
+        if (to[i] != ARTI_RE_DEAD && !plan_state(l, p, to[i])) return false;
+    p->in &= (p->in & wide) == wide ? ALL_ATOMS | ARTI_ATOM_PARTIAL : ALL_ATOMS;
+    if (p->out & wide) p->out |= ARTI_ATOM_PARTIAL;
+    return true;
+}
+
+/* Of the tokens that are a piece of one character. */
+static void plan_pieces(lang *l, uint64_t wide) {
+    bool all = !l->has_bounds, none = true;
+    for (uint32_t i = 0; i < ARTI_N_ATOMS; i++) {
+        if (!(wide >> i & 1u)) continue;
+        all = all && l->plans[i].is == ACCEPTED && !l->plans[i].is_partly_dead;
+        none = none && l->plans[i].is == REJECTED;
+    }
+    l->plans[ARTI_N_ATOMS] = (plan){.is = none  ? REJECTED
+                                          : all ? ACCEPTED
+                                                : LEFT,
+                                    .top = UINT32_MAX,
+                                    .room = UINT32_MAX};
+}
+
+static bool make_plans(lang *l) {
+    arti_re_fan fan;
+    art_schema *s = l->w->x->s;
+    if (arti_re_get_fan(s->re, l->q, &fan) != ART_OK) return arti_fault_re(s, NULL, 0, "pattern");
+    const uint64_t wide = beyond_ascii();
+    for (uint32_t i = 0; i < ARTI_N_ATOMS; i++) {
+        const bool partly = fan.partly >> i & 1u;
+        if (i > 0 && fan.to[i][0] == fan.to[i - 1][0] && fan.to[i][1] == fan.to[i - 1][1] &&
+            partly == (fan.partly >> (i - 1) & 1u))
+            l->plans[i] = l->plans[i - 1];
+        else if (!plan_atom(l, &l->plans[i], fan.to[i], partly, wide))
+            return false;
+    }
+    plan_pieces(l, wide);
+    return true;
+}
+
+/* ------------------------------------------------------------------ groups */
+
+/* Place in the group's tokens of the first one with more than n characters. */
+static uint32_t longer_than(const art_vocab *v, const arti_group *g, uint32_t n) {
+    uint32_t lo = g->first, hi = g->first + g->n;
+    if (g->max_cp <= n) return hi;
+    while (lo < hi) {
+        const uint32_t mid = lo + (hi - lo) / 2;
+        if (v->group_cps[mid] > n)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return lo;
+}
+
+/* Most characters of a token that may be alive though it is longer than what is known to be. */
+static uint32_t most(const lang *l, const plan *p) {
+    return p->ends && p->room < l->room ? p->room + 1 : l->room;
+}
+
+/* What is to be done with a group, and how many of its tokens have to be run. */
+static verdict judge(const lang *l, const plan *p, const arti_group *g, uint32_t *n_run) {
+    const art_vocab *v = l->w->v;
+    const uint64_t outside = g->rest & ~p->in;
+    const uint32_t end = g->first + g->n;
+    if (!outside && p->is_partly_dead) {
+        *n_run = g->n;
+        return LEFT;
+    }
+    if (!outside) {
+        const uint32_t last = most(l, p);
+        *n_run = g->max_cp > p->top && last > p->top ? longer_than(v, g, last) - longer_than(v, g, p->top) : 0;
+        if (p->low > 1) *n_run += longer_than(v, g, p->low - 1) - g->first;
+        return ACCEPTED;
+    }
+    if (outside & p->out) {
+        *n_run = g->n;
+        return LEFT;
+    }
+    *n_run = p->ends || p->room == UINT32_MAX ? 0 : end - longer_than(v, g, p->room + 1);
+    return REJECTED;
+}
+
+#define ROW_COST 400u /* of combining a row, in tokens set one by one */
+
+typedef struct tally {
+    uint32_t accept; /* what it costs to set what is accepted */
+    bool clears;     /* to clear the rest costs less */
+    uint32_t common; /* accepted tokens of up to so many characters are set by rows */
+} tally;
+
+static uint32_t row_cost(const arti_group *g) {
+    return g->row >= 0 ? ROW_COST : g->n;
+}
+
+/* cost: of setting the groups that are accepted; n_accepted: their tokens. */
+static void judge_atom(lang *l, uint32_t a, uint32_t *cost, uint32_t *n_accepted) {
+    const art_vocab *v = l->w->v;
+    plan *p = &l->plans[a];
+    const uint32_t first = v->group_of[a], end = v->group_of[a + 1];
+    uint32_t n_run = 0;
+    *cost = *n_accepted = 0;
+    if (p->is != ACCEPTED) {
+        memset(l->verdicts + first, p->is, end - first);
+        return;
+    }
+    for (uint32_t i = first; i < end; i++) {
+        uint32_t more = 0;
+        l->verdicts[i] = (uint8_t)judge(l, p, &v->groups[i], &more);
+        n_run += more;
+        if (l->verdicts[i] != ACCEPTED) continue;
+        *n_accepted += longer_than(v, &v->groups[i], p->top) - v->groups[i].first;
+        *cost += row_cost(&v->groups[i]);
+    }
+    if (n_run <= LEFT_MAX || a == ARTI_N_ATOMS) return;
+    p->is = LEFT;
+    *cost = *n_accepted = 0;
+    memset(l->verdicts + first, LEFT, end - first);
+}
+
+/* Where few tokens begin with an atom and fewer characters are known to be safe than elsewhere, they are not worth that all rows are
+ * cut to so many. */
+static tally judge_all(lang *l) {
+    const art_vocab *v = l->w->v;
+    tally t = {.common = UINT32_MAX};
+    uint32_t n[ARTI_GROUP_ATOMS], cost[ARTI_GROUP_ATOMS], sum = 0;
+    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
+        judge_atom(l, a, &cost[a], &n[a]);
+        sum += n[a];
+    }
+    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
+        const plan *p = &l->plans[a];
+        if (p->is == ACCEPTED && n[a] > sum / 8 && p->low <= 1 && p->top < t.common) t.common = p->top;
+    }
+    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
+        if (!cost[a]) continue;
+        if (l->plans[a].low <= 1 && l->plans[a].top >= t.common) {
+            t.accept += cost[a];
+            continue;
+        }
+        for (uint32_t i = v->group_of[a]; i < v->group_of[a + 1]; i++)
+            if (l->verdicts[i] == ACCEPTED) l->verdicts[i] = SINGLY;
+    }
+    if (t.accept > ROW_COST) { /* else clearing is not worth a thought */
+        uint32_t all = ROW_COST;
+        for (uint32_t i = 0; i < v->n_groups; i++) all += row_cost(&v->groups[i]);
+        t.clears = all < 2 * t.accept;
+    }
+    return t;
+}
+
+/* Sets the accepted tokens of at most `common` characters. */
+static void combine(lang *l, const arti_group *g, bool clears) {
+    const art_vocab *v = l->w->v;
+    if (g->row >= 0) {
+        const uint32_t *dense = v->dense_rows + (size_t)g->row * v->n_words;
+        if (clears)
+            arti_bits_andnot(l->row, dense, v->n_words);
+        else
+            arti_bits_or(l->row, dense, v->n_words);
+    } else if (clears) {
+        for (uint32_t k = g->first; k < g->first + g->n; k++) arti_bits_clear(l->row, v->group_ids[k]);
+    } else {
+        arti_bits_set_ids(l->row, v->group_ids + g->first, g->n);
+    }
+}
+
+static void set_accepted(lang *l, const tally *t) {
+    const art_vocab *v = l->w->v;
+    const bool clears = t->clears;
+    uint32_t *row = l->row;
+    if (clears)
+        arti_vocab_copy_stay(v, t->common, row);
+    else
+        arti_bits_zero(row, v->n_words);
+    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
+        if (!clears && l->plans[a].is != ACCEPTED) continue;
+        for (uint32_t i = v->group_of[a]; i < v->group_of[a + 1]; i++)
+            if ((l->verdicts[i] == ACCEPTED) != clears) combine(l, &v->groups[i], clears);
+    }
+    if (clears || t->common >= v->stay_cp_max) return;
+    const uint32_t *shorter = arti_vocab_stay(v, t->common);
+    if (shorter) {
+        arti_bits_and(row, shorter, v->n_words);
+        return;
+    }
+    const arti_u8_sets *set = &v->u8[ARTI_U8_0]; /* those with many characters are listed */
+    for (uint32_t i = set->stay; i < set->stay + set->n_stay; i++)
+        if (v->stay_cps[i] > t->common) arti_bits_clear(row, v->stay_ids[i]);
+}
+
+/* ------------------------------------------------------------------ token by token */
+
+/* Is the text alive in state q with n more characters, the last of them cut? */
+static bool is_alive(const lang *l, arti_re_state q, uint32_t n, bool cut) {
+    if (q == ARTI_RE_DEAD || q == ARTI_RE_FAIL) return false;
+    return !l->has_bounds || arti_part_alive(l->w->x->s, l->part, q, l->n_cp + n, cut);
+}
+
+static bool fault_if(const lang *l, arti_re_state q) {
+    return q != ARTI_RE_FAIL || arti_fault_re(l->w->x->s, NULL, 0, "pattern");
+}
+
+static bool run_token(lang *l, const arti_group *g, uint32_t k) {
+    const art_vocab *v = l->w->v;
+    size_t len;
+    const uint8_t *bytes = arti_vocab_bytes(v, v->group_ids[k], &len);
+    const arti_re_state q = arti_re_run(l->w->x->s->re, l->q, bytes, len);
+    const bool cut = g->atom == ARTI_N_ATOMS || g->rest & ARTI_ATOM_PARTIAL;
+    if (is_alive(l, q, v->group_cps[k], cut)) arti_bits_set(l->row, v->group_ids[k]);
+    return fault_if(l, q);
+}
+
+/* The tokens of a group that rows do not decide. */
+static bool run_group(lang *l, const plan *p, const arti_group *g, verdict is, uint32_t common) {
+    const art_vocab *v = l->w->v;
+    const bool fits = is == ACCEPTED || is == SINGLY;
+    uint32_t k = g->first, last = l->room;
+    if (is == ACCEPTED) {
+        if (g->max_cp <= common) return true;
+        k = longer_than(v, g, common);
+    } else if (is == REJECTED) {
+        if (p->ends || p->room == UINT32_MAX || g->max_cp <= p->room + 1) return true;
+        k = longer_than(v, g, p->room + 1);
+    }
+    if (fits) last = most(l, p) > p->top ? most(l, p) : p->top;
+    for (; k < g->first + g->n && v->group_cps[k] <= last; k++) {
+        if (fits && v->group_cps[k] >= p->low && v->group_cps[k] <= p->top)
+            arti_bits_set(l->row, v->group_ids[k]);
+        else if (!run_token(l, g, k))
+            return false;
+    }
+    return true;
+}
+
+static bool run_groups(lang *l, uint32_t common) {
+    const art_vocab *v = l->w->v;
+    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
+        const plan *p = &l->plans[a];
+        if (p->is == REJECTED || (p->is == LEFT && a < ARTI_N_ATOMS)) continue;
+        for (uint32_t i = v->group_of[a]; i < v->group_of[a + 1]; i++)
+            if (!run_group(l, p, &v->groups[i], (verdict)l->verdicts[i], common)) return false;
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ the trie */
+
+typedef struct level {
+    arti_re_state q;
+    uint16_t n_cp;
+    uint8_t tail; /* bytes that the character still lacks */
+} level;
+
+static bool walk_trie(lang *l, level *levels, uint32_t i) {
+    const art_vocab *v = l->w->v;
+    arti_re_ctx *re = l->w->x->s->re;
+    const uint32_t end = v->node[i].next;
+    levels[0] = (level){.q = l->q};
+    while (i < end) {
+        const arti_node *node = &v->node[i];
+        const level *from = &levels[node->depth - 1];
+        level *to = &levels[node->depth];
+        const uint8_t byte = node->byte;
+        if (byte < 0x20 || byte == '"' || byte == '\\') {
+            i = node->next;
+            continue;
+        }
+        to->q = arti_re_step(re, from->q, byte);
+        if (to->q == ARTI_RE_DEAD) {
+            i = node->next;
+            continue;
+        }
+        if (to->q == ARTI_RE_FAIL) return fault_if(l, to->q);
+        to->n_cp = (uint16_t)(from->n_cp + ((byte & 0xC0u) != 0x80u));
+        if (to->n_cp > l->room) {
+            i = node->next;
+            continue;
+        }
+        to->tail = (byte & 0xC0u) == 0x80u ? (uint8_t)(from->tail - 1u)
+                   : byte < 0x80u          ? 0
+                   : byte < 0xE0u          ? 1
+                   : byte < 0xF0u          ? 2
+                                           : 3;
+        if (to->q == from->q && !l->has_bounds && node->next > i + 4 && !(v->below[i] & ARTI_ATOM_SPECIAL)) {
+            arti_re_safe safe; /* known by now, as a rule: it has been asked about one atom or other */
+            if (arti_re_get_safe(re, to->q, false, &safe) != ART_OK)
+                return arti_fault_re(l->w->x->s, NULL, 0, "pattern");
+            if (!(v->below[i] & ~safe.in) && safe.room >= v->token_len_max) {
+                arti_bits_set_ids(l->row, v->order + node->tok, v->node[node->next].tok - node->tok);
+                i = node->next;
+                continue;
+            }
+        }
+        const bool near =
+            l->has_bounds && l->room - to->n_cp < NEAR; /* then it is worth asking before the token ends */
+        if ((near || v->node[i + 1].tok > node->tok) && !is_alive(l, to->q, to->n_cp, to->tail > 0)) {
+            i = near ? node->next : i + 1;
+            continue;
+        }
+        for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_bits_set(l->row, v->order[k]);
+        i++;
+    }
+    return !arti_faulted(l->w->x->s);
+}
+
+static bool walk_left(lang *l) {
+    const art_vocab *v = l->w->v;
+    bool bytes[256] = {false}, any = false;
+    for (uint32_t a = 0; a < ARTI_N_ATOMS; a++) {
+        if (l->plans[a].is != LEFT) continue;
+        uint8_t lo[4], hi[4];
+        arti_u8_put(lo, arti_atoms[a].lo);
+        arti_u8_put(hi, arti_atoms[a].hi);
+        memset(bytes + lo[0], true, hi[0] - lo[0] + 1u);
+        any = true;
+    }
+    if (!any) return true;
+    level *levels = arti_region_get(l->w->x->region, l->w->m->depth_cap * sizeof *levels);
+    if (!levels) return arti_fault_mem(l->w->x->s);
+    for (uint32_t b = 0; b < 256; b++)
+        if (bytes[b] && v->root_child[b] && !walk_trie(l, levels, v->root_child[b])) return false;
+    return true;
+}
+
+/* ------------------------------------------------------------------ languages */
+
+static bool term_stay(lang *l) {
+    const art_vocab *v = l->w->v;
+    know_atoms(l->w->x->s->re);
+    l->verdicts = arti_region_get(l->w->x->region, v->n_groups + 1u);
+    if (!l->verdicts) return arti_fault_mem(l->w->x->s);
+    if (!make_plans(l)) return false;
+    const tally t = judge_all(l);
+    set_accepted(l, &t);
+    return run_groups(l, t.common) && walk_left(l) && !arti_faulted(l->w->x->s);
+}
+
+/* ------------------------------------------------------------------ sets of strings */
+
+typedef struct set_level {
+    uint64_t q;
+    uint32_t end;      /* of the children */
+    uint64_t bytes[4]; /* that some string goes on with */
+} set_level;
+
+#define SCAN_MAX 256u /* strings whose next bytes are gathered */
+
+static void open_level(const arti_part *p, set_level *at) {
+    const uint32_t lo = arti_set_lo(at->q), hi = arti_set_hi(at->q), d = arti_set_depth(at->q);
+    if (hi - lo > SCAN_MAX) {
+        memset(at->bytes, 0xFF, sizeof at->bytes);
+        return;
+    }
+    memset(at->bytes, 0, sizeof at->bytes);
+    for (uint32_t i = lo; i < hi; i++) {
+        const uint8_t byte =
+            p->set[i].len > d ? (uint8_t)p->set[i].ptr[d] : 0; /* a string that ends here: 0 is no plain byte */
+        at->bytes[byte / 64] |= BIT(byte % 64);
+    }
+}
+
+static bool is_open(const set_level *at, uint8_t byte) {
+    return byte >= 0x20 && byte != '"' && byte != '\\' && at->bytes[byte / 64] >> (byte % 64) & 1u;
+}
+
+static bool set_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t *row) {
+    const art_vocab *v = w->v;
+    set_level *levels = arti_region_get(w->x->region, w->m->depth_cap * sizeof *levels);
+    if (!levels) return arti_fault_mem(w->x->s);
+    arti_bits_zero(row, v->n_words);
+    levels[0].q = q;
+    open_level(part, &levels[0]);
+    for (uint32_t b = 0; b < 256; b++) {
+        const uint32_t root = v->root_child[b];
+        if (!root || !is_open(&levels[0], (uint8_t)b)) continue;
+        for (uint32_t i = root, end = v->node[root].next; i < end;) {
+            const arti_node *node = &v->node[i];
+            const uint32_t d = node->depth;
+            levels[d].q =
+                is_open(&levels[d - 1], node->byte) ? arti_set_step(part->set, levels[d - 1].q, node->byte) : 0;
+            if (!levels[d].q) {
+                i = node->next;
+                continue;
+            }
+            for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_bits_set(row, v->order[k]);
+            if (node->next > i + 1) open_level(part, &levels[d]);
+            i++;
+        }
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ entry */
+
+bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row) {
+    const uint32_t room = part->hi == UINT32_MAX ? UINT32_MAX : n_cp < part->hi ? part->hi - n_cp : 0;
+    if (part->kind == ARTI_PART_FREE) {
+        arti_vocab_copy_stay(w->v, room, row);
+        return true;
+    }
+    if (part->kind == ARTI_PART_SET) return set_stay(w, part, q, row);
+    lang l = {.w = w, .part = part, .row = row, .q = (arti_re_state)q, .n_cp = n_cp, .room = room};
+    l.has_bounds = part->hi != UINT32_MAX || part->lo > n_cp;
+    const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x6c616e67), q), q};
+    if (l.has_bounds) return term_stay(&l);
+    if (arti_mask_memo_get(w->m, key, row, w->v->n_words)) return true;
+    if (!term_stay(&l)) return false;
+    arti_mask_memo_put(w->m, key, row, w->v->n_words);
+    return true;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What whole ranges of characters do: where each leads, and from which of them texts can be made that keep a language alive.
+ *
+ * A text "of" some ranges is one that has no other characters. find_safe() looks for ranges of which any text, up to some length,
+ * is alive. It starts with all that are alive as first characters and goes through the vertices that texts of them lead to, nearest
+ * first. Where a vertex has no use for some of them there are three ways out: leave these ranges away; leave those away that led to
+ * the vertex; or look at shorter texts only. Ranges have weights (how much is lost without them), and the best of the three is
+ * taken. Every choice is right; they differ in how much is known afterwards. */
+#include "art_regex_impl.h"
+
+#define SAFE_ROOM_MAX 32u     /* characters that are looked ahead */
+#define SAFE_VERTICES_MAX 96u /* vertices that are looked at */
+#define SAFE_ROOM_SHARED 16u  /* a vertex on the way is worth the same answer when so much room is left from there */
+
+void arti_re_set_ranges(arti_re_ctx *c, const arti_re_range *ranges, const uint16_t *weights, uint32_t n) {
+    c->n_ranges = n < ARTI_RE_RANGES_MAX ? n : ARTI_RE_RANGES_MAX;
+    memcpy(c->ranges, ranges, c->n_ranges * sizeof *ranges);
+    memcpy(c->range_weights, weights, c->n_ranges * sizeof *weights);
+}
+
+bool arti_re_has_ranges(const arti_re_ctx *c) {
+    return c->n_ranges > 0;
+}
+
+/* By block: the ranges it has characters of. NULL on failure. */
+static const uint64_t *touched(arti_re_ctx *c, uint32_t part) {
+    re_part *p = &c->parts[part];
+    if (p->touch) return p->touch;
+    uint64_t *touch = arti_arena_zero(&c->arena, p->n_blocks * sizeof *touch);
+    if (!touch) return re_refuse_memory(c), NULL;
+    uint32_t cut = 0;
+    for (uint32_t i = 0; i < c->n_ranges; i++) {
+        while (cut + 1 < p->n_cuts && p->cut[cut + 1] <= c->ranges[i].lo) cut++;
+        for (uint32_t k = cut; k < p->n_cuts && p->cut[k] <= c->ranges[i].hi; k++)
+            if (p->cut_block[k] != RE_NIL) touch[p->cut_block[k]] |= UINT64_C(1) << i;
+    }
+    return p->touch = touch;
+}
+
+/* Ranges all of whose characters are alive at a vertex, and those of which one is. */
+static bool find_alive(arti_re_ctx *c, uint32_t v) {
+    if (c->vertices[v].has_alive) return true;
+    const uint32_t part = c->vertices[v].part;
+    const uint64_t *touch = touched(c, part);
+    if (!touch) return false;
+    uint64_t some = 0, not_all = 0;
+    for (uint32_t b = 0; b < c->parts[part].n_blocks; b++) {
+        if (!touch[b]) continue;
+        const arti_re next = re_next(c, v, b);
+        if (next == ARTI_RE_FAIL || !re_spend(c, 1)) return false;
+        const uint8_t live = re_is_live(c, next);
+        if (live == RE_MAYBE) return false;
+        *(live == RE_YES ? &some : &not_all) |= touch[b];
+    }
+    re_vertex *x = &c->vertices[v];
+    x->alive_some = some;
+    x->alive_all = some & ~not_all;
+    x->has_alive = true;
+    return true;
+}
+
+/* ------------------------------------------------------------------ after one character */
+
+static bool find_fan(arti_re_ctx *c, arti_re t, arti_re_fan *out) {
+    const uint32_t v = re_vertex_of(c, t);
+    if (v == RE_NIL) return false;
+    const uint32_t part = c->vertices[v].part;
+    const uint64_t *touch = touched(c, part);
+    if (!touch) return false;
+    uint64_t dead = 0;
+    for (uint32_t b = 0; b < c->parts[part].n_blocks; b++) {
+        if (!touch[b]) continue;
+        const arti_re_state next = re_whole_state(c, re_next(c, v, b));
+        if (next == ARTI_RE_FAIL) return false;
+        if (next == ARTI_RE_DEAD) dead |= touch[b];
+        for (uint32_t i = 0; i < c->n_ranges && next != ARTI_RE_DEAD; i++) {
+            arti_re_state *to = out->to[i];
+            if (!(touch[b] >> i & 1u) || to[0] == next || to[1] == next) continue;
+            if (to[0] == ARTI_RE_DEAD)
+                to[0] = next;
+            else
+                to[1] = to[1] == ARTI_RE_DEAD ? next : ARTI_RE_UNKNOWN;
+        }
+    }
+    for (uint32_t i = 0; i < c->n_ranges; i++)
+        if (dead >> i & 1u && out->to[i][0] != ARTI_RE_DEAD) out->partly |= UINT64_C(1) << i;
+    return true;
+}
+
+art_status arti_re_get_fan(arti_re_ctx *c, arti_re_state s, arti_re_fan *out) {
+    *out = (arti_re_fan){.partly = 0};
+    _Static_assert(ARTI_RE_DEAD == 0, "cleared");
+    if (s == ARTI_RE_FAIL) return c->err.code;
+    const re_info *info = re_info_of(c, s);
+    if (s == ARTI_RE_DEAD || c->splits[info->split]->u8 != ARTI_U8_0) return ART_OK;
+    const art_error before = c->err;
+    re_begin(c);
+    if (find_fan(c, info->term, out)) return ART_OK;
+    if (c->err.code == ART_E_NOMEM) return ART_E_NOMEM;
+    c->err = before; /* too much work for all of them: one by one then */
+    for (uint32_t i = 0; i < c->n_ranges; i++) out->to[i][1] = ARTI_RE_UNKNOWN;
+    return ART_OK;
+}
+
+bool arti_re_alive_between(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi) {
+    if (s == ARTI_RE_DEAD || s == ARTI_RE_FAIL) return false;
+    const re_info *info = re_info_of(c, s);
+    if (c->splits[info->split]->u8 != ARTI_U8_0) return false;
+    re_begin(c);
+    return re_is_live_between(c, info->term, lo, hi) == RE_YES;
+}
+
+/* ------------------------------------------------------------------ after any text of some ranges */
+
+typedef struct search {
+    uint64_t in, out;
+    uint32_t room;   /* texts up to so long are alive; RE_NIL: of any length */
+    bool is_layered; /* what n characters lead to is not reached by fewer */
+} search;
+
+static uint32_t weigh(const arti_re_ctx *c, uint64_t ranges) {
+    uint32_t sum = 0;
+    for (uint32_t i = 0; ranges >> i; i++)
+        if (ranges >> i & 1u) sum += c->range_weights[i];
+    return sum;
+}
+
+/* The share of texts that are not longer, in 256ths: what a vocabulary typically has. */
+static uint32_t share_of(uint32_t room) {
+    static const uint8_t share[] = {0, 8, 24, 50, 82, 116, 145, 170, 190, 206, 219, 229, 237, 243, 247, 250};
+    return room < sizeof share ? share[room] : 253;
+}
+
+/* queue[at ..] holds (vertex, characters that lead there). Vertex w, `depth` characters away, has no use for some of the ranges; they
+ * lead there by those of `edge`. Returns whether it is to be gone to. */
+static bool settle(const arti_re_ctx *c, search *s, uint32_t w, uint64_t edge, uint32_t depth) {
+    const uint64_t without = s->in & c->vertices[w].alive_all, around = s->in & ~edge;
+    const uint64_t shrink = (uint64_t)weigh(c, without) << 8, avoid = (uint64_t)weigh(c, around) << 8;
+    const uint64_t stop = (uint64_t)weigh(c, s->in) * share_of(depth);
+    if (stop > shrink && stop > avoid) {
+        s->room = depth;
+        return true;
+    }
+    s->in = shrink >= avoid ? without : around;
+    return shrink >= avoid;
+}
+
+/* Leaves what was visited in c->reach, as pairs of (vertex, distance). */
+static bool explore(arti_re_ctx *c, uint32_t root, search *s) {
+    const uint32_t epoch = re_next_epoch(c);
+    c->reach.n = 0;
+    if (!find_alive(c, root)) return false;
+    *s = (search){
+        .in = c->vertices[root].alive_all, .out = c->vertices[root].alive_some, .room = RE_NIL, .is_layered = true};
+    c->vertices[root].mark_reach = epoch;
+    c->vertices[root].distance = 0;
+    if (!re_push(c, &c->reach, root)) return false;
+    for (size_t at = 0; at < c->reach.n; at++) {
+        const uint32_t v = c->reach.at[at], depth = c->vertices[v].distance;
+        if (depth >= s->room) break;
+        if (depth == SAFE_ROOM_MAX || c->reach.n > SAFE_VERTICES_MAX) {
+            s->room = depth;
+            break;
+        }
+        const uint32_t part = c->vertices[v].part;
+        const uint64_t *touch = touched(c, part);
+        if (!touch) return false;
+        for (uint32_t b = 0; b < c->parts[part].n_blocks; b++) {
+            if (!(touch[b] & s->in)) continue;
+            const uint32_t w = re_vertex_of(c, re_next(c, v, b));
+            if (w == RE_NIL || !re_spend(c, 1)) return false;
+            if (c->vertices[w].mark_reach == epoch) {
+                if (c->vertices[w].distance != depth + 1) s->is_layered = false;
+                continue;
+            }
+            if (!find_alive(c, w)) return false;
+            const bool fits = !(s->in & ~c->vertices[w].alive_all);
+            if (!fits && depth + 1 < s->room && !settle(c, s, w, touch[b], depth + 1)) continue;
+            s->out |= c->vertices[w].alive_some;
+            c->vertices[w].mark_reach = epoch;
+            c->vertices[w].distance = depth + 1;
+            if (!re_push(c, &c->reach, w)) return false;
+        }
+        if (!s->in) break;
+    }
+    if (!s->in) s->room = 0;
+    return true;
+}
+
+/* Is none of the ranges alive after s->room characters? */
+static bool is_end(const arti_re_ctx *c, const search *s) {
+    if (s->room == RE_NIL || !s->is_layered) return false;
+    for (size_t i = 0; i < c->reach.n; i++) {
+        const re_vertex *v = &c->vertices[c->reach.at[i]];
+        if (v->distance == s->room && v->alive_some & s->in) return false;
+    }
+    return true;
+}
+
+static bool add_lengths(arti_re_ctx *c, arti_re_safe *out) {
+    out->has_lengths = true;
+    out->need = 0;
+    out->stretches = true;
+    for (size_t i = 0; i < c->reach.n; i++) {
+        arti_re_lengths l;
+        if (!re_term_lengths(c, c->vertices[c->reach.at[i]].term, &l)) return false;
+        if (l.shortest > out->need) out->need = l.shortest;
+        out->stretches &= l.contiguous && l.longest == ARTI_RE_UNBOUNDED;
+    }
+    return true;
+}
+
+static bool keep(arti_re_ctx *c, uint32_t v, const arti_re_safe *safe) {
+    arti_re_safe *copy = arti_arena_get(&c->arena, sizeof *copy);
+    if (!copy) return re_refuse_memory(c), false;
+    *copy = *safe;
+    c->vertices[v].safe = copy;
+    return true;
+}
+
+/* Finds out, and keeps, what holds of vertex v and of those on the way that it is good enough for. */
+static bool find_safe(arti_re_ctx *c, uint32_t v, bool with_lengths) {
+    search s;
+    if (!explore(c, v, &s)) return false;
+    const arti_re_safe safe = {.in = s.in, .out = s.out, .room = s.room, .ends = is_end(c, &s)};
+    arti_re_safe all = safe;
+    if (with_lengths && !add_lengths(c, &all)) return false;
+    for (size_t i = 0; i < c->reach.n; i++) {
+        const uint32_t w = c->reach.at[i], distance = c->vertices[w].distance;
+        const arti_re_safe *old = c->vertices[w].safe;
+        if (w != v && (c->vertices[w].alive_all & ~s.in || (old && (old->has_lengths || !with_lengths)))) continue;
+        arti_re_safe its = all;
+        if (s.room != RE_NIL) {
+            if (distance > s.room) continue;
+            its.room -= distance;
+            if (w != v && !its.ends && its.room < SAFE_ROOM_SHARED) continue;
+        }
+        if (!keep(c, w, &its)) return false;
+    }
+    return true;
+}
+
+art_status arti_re_get_safe(arti_re_ctx *c, arti_re_state s, bool with_lengths, arti_re_safe *out) {
+    *out = (arti_re_safe){.out = UINT64_MAX};
+    if (s == ARTI_RE_FAIL) return c->err.code;
+    const re_info *info = re_info_of(c, s);
+    if (s == ARTI_RE_DEAD) return ART_REJECTED;
+    re_begin(c);
+    const uint32_t v = c->splits[info->split]->u8 == ARTI_U8_0 ? re_vertex_of(c, info->term) : RE_NIL;
+    if (v == RE_NIL) return c->splits[info->split]->u8 == ARTI_U8_0 ? c->err.code : ART_OK;
+    const arti_re_safe *safe = c->vertices[v].safe;
+    if (!safe || (with_lengths && !safe->has_lengths)) {
+        const art_error before = c->err;
+        c->work = ARTI_RE_SAFE_WORK_MAX;
+        if (!find_safe(c, v, with_lengths)) {
+            if (c->err.code == ART_E_NOMEM) return ART_E_NOMEM;
+            c->err = before; /* too much work: nothing is known, which is no error */
+            const arti_re_safe nothing = {.out = UINT64_MAX, .need = ARTI_RE_UNBOUNDED, .has_lengths = true};
+            re_begin(c);
+            if (!keep(c, v, &nothing)) return c->err.code;
+        }
+        safe = c->vertices[v].safe;
+    }
+    *out = *safe;
+    return ART_OK;
+}
