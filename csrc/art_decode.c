@@ -43,24 +43,37 @@ static art_status matcher_failed(art_session *s, art_status st, const char *what
 
 /* ------------------------------------------------------------------ closing */
 
-/* s->ids: the tokens of a shortest completion. */
-static art_status spell_completion(art_session *s, art_error *err) {
-    size_t len = art_matcher_shortest_len(s->matcher);
-    if (len > COMPLETION_MAX) return matcher_failed(s, ART_E_LIMIT, "the shortest completion is too long", err);
-    if (!reserve(s, &s->bytes, &s->bytes_cap, len + 1)) return arti_mem_fail(&s->mem, err);
-    art_status st = art_matcher_shortest(s->matcher, s->bytes, s->bytes_cap, &len);
-    if (st != ART_OK) return matcher_failed(s, st, "the constraint can not be completed", err);
-    return arti_spell(s->model, s->vocab, &s->mem, &s->spell_memo, s->bytes, len, &s->ids, err);
+/* s->bytes: a shortest completion, *len bytes. */
+static art_status write_completion(art_session *s, size_t *len, art_error *err) {
+    *len = art_matcher_shortest_len(s->matcher);
+    if (*len > COMPLETION_MAX) return matcher_failed(s, ART_E_LIMIT, "the shortest completion is too long", err);
+    if (!reserve(s, &s->bytes, &s->bytes_cap, *len + 1)) return arti_mem_fail(&s->mem, err);
+    art_status st = art_matcher_shortest(s->matcher, s->bytes, s->bytes_cap, len);
+    return st == ART_OK ? st : matcher_failed(s, st, "the constraint can not be completed", err);
 }
 
-/* Do `left` tokens suffice? A token has at least one byte, so most of the time the length in bytes says yes. */
+/* Do `left` tokens suffice? A token has at least one byte, so most of the time the length in bytes says yes. Where it does not, the
+ * longest tokens are tried before the engine is asked, which takes much longer. */
 static art_status completion_fits(art_session *s, size_t left, bool *fits, art_error *err) {
     *fits = true;
     s->completion_len = art_matcher_shortest_len(s->matcher);
     if (s->completion_len <= left) return ART_OK;
-    art_status st = spell_completion(s, err);
+    size_t len;
+    art_status st = write_completion(s, &len, err);
+    if (st == ART_OK) st = arti_spell_longest(s->vocab, &s->mem, s->bytes, len, &s->ids, err);
+    if (st != ART_OK || s->ids.n <= left) return st;
+    st = arti_spell(s->model, s->vocab, &s->mem, &s->spell_memo, s->bytes, len, &s->ids, err);
     *fits = s->ids.n <= left;
     return st;
+}
+
+/* s->ids: the tokens of a shortest completion as the model would spell it, or in fewer when there is no room for that. */
+static art_status spell_completion(art_session *s, size_t left, art_error *err) {
+    size_t len;
+    art_status st = write_completion(s, &len, err);
+    if (st == ART_OK) st = arti_spell(s->model, s->vocab, &s->mem, &s->spell_memo, s->bytes, len, &s->ids, err);
+    if (st != ART_OK || s->ids.n <= left) return st;
+    return arti_spell_longest(s->vocab, &s->mem, s->bytes, len, &s->ids, err);
 }
 
 art_status arti_decode_start(art_session *s, size_t n, const art_generate_params *p, art_error *err) {
@@ -209,7 +222,7 @@ static art_status accept_all(art_session *s, size_t n, art_error *err) {
 
 /* Writes the shortest completion; the budget is used up by it, or nearly. */
 static art_status close_now(art_session *s, art_error *err) {
-    art_status st = spell_completion(s, err);
+    art_status st = spell_completion(s, left_now(s), err);
     if (st == ART_OK) st = accept_all(s, s->ids.n, err);
     if (st != ART_OK) return st;
     return arti_decode_finish(s, s->n_tokens == s->n_ctx ? ART_STOP_CONTEXT : ART_STOP_LENGTH, err);

@@ -36,11 +36,8 @@ static bool is_spelling(const art_vocab *v, const arti_ids *ids, const uint8_t *
     return at == len;
 }
 
-/* Room for len + 1 ids is there. */
-static art_status spell(art_model *m, const art_vocab *v, const uint8_t *bytes, size_t len, arti_ids *ids,
-                        art_error *err) {
-    art_status st = m->engine->tokenize(m->handle, (const char *)bytes, len, 0, ids->ids, ids->cap, &ids->n, NULL);
-    if (st == ART_OK && ids->n <= ids->cap && is_spelling(v, ids, bytes, len)) return ART_OK;
+/* Room for len ids is there. */
+static art_status take_longest(const art_vocab *v, const uint8_t *bytes, size_t len, arti_ids *ids, art_error *err) {
     ids->n = 0;
     for (size_t at = 0; at < len;) {
         size_t longest = 0;
@@ -55,6 +52,14 @@ static art_status spell(art_model *m, const art_vocab *v, const uint8_t *bytes, 
         at += longest;
     }
     return ART_OK;
+}
+
+/* Room for len + 1 ids is there. */
+static art_status spell(art_model *m, const art_vocab *v, const uint8_t *bytes, size_t len, arti_ids *ids,
+                        art_error *err) {
+    art_status st = m->engine->tokenize(m->handle, (const char *)bytes, len, 0, ids->ids, ids->cap, &ids->n, NULL);
+    if (st == ART_OK && ids->n <= ids->cap && is_spelling(v, ids, bytes, len)) return ART_OK;
+    return take_longest(v, bytes, len, ids, err);
 }
 
 static uint32_t slot_of(const uint8_t *bytes, size_t len) { /* FNV-1a */
@@ -81,6 +86,12 @@ art_status arti_spell(art_model *m, const art_vocab *v, arti_mem *mem, arti_spel
     memcpy(memo->slot[k].bytes, bytes, len);
     memcpy(memo->slot[k].ids, ids->ids, ids->n * sizeof *ids->ids);
     return ART_OK;
+}
+
+art_status arti_spell_longest(const art_vocab *v, arti_mem *mem, const uint8_t *bytes, size_t len, arti_ids *ids,
+                              art_error *err) {
+    ids->n = 0;
+    return reserve(mem, ids, len + 1) ? take_longest(v, bytes, len, ids, err) : arti_mem_fail(mem, err);
 }
 
 bool arti_spell_may_grow(const art_vocab *v, const uint8_t *bytes, size_t len) {

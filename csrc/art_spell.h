@@ -34,6 +34,9 @@ void arti_ids_free(arti_mem *mem, arti_ids *ids);
 /* ids->n tokens of v whose bytes are exactly these. */
 art_status arti_spell(art_model *m, const art_vocab *v, arti_mem *mem, arti_spell_memo *memo, const uint8_t *bytes,
                       size_t len, arti_ids *ids, art_error *err);
+/* The same by the longest tokens that fit, in a few us; mostly as many as the engine takes, sometimes more or fewer. */
+art_status arti_spell_longest(const art_vocab *v, arti_mem *mem, const uint8_t *bytes, size_t len, arti_ids *ids,
+                              art_error *err);
 /* Is there a token that begins with these bytes and is longer? Then the last token of a spelling that ends here is not certain. */
 bool arti_spell_may_grow(const art_vocab *v, const uint8_t *bytes, size_t len);
 
