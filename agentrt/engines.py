@@ -7,10 +7,7 @@ Search order for libllama: the file or folder that the environment variable AGEN
 from __future__ import annotations
 
 import importlib.util
-import json
-import logging
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,8 +20,6 @@ from ._core import check, ffi, lib, new_error, text
 from .errors import AgentrtError, ArgumentError, ModelError
 
 __all__ = ["Device", "EngineInfo", "find_engines"]
-
-_log = logging.getLogger("agentrt.engine")
 
 _LLAMA_NAMES = ("libllama.so", "libllama.so.0", "libllama.dylib", "llama.dll")
 _CTRANSFORMERS_NAMES = ("libctransformers.so", "libctransformers.dylib", "ctransformers.dll")
@@ -221,12 +216,16 @@ class Library:
 
     def pass_on_log(self) -> None:
         """Hand the engine's log to Python's, at debug level."""
-        if not self.is_llama or not _log.isEnabledFor(logging.DEBUG):
+        logging = sys.modules.get("logging")  # a program that has not imported it does not listen
+        if not self.is_llama or logging is None:
+            return
+        log = logging.getLogger("agentrt.engine")
+        if not log.isEnabledFor(logging.DEBUG):
             return
         buf, n = ffi.new("char[]", _LOG_BYTES), ffi.new("size_t *")
         lib.art_llama_log(self.pointer, buf, _LOG_BYTES, n)
         for line in bytes(ffi.buffer(buf, n[0])).decode("utf-8", "replace").splitlines():
-            _log.debug("%s", line)
+            log.debug("%s", line)
 
 
 _opened: dict[str, Library] = {}
@@ -256,6 +255,8 @@ def open_library(info: EngineInfo) -> Library:
 def _probed(engine: EngineInfo) -> EngineInfo:
     if engine.refused:
         return engine
+    import subprocess
+
     request = msgspec.json.encode(engine).decode()
     folder = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
@@ -289,7 +290,7 @@ def _probe_main(request: str) -> None:
         own = library.version()
         version = f"{engine.version} ({own})" if engine.version and own else engine.version or own
         engine = msgspec.structs.replace(engine, version=version, devices=devices)
-    sys.stdout.write("\n@" + json.dumps(msgspec.to_builtins(engine)))
+    sys.stdout.write("\n@" + msgspec.json.encode(engine).decode())
     sys.stdout.flush()
 
 

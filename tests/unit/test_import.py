@@ -52,6 +52,12 @@ def test_all_of_it():
     assert threads == 1
 
 
+def test_what_an_agent_program_imports():
+    modules, n_bytes, _ = probe("import agentrt; agentrt.Agent, agentrt.load, agentrt.tool")
+    assert {"hashlib", "logging", "subprocess", "tempfile", "zipfile", "json"}.isdisjoint(modules)
+    assert n_bytes < 10 << 20
+
+
 def test_the_agent_without_a_model():
     modules, n_bytes, _ = probe("from agentrt import Agent, tool; import agentrt.testing")
     assert "agentrt._ffi" not in modules

