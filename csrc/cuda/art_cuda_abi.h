@@ -120,7 +120,8 @@ typedef struct art_cuda_launch {
 
 /* What art_sample keeps of a tile, in shared memory and, when blocks share a row, in the workspace. */
 #define ART_CUDA_TILE_RESULTS 4u /* floats: largest logit, largest allowed, sums of weights of all and of the allowed */
-#define ART_CUDA_TILE_WORDS (ART_CUDA_TILE_RESULTS + 3u)
+#define ART_CUDA_TILE_WORDS (ART_CUDA_TILE_RESULTS + 5u)
+#define ART_CUDA_STATE_BYTES 256u
 
 #ifndef __CUDACC_RTC__
 
@@ -139,7 +140,8 @@ static inline uint32_t art_cuda_n_tiles(uint32_t n_vocab) {
 static inline uint32_t art_cuda_sample_shared_bytes(uint32_t n_vocab, uint32_t n_patches) {
     uint32_t slots = n_patches ? 32u : 0u;
     while (slots < n_patches) slots *= 2u;
-    return 8u * (ART_CUDA_CANDIDATES_MAX + slots) + 4u * ART_CUDA_TILE_WORDS * art_cuda_n_tiles(n_vocab);
+    return ART_CUDA_STATE_BYTES + 8u * (ART_CUDA_CANDIDATES_MAX + slots) +
+           4u * ART_CUDA_TILE_WORDS * art_cuda_n_tiles(n_vocab);
 }
 
 /* Dynamic shared memory that a kernel may ask for at most: to be set as its attribute when the module is loaded. */

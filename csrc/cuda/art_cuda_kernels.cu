@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_cuda_kernels.cu: the kernels by name, for nvcc and NVRTC. art_cuda_cpu.cpp has the same list for the CPU. */
+#include "art_cuda_choose.h"
+
+#ifndef ART_CUDA_BLOCKS_A_SM
+#define ART_CUDA_BLOCKS_A_SM 2 /* what registers are limited for */
+#endif
+
+#define SAMPLE(name, type)                                                                                             \
+    extern "C" __global__ void __launch_bounds__(ART_CUDA_BLOCK, ART_CUDA_BLOCKS_A_SM)                                 \
+        name(const __grid_constant__ art_cuda_sample_args a) {                                                         \
+        block b = this_block();                                                                                        \
+        sample_row<type>(b, a);                                                                                        \
+    }
+#define MASKS(name, type, refused)                                                                                     \
+    extern "C" __global__ void __launch_bounds__(ART_CUDA_MASK_BLOCK)                                                  \
+        name(const __grid_constant__ art_cuda_mask_args a) {                                                           \
+        block b = this_block();                                                                                        \
+        mask_row<type>(b, a, refused);                                                                                 \
+    }
+
+SAMPLE(art_sample_f32, type_f32)
+SAMPLE(art_sample_f16, type_f16)
+SAMPLE(art_sample_bf16, type_bf16)
+MASKS(art_masks_f32, type_f32, 0xFF800000u)
+MASKS(art_masks_f16, type_f16, 0xFC00u)
+MASKS(art_masks_bf16, type_bf16, 0xFF80u)
+
+extern "C" __global__ void __launch_bounds__(ART_CUDA_LANES) art_set(const __grid_constant__ art_cuda_set_args a) {
+    block b = this_block();
+    set_row(b, a);
+}

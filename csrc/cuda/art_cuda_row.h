@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_cuda_row.h: one row of logits, a tile at a time: what a warp does without the others.
+ *
+ * Purpose   reads a tile of ART_CUDA_TILE logits with penalties and biases, and tells its largest and its weights, what comes before a
+ *           place in the ranking, which of its tokens a random number means. The weight of a token is 2^((x - m) * scale), m being the
+ *           tile's own largest logit, so that no tile's sum vanishes.
+ * Order     a tile is cut by token ids, its logits are dealt to the lanes by their types' size alone, and sums are taken in one fixed
+ *           order: the same row gives the same bits wherever it lies and whoever reads it. */
+#ifndef ART_CUDA_ROW_H
+#define ART_CUDA_ROW_H
+
+#include "art_cuda_warp.h"
+
+#define ART_INF as_float(0x7F800000u)
+#define ART_NO_ID 0xFFFFFFFFu
+
+/* ------------------------------------------------------------------ types of logits */
+
+struct type_f32 {
+    typedef uint32_t bits;
+    static constexpr uint32_t n_vec = 4; /* of a 16-byte load */
+};
+
+struct type_f16 {
+    typedef unsigned short bits;
+    static constexpr uint32_t n_vec = 8;
+};
+
+struct type_bf16 {
+    typedef unsigned short bits;
+    static constexpr uint32_t n_vec = 8;
+};
+
+ART_DEV float to_float(type_f32, uint32_t v) {
+    return as_float(v);
+}
+
+ART_DEV float to_float(type_bf16, uint32_t v) {
+    return as_float(v << 16);
+}
+
+ART_DEV float to_float(type_f16, uint32_t v) {
+#if ART_GPU
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(static_cast<unsigned short>(v)));
+    return x;
+#else
+    uint32_t sign = (v & 0x8000u) << 16, exponent = v >> 10 & 31u, fraction = v & 0x3FFu;
+    if (exponent == 31) return as_float(sign | 0x7F800000u | fraction << 13);
+    if (exponent) return as_float(sign | (exponent + 112u) << 23 | fraction << 13);
+    float x = static_cast<float>(fraction) * 0x1p-24f;
+    return sign ? -x : x;
+#endif
+}
+
+/* Element e of a vector. */
+ART_DEV uint32_t element(type_f32, const vec16 &v, uint32_t e) {
+    return v.w[e];
+}
+
+ART_DEV uint32_t element(type_f16, const vec16 &v, uint32_t e) {
+    return v.w[e / 2] >> (e % 2 * 16) & 0xFFFFu;
+}
+
+ART_DEV uint32_t element(type_bf16, const vec16 &v, uint32_t e) {
+    return v.w[e / 2] >> (e % 2 * 16) & 0xFFFFu;
+}
+
+/* ------------------------------------------------------------------ rows */
+
+/* A token whose logit is not what the engine gave. Sorted by token, a penalty before biases. */
+struct patch {
+    uint32_t value; /* of a penalty: how often the token was there lately, 0: said already; of a bias: its bits */
+    uint32_t key;   /* token * 2 + (is a bias); ART_NO_ID: none */
+};
+
+struct penalties {
+    float repetition, frequency, presence;
+};
+
+template <class D> struct row_view {
+    const typename D::bits *logits;
+    const uint32_t *mask; /* NULL: everything is allowed */
+    uint32_t n_vocab;
+    bool aligned;         /* logits to 16 bytes */
+    const patch *patches; /* in shared memory */
+    uint32_t n_patches;   /* 0: they are not in force */
+    penalties pen;
+};
+
+/* A place in the ranking: between two tokens. */
+struct place {
+    float x;
+    uint32_t id;
+};
+
+ART_DEV bool is_before(float x, uint32_t id, const place &p) {
+    return x > p.x || (x == p.x && id < p.id);
+}
+
+ART_DEV uint32_t tile_count(uint32_t n_vocab) {
+    return (n_vocab + ART_CUDA_TILE - 1u) / ART_CUDA_TILE;
+}
+
+/* A tile is read in groups: one vector of 16 bytes a lane, the lanes' vectors side by side. */
+template <class D> ART_DEV uint32_t group_size() {
+    return ART_CUDA_LANES * D::n_vec;
+}
+
+template <class D> ART_DEV uint32_t groups_of_tile() {
+    return ART_CUDA_ITEMS / D::n_vec;
+}
+
+/* The first patch whose key is at least `key`. */
+ART_DEV uint32_t find_patch(const patch *patches, uint32_t n, uint32_t key) {
+    uint32_t first = 0;
+    while (n) {
+        uint32_t half = n / 2;
+        bool right = patches[first + half].key < key;
+        first = right ? first + half + 1 : first;
+        n = right ? n - half - 1 : half;
+    }
+    return first;
+}
+
+/* Steps 1 and 2 of docs/sampling.md for one token; rounded as the CPU's sampler does it. */
+ART_DEV float patched(float x, const patch &p, const penalties &pen) {
+    if (p.key % 2u) return add_rn(x, as_float(p.value));
+    if (!p.value) return x;
+    x = x > 0.0f ? x / pen.repetition : mul_rn(x, pen.repetition);
+    return add_rn(x, -add_rn(mul_rn(static_cast<float>(p.value), pen.frequency), pen.presence));
+}
+
+/* Applies what patches there are to n_groups groups from token `begin` on, of which each lane has x. */
+template <class D, uint32_t n_groups>
+ART_DEV void apply_patches(warp_id w, const row_view<D> &r, uint32_t begin, wide<float> (&x)[n_groups * D::n_vec]) {
+    uint32_t end = (begin + n_groups * group_size<D>()) * 2u;
+    ART_ROLLED
+    for (uint32_t i = find_patch(r.patches, r.n_patches, begin * 2u); i < r.n_patches && r.patches[i].key < end; i++) {
+        patch p = r.patches[i];
+        uint32_t offset = p.key / 2u - begin, vector = offset / D::n_vec;
+        uint32_t j = vector / ART_CUDA_LANES * D::n_vec + offset % D::n_vec;
+        lane_each(w, [&](uint32_t lane) {
+            if (lane != vector % ART_CUDA_LANES) return;
+            float v = 0.0f;
+            ART_UNROLL
+            for (uint32_t e = 0; e < n_groups * D::n_vec; e++) v = e == j ? at(x[e], lane) : v;
+            v = patched(v, p, r.pen);
+            ART_UNROLL
+            for (uint32_t e = 0; e < n_groups * D::n_vec; e++) at(x[e], lane) = e == j ? v : at(x[e], lane);
+        });
+    }
+}
+
+/* The bits of a lane's vector, lowest first; what is past the end of the row is -infinity anyway. */
+template <class D> ART_DEV uint32_t mask_bits(const row_view<D> &r, uint32_t token) {
+    if (!r.mask) return ART_FULL;
+    if (token >= r.n_vocab) return 0u;
+    return load_const(r.mask + token / 32u) >> (token % 32u) & ((1u << D::n_vec) - 1u);
+}
+
+template <class D> struct group {
+    uint32_t begin;          /* its first token; a lane's begin at begin + lane * n_vec */
+    wide<float> x[D::n_vec]; /* -infinity past the end of the row */
+    wide<uint32_t> allowed;  /* bit e: the lane's e-th token is */
+};
+
+template <class D> ART_DEV uint32_t token_of(const group<D> &g, uint32_t lane, uint32_t e) {
+    return g.begin + lane * D::n_vec + e;
+}
+
+/* Any group of any row. */
+template <class D> ART_DEV group<D> load_group(warp_id w, const row_view<D> &r, uint32_t begin) {
+    group<D> g;
+    g.begin = begin;
+    bool whole = r.aligned && begin + group_size<D>() <= r.n_vocab;
+    lane_each(w, [&](uint32_t lane) {
+        uint32_t token = token_of(g, lane, 0);
+        at(g.allowed, lane) = mask_bits(r, token);
+        if (whole) {
+            vec16 v = load_vec16(r.logits + token);
+            ART_UNROLL
+            for (uint32_t e = 0; e < D::n_vec; e++) at(g.x[e], lane) = to_float(D(), element(D(), v, e));
+        } else {
+            ART_UNROLL
+            for (uint32_t e = 0; e < D::n_vec; e++)
+                at(g.x[e], lane) = token + e < r.n_vocab ? to_float(D(), load_const(r.logits + token + e)) : -ART_INF;
+        }
+    });
+    if (r.n_patches) apply_patches<D, 1>(w, r, begin, g.x);
+    return g;
+}
+
+/* So that the groups of a tile, which are read one after the other, come all at once. */
+template <class D> ART_DEV void touch_tile(warp_id w, const row_view<D> &r, uint32_t index) {
+    lane_each(w, [&](uint32_t lane) {
+        ART_UNROLL
+        for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
+            uint32_t token = index * ART_CUDA_TILE + q * group_size<D>() + lane * D::n_vec;
+            if (token < r.n_vocab) touch(r.logits + token);
+        }
+    });
+}
+
+/* ------------------------------------------------------------------ what a tile holds */
+
+struct tile_summary {
+    float max_all, max_ok; /* -infinity: none */
+    float sum_all,
+        sum_ok; /* of weights; relative to max_all and to max_ok. NaN: a NaN or +infinity is among the logits */
+};
+
+ART_DEV float finite_or_zero(float x) {
+    return x == -ART_INF ? 0.0f : x;
+}
+
+ART_DEV float weight(float x, float max, float scale) {
+    return exp2_fast((x - max) * scale);
+}
+
+/* Exponents of two that a float's range leaves room for: an allowed weight is taken from all weights if it is not smaller by more. */
+#define ART_SAME_SCALE 32.0f
+
+template <class D>
+ART_DEV_COLD float sum_allowed(warp_id w, const row_view<D> &r, uint32_t index, float scale, float max_ok) {
+    wide<float> sum;
+    lane_each(w, [&](uint32_t lane) { at(sum, lane) = 0.0f; });
+    ART_ROLLED
+    for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
+        group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
+        lane_each(w, [&](uint32_t lane) {
+            ART_UNROLL
+            for (uint32_t e = 0; e < D::n_vec; e++)
+                at(sum, lane) += at(g.allowed, lane) >> e & 1u ? weight(at(g.x[e], lane), max_ok, scale) : 0.0f;
+        });
+    }
+    return reduce_sum(w, sum);
+}
+
+/* ok: the sum of the allowed weights relative to max_all */
+template <class D>
+ART_DEV void finish_summary(warp_id w, const row_view<D> &r, uint32_t index, float scale, float ok, tile_summary *s) {
+    float distance = (finite_or_zero(s->max_all) - s->max_ok) * scale;
+    if (s->max_ok == -ART_INF)
+        s->sum_ok = 0.0f;
+    else if (distance < ART_SAME_SCALE)
+        s->sum_ok = ok * exp2_fast(distance);
+    else
+        s->sum_ok = sum_allowed(w, r, index, scale, s->max_ok);
+}
+
+/* A tile that is whole and aligned: one load after the other, then all in registers. */
+template <class D> ART_DEV tile_summary summarise_whole(warp_id w, const row_view<D> &r, uint32_t index, float scale) {
+    constexpr uint32_t n_groups = ART_CUDA_ITEMS / D::n_vec;
+    uint32_t begin = index * ART_CUDA_TILE;
+    wide<float> x[ART_CUDA_ITEMS];
+    wide<uint32_t> allowed; /* bit j: x[j] */
+    lane_each(w, [&](uint32_t lane) {
+        vec16 v[n_groups];
+        ART_UNROLL
+        for (uint32_t q = 0; q < n_groups; q++)
+            v[q] = load_vec16(r.logits + begin + q * group_size<D>() + lane * D::n_vec);
+        at(allowed, lane) = 0u;
+        if (r.mask) ART_UNROLL
+        for (uint32_t q = 0; q < n_groups; q++)
+            at(allowed, lane) |= mask_bits(r, begin + q * group_size<D>() + lane * D::n_vec) << (q * D::n_vec);
+        ART_UNROLL
+        for (uint32_t j = 0; j < ART_CUDA_ITEMS; j++)
+            at(x[j], lane) = to_float(D(), element(D(), v[j / D::n_vec], j % D::n_vec));
+    });
+    if (r.n_patches) apply_patches<D, n_groups>(w, r, begin, x);
+    tile_summary s;
+    wide<float> most, sum, ok;
+    lane_each(w, [&](uint32_t lane) {
+        float m = -ART_INF; /* a NaN is passed over */
+        ART_UNROLL
+        for (uint32_t j = 0; j < ART_CUDA_ITEMS; j++) m = fmaxf(m, at(x[j], lane));
+        at(most, lane) = m;
+    });
+    s.max_all = s.max_ok = reduce_max(w, most);
+    float max = finite_or_zero(s.max_all);
+    wide<bool> some;
+    lane_each(w, [&](uint32_t lane) { at(some, lane) = at(allowed, lane) != 0u; });
+    if (!ballot(w, some)) { /* no mask, or nothing of this tile is allowed */
+        lane_each(w, [&](uint32_t lane) {
+            float a = 0.0f, b = 0.0f;
+            ART_UNROLL
+            for (uint32_t j = 0; j < ART_CUDA_ITEMS; j += 2) {
+                a += weight(at(x[j], lane), max, scale);
+                b += weight(at(x[j + 1], lane), max, scale);
+            }
+            at(sum, lane) = a + b;
+        });
+        s.sum_all = s.sum_ok = reduce_sum(w, sum);
+        if (r.mask) {
+            s.max_ok = -ART_INF;
+            s.sum_ok = 0.0f;
+        }
+        return s;
+    }
+    lane_each(w, [&](uint32_t lane) {
+        float m = -ART_INF, a = 0.0f, b = 0.0f, c = 0.0f;
+        ART_UNROLL
+        for (uint32_t j = 0; j < ART_CUDA_ITEMS; j++) {
+            bool in = at(allowed, lane) >> j & 1u;
+            float v = weight(at(x[j], lane), max, scale);
+            m = in ? fmaxf(m, at(x[j], lane)) : m;
+            c += in ? v : 0.0f;
+            (j % 2 ? b : a) += v;
+        }
+        at(most, lane) = m;
+        at(sum, lane) = a + b;
+        at(ok, lane) = c;
+    });
+    s.max_ok = reduce_max(w, most);
+    s.sum_all = reduce_sum(w, sum);
+    finish_summary(w, r, index, scale, reduce_sum(w, ok), &s);
+    return s;
+}
+
+/* Any tile, in two readings; the same sums to the bit. */
+template <class D>
+ART_DEV_COLD tile_summary summarise_ragged(warp_id w, const row_view<D> &r, uint32_t index, float scale) {
+    tile_summary s;
+    wide<float> most, most_ok, even, odd, ok;
+    lane_each(w, [&](uint32_t lane) {
+        at(most, lane) = at(most_ok, lane) = -ART_INF;
+        at(even, lane) = at(odd, lane) = at(ok, lane) = 0.0f;
+    });
+    ART_ROLLED
+    for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
+        group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
+        lane_each(w, [&](uint32_t lane) {
+            ART_UNROLL
+            for (uint32_t e = 0; e < D::n_vec; e++) {
+                float x = at(g.x[e], lane);
+                at(most, lane) = fmaxf(at(most, lane), x);
+                if (at(g.allowed, lane) >> e & 1u) at(most_ok, lane) = fmaxf(at(most_ok, lane), x);
+            }
+        });
+    }
+    s.max_all = reduce_max(w, most);
+    s.max_ok = reduce_max(w, most_ok);
+    float max = finite_or_zero(s.max_all);
+    ART_ROLLED
+    for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
+        group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
+        lane_each(w, [&](uint32_t lane) {
+            ART_UNROLL
+            for (uint32_t e = 0; e < D::n_vec; e++) {
+                float v = weight(at(g.x[e], lane), max, scale);
+                at(e % 2 ? odd : even, lane) += v;
+                at(ok, lane) += at(g.allowed, lane) >> e & 1u ? v : 0.0f;
+            }
+        });
+    }
+    lane_each(w, [&](uint32_t lane) { at(even, lane) += at(odd, lane); });
+    s.sum_all = s.sum_ok = reduce_sum(w, even);
+    if (r.mask) finish_summary(w, r, index, scale, reduce_sum(w, ok), &s);
+    return s;
+}
+
+template <class D> ART_DEV tile_summary summarise(warp_id w, const row_view<D> &r, uint32_t index, float scale) {
+    if (r.aligned && (index + 1u) * ART_CUDA_TILE <= r.n_vocab) return summarise_whole(w, r, index, scale);
+    return summarise_ragged(w, r, index, scale);
+}
+
+/* ------------------------------------------------------------------ what comes before a place */
+
+struct tile_part {
+    float before,
+        after; /* weights of the tokens before the place, and of the rest; of the allowed ones when only these count */
+    float before_ok; /* of the allowed ones before the place; relative to max_ok */
+    uint32_t n_before;
+};
+
+template <class D>
+ART_DEV_COLD tile_part weigh(warp_id w, const row_view<D> &r, uint32_t index, float scale, const place &p, bool ok_only,
+                             float max_all, float max_ok) {
+    float max = finite_or_zero(ok_only ? max_ok : max_all), other = finite_or_zero(max_ok);
+    wide<float> before, after, ok;
+    wide<uint32_t> n;
+    lane_each(w, [&](uint32_t lane) {
+        at(before, lane) = at(after, lane) = at(ok, lane) = 0.0f;
+        at(n, lane) = 0u;
+    });
+    touch_tile(w, r, index);
+    ART_ROLLED
+    for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
+        group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
+        lane_each(w, [&](uint32_t lane) {
+            ART_UNROLL
+            for (uint32_t e = 0; e < D::n_vec; e++) {
+                float x = at(g.x[e], lane);
+                bool allowed = at(g.allowed, lane) >> e & 1u, counts = allowed || !ok_only;
+                bool first = is_before(x, token_of(g, lane, e), p);
+                float v = counts ? weight(x, max, scale) : 0.0f;
+                at(before, lane) += first ? v : 0.0f;
+                at(after, lane) += first ? 0.0f : v;
+                at(ok, lane) += first && allowed ? weight(x, other, scale) : 0.0f;
+                at(n, lane) += first && counts;
+            }
+        });
+    }
+    tile_part part;
+    part.before = reduce_sum(w, before);
+    part.after = reduce_sum(w, after);
+    part.before_ok = reduce_sum(w, ok);
+    part.n_before = reduce_sum(w, n);
+    return part;
+}
+
+/* ------------------------------------------------------------------ single tokens */
+
+/* The smallest allowed token whose logit is x; ART_NO_ID: none. */
+template <class D> ART_DEV_COLD uint32_t find_allowed(warp_id w, const row_view<D> &r, uint32_t index, float x) {
+    touch_tile(w, r, index);
+    ART_ROLLED
+    for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
+        group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
+        wide<uint32_t> first;
+        wide<bool> has;
+        lane_each(w, [&](uint32_t lane) {
+            uint32_t id = ART_NO_ID;
+            ART_UNROLL
+            for (uint32_t e = D::n_vec; e-- > 0;)
+                if (at(g.x[e], lane) == x && at(g.allowed, lane) >> e & 1u) id = token_of(g, lane, e);
+            at(first, lane) = id;
+            at(has, lane) = id != ART_NO_ID;
+        });
+        uint32_t lanes = ballot(w, has);
+        if (lanes) return from_lane(w, first, lowest_bit(lanes));
+    }
+    return ART_NO_ID;
+}
+
+struct token {
+    float x;
+    uint32_t id;
+};
+
+/* The weights of a group's allowed tokens before place p, 0 of the others, and their sums up to each lane. */
+template <class D>
+ART_DEV void weigh_group(warp_id w, group<D> &g, float scale, const place &p, float max_ok, wide<float> (&v)[D::n_vec],
+                         wide<float> &own, wide<float> &upto) {
+    lane_each(w, [&](uint32_t lane) {
+        float s = 0.0f;
+        ART_UNROLL
+        for (uint32_t e = 0; e < D::n_vec; e++) {
+            bool in = at(g.allowed, lane) >> e & 1u && is_before(at(g.x[e], lane), token_of(g, lane, e), p);
+            at(v[e], lane) = in ? weight(at(g.x[e], lane), max_ok, scale) : 0.0f;
+            s += at(v[e], lane);
+        }
+        at(own, lane) = s;
+    });
+    upto = scan_sum(w, own);
+}
+
+/* The first allowed token before place p, in ascending order of ids, at which the running sum of weights exceeds `fraction` of their
+ * total. There must be one. */
+template <class D>
+ART_DEV_COLD token find_drawn(warp_id w, const row_view<D> &r, uint32_t index, float scale, const place &p,
+                              float max_ok, float fraction) {
+    wide<float> v[D::n_vec], own, upto;
+    float total = 0.0f, running = 0.0f;
+    touch_tile(w, r, index);
+    ART_ROLLED
+    for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
+        group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
+        weigh_group(w, g, scale, p, max_ok, v, own, upto);
+        total += from_lane(w, upto, ART_CUDA_LANES - 1u);
+    }
+    float goal = fraction * total;
+    if (!(goal < total)) goal = as_float(as_bits(total) - 1u);
+    token drawn = {-ART_INF, ART_NO_ID};
+    ART_ROLLED
+    for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
+        group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
+        weigh_group(w, g, scale, p, max_ok, v, own, upto);
+        float sum = from_lane(w, upto, ART_CUDA_LANES - 1u);
+        if (!(running + sum > goal)) {
+            running += sum;
+            continue;
+        }
+        /* Rounding may put the goal behind all that have weight: then it is the last of them. */
+        wide<bool> past, weighty;
+        wide<float> x;
+        wide<uint32_t> id;
+        lane_each(w, [&](uint32_t lane) {
+            float below = running + (at(upto, lane) - at(own, lane));
+            at(weighty, lane) = at(own, lane) > 0.0f;
+            at(past, lane) = at(own, lane) > 0.0f && running + at(upto, lane) > goal;
+            at(x, lane) = -ART_INF;
+            at(id, lane) = ART_NO_ID;
+            bool done = false;
+            ART_UNROLL
+            for (uint32_t e = 0; e < D::n_vec; e++) {
+                bool next = !done && at(v[e], lane) > 0.0f;
+                at(x, lane) = next ? at(g.x[e], lane) : at(x, lane);
+                at(id, lane) = next ? token_of(g, lane, e) : at(id, lane);
+                below += at(v[e], lane);
+                done = done || (next && below > goal);
+            }
+        });
+        uint32_t lanes = ballot(w, past), owner = lanes ? lowest_bit(lanes) : highest_bit(ballot(w, weighty));
+        drawn.x = from_lane(w, x, owner);
+        drawn.id = from_lane(w, id, owner);
+        break;
+    }
+    return drawn;
+}
+
+/* ------------------------------------------------------------------ ranks as integers */
+
+/* Larger logits have larger numbers; -0 and 0 the same. */
+ART_DEV uint32_t order_of(float x) {
+    uint32_t b = as_bits(x + 0.0f);
+    return b ^ (b >> 31 ? 0xFFFFFFFFu : 0x80000000u);
+}
+
+ART_DEV float from_order(uint32_t k) {
+    return as_float(k ^ (k >> 31 ? 0x80000000u : 0xFFFFFFFFu));
+}
+
+/* A token as a number: the smaller, the earlier in the ranking. */
+struct candidate {
+    uint32_t id;
+    uint32_t key; /* ~order_of(x) */
+};
+
+/* Appends the tokens before place p, or as many as there is room for; *n counts them all. Their order is any. */
+template <class D>
+ART_DEV_COLD void collect(warp_id w, const row_view<D> &r, uint32_t index, const place &p, bool ok_only,
+                          candidate *list, uint32_t *n) {
+    touch_tile(w, r, index);
+    ART_ROLLED
+    for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
+        group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
+        lane_each(w, [&](uint32_t lane) {
+            ART_UNROLL
+            for (uint32_t e = 0; e < D::n_vec; e++) {
+                uint32_t id = token_of(g, lane, e);
+                if (!is_before(at(g.x[e], lane), id, p) || (ok_only && !(at(g.allowed, lane) >> e & 1u))) continue;
+                uint32_t i = atomic_add(n, 1u);
+                if (i >= ART_CUDA_CANDIDATES_MAX) continue;
+                list[i].id = id;
+                list[i].key = ~order_of(at(g.x[e], lane));
+            }
+        });
+    }
+}
+
+#endif
