@@ -132,6 +132,7 @@ static void lock(json_run *r) {
 /* Takes the fault, if any, into the run's error, and unlocks. */
 static art_status unlock(json_run *r) {
     art_schema *s = r->c->schema;
+    r->error.code = ART_OK;
     const art_status st = arti_fault_take(s, &r->error);
     pthread_mutex_unlock(&s->lock);
     return st;
@@ -416,6 +417,7 @@ static const arti_run_ops ops = {
     .is_closed = run_is_closed,
     .shortest = run_shortest,
     .shortest_len = run_shortest_len,
+    .error = arti_json_run_error,
 };
 
 static json_run *run_alloc(arti_json_constraint *c, bool embedded) {

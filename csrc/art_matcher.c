@@ -314,8 +314,11 @@ size_t art_matcher_shortest_len(art_matcher *m) {
 
 art_status art_matcher_error(const art_matcher *m, art_error *err) {
     if (m->failed == ART_OK) return ART_OK;
-    art_status s = m->run->ops->error ? m->run->ops->error(m->run, err) : ART_OK;
-    return s != ART_OK ? s : arti_fail(err, m->failed, 0, "%s", art_status_name(m->failed));
+    art_error e = {0};
+    const art_status s = m->run->ops->error ? m->run->ops->error(m->run, &e) : ART_OK;
+    if (s != m->failed) return arti_fail(err, m->failed, 0, "%s", art_status_name(m->failed));
+    if (err) *err = e;
+    return s;
 }
 
 const art_span *art_matcher_spans(const art_matcher *m, size_t *n) {
