@@ -31,6 +31,7 @@ typedef enum arti_entry_kind {
     ARTI_E_REQUIRED,  /* p: arti_key */
     ARTI_E_LACKS,     /* p: arti_key */
     ARTI_E_HAS,       /* p: arti_key, lit: of its value */
+    ARTI_E_IF_HAS,    /* p: arti_key, lit: of its value, if it is there */
     ARTI_E_NAMES,     /* lit: of every name */
     ARTI_E_SOME,      /* p: arti_members, a: pattern index or UINT32_MAX for the rest, lit: of the value */
     ARTI_E_SOME_NAME, /* lit: of some name */

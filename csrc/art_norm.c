@@ -175,22 +175,17 @@ bool arti_branch_add(arti_expansion *x, arti_branch *b, const arti_entry *e) {
 static bool add_denial(arti_expansion *x, arti_branch *b, const struct arti_alt *alt) {
     if (alt->n != 1) return true;
     arti_entry e = alt->entries[0];
-    if (e.kind == ARTI_E_LACKS || e.kind == ARTI_E_REQUIRED) {
-        e.kind = e.kind == ARTI_E_LACKS ? ARTI_E_REQUIRED : ARTI_E_LACKS;
-        return arti_branch_add(x, b, &e);
+    switch (e.kind) {
+    case ARTI_E_LACKS: e.kind = ARTI_E_REQUIRED; break;
+    case ARTI_E_REQUIRED: e.kind = ARTI_E_LACKS; break;
+    case ARTI_E_HAS:
+    case ARTI_E_IF_HAS:
+        e.kind = e.kind == ARTI_E_HAS ? ARTI_E_IF_HAS : ARTI_E_HAS;
+        e.lit = ARTI_LIT_NOT(e.lit);
+        break;
+    default: return true;
     }
-    if (e.kind != ARTI_E_HAS) return true;
-    arti_clause *c = get(x, sizeof *c);
-    struct arti_alt *alts = get(x, 2 * sizeof *alts);
-    arti_entry *entries = get(x, 2 * sizeof *entries);
-    if (!c || !alts || !entries) return false;
-    entries[0] = (arti_entry){.kind = ARTI_E_LACKS, .p = e.p};
-    entries[1] = (arti_entry){.kind = ARTI_E_HAS, .p = e.p, .lit = ARTI_LIT_NOT(e.lit)};
-    alts[0] = (struct arti_alt){1, &entries[0]};
-    alts[1] = (struct arti_alt){1, &entries[1]};
-    *c = (arti_clause){2, alts};
-    const arti_entry clause = {.kind = ARTI_E_CLAUSE, .p = c};
-    return arti_branch_add(x, b, &clause);
+    return arti_branch_add(x, b, &e);
 }
 
 /* Pushes the branch with alternative k of a clause. apart: the earlier alternatives do not hold there, so that the same values are not

@@ -71,8 +71,7 @@ typedef struct arti_extra_class { /* names that are not mentioned, by the patter
     uint64_t matches;             /* bit i: pats[i] */
     arti_conj conj;
     uint32_t some;
-    arti_re
-        names; /* the class as a language (with those of its names that are mentioned); set in arti_object_classes */
+    arti_re names;   /* the class as a language; set by arti_object_classes */
     arti_key *words; /* names of the class, invented one after the other */
     uint32_t n_words;
     bool exhausted; /* there are no more */
@@ -80,7 +79,7 @@ typedef struct arti_extra_class { /* names that are not mentioned, by the patter
     struct arti_extra_class *next;
 } arti_extra_class;
 
-typedef struct arti_class_list { /* the classes that have names; never NULL pointers */
+typedef struct arti_class_list { /* the classes that have a name */
     arti_extra_class **at;
     uint32_t n;
 } arti_class_list;
@@ -207,7 +206,7 @@ arti_conj arti_object_name_conj(art_schema *s, arti_object_shape *o, uint32_t i)
 uint32_t arti_object_find(const arti_object_shape *o, const char *key, uint32_t len);
 /* Class of unmentioned names that match exactly these patterns. NULL on a fault. */
 arti_extra_class *arti_object_extra_class(art_schema *s, arti_object_shape *o, uint64_t matches);
-/* All classes that have names: how the patterns can meet. NULL on a fault. */
+/* All classes that have a name: how the patterns can meet in one that is not mentioned. NULL on a fault. */
 const arti_class_list *arti_object_classes(art_schema *s, arti_object_shape *o);
 /* Fills extra and extra_is_free. */
 bool arti_object_know_extra(art_schema *s, arti_object_shape *o);

@@ -66,6 +66,10 @@ static arti_entry has_entry(const arti_key *key, arti_lit lit) {
     return (arti_entry){.kind = ARTI_E_HAS, .p = key, .lit = lit};
 }
 
+static arti_entry if_has_entry(const arti_key *key, arti_lit lit) {
+    return (arti_entry){.kind = ARTI_E_IF_HAS, .p = key, .lit = lit};
+}
+
 static arti_entry range_entry(arti_entry_kind kind, uint32_t a, uint32_t b) {
     return (arti_entry){.kind = (uint8_t)kind, .a = a, .b = b};
 }
@@ -211,7 +215,7 @@ static uint32_t child_lits(arti_expansion *x, const arti_branch *b, const arti_k
     for (size_t i = 0; i < b->n; i++) {
         const arti_entry *e = &b->entries[i];
         if (n + 2 > cap) return UINT32_MAX;
-        if (e->kind == ARTI_E_HAS && key_equal(e->p, key)) lits[n++] = e->lit;
+        if ((e->kind == ARTI_E_HAS || e->kind == ARTI_E_IF_HAS) && key_equal(e->p, key)) lits[n++] = e->lit;
         if (e->kind != ARTI_E_GROUP) continue;
         const arti_members *g = e->p;
         const uint32_t j = arti_members_find(g, key->ptr, key->len);
@@ -234,6 +238,18 @@ static uint32_t child_lits(arti_expansion *x, const arti_branch *b, const arti_k
     return n;
 }
 
+/* Can no value satisfy n literals and one more? */
+static arti_verdict together_empty(arti_expansion *x, const arti_lit *lits, uint32_t n, arti_lit lit) {
+    arti_lit copy[64];
+    memcpy(copy, lits, n * sizeof *lits);
+    copy[n] = lit;
+    const arti_conj c = arti_conj_of(x->s, copy, n + 1);
+    if (c == ARTI_CONJ_FAIL) return ARTI_ERROR;
+    const bool empty = surely_empty(x->s, c);
+    return arti_faulted(x->s) ? ARTI_ERROR : empty ? ARTI_HOLDS : ARTI_OPEN;
+}
+
+/* What the branch says about a member: that it is there (HAS) or not (LACKS), and its value. */
 static arti_verdict key_verdict(arti_expansion *x, const arti_branch *b, const arti_entry *e) {
     bool required = false, lacking = false;
     for (size_t i = 0; i < b->n; i++) {
@@ -242,26 +258,21 @@ static arti_verdict key_verdict(arti_expansion *x, const arti_branch *b, const a
         if (f->kind == ARTI_E_LACKS && key_equal(f->p, e->p)) lacking = true;
     }
     if (e->kind == ARTI_E_LACKS) return required ? ARTI_DEAD : lacking ? ARTI_HOLDS : ARTI_OPEN;
-    if (lacking) return ARTI_DEAD;
+    const bool optional = e->kind == ARTI_E_IF_HAS;
+    if (lacking) return optional ? ARTI_HOLDS : ARTI_DEAD;
     if (e->kind == ARTI_E_REQUIRED) return required ? ARTI_HOLDS : ARTI_OPEN;
-    arti_lit lits[64];
-    uint32_t n = child_lits(x, b, e->p, lits, 63);
+    arti_lit lits[63];
+    const uint32_t n = child_lits(x, b, e->p, lits, 63);
     if (n == UINT32_MAX) return arti_faulted(x->s) ? ARTI_ERROR : ARTI_OPEN;
-    for (uint32_t i = 0; i < n; i++)
-        if (lits[i] == e->lit && required) return ARTI_HOLDS;
-    if (required && n < 63) { /* what is known of the value may imply it */
-        lits[n] = ARTI_LIT_NOT(e->lit);
-        arti_lit copy[64];
-        memcpy(copy, lits, (n + 1) * sizeof *lits);
-        const arti_conj other = arti_conj_of(x->s, copy, n + 1);
-        if (other == ARTI_CONJ_FAIL) return ARTI_ERROR;
-        if (surely_empty(x->s, other)) return arti_faulted(x->s) ? ARTI_ERROR : ARTI_HOLDS;
+    if (required || optional) { /* what is known of the value may imply it */
+        for (uint32_t i = 0; i < n; i++)
+            if (lits[i] == e->lit) return ARTI_HOLDS;
+        const arti_verdict implied = together_empty(x, lits, n, ARTI_LIT_NOT(e->lit));
+        if (implied != ARTI_OPEN) return implied;
     }
-    lits[n++] = e->lit;
-    const arti_conj c = arti_conj_of(x->s, lits, n);
-    if (c == ARTI_CONJ_FAIL) return ARTI_ERROR;
-    const bool empty = surely_empty(x->s, c);
-    return arti_faulted(x->s) ? ARTI_ERROR : empty ? ARTI_DEAD : ARTI_OPEN;
+    if (optional && !required) return ARTI_OPEN;
+    const arti_verdict never = together_empty(x, lits, n, e->lit);
+    return never == ARTI_HOLDS ? ARTI_DEAD : never;
 }
 
 /* What a value that is known to be listed says about another listed value. */
@@ -305,7 +316,8 @@ arti_verdict arti_entry_verdict(arti_expansion *x, const arti_branch *b, const a
     case ARTI_E_NOT_VALUE: return value_verdict(x, b, e);
     case ARTI_E_REQUIRED:
     case ARTI_E_LACKS:
-    case ARTI_E_HAS: return key_verdict(x, b, e);
+    case ARTI_E_HAS:
+    case ARTI_E_IF_HAS: return key_verdict(x, b, e);
     default: return ARTI_OPEN;
     }
 }
@@ -353,10 +365,8 @@ static arti_verdict rule_const(arti_expansion *x, arti_branch *b, const arti_ent
         for (uint32_t i = 0; i < g->n_props; i++) ADD(key_entry(ARTI_E_REQUIRED, &g->props[i].key));
         return ARTI_OPEN;
     }
-    for (uint32_t i = 0; i < g->n_props; i++) {
-        alt_one(&c, key_entry(ARTI_E_LACKS, &g->props[i].key));
-        alt_one(&c, has_entry(&g->props[i].key, ARTI_LIT_NOT(g->props[i].lit)));
-    }
+    for (uint32_t i = 0; i < g->n_props; i++)
+        alt_one(&c, if_has_entry(&g->props[i].key, ARTI_LIT_NOT(g->props[i].lit)));
     alt_one(&c, (arti_entry){.kind = ARTI_E_SOME, .p = g, .a = UINT32_MAX, .lit = ARTI_LIT_TRUE});
     return finish(&c, b);
 }
@@ -439,11 +449,37 @@ static arti_verdict rule_one(arti_expansion *x, arti_branch *b, const arti_lit *
     return arti_faulted(x->s) ? ARTI_ERROR : finish(&c, b);
 }
 
+/* A schema that says nothing of objects but what one member's value is: that member, NULL otherwise. *demanded: it is required too. */
+static const arti_prop *only_member(art_schema *s, arti_lit lit, bool *demanded) {
+    const arti_kw *k = positive_kw(s, lit);
+    const arti_members *g = k ? k->group : NULL;
+    if (!g || g->n_props != 1 || g->n_patterns || g->has_rest || k->n_required > 1 || k->n_deps || k->min_props ||
+        k->max_props != UINT32_MAX || k->names != ARTI_LIT_NONE || k->enum_ || k->const_ || k->n_all || k->n_any ||
+        k->n_one || k->not_ != ARTI_LIT_NONE || k->if_ != ARTI_LIT_NONE || k->ref != ARTI_LIT_NONE ||
+        k->dynamic_ref != ARTI_LIT_NONE || k->uneval_props != ARTI_LIT_NONE)
+        return NULL;
+    *demanded = k->n_required == 1;
+    return !*demanded || key_equal(&k->required[0], &g->props[0].key) ? &g->props[0] : NULL;
+}
+
 static arti_verdict rule_if(arti_expansion *x, arti_branch *b, const arti_kw *k, uint32_t scope) {
     const bool has_then = k->then_ != ARTI_LIT_NONE, has_else = k->else_ != ARTI_LIT_NONE;
     if (!has_then && !has_else && !scope) return ARTI_OPEN;
     builder c = {.x = x};
     struct arti_alt *yes = alt_new(&c, 2), *no;
+    bool demanded;
+    const arti_prop *p = x->type == ARTI_T_OBJECT && !scope && arti_lit_admits(x->s, k->if_, ARTI_T_OBJECT)
+                             ? only_member(x->s, k->if_, &demanded)
+                             : NULL;
+    if (p) { /* two cases that exclude each other, so that many of them about one member do not multiply */
+        const arti_lit not_it = ARTI_LIT_NOT(p->lit);
+        alt_add(yes, demanded ? has_entry(&p->key, p->lit) : if_has_entry(&p->key, p->lit));
+        if (has_then) alt_add(yes, lit_entry(k->then_, 0));
+        no = alt_new(&c, 2);
+        alt_add(no, demanded ? if_has_entry(&p->key, not_it) : has_entry(&p->key, not_it));
+        if (has_else) alt_add(no, lit_entry(k->else_, 0));
+        return finish(&c, b);
+    }
     if (has_else || scope || !has_then) alt_add(yes, lit_entry(k->if_, scope));
     if (has_then) alt_add(yes, lit_entry(k->then_, scope));
     no = alt_new(&c, 2);
@@ -638,8 +674,12 @@ static void deny_array(builder *c, const arti_kw *k) {
 
 static void deny_object(builder *c, const arti_kw *k) {
     const arti_members *g = k->group;
-    for (uint32_t i = 0; g && i < g->n_props; i++)
-        if (g->props[i].lit != ARTI_LIT_TRUE) alt_one(c, has_entry(&g->props[i].key, ARTI_LIT_NOT(g->props[i].lit)));
+    for (uint32_t i = 0; g && i < g->n_props; i++) {
+        const arti_prop *p = &g->props[i];
+        if (p->lit == ARTI_LIT_TRUE) continue;
+        const bool demanded = requires_key(k, &p->key); /* then its absence will do as well */
+        alt_one(c, demanded ? if_has_entry(&p->key, ARTI_LIT_NOT(p->lit)) : has_entry(&p->key, ARTI_LIT_NOT(p->lit)));
+    }
     for (uint32_t i = 0; g && i < g->n_patterns; i++)
         if (g->patterns[i].lit != ARTI_LIT_TRUE)
             alt_one(c, (arti_entry){.kind = ARTI_E_SOME, .p = g, .a = i, .lit = ARTI_LIT_NOT(g->patterns[i].lit)});
@@ -647,7 +687,11 @@ static void deny_object(builder *c, const arti_kw *k) {
         alt_one(c, (arti_entry){.kind = ARTI_E_SOME, .p = g, .a = UINT32_MAX, .lit = ARTI_LIT_NOT(g->rest)});
     if (k->names != ARTI_LIT_NONE && k->names != ARTI_LIT_TRUE)
         alt_one(c, (arti_entry){.kind = ARTI_E_SOME_NAME, .lit = ARTI_LIT_NOT(k->names)});
-    for (uint32_t i = 0; i < k->n_required; i++) alt_one(c, key_entry(ARTI_E_LACKS, &k->required[i]));
+    for (uint32_t i = 0; i < k->n_required; i++) {
+        const arti_key *key = &k->required[i];
+        const uint32_t j = g ? arti_members_find(g, key->ptr, key->len) : UINT32_MAX;
+        if (j == UINT32_MAX || g->props[j].lit == ARTI_LIT_TRUE) alt_one(c, key_entry(ARTI_E_LACKS, key));
+    }
     if (k->min_props) alt_one(c, range_entry(ARTI_E_MEMBERS, 0, k->min_props - 1));
     if (k->max_props != UINT32_MAX) alt_one(c, range_entry(ARTI_E_MEMBERS, k->max_props + 1, UINT32_MAX));
     for (uint32_t i = 0; i < k->n_deps; i++) {

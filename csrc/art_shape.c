@@ -641,7 +641,8 @@ static bool object_groups(arti_expansion *x, const arti_branch *b, arti_object_s
         case ARTI_E_GROUP: o->groups[o->n_groups++] = e->p; break;
         case ARTI_E_LACKS:
         case ARTI_E_HAS:
-            g = single_group(x, e->p, e->kind == ARTI_E_HAS ? e->lit : ARTI_LIT_FALSE);
+        case ARTI_E_IF_HAS:
+            g = single_group(x, e->p, e->kind == ARTI_E_LACKS ? ARTI_LIT_FALSE : e->lit);
             if (!g) return false;
             o->groups[o->n_groups++] = g;
             break;
@@ -882,6 +883,25 @@ static bool split_classes(art_schema *s, arti_re pattern, uint32_t bit, uint64_t
                       "patterns that meet in more than %u ways (ARTI_EXTRA_CLASSES_MAX)", ARTI_EXTRA_CLASSES_MAX);
 }
 
+/* Takes the names that are mentioned out of a class, where that may leave none. */
+static bool leave_unmentioned(art_schema *s, const arti_object_shape *o, arti_re *names) {
+    arti_re_lengths lengths;
+    if (arti_re_get_lengths(s->re, arti_re_start(s->re, *names), &lengths) != ART_OK)
+        return arti_fault_re(s, NULL, 0, "patternProperties");
+    if (lengths.longest == ARTI_RE_UNBOUNDED || o->n_names == 0) return true;
+    arti_re *mentioned = arti_realloc(&s->mem, NULL, 0, o->n_names * sizeof *mentioned);
+    if (!mentioned) return arti_fault_mem(s);
+    uint32_t n = 0;
+    int in = 0;
+    for (uint32_t i = 0; i < o->n_names && in >= 0; i++) {
+        in = is_text(&o->names[i].key) ? key_in(s, *names, &o->names[i].key) : 0;
+        if (in > 0) mentioned[n++] = arti_re_literal(s->re, o->names[i].key.ptr, o->names[i].key.len);
+    }
+    if (n) *names = arti_re_and2(s->re, *names, arti_re_not(s->re, arti_re_or(s->re, mentioned, n)));
+    arti_free(&s->mem, mentioned, o->n_names * sizeof *mentioned);
+    return in >= 0 && (*names != ARTI_RE_FAIL || arti_fault_re(s, NULL, 0, "patternProperties"));
+}
+
 const arti_class_list *arti_object_classes(art_schema *s, arti_object_shape *o) {
     if (o->all_classes) return o->all_classes;
     uint64_t matches[2 * ARTI_EXTRA_CLASSES_MAX];
@@ -898,6 +918,19 @@ const arti_class_list *arti_object_classes(art_schema *s, arti_object_shape *o) 
             return NULL;
         }
     }
+    uint32_t w = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!leave_unmentioned(s, o, &names[i])) return NULL;
+        const arti_re_state q = arti_re_start(s->re, names[i]);
+        if (q == ARTI_RE_FAIL) {
+            arti_fault_re(s, NULL, 0, "patternProperties");
+            return NULL;
+        }
+        matches[w] = matches[i];
+        names[w] = names[i];
+        w += q != ARTI_RE_DEAD;
+    }
+    n = w;
     arti_class_list *all = arti_schema_get(s, sizeof *all);
     arti_extra_class **at = arti_schema_get(s, n * sizeof *at);
     if (!all || !at) return NULL;

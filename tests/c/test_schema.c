@@ -402,6 +402,33 @@ static bool tell_conflict(const art_alloc *alloc) {
     return st == ART_E_UNSATISFIABLE;
 }
 
+/* Cases that are told apart by one member do not multiply. */
+static void test_cases_by_a_member(void) {
+    static char text[40000];
+    size_t n = (size_t)snprintf(text, sizeof text, "{\"type\":\"object\",\"allOf\":[");
+    for (int i = 0; i < 60; i++)
+        n += (size_t)snprintf(
+            text + n, sizeof text - n,
+            "%s{\"if\":{\"properties\":{\"k\":{\"const\":\"c%d\"}}%s},\"then\":{\"required\":[\"r%d\"]}%s}",
+            i ? "," : "", i, i % 3 ? ",\"required\":[\"k\"]" : "", i,
+            i % 20 ? "" : ",\"else\":{\"properties\":{\"x\":{\"type\":\"null\"}}}");
+    snprintf(text + n, sizeof text - n, "]}");
+    assert(fits(text, NULL, S({"k" : "c1", "r1" : 0, "x" : null})) && !fits(text, NULL, S({"k" : "c1", "x" : null})));
+    assert(!fits(text, NULL, S({"k" : "c1", "r1" : 0, "x" : 1})) && !fits(text, NULL, "{}"));
+    assert(fits(text, NULL, S({"k" : "else"})) && !fits(text, NULL, S({"k" : "else", "x" : 1})));
+    n = (size_t)snprintf(text, sizeof text, "{\"type\":\"object\",\"oneOf\":[");
+    for (int i = 0; i < 9; i++)
+        n += (size_t)snprintf(
+            text + n, sizeof text - n,
+            "%s{\"properties\":{\"a\":{\"type\":\"string\"},\"k%d\":{\"type\":\"string\"},\"l%d\":{\"type\":\"null\"}},"
+            "\"required\":[\"k%d\"]}",
+            i ? "," : "", i, i % 2, i);
+    snprintf(text + n, sizeof text - n, "]}");
+    assert(fits(text, NULL, S({"k1" : ""})) && fits(text, NULL, S({"k1" : "", "k2" : 3})) &&
+           !fits(text, NULL, S({"a" : ""})));
+    assert(!fits(text, NULL, S({"k1" : "", "k2" : ""})) && fits(text, NULL, S({"k1" : "", "k2" : "", "l0" : 1})));
+}
+
 /* Nests that would multiply end in an answer or in a clear error, soon. */
 static void test_limits(void) {
     char text[60000];
@@ -441,6 +468,7 @@ int main(void) {
     harness h;
     const art_alloc alloc = harness_alloc(&h);
     FAIL_EVERY_ALLOCATION(&h, tell_conflict(&alloc));
+    test_cases_by_a_member();
     test_limits();
     return 0;
 }

@@ -204,14 +204,12 @@ def test_limits_name_the_place() -> None:
 def test_what_is_refused_late_names_the_place() -> None:
     """A part that can not be held is met in mid-output; the step fails and the matcher stays where it was."""
     many = {"allOf": [{"anyOf": [{"required": [f"a{i}"]}, {"minProperties": i + 1}]} for i in range(40)]}
-    matcher = Constraint({"type": "object", "properties": {"late": many}}, VOCAB).matcher()
-    assert matcher.accept_bytes(b'{"late"') == 7
+    matcher = Constraint({"properties": {"late": many}}, VOCAB).matcher()
     with pytest.raises(LimitExceeded) as caught:
-        matcher.accept_bytes(b":{")
+        matcher.accept_bytes(b'{"late":')
     assert (caught.value.pointer, caught.value.draft) == ("/properties/late", "2020-12")
     assert "ARTI_BRANCHES_MAX" in str(caught.value)
-    matcher.rollback(1)
-    assert matcher.accept_bytes(b"{}") == 2
+    assert matcher.accept_bytes(b"null") == 4
 
 
 def test_deep_schemas_end_in_an_error() -> None:
