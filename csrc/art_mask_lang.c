@@ -14,9 +14,9 @@
 
 /* Roughly how many tokens use characters of an atom, for arti_re_get_safe(): only the order matters. */
 static const uint16_t weights[ARTI_N_ATOMS] = {
-    600, 4,  6, 8,  4,   4,   10, 15, 15, 15, 8,  10,  40,  50, 30, 40, 60, 15, 8, 10,
-    20,  10, 4, 6,  300, 500, 8,  10, 3,  60, 4,  900, 900, 8,  4,  8,  4,  1,  4, 40,
-    8,   4,  4, 20, 60,  4,   40, 40, 20, 20, 10, 4,   4,   20, 4,  40, 4,  40, 4, 4,
+    600, 4,  6, 8,  4,   4,   10, 15, 15, 15, 8,  10,  40,  50, 30, 40, 60, 15, 8,  10,
+    20,  10, 4, 6,  300, 500, 8,  10, 3,  60, 4,  900, 900, 8,  4,  8,  4,  1,  4,  4,
+    40,  8,  4, 20, 60,  40,  40, 4,  20, 1,  20, 10,  4,   20, 40, 60, 40, 4,  20, 10,
 };
 
 #define BIT(i) (UINT64_C(1) << (i))
@@ -43,6 +43,7 @@ typedef struct lang {
     uint32_t n_cp;
     bool has_bounds;
     uint32_t room; /* characters that may still come; UINT32_MAX: any number */
+    uint32_t owed; /* characters that must still come, where the language does not see to that by itself; else 0 */
     plan plans[ARTI_GROUP_ATOMS];
     uint8_t *verdicts; /* by group */
 } lang;
@@ -69,11 +70,11 @@ static bool plan_state(lang *l, plan *p, arti_re_state to) {
     if (arti_re_get_safe(s->re, to, l->has_bounds, &safe) != ART_OK) return arti_fault_re(s, NULL, 0, "pattern");
     uint32_t top = safe.room == UINT32_MAX ? UINT32_MAX : safe.room + 1;
     if (l->has_bounds) {
-        if (l->room != UINT32_MAX) {
+        if (l->room != UINT32_MAX && !(safe.span < l->room)) { /* the atom's own character comes first */
             const uint32_t most = safe.need <= l->room ? l->room - safe.need : 0;
             if (most < top) top = most;
         }
-        if (l->part->lo > l->n_cp && !safe.stretches) p->low = l->part->lo - l->n_cp;
+        if (!safe.stretches) p->low = l->owed;
     }
     p->in &= safe.in;
     p->out |= safe.in | safe.out;
@@ -214,20 +215,36 @@ static void judge_atom(lang *l, uint32_t a, uint32_t *cost, uint32_t *n_accepted
     memset(l->verdicts + first, LEFT, end - first);
 }
 
-/* Where few tokens begin with an atom and fewer characters are known to be safe than elsewhere, they are not worth that all rows are
- * cut to so many. */
+/* Roughly which part of n tokens has more characters, in 256ths. */
+static uint32_t share_longer(uint32_t n_cp) {
+    static const uint8_t share[] = {255, 248, 232, 206, 174, 140, 111, 86, 66, 50, 37, 27, 19, 13, 9, 6, 4, 3, 2, 2};
+    return n_cp < sizeof share ? share[n_cp] : 1;
+}
+
+/* Rows are cut to one number of characters, `common`. Accepted tokens that are longer, or begin with an atom of which fewer characters
+ * are known to be safe, are set singly: chooses the number that leaves the fewest of these. n: accepted tokens by first atom. */
+static uint32_t choose_common(const lang *l, const uint32_t *n) {
+    uint32_t best = UINT32_MAX, best_cost = UINT32_MAX;
+    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
+        const uint32_t top = l->plans[a].top;
+        if (!n[a] || top == best || (a > 0 && n[a - 1] && top == l->plans[a - 1].top)) continue;
+        uint64_t rows = 0, singly = 0;
+        for (uint32_t i = 0; i < ARTI_GROUP_ATOMS; i++)
+            *(l->plans[i].top >= top && l->plans[i].low <= 1 ? &rows : &singly) += n[i];
+        const uint64_t cost = singly + (top < l->w->v->stay_cp_max ? rows * share_longer(top) / 256 : 0);
+        if (cost >= best_cost) continue;
+        best_cost = (uint32_t)cost;
+        best = top;
+    }
+    return best;
+}
+
 static tally judge_all(lang *l) {
     const art_vocab *v = l->w->v;
-    tally t = {.common = UINT32_MAX};
-    uint32_t n[ARTI_GROUP_ATOMS], cost[ARTI_GROUP_ATOMS], sum = 0;
-    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
-        judge_atom(l, a, &cost[a], &n[a]);
-        sum += n[a];
-    }
-    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
-        const plan *p = &l->plans[a];
-        if (p->is == ACCEPTED && n[a] > sum / 8 && p->low <= 1 && p->top < t.common) t.common = p->top;
-    }
+    tally t = {.accept = 0};
+    uint32_t n[ARTI_GROUP_ATOMS], cost[ARTI_GROUP_ATOMS];
+    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) judge_atom(l, a, &cost[a], &n[a]);
+    t.common = choose_common(l, n);
     for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
         if (!cost[a]) continue;
         if (l->plans[a].low <= 1 && l->plans[a].top >= t.common) {
@@ -489,19 +506,42 @@ static bool set_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t *
 
 /* ------------------------------------------------------------------ entry */
 
-bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row) {
-    const uint32_t room = part->hi == UINT32_MAX ? UINT32_MAX : n_cp < part->hi ? part->hi - n_cp : 0;
-    if (part->kind == ARTI_PART_FREE) {
-        arti_vocab_copy_stay(w->v, room, row);
-        return true;
-    }
-    if (part->kind == ARTI_PART_SET) return set_stay(w, part, q, row);
-    lang l = {.w = w, .part = part, .row = row, .q = (arti_re_state)q, .n_cp = n_cp, .room = room};
-    l.has_bounds = part->hi != UINT32_MAX || part->lo > n_cp;
-    const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x6c616e67), q), q};
-    if (l.has_bounds) return term_stay(&l);
-    if (arti_mask_memo_get(w->m, key, row, w->v->n_words)) return true;
-    if (!term_stay(&l)) return false;
-    arti_mask_memo_put(w->m, key, row, w->v->n_words);
+/* Which of the part's bounds a token can meet. */
+static bool find_bounds(lang *l) {
+    art_schema *s = l->w->x->s;
+    const arti_part *p = l->part;
+    if (p->lo <= l->n_cp && p->hi == UINT32_MAX) return true;
+    arti_re_lengths len;
+    uint32_t farthest;
+    if (arti_re_get_lengths(s->re, l->q, &len) != ART_OK || arti_re_get_farthest(s->re, l->q, &farthest) != ART_OK)
+        return arti_fault_re(s, NULL, 0, "pattern");
+    const uint32_t room = p->hi == UINT32_MAX ? UINT32_MAX : l->n_cp < p->hi ? p->hi - l->n_cp : 0;
+    const uint32_t reach = l->w->v->token_len_max; /* characters of a token */
+    if (p->lo > l->n_cp + 1 && p->lo - l->n_cp > len.shortest) l->owed = p->lo - l->n_cp;
+    if (len.longest > room && !(farthest <= room && room - farthest >= reach)) l->room = room;
+    l->has_bounds = l->owed || l->room != UINT32_MAX;
     return true;
+}
+
+static bool find_term(lang *l) {
+    const arti_walk *w = l->w;
+    if (!find_bounds(l)) return false;
+    if (l->has_bounds) return term_stay(l);
+    const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x6c616e67), l->q), l->q};
+    if (arti_mask_memo_get(w->m, key, l->row, w->v->n_words)) return true;
+    if (!term_stay(l)) return false;
+    arti_mask_memo_put(w->m, key, l->row, w->v->n_words);
+    return true;
+}
+
+bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row) {
+    switch ((arti_part_kind)part->kind) {
+    case ARTI_PART_FREE:
+        arti_vocab_copy_stay(w->v, part->hi == UINT32_MAX ? UINT32_MAX : n_cp < part->hi ? part->hi - n_cp : 0, row);
+        return true;
+    case ARTI_PART_SET: return set_stay(w, part, q, row);
+    default:
+        return find_term(
+            &(lang){.w = w, .part = part, .row = row, .q = (arti_re_state)q, .n_cp = n_cp, .room = UINT32_MAX});
+    }
 }

@@ -405,7 +405,7 @@ static arti_re intern(arti_re_ctx *c, re_node x) {
         memcpy(copy, x.kids, x.b * sizeof *copy);
         x.kids = copy;
     }
-    x.vertex = x.shape = RE_NIL;
+    x.vertex = x.shape = x.farthest = RE_NIL;
     c->nodes[c->n_nodes] = x;
     if (!re_index_add(c, &c->node_index, hash, c->n_nodes)) return ARTI_RE_FAIL;
     return c->n_nodes++;

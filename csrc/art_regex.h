@@ -165,6 +165,10 @@ art_status arti_re_get_lengths(arti_re_ctx *c, arti_re_state s, arti_re_lengths 
 /* The same without a lock: false when nobody has asked for this state so far. Any thread. */
 bool arti_re_peek_lengths(const arti_re_ctx *c, arti_re_state s, arti_re_lengths *out);
 
+/* Wherever a text leads that keeps the language alive, no more than *n characters are needed from there. ARTI_RE_UNBOUNDED where that is not
+ * known: inside a character, and with complement, intersection or lookarounds. */
+art_status arti_re_get_farthest(arti_re_ctx *c, arti_re_state s, uint32_t *n);
+
 /* The smallest length in [lo, hi] that some accepted continuation has; hi may be ARTI_RE_UNBOUNDED. ART_REJECTED when
  * there is none. O(1) when the lengths are contiguous; else the automaton of lengths is walked, a step for each. */
 art_status arti_re_length_in(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, uint32_t *len);
@@ -213,6 +217,7 @@ typedef struct arti_re_safe {
         out; /* after a text of `in` of at most `room` characters no character is alive but, perhaps, some of these ranges */
     uint32_t room;  /* ARTI_RE_UNBOUNDED: of any length */
     uint32_t need;  /* with lengths: after such a text at most so many characters are needed, */
+    uint32_t span;  /* .. so many, the text included (ARTI_RE_UNBOUNDED: not known), */
     bool stretches; /* and any greater number of them is possible */
     bool ends;      /* no text of `in` of more than `room` characters is alive */
     bool has_lengths;

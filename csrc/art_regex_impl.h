@@ -108,6 +108,7 @@ typedef struct re_node {
     uint32_t shortest, longest;       /* bounds of the lengths; exact with RE_EXACT */
     uint32_t vertex;                  /* RE_NIL: none so far */
     arti_re shape;                    /* RE_NIL: not computed so far */
+    uint32_t farthest;                /* see arti_re_get_farthest(); RE_NIL: not computed so far */
     uint32_t mark_first, mark_behind; /* epochs of the walk that collects first classes */
     const uint32_t *kids;
 } re_node;

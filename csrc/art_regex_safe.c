@@ -9,7 +9,9 @@
  * taken. Every choice is right; they differ in how much is known afterwards. */
 #include "art_regex_impl.h"
 
-#define SAFE_ROOM_MAX 32u     /* characters that are looked ahead */
+#define SAFE_ROOM_MAX 128u   /* characters that are looked ahead */
+#define SAFE_ROOM_ENOUGH 32u /* .. beyond which no more than this part of the work is spent */
+#define SAFE_WORK_ENOUGH (ARTI_RE_SAFE_WORK_MAX / 4)
 #define SAFE_VERTICES_MAX 96u /* vertices that are looked at */
 #define SAFE_ROOM_SHARED 16u  /* a vertex on the way is worth the same answer when so much room is left from there */
 
@@ -146,7 +148,31 @@ static bool settle(const arti_re_ctx *c, search *s, uint32_t w, uint64_t edge, u
     return shrink >= avoid;
 }
 
-/* Leaves what was visited in c->reach, as pairs of (vertex, distance). */
+/* Goes on from vertex v, `depth` characters away. */
+static bool expand(arti_re_ctx *c, search *s, uint32_t v, uint32_t depth, uint32_t epoch) {
+    const uint32_t part = c->vertices[v].part;
+    const uint64_t *touch = touched(c, part);
+    if (!touch) return false;
+    for (uint32_t b = 0; b < c->parts[part].n_blocks; b++) {
+        if (!(touch[b] & s->in)) continue;
+        const uint32_t w = re_vertex_of(c, re_next(c, v, b));
+        if (w == RE_NIL || !re_spend(c, 1)) return false;
+        if (c->vertices[w].mark_reach == epoch) {
+            if (c->vertices[w].distance != depth + 1) s->is_layered = false;
+            continue;
+        }
+        if (!find_alive(c, w)) return false;
+        const bool fits = !(s->in & ~c->vertices[w].alive_all);
+        if (!fits && depth + 1 < s->room && !settle(c, s, w, touch[b], depth + 1)) continue;
+        s->out |= c->vertices[w].alive_some;
+        c->vertices[w].mark_reach = epoch;
+        c->vertices[w].distance = depth + 1;
+        if (!re_push(c, &c->reach, w)) return false;
+    }
+    return true;
+}
+
+/* Leaves what was visited in c->reach. Where there is too much of it, the search ends at the depth that it is complete to. */
 static bool explore(arti_re_ctx *c, uint32_t root, search *s) {
     const uint32_t epoch = re_next_epoch(c);
     c->reach.n = 0;
@@ -156,33 +182,21 @@ static bool explore(arti_re_ctx *c, uint32_t root, search *s) {
     c->vertices[root].mark_reach = epoch;
     c->vertices[root].distance = 0;
     if (!re_push(c, &c->reach, root)) return false;
-    for (size_t at = 0; at < c->reach.n; at++) {
+    for (size_t at = 0; at < c->reach.n && s->in; at++) {
         const uint32_t v = c->reach.at[at], depth = c->vertices[v].distance;
         if (depth >= s->room) break;
-        if (depth == SAFE_ROOM_MAX || c->reach.n > SAFE_VERTICES_MAX) {
+        const bool enough = depth >= SAFE_ROOM_ENOUGH && c->work < ARTI_RE_SAFE_WORK_MAX - SAFE_WORK_ENOUGH;
+        if (enough || depth == SAFE_ROOM_MAX || c->reach.n > SAFE_VERTICES_MAX) {
             s->room = depth;
             break;
         }
-        const uint32_t part = c->vertices[v].part;
-        const uint64_t *touch = touched(c, part);
-        if (!touch) return false;
-        for (uint32_t b = 0; b < c->parts[part].n_blocks; b++) {
-            if (!(touch[b] & s->in)) continue;
-            const uint32_t w = re_vertex_of(c, re_next(c, v, b));
-            if (w == RE_NIL || !re_spend(c, 1)) return false;
-            if (c->vertices[w].mark_reach == epoch) {
-                if (c->vertices[w].distance != depth + 1) s->is_layered = false;
-                continue;
-            }
-            if (!find_alive(c, w)) return false;
-            const bool fits = !(s->in & ~c->vertices[w].alive_all);
-            if (!fits && depth + 1 < s->room && !settle(c, s, w, touch[b], depth + 1)) continue;
-            s->out |= c->vertices[w].alive_some;
-            c->vertices[w].mark_reach = epoch;
-            c->vertices[w].distance = depth + 1;
-            if (!re_push(c, &c->reach, w)) return false;
-        }
-        if (!s->in) break;
+        const art_error before = c->err;
+        if (expand(c, s, v, depth, epoch)) continue;
+        if (c->err.code == ART_E_NOMEM) return false;
+        c->err = before;
+        s->room = depth;
+        s->is_layered = false;
+        break;
     }
     if (!s->in) s->room = 0;
     return true;
@@ -198,14 +212,17 @@ static bool is_end(const arti_re_ctx *c, const search *s) {
     return true;
 }
 
-static bool add_lengths(arti_re_ctx *c, arti_re_safe *out) {
+static bool add_lengths(arti_re_ctx *c, const search *s, arti_re_safe *out) {
     out->has_lengths = true;
     out->need = 0;
+    out->span = s->is_layered ? 0 : ARTI_RE_UNBOUNDED;
     out->stretches = true;
     for (size_t i = 0; i < c->reach.n; i++) {
         arti_re_lengths l;
         if (!re_term_lengths(c, c->vertices[c->reach.at[i]].term, &l)) return false;
         if (l.shortest > out->need) out->need = l.shortest;
+        const uint32_t span = c->vertices[c->reach.at[i]].distance + l.shortest;
+        if (span > out->span) out->span = span;
         out->stretches &= l.contiguous && l.longest == ARTI_RE_UNBOUNDED;
     }
     return true;
@@ -223,14 +240,15 @@ static bool keep(arti_re_ctx *c, uint32_t v, const arti_re_safe *safe) {
 static bool find_safe(arti_re_ctx *c, uint32_t v, bool with_lengths) {
     search s;
     if (!explore(c, v, &s)) return false;
-    const arti_re_safe safe = {.in = s.in, .out = s.out, .room = s.room, .ends = is_end(c, &s)};
-    arti_re_safe all = safe;
-    if (with_lengths && !add_lengths(c, &all)) return false;
+    arti_re_safe all = {.in = s.in, .out = s.out, .room = s.room, .ends = is_end(c, &s)};
+    re_begin(c);
+    if (with_lengths && !add_lengths(c, &s, &all)) return false;
     for (size_t i = 0; i < c->reach.n; i++) {
         const uint32_t w = c->reach.at[i], distance = c->vertices[w].distance;
         const arti_re_safe *old = c->vertices[w].safe;
         if (w != v && (c->vertices[w].alive_all & ~s.in || (old && (old->has_lengths || !with_lengths)))) continue;
         arti_re_safe its = all;
+        if (its.has_lengths && its.span != ARTI_RE_UNBOUNDED) its.span -= distance;
         if (s.room != RE_NIL) {
             if (distance > s.room) continue;
             its.room -= distance;
@@ -256,12 +274,87 @@ art_status arti_re_get_safe(arti_re_ctx *c, arti_re_state s, bool with_lengths, 
         if (!find_safe(c, v, with_lengths)) {
             if (c->err.code == ART_E_NOMEM) return ART_E_NOMEM;
             c->err = before; /* too much work: nothing is known, which is no error */
-            const arti_re_safe nothing = {.out = UINT64_MAX, .need = ARTI_RE_UNBOUNDED, .has_lengths = true};
+            const arti_re_safe nothing = {
+                .out = UINT64_MAX, .need = ARTI_RE_UNBOUNDED, .span = ARTI_RE_UNBOUNDED, .has_lengths = true};
             re_begin(c);
             if (!keep(c, v, &nothing)) return c->err.code;
         }
         safe = c->vertices[v].safe;
     }
     *out = *safe;
+    return ART_OK;
+}
+
+/* ------------------------------------------------------------------ how far from an end */
+
+#define NO_FARTHEST (RE_NIL - 1u) /* re_node.farthest: not known for this kind of term */
+
+static uint32_t plus(uint32_t a, uint32_t b) {
+    return a >= NO_FARTHEST || b >= NO_FARTHEST || a > ARTI_RE_LENGTH_MAX - b ? NO_FARTHEST : a + b;
+}
+
+/* Of a term whose operands are known. */
+static uint32_t farthest_of(const arti_re_ctx *c, const re_node *x) {
+    uint32_t most = 0;
+    switch ((re_kind)x->kind) {
+    case RE_EMPTY:
+    case RE_ANY: return 0;
+    case RE_CLASS: return 1;
+    case RE_CONCAT:
+        most = plus(c->nodes[x->a].farthest, c->nodes[x->b].shortest);
+        return c->nodes[x->b].farthest > most ? c->nodes[x->b].farthest : most;
+    case RE_LOOP: {
+        const uint64_t others = (uint64_t)(x->min ? x->min - 1 : 0) * c->nodes[x->a].shortest;
+        return others > ARTI_RE_LENGTH_MAX ? NO_FARTHEST : plus(c->nodes[x->a].farthest, (uint32_t)others);
+    }
+    case RE_OR:
+        for (uint32_t i = 0; i < x->b; i++)
+            if (c->nodes[x->kids[i]].farthest > most) most = c->nodes[x->kids[i]].farthest;
+        return most;
+    default: return NO_FARTHEST;
+    }
+}
+
+static bool ask_farthest(arti_re_ctx *c, arti_re t) {
+    return c->nodes[t].farthest != RE_NIL || re_push(c, &c->reach, t);
+}
+
+/* Operands first. */
+static bool find_farthest(arti_re_ctx *c, arti_re t) {
+    c->reach.n = 0;
+    if (!ask_farthest(c, t)) return false;
+    while (c->reach.n > 0) {
+        const size_t n = c->reach.n;
+        const arti_re at = c->reach.at[n - 1];
+        const re_node *x = &c->nodes[at];
+        if (!re_spend(c, 1)) return false;
+        if (x->flags & RE_EXACT && x->kind == RE_OR) {
+            for (uint32_t i = 0; i < x->b; i++)
+                if (!ask_farthest(c, x->kids[i])) return false;
+        } else if (x->flags & RE_EXACT && (x->kind == RE_CONCAT || x->kind == RE_LOOP)) {
+            if (!ask_farthest(c, x->a) || (x->kind == RE_CONCAT && !ask_farthest(c, x->b))) return false;
+        }
+        if (c->reach.n > n) continue;
+        c->nodes[at].farthest = x->flags & RE_EXACT ? farthest_of(c, x) : NO_FARTHEST;
+        c->reach.n--;
+    }
+    return true;
+}
+
+art_status arti_re_get_farthest(arti_re_ctx *c, arti_re_state s, uint32_t *n) {
+    *n = ARTI_RE_UNBOUNDED;
+    if (s == ARTI_RE_FAIL) return c->err.code;
+    const re_info *info = re_info_of(c, s);
+    if (s == ARTI_RE_DEAD || c->splits[info->split]->u8 != ARTI_U8_0) return ART_OK;
+    if (c->nodes[info->term].farthest == RE_NIL) {
+        const art_error before = c->err;
+        re_begin(c);
+        if (!find_farthest(c, info->term)) {
+            if (c->err.code == ART_E_NOMEM) return ART_E_NOMEM;
+            c->err = before;
+            return ART_OK;
+        }
+    }
+    if (c->nodes[info->term].farthest < NO_FARTHEST) *n = c->nodes[info->term].farthest;
     return ART_OK;
 }
