@@ -9,6 +9,7 @@
 
 #include "art_bits.h"
 
+#define BOUND_MAX 8u   /* characters that may still come: then lengths become part of the language */
 #define NEAR 16u       /* characters before the longest length allowed */
 #define LEFT_MAX 1200u /* tokens with one first atom that are run one by one; more are left to the trie */
 
@@ -523,25 +524,35 @@ static bool find_bounds(lang *l) {
     return true;
 }
 
-static bool find_term(lang *l) {
-    const arti_walk *w = l->w;
-    if (!find_bounds(l)) return false;
-    if (l->has_bounds) return term_stay(l);
-    const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x6c616e67), l->q), l->q};
-    if (arti_mask_memo_get(w->m, key, l->row, w->v->n_words)) return true;
-    if (!term_stay(l)) return false;
-    arti_mask_memo_put(w->m, key, l->row, w->v->n_words);
+/* Where few characters may still come, lengths and pattern are better looked at as one language: then it is known which characters are of
+ * use at all. Not done where that is too much work. */
+static bool bind_bounds(lang *l) {
+    art_schema *s = l->w->x->s;
+    if (!l->has_bounds || l->room > BOUND_MAX) return true;
+    arti_re_state q;
+    const art_status st = arti_re_bind(s->re, l->q, l->owed, l->room, &q);
+    if (st == ART_E_NOMEM) return arti_fault_re(s, NULL, 0, "pattern");
+    if (st != ART_OK) return true;
+    l->q = q;
+    l->room = UINT32_MAX;
+    l->owed = 0;
+    l->has_bounds = false;
+    return true;
+}
+
+bool arti_lang_is_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, bool *out) {
+    lang l = {.w = w, .part = part, .q = (arti_re_state)q, .n_cp = n_cp, .room = UINT32_MAX};
+    if (!find_bounds(&l)) return false;
+    *out = !l.has_bounds;
     return true;
 }
 
 bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row) {
-    switch ((arti_part_kind)part->kind) {
-    case ARTI_PART_FREE:
+    if (part->kind == ARTI_PART_FREE) {
         arti_vocab_copy_stay(w->v, part->hi == UINT32_MAX ? UINT32_MAX : n_cp < part->hi ? part->hi - n_cp : 0, row);
         return true;
-    case ARTI_PART_SET: return set_stay(w, part, q, row);
-    default:
-        return find_term(
-            &(lang){.w = w, .part = part, .row = row, .q = (arti_re_state)q, .n_cp = n_cp, .room = UINT32_MAX});
     }
+    if (part->kind == ARTI_PART_SET) return set_stay(w, part, q, row);
+    lang l = {.w = w, .part = part, .row = row, .q = (arti_re_state)q, .n_cp = n_cp, .room = UINT32_MAX};
+    return find_bounds(&l) && bind_bounds(&l) && term_stay(&l);
 }

@@ -5,7 +5,7 @@
  * Purpose   of the tokens that have neither quote nor backslash nor control character, those after which one language of a text is still
  *           alive. It does not depend on where the string stands. Tokens with escapes and those that leave the string are
  *           art_mask_text.c's.
- * Owns      nothing; rows of states of a language are kept in the constraint's memo.
+ * Owns      nothing.
  * Threads   under the schema's lock.
  * Errors    false with the schema's fault set.
  * Cost      most tokens are decided group by group (tokens that use the same ranges of characters), or by rows of the vocabulary; only
@@ -15,6 +15,8 @@
 
 #include "art_mask_walk.h"
 
+/* Of a pattern in state q between characters: do its lengths make no difference to tokens, after n_cp characters? */
+bool arti_lang_is_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, bool *out);
 /* Writes all of `row` (w->words, or as many words elsewhere). q: state of the part between characters, not dead; n_cp: characters read. */
 bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row);
 

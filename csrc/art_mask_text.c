@@ -16,6 +16,7 @@ typedef struct leaver {
     uint32_t n_parts, n;
     arti_quote *sigs;
     const arti_part *part; /* the only one; else NULL */
+    bool is_unbounded;     /* it is a pattern, and its lengths do not matter within a token */
 } leaver;
 
 static const arti_part *text_part(const arti_state *st, uint32_t i) {
@@ -91,6 +92,10 @@ static bool leave_alone(leaver *l, uint32_t id) {
 /* The parts after decoded text; q holds n_parts states. */
 static bool run_parts(leaver *l, uint64_t *q, const uint8_t *text, size_t len) {
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
+    if (l->part && l->part->kind == ARTI_PART_TERM) { /* the usual case */
+        q[0] = arti_re_run(l->w->x->s->re, (arti_re_state)q[0], text, len);
+        return q[0] != ARTI_RE_FAIL || arti_fault_re(l->w->x->s, NULL, 0, "pattern");
+    }
     for (uint32_t i = 0; i < l->n_parts; i++)
         for (size_t b = 0; b < len && q[i]; b++)
             if (!arti_part_step(l->w->x->s, text_part(l->st, i), &q[i], text[b])) return false;
@@ -98,6 +103,7 @@ static bool run_parts(leaver *l, uint64_t *q, const uint8_t *text, size_t len) {
 }
 
 static bool any_alive(const leaver *l, const uint64_t *q, uint32_t n_cp, bool inside) {
+    if (l->is_unbounded) return q[0] != 0;
     for (uint32_t i = 0; i < l->n_parts; i++)
         if (arti_part_alive(l->w->x->s, text_part(l->st, i), q[i], n_cp, inside)) return true;
     return false;
@@ -150,22 +156,32 @@ static int hex_digit(uint8_t c) {
     return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
 }
 
+/* Is some character alive whose escape begins with a code unit of lo .. hi? High surrogates stand for what lies beyond U+FFFF; low ones can
+ * not come first. */
+static bool is_unit_alive(const leaver *l, arti_re_state q, uint32_t lo, uint32_t hi) {
+    arti_re_ctx *re = l->w->x->s->re;
+    const uint32_t first = lo > 0xD800 ? lo : 0xD800, last = hi < 0xDBFF ? hi : 0xDBFF;
+    if (lo <= 0xD7FF && arti_re_alive_between(re, q, lo, hi < 0xD7FF ? hi : 0xD7FF)) return true;
+    if (hi >= 0xE000 && arti_re_alive_between(re, q, lo > 0xE000 ? lo : 0xE000, hi)) return true;
+    return first <= last &&
+           arti_re_alive_between(re, q, 0x10000 + ((first - 0xD800) << 10), 0x10000 + ((last - 0xD800) << 10) + 0x3FF);
+}
+
 /* A token that ends within an escape, after whose text the parts are q. */
 static bool is_cut_alive(leaver *l, const arti_escaped *e, const uint64_t *q, uint32_t n_cp) {
     size_t len;
     const uint8_t *bytes = arti_vocab_bytes(l->w->v, e->token, &len);
     if (!goes_on(l, q, n_cp)) return false;
-    const size_t n = len - e->tail - 2;
     if (len - e->tail <= 2) return true; /* \\ or \\u: any character can be written like that */
     const uint8_t *digits = bytes + e->tail + 2;
-    const arti_part *p = l->part;
-    if (n < 4 && (digits[0] | 0x20) != 'd' && p && p->kind == ARTI_PART_TERM && p->lo <= n_cp && p->hi == UINT32_MAX) {
-        uint32_t lo = 0, hi = 0; /* no surrogates here */
+    const size_t n = len - e->tail - 2;
+    if (n < 4 && l->is_unbounded) {
+        uint32_t lo = 0, hi = 0;
         for (size_t i = 0; i < 4; i++) {
             lo = lo << 4 | (uint32_t)(i < n ? hex_digit(digits[i]) : 0);
             hi = hi << 4 | (uint32_t)(i < n ? hex_digit(digits[i]) : 15);
         }
-        return arti_re_alive_between(l->w->x->s->re, (arti_re_state)q[0], lo, hi);
+        return is_unit_alive(l, (arti_re_state)q[0], lo, hi);
     }
     arti_state st = whole(l, q, n_cp, 0, ARTI_U8_0);
     st.text.escape = ARTI_ESC_HEX0;
@@ -415,16 +431,32 @@ static bool walk_narrow(leaver *l) {
 
 /* ------------------------------------------------------------------ entry */
 
-/* Tokens that stay, those with escapes, and those that leave, when the text stands between two characters. */
+/* Tokens that stay, with escapes and without. For a single pattern the row is kept: it does not depend on what surrounds the string. */
+static bool set_staying(leaver *l, uint64_t *q) {
+    arti_walk *w = l->w;
+    if (l->part && l->part->kind == ARTI_PART_FREE && l->part->hi == UINT32_MAX) {
+        arti_bits_copy(w->words, w->v->free_row, w->v->n_words);
+        return true;
+    }
+    const uint64_t first = arti_text_q(l->st)[0], key[2] = {arti_hash_mix(UINT64_C(0x6c616e67), first), first};
+    if (l->is_unbounded && arti_mask_memo_get(w->m, key, w->words, w->v->n_words)) return true;
+    if (!set_stay(l) || !set_escapes(l, q, false)) return false;
+    if (l->is_unbounded)
+        arti_mask_memo_put(w->m, key, w->words, w->v->n_words);
+    else if (!l->part || l->part->kind == ARTI_PART_TERM)
+        w->work += ARTI_WORK_DEAR;
+    return true;
+}
+
+/* Between two characters. */
 static bool walk_whole(leaver *l) {
     arti_walk *w = l->w;
     uint64_t *q = arti_region_get(w->x->region, l->n_parts * sizeof *q);
     if (!q) return arti_fault_mem(w->x->s);
-    if (l->part && l->part->kind == ARTI_PART_FREE && l->part->hi == UINT32_MAX)
-        arti_bits_copy(w->words, w->v->free_row, w->v->n_words);
-    else if (!set_stay(l) || !set_escapes(l, q, false))
+    if (l->part && l->part->kind == ARTI_PART_TERM &&
+        !arti_lang_is_unbounded(w, l->part, arti_text_q(l->st)[0], l->st->text.n_cp, &l->is_unbounded))
         return false;
-    return set_escapes(l, q, true) && set_leaving(l, q);
+    return set_staying(l, q) && set_escapes(l, q, true) && set_leaving(l, q);
 }
 
 bool arti_walk_text(arti_walk *w, const arti_state *st) {
@@ -440,5 +472,6 @@ bool arti_walk_text(arti_walk *w, const arti_state *st) {
     l.sigs = arti_region_get(x->region, ARTI_QUOTES * sizeof *l.sigs);
     if (!l.sigs) return arti_fault_mem(x->s);
     const bool between = st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0;
+    if (!between) w->work += ARTI_WORK_DEAR;
     return (between ? walk_whole(&l) : walk_narrow(&l)) && !arti_faulted(x->s);
 }

@@ -517,9 +517,7 @@ uint64_t arti_walk_loop_atoms(arti_walk *w, arti_loop_entry *loops, arti_re_stat
 bool arti_walk_state(arti_walk *w, const arti_state *st) {
     static const char *const words[] = {"false", "true", "null"};
     switch ((arti_mode)st->mode) {
-    case ARTI_M_TEXT:
-        if (!((const arti_text_machine *)st->text.machine)->all_free) w->work += ARTI_WORK_DEAR;
-        return arti_walk_text(w, st);
+    case ARTI_M_TEXT: return arti_walk_text(w, st);
     case ARTI_M_KEY_TEXT: return arti_walk_key(w, st);
     case ARTI_M_NUMBER: return walk_number(w, st);
     case ARTI_M_WORD: return walk_byte(w, st, (uint8_t)words[st->word][st->word_len]);

@@ -149,6 +149,9 @@ static inline bool arti_re_accepts(const arti_re_ctx *c, arti_re_state s) {
 /* Steps over len bytes; stops early at ARTI_RE_DEAD. */
 arti_re_state arti_re_run(arti_re_ctx *c, arti_re_state s, const uint8_t *bytes, size_t len);
 
+/* The state of what may follow s and has lo to hi characters. Between characters only (else ART_E_ARG). */
+art_status arti_re_bind(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, arti_re_state *out);
+
 /* ------------------------------------------------------------------ what may follow */
 
 /* Lengths of the texts that may follow a live state. `contiguous` promises that every length between the two occurs.

@@ -663,6 +663,21 @@ arti_re_state arti_re_start(arti_re_ctx *c, arti_re t) {
     return re_whole_state(c, t);
 }
 
+art_status arti_re_bind(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, arti_re_state *out) {
+    *out = s;
+    if (s == ARTI_RE_FAIL) return c->err.code;
+    const re_info *info = re_info_of(c, s);
+    if (s == ARTI_RE_DEAD) return ART_OK;
+    if (c->splits[info->split]->u8 != ARTI_U8_0) return ART_E_ARG;
+    re_begin(c);
+    const arti_re length = re_loop(c, RE_ANY_CHAR, lo, hi),
+                  t = length == ARTI_RE_FAIL ? length : re_and2(c, info->term, length);
+    const arti_re_state bound = re_whole_state(c, t);
+    if (bound == ARTI_RE_FAIL) return c->err.code;
+    *out = bound;
+    return ART_OK;
+}
+
 arti_re_state arti_re_step_slow(arti_re_ctx *c, arti_re_state s, uint8_t byte) {
     re_begin(c);
     const arti_re_row *row = arti_re_row_of(c, s);
