@@ -524,11 +524,109 @@ static void test_random_cases(unsigned long cases) {
            n_sure > cases / 4);
 }
 
+/* As many penalties and biases as a row may have, and one more. */
+static void test_patches_max(void) {
+    enum { N = 9000, MAX = ART_CUDA_PATCHES_MAX };
+    static float x[N], wanted[N];
+    static art_cuda_bias bias[MAX + 1];
+    static int32_t history[MAX + 1];
+    for (uint32_t n_told = 0; n_told <= MAX + 1; n_told += (MAX + 1) / 2)
+        for (uint32_t more = 0; more < 3; more++) {
+            uint32_t n_bias = MAX - (n_told < MAX ? n_told : MAX) + (more == 1), history_n = n_told, n_patches = MAX;
+            if (more == 2) n_patches = n_told + n_bias - 1; /* fewer slots than the row needs */
+            for (uint32_t i = 0; i < N; i++) wanted[i] = x[i] = real() * 4.0f;
+            uint32_t at = below(N);
+            for (uint32_t i = 0; i < n_bias; i++) {
+                bias[i] = (art_cuda_bias){(at + i * 4u) % N, real() * 4.0f};
+                wanted[bias[i].token] += bias[i].bias;
+            }
+            for (uint32_t i = 0; i < n_told; i++) {
+                history[i] = (int32_t)((at + 2u + i / 2u * 8u) % N); /* each twice, and none of them biased */
+                if (i % 2 == 0) wanted[history[i]] -= i + 1 < n_told ? 1.0f : 0.5f;
+            }
+            art_cuda_row row = {.top_p = 1.0f,
+                                .repetition_penalty = 1.0f,
+                                .frequency_penalty = 0.5f,
+                                .penalty_last_n = UINT32_MAX,
+                                .bias_end = n_bias};
+            uint64_t steps = 0;
+            int32_t id = 7;
+            art_cuda_sample_args a = {.logits = (uint64_t)(uintptr_t)x,
+                                      .rows = (uint64_t)(uintptr_t)&row,
+                                      .steps = (uint64_t)(uintptr_t)&steps,
+                                      .bias = (uint64_t)(uintptr_t)bias,
+                                      .history = (uint64_t)(uintptr_t)history,
+                                      .history_n = (uint64_t)(uintptr_t)&history_n,
+                                      .ids = (uint64_t)(uintptr_t)&id,
+                                      .n_rows = 1,
+                                      .n_vocab = N,
+                                      .history_cap = MAX + 1};
+            art_cuda_launch l[ART_CUDA_LAUNCHES_MAX];
+            art_cuda_plan_sample(1, N, ART_CUDA_F32, n_patches, 1, l);
+            assert(art_cuda_cpu_launch_shuffled(l, harness_random(&seed_), &a) == 0);
+            bool fits =
+                n_told + n_bias <= MAX && (more < 2 || l[0].shared_bytes == art_cuda_sample_shared_bytes(N, MAX));
+            assert(id == (fits ? art_argmax(wanted, N, NULL) : ART_CUDA_ROW_PARAM));
+            assert(steps == fits && history_n == n_told + fits);
+        }
+    /* A launch without enough shared memory refuses every row. */
+    art_cuda_row row = {.top_p = 1.0f, .repetition_penalty = 1.0f};
+    uint64_t steps = 0;
+    int64_t id = 0;
+    art_cuda_sample_args a = {.logits = (uint64_t)(uintptr_t)x,
+                              .rows = (uint64_t)(uintptr_t)&row,
+                              .steps = (uint64_t)(uintptr_t)&steps,
+                              .ids = (uint64_t)(uintptr_t)&id,
+                              .n_rows = 1,
+                              .n_vocab = N,
+                              .ids_64 = 1};
+    art_cuda_launch l[ART_CUDA_LAUNCHES_MAX];
+    art_cuda_plan_sample(1, N, ART_CUDA_F32, 0, 1, l);
+    l[0].shared_bytes -= 4;
+    assert(art_cuda_cpu_launch_shuffled(l, 0, &a) == 0 && id == ART_CUDA_ROW_PARAM);
+}
+
+/* `step` is added to the row's count; with keep_steps nothing is counted and nothing appended. */
+static void test_steps(void) {
+    enum { N = 3000, STEPS = 20 };
+    static float x[N];
+    for (uint32_t i = 0; i < N; i++) x[i] = real();
+    art_cuda_row row = {.temperature = 1.0f, .top_p = 1.0f, .repetition_penalty = 1.0f, .seed = 3};
+    int32_t counted[STEPS], given, history[4] = {-7, -7, -7, -7};
+    uint64_t steps = 0;
+    uint32_t history_n = 0;
+    art_cuda_sample_args a = {.logits = (uint64_t)(uintptr_t)x,
+                              .rows = (uint64_t)(uintptr_t)&row,
+                              .steps = (uint64_t)(uintptr_t)&steps,
+                              .history = (uint64_t)(uintptr_t)history,
+                              .history_n = (uint64_t)(uintptr_t)&history_n,
+                              .n_rows = 1,
+                              .n_vocab = N,
+                              .history_cap = 4};
+    art_cuda_launch l[ART_CUDA_LAUNCHES_MAX];
+    art_cuda_plan_sample(1, N, ART_CUDA_F32, 4, 1, l);
+    for (uint32_t i = 0; i < STEPS; i++) {
+        a.ids = (uint64_t)(uintptr_t)&counted[i];
+        assert(art_cuda_cpu_launch_shuffled(l, i, &a) == 0 && steps == i + 1 && history_n == i + 1);
+        assert(history[i % 4] == counted[i]);
+    }
+    a.ids = (uint64_t)(uintptr_t)&given;
+    a.keep_steps = 1;
+    for (uint32_t i = 0; i < STEPS; i++) {
+        steps = STEPS / 2;
+        a.step = i - steps; /* modulo 2^64 */
+        assert(art_cuda_cpu_launch_shuffled(l, i, &a) == 0 && given == counted[i]);
+        assert(steps == STEPS / 2 && history_n == STEPS && history[0] == counted[STEPS - 4]);
+    }
+}
+
 int main(int argc, char **argv) {
     art_alloc alloc = harness_alloc(&h);
     arti_mem_init(&mem, &alloc, 0);
     unsigned long cases = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000;
     seed_ = argc > 2 ? strtoull(argv[2], NULL, 10) : 88172645463325252u;
+    test_patches_max();
+    test_steps();
     test_random_cases(cases);
     assert(h.live == 0);
     return 0;
