@@ -5,8 +5,8 @@
     python examples/torch_decode_loop.py --cpu --batch 16
 
 A step has two halves. `forward` turns the batch's last tokens into logits; `choose` puts masks over the logits and
-picks the next tokens. A token is known when `choose` is done, and its row's mask is needed only for the next `choose`: so
-`forward` is started first, and the processor accepts the tokens and fills the masks while it runs.
+picks the next tokens. A token is known when `choose` is done, and its row's mask is needed only for the next `choose`:
+so `forward` is started first, and the processor accepts the tokens and fills the masks while it runs.
 
     GPU   choose 0 | forward 1 ............ | choose 1 | forward 2 ............ | choose 2
     CPU            | accept 0, fill masks 1 |          | accept 1, fill masks 2 |

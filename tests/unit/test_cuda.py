@@ -866,6 +866,46 @@ def test_processes_that_start_together_share_a_cache(built: tuple[Path, Path], t
     assert len(list((tmp_path / "agentrt" / "cuda").iterdir())) == 1
 
 
+# ---------------------------------------------------------------- the bench
+
+
+def test_the_bench_runs(built: tuple[Path, Path], tmp_path: Path) -> None:
+    for what, options in (("random", ["--cases", "3000"]), ("table", ["--quick", "--json", str(tmp_path / "t.json")])):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "benches" / "bench_cuda.py"), what, "--fake", *options],
+            cwd=ROOT,
+            env={**fake.environment(*built, tmp_path), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "0 wrong" in done.stdout or what == "table"
+    assert len(json.loads((tmp_path / "t.json").read_text())["rows"]) == 16
+
+
+def test_the_bench_notices_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benches"))
+    import bench_cuda
+
+    x = np.array([3.0, 2.0, 1.0, 0.0], np.float32)
+    greedy = {"temperature": 0.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
+    filtered = {"temperature": 1.0, "top_k": 0, "top_p": 0.6, "min_p": 0.0}  # keeps token 0, of weight 0.64
+    every, last = np.ones(4, bool), np.array([False, False, True, True])
+    p = log_softmax(x)
+    assert bench_cuda.right(x, every, greedy, 0, p[0])
+    assert not bench_cuda.right(x, every, greedy, 1, p[1])
+    assert not bench_cuda.right(x, every, greedy, 0, p[0] + 0.01)
+    assert not bench_cuda.right(x, last, greedy, 0, p[0])
+    assert bench_cuda.right(x, every, filtered, 0, p[0])
+    assert not bench_cuda.right(x, every, filtered, 1, p[1])
+    assert bench_cuda.right(x, last, filtered, 2, p[2])
+    assert not bench_cuda.right(x, last, filtered, 3, p[3])
+    assert bench_cuda.right(x, ~every, filtered, cuda.EMPTY, 0.0)
+    assert not bench_cuda.right(x, ~every, filtered, 0, p[0])
+    assert not bench_cuda.right(x, every, filtered, cuda.EMPTY, 0.0)
+
+
 # ---------------------------------------------------------------- the real compiler, without a device
 
 
