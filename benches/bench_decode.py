@@ -7,6 +7,11 @@ machine that has nothing else to do, as the time that other processes take count
 prefill.
 
     pytest benches/bench_decode.py --benchmark-only
+
+With --n-gpu-layers N (-1: all) the model is on a GPU, which takes a libllama with a GPU backend (docs/engines.md), and
+tokens per second stand beside the figures; compare with a run without it.
+
+    pytest benches/bench_decode.py --benchmark-only --n-gpu-layers -1
 """
 
 from __future__ import annotations
@@ -49,8 +54,9 @@ PROMPT = [{"role": "user", "content": "Write an order of office supplies as JSON
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[agentrt.Model]:
-    with agentrt.load(os.environ.get("AGENTRT_TEST_MODEL"), n_ctx=1024, n_threads=1) as loaded:
+def model(request: pytest.FixtureRequest) -> Iterator[agentrt.Model]:
+    layers = request.config.getoption("--n-gpu-layers")
+    with agentrt.load(os.environ.get("AGENTRT_TEST_MODEL"), n_ctx=1024, n_threads=1, n_gpu_layers=layers) as loaded:
         yield loaded
 
 
@@ -59,6 +65,7 @@ def test_time_beside_the_engines(benchmark: Any, model: agentrt.Model, kind: str
     options: dict[str, Any] = {"schema": ORDER} if kind == "schema" else {}
     model.generate(PROMPT, max_tokens=150, **options)
     beside: list[float] = []
+    speeds: list[float] = []
 
     def generate() -> None:
         with model.stream(PROMPT, max_tokens=150, **options) as stream:
@@ -68,8 +75,10 @@ def test_time_beside_the_engines(benchmark: Any, model: agentrt.Model, kind: str
             wall = (time.perf_counter() - begin) * 1e3
         usage = stream.usage
         beside.append((wall - usage.prefill_ms - usage.decode_ms) / usage.completion_tokens)
+        speeds.append(1e3 * usage.completion_tokens / wall)
 
     benchmark.pedantic(generate, rounds=5, iterations=1, warmup_rounds=1)
     benchmark.extra_info["ms_per_token_beside_engine_least"] = round(min(beside), 4)
     benchmark.extra_info["ms_per_token_beside_engine_median"] = round(statistics.median(beside), 4)
+    benchmark.extra_info["tokens_per_second_median"] = round(statistics.median(speeds), 1)
     assert min(beside) < 0.1

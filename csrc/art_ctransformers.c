@@ -261,6 +261,10 @@ art_status art_ctransformers_model_load(art_ctransformers *c, const char *path, 
     art_model_defaults(&defaults);
     if (!p) p = &defaults;
     if (p->vocab_only) return arti_fail(err, ART_E_ENGINE, 0, "ctransformers can not load a vocabulary alone");
+    if (p->n_gpu_layers)
+        return arti_fail(err, ART_E_ENGINE, 0,
+                         "n_gpu_layers is %d, but agentrt uses ctransformers on the processor only: take llama.cpp",
+                         p->n_gpu_layers);
     uint32_t n_ctx = p->n_ctx ? p->n_ctx : N_CTX_DEFAULT;
     if (n_ctx > 1u << 20) return arti_fail(err, ART_E_ARG, 0, "a context of %u tokens is too large", n_ctx);
     bool is_gguf = !model_type || !model_type[0] || strcmp(model_type, "gguf") == 0;
@@ -273,8 +277,7 @@ art_status art_ctransformers_model_load(art_ctransformers *c, const char *path, 
     atomic_fetch_add(&c->refs, 1);
     art_status st = open_file(m, path, is_gguf, err);
     if (st != ART_OK) goto fail;
-    config cfg = {
-        .context_length = (int)n_ctx, .gpu_layers = p->n_gpu_layers < 0 ? 9999 : p->n_gpu_layers, .mmap = p->use_mmap};
+    config cfg = {.context_length = (int)n_ctx, .mmap = p->use_mmap};
     char reason[200];
     m->llm = create_quietly(c, path, is_gguf ? "gguf" : model_type, cfg, reason, sizeof reason);
     if (!m->llm) {

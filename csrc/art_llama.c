@@ -66,6 +66,7 @@ typedef void log_fn(int level, const char *text, void *ud);
 
 #define OPTIONAL(X)                                                                                                    \
     X(const char *, llama_version, (void))                                                                             \
+    X(bool, llama_supports_gpu_offload, (void))                                                                        \
     X(void, llama_log_get, (log_fn **, void **))                                                                       \
     X(const char *, llama_load_mode_name, (int))                                                                       \
     X(bool, llama_model_is_recurrent, (const void *))                                                                  \
@@ -458,6 +459,25 @@ static art_status check_entries(const char *path, const arti_gguf_info *info, co
     return check_unique(path, &tokens, mem, err);
 }
 
+/* llama.cpp itself would quietly stay on the processor. */
+static art_status check_gpu(const art_llama *l, int32_t n_gpu_layers, art_error *err) {
+    const api *f = &l->f;
+    bool has = f->llama_supports_gpu_offload && f->llama_supports_gpu_offload();
+    if (!f->llama_supports_gpu_offload) {
+        if (!f->ggml_backend_dev_count || !f->ggml_backend_dev_get || !f->ggml_backend_dev_type) return ART_OK;
+        for (size_t i = 0; i < f->ggml_backend_dev_count() && !has; i++) {
+            int type = f->ggml_backend_dev_type(f->ggml_backend_dev_get(i));
+            has = type == 1 || type == 2;
+        }
+    }
+    if (has) return ART_OK;
+    return arti_fail(
+        err, ART_E_ENGINE, 0,
+        "n_gpu_layers is %d, but this libllama has no GPU: it was built without a GPU backend, or the backend "
+        "finds no device (backends are looked for in %s); docs/engines.md says how to build one",
+        n_gpu_layers, l->backend_dir);
+}
+
 static art_status check_file(const char *path, const art_alloc *alloc, arti_gguf_info *info, art_error *err) {
     arti_mem mem;
     arti_mem_init(&mem, alloc, 0);
@@ -502,9 +522,10 @@ art_status art_llama_model_load(art_llama *l, const char *path, const art_model_
 
     pthread_mutex_lock(&l->load_lock);
     load_backends(l, p->n_gpu_layers != 0);
+    if (p->n_gpu_layers) st = check_gpu(l, p->n_gpu_layers, err);
     l->log.error[0] = 0;
-    m->llama = l->f.llama_model_load_from_file(path, params);
-    if (!m->llama)
+    if (st == ART_OK) m->llama = l->f.llama_model_load_from_file(path, params);
+    if (st == ART_OK && !m->llama)
         st = arti_fail(err, ART_E_ENGINE, 0, "%s: llama.cpp can not load this %s model: %s", path,
                        info.architecture[0] ? info.architecture : "(no architecture)", first_error(l));
     pthread_mutex_unlock(&l->load_lock);

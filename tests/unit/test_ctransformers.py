@@ -165,3 +165,8 @@ def test_files_it_can_not_load(model, source, tmp_path, capfd):
 
 def test_nothing_of_the_package_is_imported(model):
     assert "ctransformers" not in sys.modules
+
+
+def test_no_layers_for_a_gpu(converted: Path) -> None:
+    with pytest.raises(ModelError, match="on the processor only"):
+        agentrt.load(converted, engine="ctransformers", n_gpu_layers=1)

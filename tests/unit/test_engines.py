@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentrt import ArgumentError, ModelError, engines
+from agentrt import ArgumentError, ModelError, engines, load, models
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -202,3 +202,72 @@ def test_openmp_waits_passively_unless_told_otherwise():
         )
         assert done.stdout.strip() == wanted, done.stderr
         assert done.stderr == ""
+
+
+# A libllama around the installed one: says that there is a GPU, and writes down how many layers are to go there.
+GPU_LLAMA = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct blob { _Alignas(16) unsigned char b[1024]; } blob;
+
+bool llama_supports_gpu_offload(void) { return true; }
+
+void *llama_model_load_from_file(const char *path, blob params) {
+    int layers;
+    memcpy(&layers, params.b + 16, sizeof layers);
+    FILE *f = fopen(getenv("SEEN_LAYERS"), "w");
+    fprintf(f, "%d", layers);
+    fclose(f);
+    void *(*real)(const char *, blob) = (void *(*)(const char *, blob))dlsym(RTLD_NEXT, "llama_model_load_from_file");
+    return real(path, params);
+}
+"""
+
+
+def default_model() -> Path:
+    try:
+        return models.resolve(os.environ.get("AGENTRT_TEST_MODEL"))
+    except ModelError as error:
+        pytest.skip(f"no model: {error}")
+
+
+@pytest.mark.model
+def test_layers_for_a_gpu_that_is_not_there():
+    info = installed_llama()
+    if any(device.is_gpu for device in engines._probed(info).devices):
+        pytest.skip("there is a GPU")
+    with pytest.raises(ModelError, match="n_gpu_layers is -1, but this libllama has no GPU"):
+        load(default_model(), n_gpu_layers=-1)
+    with load(default_model(), n_ctx=64) as model:
+        assert model.caps.n_vocab
+
+
+@pytest.mark.model
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="uses the dynamic loader of Linux")
+def test_layers_reach_the_engine(tmp_path):
+    info, path = installed_llama(), default_model()
+    if not shutil.which("cc"):
+        pytest.skip("a C compiler is needed")
+    (tmp_path / "source.c").write_text(GPU_LLAMA)
+    real, library = Path(info.path), tmp_path / "libllama.so"
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-Wl,--no-as-needed", "-o", library, tmp_path / "source.c", real,
+         f"-Wl,-rpath,{real.parent}"],
+        check=True,
+    )  # fmt: skip
+    for backend in Path(info.backend_dir).glob("libggml-cpu*"):
+        (tmp_path / backend.name).symlink_to(backend)
+    for n, expected in ((7, "7"), (-1, "9999"), (0, "0")):
+        seen = tmp_path / "seen"
+        done = run_python(
+            f"import agentrt\nwith agentrt.load({str(path)!r}, n_ctx=64, n_gpu_layers={n}) as m: print(m.caps.n_vocab)",
+            AGENTRT_LIBLLAMA=str(library),
+            SEEN_LAYERS=str(seen),
+        )
+        assert done.returncode == 0, done.stderr
+        assert seen.read_text() == expected
