@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import subprocess
@@ -689,6 +690,7 @@ def test_failures_of_the_driver(gpu: Any) -> None:
         gpu.fail(function, 999)
         with pytest.raises(DeviceError, match=r"unknown error \(999\)"):
             prepare(rows=1, vocab=64)
+    gc.collect()  # so that no old batch is freed meanwhile
     gpu.fail("cuCtxPushCurrent", 201, after=1)  # the first asks whether a graph is captured
     with pytest.raises(DeviceError, match="can not be made current"):
         sample(x)
