@@ -177,6 +177,14 @@ def _type_name(t: Any) -> str:
     return f"{_CODE_NAMES.get(t.code, f'type {t.code} of ')}{t.bits}"
 
 
+def _dlpack_device(name: str, tensor: Any) -> tuple[int, int]:
+    try:
+        kind, device = tensor.__dlpack_device__()
+        return int(kind), int(device)
+    except Exception as error:
+        raise ArgumentError(f"{name}: {type(tensor).__name__} does not say which device it is on: {error}") from error
+
+
 class _Lent:
     """Tensors of a call, and what has to be given back when it is over."""
 
@@ -204,7 +212,7 @@ class _Lent:
             given = interface.get("stream") if isinstance(interface, Mapping) else None
             self.stream = _handle(given) if given else _LEGACY_STREAM
             return self.read("logits", tensor)
-        kind, device = tensor.__dlpack_device__()
+        kind, device = _dlpack_device("logits", tensor)
         current = _current_stream(tensor, device) if kind in (_CUDA, _CUDA_MANAGED) else None
         self.stream = current or _LEGACY_STREAM
         return self.read("logits", tensor, synchronise=current is None)
@@ -223,7 +231,7 @@ class _Lent:
         return out
 
     def _dlpack(self, name: str, tensor: Any, out: Any, synchronise: bool) -> None:
-        kind, _ = tensor.__dlpack_device__()
+        kind, _ = _dlpack_device(name, tensor)
         options: dict[str, Any] = {}
         if kind in (_CUDA, _CUDA_MANAGED):
             options["stream"] = self.stream if synchronise else -1

@@ -527,8 +527,14 @@ class Refuses:
         raise RuntimeError("Can't export tensors that require gradient")
 
 
+class Nowhere(Refuses):
+    def __dlpack_device__(self) -> tuple[int, int]:
+        raise ValueError("Unknown device type meta")
+
+
 WRONG_LOGITS = [
     (lambda g: object(), "neither __dlpack__ nor"),
+    (lambda g: Nowhere(), "does not say which device it is on: Unknown device type meta"),
     (lambda g: Refuses(), "logits: Refuses can not be lent by DLPack: Can't export"),
     (lambda g: fake.Tensor(g, np.zeros((2, 64), np.float64)), "float32, float16 or bfloat16 are needed, not float64"),
     (lambda g: fake.Tensor(g, np.zeros((2, 64), np.int32)), "not int32"),
