@@ -45,6 +45,11 @@ static inline uint32_t arti_bits_lowest(uint32_t v) {
 #endif
 }
 
+static inline uint32_t arti_bits_lowest64(uint64_t v) {
+    const uint32_t low = (uint32_t)v;
+    return low ? arti_bits_lowest(low) : 32 + arti_bits_lowest((uint32_t)(v >> 32));
+}
+
 void arti_bits_or(uint32_t *dst, const uint32_t *src, size_t n_words);     /* dst |= src */
 void arti_bits_and(uint32_t *dst, const uint32_t *src, size_t n_words);    /* dst &= src */
 void arti_bits_andnot(uint32_t *dst, const uint32_t *src, size_t n_words); /* dst &= ~src */

@@ -29,6 +29,19 @@ uint64_t arti_set_step(const arti_key *set, uint64_t q, uint8_t byte) {
     return arti_set_state(first, a, d + 1);
 }
 
+void arti_set_next_bytes(const arti_key *set, uint64_t q, uint64_t bits[4], bool *ends) {
+    memset(bits, 0, 4 * sizeof *bits);
+    *ends = false;
+    if (!q) return;
+    const uint32_t d = arti_set_depth(q);
+    for (uint32_t i = arti_set_lo(q); i < arti_set_hi(q); i++) {
+        if (set[i].len == d)
+            *ends = true;
+        else
+            bits[(uint8_t)set[i].ptr[d] / 64] |= UINT64_C(1) << ((uint8_t)set[i].ptr[d] % 64);
+    }
+}
+
 bool arti_part_start(art_schema *s, const arti_part *p, uint64_t *q) {
     *q = 1;
     if (p->kind == ARTI_PART_SET) *q = arti_set_state(0, p->n_set, 0);

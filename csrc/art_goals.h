@@ -56,6 +56,9 @@ static inline uint32_t arti_set_whole(const arti_key *set, uint64_t q) {
     return q && set[arti_set_lo(q)].len == arti_set_depth(q) ? arti_set_lo(q) : UINT32_MAX;
 }
 
+/* Bytes that a string of the state may go on with, as bits; *ends: one is complete. */
+void arti_set_next_bytes(const arti_key *set, uint64_t q, uint64_t bits[4], bool *ends);
+
 bool arti_part_start(art_schema *s, const arti_part *p, uint64_t *q);
 /* false: fault. n_cp: characters begun; inside: in the middle of the last one. */
 bool arti_part_step(art_schema *s, const arti_part *p, uint64_t *q, uint8_t byte);

@@ -209,6 +209,7 @@ static void move_state(mover *m, arti_state *st) {
         old->moved = copy;
         *link = copy;
         move_set(m, &copy->set);
+        move_set(m, &copy->heads);
         link = &copy->parent;
     }
     const bool text = st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT;
@@ -219,6 +220,7 @@ static void move_state(mover *m, arti_state *st) {
         const arti_object_machine *om = st->top->machine;
         st->text.offer = move_bytes(m, st->text.offer, om->n_seen_words * sizeof(uint64_t));
     }
+    if (st->mode == ARTI_M_KEY_TEXT) move_set(m, &st->text.heads);
     if (st->mode == ARTI_M_NUMBER && st->number.text) {
         const uint32_t n = st->number.num.len < ARTI_NUM_TEXT_MAX ? st->number.num.len : ARTI_NUM_TEXT_MAX;
         st->number.text = move_bytes(m, st->number.text, n);

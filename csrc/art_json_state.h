@@ -78,6 +78,7 @@ typedef struct arti_frame {
     const arti_goals *goals; /* what the container itself is asked */
     void *machine;           /* arti_object_machine or arti_array_machine */
     const arti_hset *set;    /* keys that are no names of the machine; items of a unique array */
+    const arti_hset *heads;  /* objects whose other keys are in languages: all beginnings of the keys in `set` */
     const struct arti_frame *moved;
     uint32_t *costs;  /* per goal of the pending value: bytes to the end of the text after it; NULL until asked */
     uint64_t set_sum; /* order-free digest of the set */
@@ -125,7 +126,8 @@ typedef struct arti_text_state {
         uint64_t one;         /* state of the only part */
         const uint64_t *many; /* of all parts */
     } q;
-    const uint64_t *offer; /* KEY_TEXT, KEY, FIRST_KEY: names that may come; NULL: none */
+    const uint64_t *offer;  /* KEY_TEXT, KEY, FIRST_KEY: names that may come; NULL: none */
+    const arti_hset *heads; /* KEY_TEXT: what the frame's will be with this key */
     uint64_t hash;
     uint32_t n_cp;
     uint16_t unit, high;

@@ -270,6 +270,7 @@ bool arti_object_key(arti_jctx *x, arti_state *st, uint32_t name, uint64_t match
     f->key = name;
     f->matches = matches;
     f->key_hash = hash;
+    if (name == UINT32_MAX) f->heads = st->text.heads;
     const arti_goals *goals = member_goals(x, f);
     if (!goals || arti_faulted(x->s)) return false;
     *st = (arti_state){.top = f, .goals = goals, .mode = ARTI_M_COLON};

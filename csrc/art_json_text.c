@@ -37,11 +37,22 @@ static uint64_t *new_q(arti_jctx *x, uint32_t n) {
     return q;
 }
 
+/* One more beginning of the key that is read. */
+static bool add_head(arti_jctx *x, arti_text_state *t) {
+    if (arti_hset_has(t->heads, t->hash)) return true;
+    t->heads = arti_hset_add(x->region, t->heads, t->hash);
+    return t->heads || arti_fault_mem(x->s);
+}
+
 /* Feeds decoded bytes to the parts. */
 static bool feed(arti_jctx *x, arti_state *st, const uint8_t *bytes, uint32_t len) {
     const uint32_t n = arti_text_parts(st);
     arti_text_state *t = &st->text;
-    for (uint32_t k = 0; k < len; k++) t->hash = arti_hash_mix(t->hash, bytes[k]);
+    const bool tracked = is_key(st) && ((const arti_object_machine *)t->machine)->n_parts;
+    for (uint32_t k = 0; k < len; k++) {
+        t->hash = arti_hash_mix(t->hash, bytes[k]);
+        if (tracked && !add_head(x, t)) return false;
+    }
     if (n == 1) {
         if (!is_key(st)) { /* the usual case, without indirection */
             const arti_part *p = ((const arti_text_machine *)t->machine)->parts;
@@ -108,7 +119,9 @@ bool arti_key_begin(arti_jctx *x, arti_state *st) {
     next.text = (arti_text_state){.machine = st->top->machine,
                                   .hash = ARTI_TEXT_HASH,
                                   .offer = st->text.offer,
+                                  .heads = st->top->heads,
                                   .offer_other = st->text.offer_other};
+    if (arti_text_parts(&next) > 1 && !add_head(x, &next.text)) return false;
     if (!start_parts(x, &next) || !arti_key_alive(x, &next)) return false;
     *st = next;
     return true;
@@ -203,7 +216,8 @@ bool arti_key_alive_at(arti_jctx *x, const arti_state *st, const uint64_t *q, ui
         const uint32_t p = m->alts[a].extra_part;
         if (p == ARTI_EXTRA_FREE) return true;
         if (p == ARTI_EXTRA_NONE || q[1 + p] == 0) continue;
-        if (!f->set || has_fresh_word(x, (arti_re_state)q[1 + p], hash, f->set)) return true;
+        /* Words that begin like that are there only if the beginning is known. */
+        if (!arti_hset_has(f->heads, hash) || has_fresh_word(x, (arti_re_state)q[1 + p], hash, f->set)) return true;
     }
     return false;
 }

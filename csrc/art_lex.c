@@ -30,9 +30,10 @@ typedef struct lexer {
     bool wants_space;
     uint8_t run;
     arti_lex_space space;
-    uint32_t node; /* of the trie that is built */
-    uint32_t open; /* node of the first opening quote, 0: none */
-    uint32_t text; /* offset of what follows it, within the token */
+    uint32_t node;        /* of the trie that is built */
+    uint32_t open;        /* node of the first opening quote, 0: none */
+    uint32_t text;        /* offset of what follows it, within the token */
+    uint32_t close, tail; /* node of its closing quote, 0: none; offset of what follows that */
 } lexer;
 
 static bool is_space(uint8_t b) {
@@ -138,293 +139,7 @@ static bool lex_step(lexer *l, uint8_t b, bool *folded) {
     return outside_byte(l, b);
 }
 
-/* ------------------------------------------------------------------ building a trie */
-
-typedef struct build_node {
-    uint32_t child, sibling; /* 0: none */
-    uint32_t entry;          /* the last of a list, 0: none */
-    uint32_t text, len;      /* closes the first string: what stands in it; len UINT32_MAX: does not */
-    uint8_t byte;
-    bool is_open;
-} build_node;
-
-typedef enum entry_kind { PLAIN, STAY, ODD } entry_kind;
-
-typedef struct build_entry {
-    uint32_t before; /* the one before in the node's list */
-    uint32_t id;
-    arti_lex_space space;
-    uint8_t kind;
-    uint32_t open, rest, len; /* STAY, ODD */
-} build_entry;
-
-typedef struct builder {
-    arti_mem *mem;
-    const art_vocab *v;
-    build_node *nodes;
-    build_entry *entries; /* from 1 on */
-    lexer *stack;
-    size_t n_nodes, node_cap, n_entries, entry_cap, stack_cap;
-    bool ok;
-} builder;
-
-/* The child with that byte, made if need be; 0 when out of memory. */
-static uint32_t child_of(builder *b, uint32_t parent, uint8_t byte) {
-    uint32_t last = 0, at = b->nodes[parent].child;
-    while (at && b->nodes[at].byte < byte) last = at, at = b->nodes[at].sibling;
-    if (at && b->nodes[at].byte == byte) return at;
-    if (!arti_vec_reserve(b->mem, (void **)&b->nodes, &b->node_cap, b->n_nodes + 1, sizeof *b->nodes)) {
-        b->ok = false;
-        return 0;
-    }
-    const uint32_t i = (uint32_t)b->n_nodes++;
-    b->nodes[i] = (build_node){.byte = byte, .sibling = at, .len = UINT32_MAX};
-    if (last)
-        b->nodes[last].sibling = i;
-    else
-        b->nodes[parent].child = i;
-    return i;
-}
-
-/* Takes one more byte of a token (token bytes from `bytes` on, this one at `at`) in *l; false: JSON rules it out. */
-static bool take(builder *b, lexer *l, uint32_t bytes, uint32_t at) {
-    const uint8_t byte = b->v->bytes[bytes + at];
-    const bool was_outside = is_outside(l->mode) || l->mode == NUMBER, was_closed = l->closed;
-    bool folded;
-    if (!lex_step(l, byte, &folded)) return false;
-    if (folded) return true;
-    const uint32_t node = child_of(b, l->node, byte);
-    if (!node) return false;
-    l->node = node;
-    if (was_outside && l->mode == TEXT && !l->open) {
-        b->nodes[node].is_open = true;
-        l->open = node;
-        l->text = at + 1;
-    }
-    if (l->closed && !was_closed && !l->has_escape && l->open) {
-        b->nodes[node].text = bytes + l->text;
-        b->nodes[node].len = at - l->text;
-    }
-    return true;
-}
-
-static void add_entry(builder *b, const lexer *l, uint32_t id, uint32_t bytes, uint32_t len) {
-    if (!arti_vec_reserve(b->mem, (void **)&b->entries, &b->entry_cap, b->n_entries + 2, sizeof *b->entries)) {
-        b->ok = false;
-        return;
-    }
-    build_entry *e = &b->entries[++b->n_entries];
-    *e = (build_entry){.before = b->nodes[l->node].entry, .id = id, .space = l->space};
-    if (l->open && (l->has_escape || !l->closed)) {
-        e->kind = l->has_escape ? ODD : STAY;
-        e->open = l->open;
-        e->rest = bytes + l->text;
-        e->len = len - l->text;
-    }
-    b->nodes[l->node].entry = (uint32_t)b->n_entries;
-}
-
-static bool begin(builder *b, arti_mem *mem, const art_vocab *v) {
-    *b = (builder){.mem = mem, .v = v, .ok = true};
-    if (!arti_vec_reserve(mem, (void **)&b->nodes, &b->node_cap, 1, sizeof *b->nodes)) return b->ok = false;
-    b->nodes[b->n_nodes++] = (build_node){.len = UINT32_MAX};
-    return true;
-}
-
-/* Tokens from lexer state `mode` on. */
-static void add_tokens(builder *b, lex_mode mode) {
-    const art_vocab *v = b->v;
-    b->stack_cap = (size_t)v->token_len_max + 2;
-    b->stack = arti_realloc(b->mem, NULL, 0, b->stack_cap * sizeof *b->stack);
-    if (!b->stack) {
-        b->ok = false;
-        return;
-    }
-    b->stack[0] = (lexer){.mode = (uint8_t)mode, .space = {.is_spaced = true}};
-    for (uint32_t i = 1; i < v->n_nodes && b->ok;) {
-        const arti_node *node = &v->node[i];
-        const uint32_t d = node->depth;
-        lexer *l = &b->stack[d];
-        *l = b->stack[d - 1];
-        const uint32_t below = v->order[node->tok]; /* some token of the subtree: its first d bytes are the path */
-        if ((d == 1 && mode == NUMBER && !number_byte(&(lexer){.prev = 0}, node->byte)) ||
-            !take(b, l, v->offsets[below], d - 1)) {
-            i = node->next;
-            continue;
-        }
-        for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) {
-            const uint32_t id = v->order[k];
-            add_entry(b, l, id, v->offsets[id], d);
-        }
-        i++;
-    }
-    arti_free(b->mem, b->stack, b->stack_cap * sizeof *b->stack);
-}
-
-/* Suffixes behind the closing quote. */
-static void add_suffixes(builder *b) {
-    const arti_u8_sets *set = &b->v->u8[ARTI_U8_0];
-    for (uint32_t k = 0; k < set->n_suffix && b->ok; k++) {
-        const arti_suffix *sf = &b->v->suffixes[set->suffix + k];
-        lexer l = {.mode = OUT_AFTER, .space = {.is_spaced = true}};
-        uint32_t n = 0;
-        while (n < sf->len && take(b, &l, sf->bytes, n)) n++;
-        if (n == sf->len && b->ok) add_entry(b, &l, k, sf->bytes, sf->len);
-    }
-}
-
-/* ------------------------------------------------------------------ laying it out */
-
-static void *keep(arti_lex *lex, size_t n, size_t item) {
-    return arti_arena_zero(&lex->arena, (n + 1) * item);
-}
-
-typedef struct layout {
-    arti_lex_trie *t;
-    uint32_t *open_of; /* per built node: index of its open */
-    uint32_t n_opens;
-} layout;
-
-static uint32_t count_list(const builder *b, uint32_t entry) {
-    uint32_t n = 0;
-    for (; entry; entry = b->entries[entry].before) n++;
-    return n;
-}
-
-/* Pass 0 counts what lies below each first quote, pass 1 writes it. */
-static void fill_opens(const builder *b, layout *l, const uint32_t *place, int pass) {
-    arti_lex_trie *t = l->t;
-    for (uint32_t e = 1; e <= b->n_entries; e++) {
-        const build_entry *entry = &b->entries[e];
-        if (entry->kind == PLAIN) continue;
-        arti_lex_open *o = &t->opens[l->open_of[entry->open]];
-        if (entry->kind == STAY) {
-            if (pass) {
-                t->stay_ids[o->stay + o->n_stay] = entry->id;
-                t->stay_spaces[o->stay + o->n_stay] = entry->space;
-            }
-            o->n_stay++;
-        } else {
-            if (pass) t->odds[o->odd + o->n_odd] = (arti_lex_odd){place[e], entry->rest, entry->len};
-            o->n_odd++;
-        }
-    }
-}
-
-static void set_digits(arti_lex_trie *t) {
-    for (uint32_t i = t->n_nodes; i-- > 1;) { /* children come behind their parents */
-        arti_lex_node *node = &t->node[i];
-        uint8_t levels = 0;
-        bool ok = is_digit(node->byte);
-        for (uint32_t k = i + 1; k < node->next && ok; k = t->node[k].next) {
-            ok = t->node[k].digits != 0 && t->node[k].digits < UINT8_MAX;
-            if (ok && t->node[k].digits > levels) levels = t->node[k].digits;
-        }
-        node->digits = ok ? (uint8_t)(levels + 1) : 0;
-    }
-}
-
-static bool lay_out(arti_lex *lex, builder *b, arti_lex_trie *t) {
-    if (!b->ok) return false;
-    t->n_nodes = (uint32_t)b->n_nodes;
-    t->n_entries = (uint32_t)b->n_entries;
-    uint32_t n_opens = 0, n_closes = 0, n_stay = 0, n_odd = 0;
-    for (size_t i = 0; i < b->n_nodes; i++) n_opens += b->nodes[i].is_open, n_closes += b->nodes[i].len != UINT32_MAX;
-    for (size_t e = 1; e <= b->n_entries; e++) n_stay += b->entries[e].kind == STAY, n_odd += b->entries[e].kind == ODD;
-    t->node = keep(lex, b->n_nodes + 1, sizeof *t->node);
-    t->ids = keep(lex, b->n_entries, sizeof *t->ids);
-    t->spaces = keep(lex, b->n_entries, sizeof *t->spaces);
-    t->opens = keep(lex, n_opens, sizeof *t->opens);
-    t->closes = keep(lex, n_closes, sizeof *t->closes);
-    t->odds = keep(lex, n_odd, sizeof *t->odds);
-    t->stay_ids = keep(lex, n_stay, sizeof *t->stay_ids);
-    t->stay_spaces = keep(lex, n_stay, sizeof *t->stay_spaces);
-    const size_t stack_cap = (size_t)b->v->token_len_max + 2;
-    /* Per built node the index of its open; per entry its place; the path, as built nodes, and where each was laid out. */
-    uint32_t *open_of = arti_calloc(b->mem, b->n_nodes * sizeof *open_of);
-    uint32_t *place = arti_calloc(b->mem, (b->n_entries + 1) * sizeof *place);
-    uint32_t *path = arti_calloc(b->mem, stack_cap * sizeof *path);
-    uint32_t *laid = arti_calloc(b->mem, stack_cap * sizeof *laid);
-    bool ok = t->node && t->ids && t->spaces && t->opens && t->closes && t->odds && t->stay_ids && t->stay_spaces &&
-              open_of && place && path && laid;
-    uint32_t n = 0, n_tok = 0, at_open = 0, at_close = 0;
-    uint32_t d = 0;
-    for (bool down = true; ok;) { /* depth first: path[d] is the node at hand */
-        const build_node *from = &b->nodes[path[d]];
-        if (down) {
-            arti_lex_node *to = &t->node[n];
-            laid[d] = n;
-            *to = (arti_lex_node){.tok = n_tok, .open = UINT32_MAX, .depth = (uint16_t)d, .byte = from->byte};
-            if (d == 1) t->child[from->byte] = n;
-            uint32_t k = n_tok += count_list(b, from->entry);
-            for (uint32_t e = from->entry; e; e = b->entries[e].before) {
-                place[e] = --k;
-                t->ids[k] = b->entries[e].id;
-                t->spaces[k] = b->entries[e].space;
-            }
-            if (from->is_open) {
-                to->open = open_of[path[d]] = at_open++;
-                t->opens[to->open].close = at_close;
-            }
-            if (from->len != UINT32_MAX) { /* its quote lies above it, and is the last that was opened */
-                t->closes[at_close++] = (arti_lex_close){n, from->text, from->len, false};
-                t->opens[at_open - 1].n_close++;
-            }
-            n++;
-            if (from->child) {
-                path[++d] = from->child;
-                continue;
-            }
-        }
-        t->node[laid[d]].next = n;
-        if (d == 0) break;
-        down = from->sibling != 0;
-        if (down)
-            path[d] = from->sibling;
-        else
-            d--;
-    }
-    if (ok) {
-        t->node[n] = (arti_lex_node){.next = n, .tok = n_tok, .open = UINT32_MAX};
-        layout l = {t, open_of, n_opens};
-        fill_opens(b, &l, place, 0);
-        uint32_t stay = 0, odd = 0;
-        for (uint32_t i = 0; i < n_opens; i++) {
-            arti_lex_open *o = &t->opens[i];
-            o->stay = stay, o->odd = odd;
-            stay += o->n_stay, odd += o->n_odd;
-            o->n_stay = o->n_odd = 0;
-        }
-        fill_opens(b, &l, place, 1);
-        for (uint32_t i = 0; i < n_closes; i++)
-            for (uint32_t k = t->closes[i].node + 1; k < t->node[t->closes[i].node].next; k++)
-                t->closes[i].has_comma |= t->node[k].byte == ',';
-        set_digits(t);
-    }
-    arti_free(b->mem, open_of, b->n_nodes * sizeof *open_of);
-    arti_free(b->mem, place, (b->n_entries + 1) * sizeof *place);
-    arti_free(b->mem, path, stack_cap * sizeof *path);
-    arti_free(b->mem, laid, stack_cap * sizeof *laid);
-    return ok;
-}
-
-static bool build_trie(arti_lex *lex, const art_vocab *v, arti_lex_trie *t, bool is_tail, lex_mode mode) {
-    builder b;
-    arti_mem mem;
-    arti_mem_init(&mem, &lex->mem.alloc, 0);
-    if (begin(&b, &mem, v)) {
-        if (is_tail)
-            add_suffixes(&b);
-        else
-            add_tokens(&b, mode);
-    }
-    const bool ok = lay_out(lex, &b, t);
-    arti_free(&mem, b.nodes, b.node_cap * sizeof *b.nodes);
-    arti_free(&mem, b.entries, b.entry_cap * sizeof *b.entries);
-    return ok;
-}
-
-/* ------------------------------------------------------------------ tokens with escapes */
+/* ------------------------------------------------------------------ escapes */
 
 typedef struct unescaped {
     uint32_t n_cp, len; /* characters; bytes decoded */
@@ -531,52 +246,428 @@ static uint32_t find_suffix(const art_vocab *v, const uint8_t *bytes, uint32_t l
     return UINT32_MAX;
 }
 
-static bool build_twice(arti_lex *lex, const art_vocab *v) {
+/* ------------------------------------------------------------------ building a trie */
+
+typedef struct build_node {
+    uint32_t child, sibling; /* 0: none */
+    uint32_t entry;          /* the last of a list, 0: none */
+    uint32_t text, len;      /* closes the first string: what stands in it; len UINT32_MAX: does not */
+    uint8_t byte;
+    bool is_open;
+} build_node;
+
+typedef enum entry_kind { PLAIN, STAY, ODD, LEAVE } entry_kind;
+
+typedef struct build_entry {
+    uint32_t before; /* the one before in the node's list */
+    uint32_t id;
+    arti_lex_space space;
+    uint8_t kind;
+    bool stays;               /* ODD */
+    uint32_t open, rest, len; /* STAY, ODD */
+    uint32_t close, tail;     /* LEAVE: node of the quote */
+} build_entry;
+
+typedef struct piece { /* of token bytes */
+    uint32_t bytes, len;
+} piece;
+
+typedef struct builder {
+    arti_mem *mem;
+    const art_vocab *v;
+    build_node *nodes;
+    build_entry *entries; /* from 1 on */
+    lexer *stack;
+    uint8_t *scratch; /* as long as a token may be decoded */
+    piece *pieces;    /* tails that are no suffixes of the vocabulary */
+    size_t n_pieces, piece_cap;
+    size_t n_nodes, node_cap, n_entries, entry_cap, stack_cap;
+    bool ok;
+} builder;
+
+/* The child with that byte, made if need be; 0 when out of memory. */
+static uint32_t child_of(builder *b, uint32_t parent, uint8_t byte) {
+    uint32_t last = 0, at = b->nodes[parent].child;
+    while (at && b->nodes[at].byte < byte) last = at, at = b->nodes[at].sibling;
+    if (at && b->nodes[at].byte == byte) return at;
+    if (!arti_vec_reserve(b->mem, (void **)&b->nodes, &b->node_cap, b->n_nodes + 1, sizeof *b->nodes)) {
+        b->ok = false;
+        return 0;
+    }
+    const uint32_t i = (uint32_t)b->n_nodes++;
+    b->nodes[i] = (build_node){.byte = byte, .sibling = at, .len = UINT32_MAX};
+    if (last)
+        b->nodes[last].sibling = i;
+    else
+        b->nodes[parent].child = i;
+    return i;
+}
+
+/* Takes one more byte of a token (token bytes from `bytes` on, this one at `at`) in *l; false: JSON rules it out. */
+static bool take(builder *b, lexer *l, uint32_t bytes, uint32_t at) {
+    const uint8_t byte = b->v->bytes[bytes + at];
+    const bool was_outside = is_outside(l->mode) || l->mode == NUMBER, was_closed = l->closed;
+    bool folded;
+    if (!lex_step(l, byte, &folded)) return false;
+    if (folded) return true;
+    const uint32_t node = child_of(b, l->node, byte);
+    if (!node) return false;
+    l->node = node;
+    if (was_outside && l->mode == TEXT && !l->open) {
+        b->nodes[node].is_open = true;
+        l->open = node;
+        l->text = at + 1;
+    }
+    if (l->closed && !was_closed && !l->has_escape && l->open) {
+        b->nodes[node].text = bytes + l->text;
+        b->nodes[node].len = at - l->text;
+        l->close = node;
+        l->tail = at + 1;
+    }
+    return true;
+}
+
+/* Number of what a token ends with; the tails of a trie's tokens are counted from n_suffix on. */
+static uint32_t tail_of(builder *b, uint32_t bytes, uint32_t len) {
+    const uint32_t n_suffix = b->v->u8[ARTI_U8_0].n_suffix, known = find_suffix(b->v, b->v->bytes + bytes, len);
+    if (known != UINT32_MAX) return known;
+    for (size_t i = 0; i < b->n_pieces; i++)
+        if (b->pieces[i].len == len && memcmp(b->v->bytes + b->pieces[i].bytes, b->v->bytes + bytes, len) == 0)
+            return n_suffix + (uint32_t)i;
+    if (!arti_vec_reserve(b->mem, (void **)&b->pieces, &b->piece_cap, b->n_pieces + 1, sizeof *b->pieces)) {
+        b->ok = false;
+        return 0;
+    }
+    b->pieces[b->n_pieces] = (piece){bytes, len};
+    return n_suffix + (uint32_t)b->n_pieces++;
+}
+
+static build_entry *new_entry(builder *b, uint32_t node, uint32_t id) {
+    if (!arti_vec_reserve(b->mem, (void **)&b->entries, &b->entry_cap, b->n_entries + 2, sizeof *b->entries)) {
+        b->ok = false;
+        return NULL;
+    }
+    build_entry *e = &b->entries[++b->n_entries];
+    *e = (build_entry){.before = b->nodes[node].entry, .id = id};
+    b->nodes[node].entry = (uint32_t)b->n_entries;
+    return e;
+}
+
+static void add_entry(builder *b, const lexer *l, uint32_t id, uint32_t bytes, uint32_t len) {
+    bool stays = false;
+    if (l->open && l->has_escape) {
+        const unescaped u = unescape(b->v->bytes + bytes + l->text, len - l->text, b->scratch);
+        if (u.is_dead) return;
+        stays = !u.is_out;
+    }
+    const uint32_t tail = l->close ? tail_of(b, bytes + l->tail, len - l->tail) : 0;
+    build_entry *e = new_entry(b, l->node, id);
+    if (!e) return;
+    e->space = l->space;
+    if (!l->open) return;
+    e->kind = l->has_escape ? ODD : l->closed ? LEAVE : STAY;
+    e->stays = stays;
+    e->open = l->open;
+    e->rest = bytes + l->text;
+    e->len = len - l->text;
+    e->close = l->close;
+    e->tail = tail;
+}
+
+static bool begin(builder *b, arti_mem *mem, const art_vocab *v) {
+    *b = (builder){.mem = mem, .v = v, .ok = true};
+    b->scratch = arti_realloc(mem, NULL, 0, (size_t)v->token_len_max + 4);
+    if (!b->scratch || !arti_vec_reserve(mem, (void **)&b->nodes, &b->node_cap, 1, sizeof *b->nodes))
+        return b->ok = false;
+    b->nodes[b->n_nodes++] = (build_node){.len = UINT32_MAX};
+    return true;
+}
+
+/* Tokens from lexer state `mode` on. */
+static void add_tokens(builder *b, lex_mode mode) {
+    const art_vocab *v = b->v;
+    b->stack_cap = (size_t)v->token_len_max + 2;
+    b->stack = arti_realloc(b->mem, NULL, 0, b->stack_cap * sizeof *b->stack);
+    if (!b->stack) {
+        b->ok = false;
+        return;
+    }
+    b->stack[0] = (lexer){.mode = (uint8_t)mode, .space = {.is_spaced = true}};
+    for (uint32_t i = 1; i < v->n_nodes && b->ok;) {
+        const arti_node *node = &v->node[i];
+        const uint32_t d = node->depth;
+        lexer *l = &b->stack[d];
+        *l = b->stack[d - 1];
+        const uint32_t below = v->order[node->tok]; /* some token of the subtree: its first d bytes are the path */
+        if ((d == 1 && mode == NUMBER && !number_byte(&(lexer){.prev = 0}, node->byte)) ||
+            !take(b, l, v->offsets[below], d - 1)) {
+            i = node->next;
+            continue;
+        }
+        for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) {
+            const uint32_t id = v->order[k];
+            add_entry(b, l, id, v->offsets[id], d);
+        }
+        i++;
+    }
+    arti_free(b->mem, b->stack, b->stack_cap * sizeof *b->stack);
+}
+
+/* What stands behind a closing quote: suffixes of the vocabulary and `pieces`. */
+static void add_tails(builder *b, const piece *pieces, uint32_t n_pieces) {
+    const arti_u8_sets *set = &b->v->u8[ARTI_U8_0];
+    for (uint32_t k = 0; k < set->n_suffix + n_pieces && b->ok; k++) {
+        const arti_suffix *sf = &b->v->suffixes[set->suffix + k];
+        const piece p = k < set->n_suffix ? (piece){sf->bytes, sf->len} : pieces[k - set->n_suffix];
+        lexer l = {.mode = OUT_AFTER, .space = {.is_spaced = true}};
+        uint32_t n = 0;
+        while (n < p.len && take(b, &l, p.bytes, n)) n++;
+        if (n == p.len && b->ok) add_entry(b, &l, k, p.bytes, p.len);
+    }
+}
+
+/* What stands before the closing quote, for the suffixes that are entries of a trie. */
+static void add_heads(builder *b, const arti_lex_trie *tail) {
+    const art_vocab *v = b->v;
+    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
+    for (uint32_t i = 0; i < tail->n_entries && b->ok; i++) {
+        const uint32_t k = tail->ids[i];
+        if (k >= set->n_suffix) continue;
+        const arti_suffix *sf = &v->suffixes[set->suffix + k];
+        for (uint32_t t = sf->first; t < sf->first + sf->n && b->ok; t++) {
+            const uint8_t *bytes = v->bytes + v->offsets[v->leave[t].token];
+            uint32_t node = 0;
+            for (uint32_t n = 0; n < v->leave[t].n_byte && b->ok; n++) node = child_of(b, node, bytes[n]);
+            build_entry *e = b->ok ? new_entry(b, node, v->leave[t].token) : NULL;
+            if (e) e->tail = k;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ laying it out */
+
+static void *keep(arti_lex *lex, size_t n, size_t item) {
+    return arti_arena_zero(&lex->arena, (n + 1) * item);
+}
+
+typedef struct layout {
+    arti_lex_trie *t;
+    uint32_t *open_of, *close_of; /* per built node: index of its open, its close */
+} layout;
+
+static uint32_t count_list(const builder *b, uint32_t entry) {
+    uint32_t n = 0;
+    for (; entry; entry = b->entries[entry].before) n++;
+    return n;
+}
+
+/* Pass 0 counts what lies below each first quote, pass 1 writes it. */
+static void fill_opens(const builder *b, layout *l, const uint32_t *place, int pass) {
+    arti_lex_trie *t = l->t;
+    for (uint32_t e = 1; e <= b->n_entries; e++) {
+        const build_entry *entry = &b->entries[e];
+        if (entry->kind == PLAIN) continue;
+        if (entry->kind == LEAVE) {
+            arti_lex_close *c = &t->closes[l->close_of[entry->close]];
+            if (pass) t->leaves[c->leave + c->n_leave] = (arti_lex_leave){entry->id, entry->tail, entry->space};
+            c->n_leave++;
+            continue;
+        }
+        arti_lex_open *o = &t->opens[l->open_of[entry->open]];
+        if (entry->kind == STAY) {
+            if (pass) {
+                t->stay_ids[o->stay + o->n_stay] = entry->id;
+                t->stay_spaces[o->stay + o->n_stay] = entry->space;
+            }
+            o->n_stay++;
+        } else {
+            if (pass) t->odds[o->odd + o->n_odd] = (arti_lex_odd){place[e], entry->rest, entry->len, entry->stays};
+            o->n_odd++;
+        }
+    }
+}
+
+static void set_digits(arti_lex_trie *t) {
+    for (uint32_t i = t->n_nodes; i-- > 1;) { /* children come behind their parents */
+        arti_lex_node *node = &t->node[i];
+        uint8_t levels = 0;
+        bool ok = is_digit(node->byte);
+        for (uint32_t k = i + 1; k < node->next && ok; k = t->node[k].next) {
+            ok = t->node[k].digits != 0 && t->node[k].digits < UINT8_MAX;
+            if (ok && t->node[k].digits > levels) levels = t->node[k].digits;
+        }
+        node->digits = ok ? (uint8_t)(levels + 1) : 0;
+    }
+}
+
+/* head_tails: gets the tails of the entries; NULL: not wanted. */
+static bool lay_out(arti_lex *lex, builder *b, arti_lex_trie *t, uint32_t **head_tails) {
+    if (!b->ok) return false;
+    t->n_nodes = (uint32_t)b->n_nodes;
+    t->n_entries = (uint32_t)b->n_entries;
+    uint32_t n_opens = 0, n_closes = 0, n_stay = 0, n_odd = 0, n_leave = 0;
+    for (size_t i = 0; i < b->n_nodes; i++) n_opens += b->nodes[i].is_open, n_closes += b->nodes[i].len != UINT32_MAX;
+    for (size_t e = 1; e <= b->n_entries; e++) {
+        n_stay += b->entries[e].kind == STAY;
+        n_odd += b->entries[e].kind == ODD;
+        n_leave += b->entries[e].kind == LEAVE;
+    }
+    t->node = keep(lex, b->n_nodes + 1, sizeof *t->node);
+    t->ids = keep(lex, b->n_entries, sizeof *t->ids);
+    t->spaces = keep(lex, b->n_entries, sizeof *t->spaces);
+    t->opens = keep(lex, n_opens, sizeof *t->opens);
+    t->closes = keep(lex, n_closes, sizeof *t->closes);
+    t->odds = keep(lex, n_odd, sizeof *t->odds);
+    t->leaves = keep(lex, n_leave, sizeof *t->leaves);
+    if (head_tails) *head_tails = keep(lex, b->n_entries, sizeof **head_tails);
+    t->stay_ids = keep(lex, n_stay, sizeof *t->stay_ids);
+    t->stay_spaces = keep(lex, n_stay, sizeof *t->stay_spaces);
+    const size_t stack_cap = (size_t)b->v->token_len_max + 2;
+    /* Per built node the index of its open; per entry its place; the path, as built nodes, and where each was laid out. */
+    uint32_t *open_of = arti_calloc(b->mem, b->n_nodes * sizeof *open_of);
+    uint32_t *close_of = arti_calloc(b->mem, b->n_nodes * sizeof *close_of);
+    uint32_t *place = arti_calloc(b->mem, (b->n_entries + 1) * sizeof *place);
+    uint32_t *path = arti_calloc(b->mem, stack_cap * sizeof *path);
+    uint32_t *laid = arti_calloc(b->mem, stack_cap * sizeof *laid);
+    bool ok = t->node && t->ids && t->spaces && t->opens && t->closes && t->odds && t->leaves && t->stay_ids &&
+              t->stay_spaces && (!head_tails || *head_tails) && close_of && open_of && place && path && laid;
+    uint32_t n = 0, n_tok = 0, at_open = 0, at_close = 0;
+    uint32_t d = 0;
+    for (bool down = true; ok;) { /* depth first: path[d] is the node at hand */
+        const build_node *from = &b->nodes[path[d]];
+        if (down) {
+            arti_lex_node *to = &t->node[n];
+            laid[d] = n;
+            *to = (arti_lex_node){.tok = n_tok, .open = UINT32_MAX, .depth = (uint16_t)d, .byte = from->byte};
+            if (d == 1) t->child[from->byte] = n;
+            uint32_t k = n_tok += count_list(b, from->entry);
+            for (uint32_t e = from->entry; e; e = b->entries[e].before) {
+                place[e] = --k;
+                t->ids[k] = b->entries[e].id;
+                t->spaces[k] = b->entries[e].space;
+                if (head_tails) (*head_tails)[k] = b->entries[e].tail;
+            }
+            if (from->is_open) {
+                to->open = open_of[path[d]] = at_open++;
+                t->opens[to->open].close = at_close;
+            }
+            if (from->len != UINT32_MAX) { /* its quote lies above it, and is the last that was opened */
+                close_of[path[d]] = at_close;
+                t->closes[at_close++] = (arti_lex_close){.node = n, .text = from->text, .len = from->len};
+                t->opens[at_open - 1].n_close++;
+            }
+            n++;
+            if (from->child) {
+                path[++d] = from->child;
+                continue;
+            }
+        }
+        t->node[laid[d]].next = n;
+        if (d == 0) break;
+        down = from->sibling != 0;
+        if (down)
+            path[d] = from->sibling;
+        else
+            d--;
+    }
+    if (ok) {
+        t->node[n] = (arti_lex_node){.next = n, .tok = n_tok, .open = UINT32_MAX};
+        layout l = {t, open_of, close_of};
+        fill_opens(b, &l, place, 0);
+        uint32_t stay = 0, odd = 0;
+        for (uint32_t i = 0; i < n_opens; i++) {
+            arti_lex_open *o = &t->opens[i];
+            o->stay = stay, o->odd = odd;
+            stay += o->n_stay, odd += o->n_odd;
+            o->n_stay = o->n_odd = 0;
+        }
+        for (uint32_t i = 0, leave = 0; i < n_closes; i++) {
+            t->closes[i].leave = leave;
+            leave += t->closes[i].n_leave;
+            t->closes[i].n_leave = 0;
+        }
+        fill_opens(b, &l, place, 1);
+        for (uint32_t i = 0; i < n_closes; i++)
+            for (uint32_t k = t->closes[i].node + 1; k < t->node[t->closes[i].node].next; k++)
+                t->closes[i].has_comma |= t->node[k].byte == ',';
+        set_digits(t);
+    }
+    arti_free(b->mem, open_of, b->n_nodes * sizeof *open_of);
+    arti_free(b->mem, close_of, b->n_nodes * sizeof *close_of);
+    arti_free(b->mem, place, (b->n_entries + 1) * sizeof *place);
+    arti_free(b->mem, path, stack_cap * sizeof *path);
+    arti_free(b->mem, laid, stack_cap * sizeof *laid);
+    return ok;
+}
+
+static void end(builder *b) {
+    arti_free(b->mem, b->nodes, b->node_cap * sizeof *b->nodes);
+    arti_free(b->mem, b->entries, b->entry_cap * sizeof *b->entries);
+    arti_free(b->mem, b->pieces, b->piece_cap * sizeof *b->pieces);
+    arti_free(b->mem, b->scratch, (size_t)b->v->token_len_max + 4);
+}
+
+static bool build_tries(arti_lex *lex, const art_vocab *v) {
+    builder out, num, tail, heads;
+    arti_mem mem;
+    arti_mem_init(&mem, &lex->mem.alloc, 0);
+    if (begin(&out, &mem, v)) add_tokens(&out, OUT_START);
+    if (begin(&num, &mem, v)) add_tokens(&num, NUMBER);
+    if (begin(&tail, &mem, v)) add_tails(&tail, out.pieces, (uint32_t)out.n_pieces);
+    lex->n_tails = v->u8[ARTI_U8_0].n_suffix + (uint32_t)out.n_pieces;
+    uint32_t *head_tails = NULL;
+    bool ok = lay_out(lex, &out, &lex->out, NULL) && lay_out(lex, &num, &lex->num, NULL) &&
+              lay_out(lex, &tail, &lex->tail, NULL);
+    if (begin(&heads, &mem, v) && ok) add_heads(&heads, &lex->tail);
+    ok = ok && lay_out(lex, &heads, &lex->heads, &head_tails);
+    lex->head_tails = head_tails;
+    end(&out), end(&num), end(&tail), end(&heads);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ suffixes and tokens with escapes */
+
+/* What is to be known of tails. */
+static bool build_tails(arti_lex *lex, const art_vocab *v) {
     const arti_lex_trie *t = &lex->tail;
     uint32_t *ids = keep(lex, t->n_entries, sizeof *ids);
-    lex->twice = ids;
-    if (!ids) return false;
-    for (uint32_t e = 0; e < t->n_entries; e++) {
-        const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + t->ids[e]];
+    uint8_t *plain = keep(lex, lex->n_tails, 1);
+    lex->twice = ids, lex->plain = plain;
+    if (!ids || !plain) return false;
+    for (uint32_t i = 0; i < t->n_nodes; i++)
+        for (uint32_t e = t->node[i].tok; e < t->node[i + 1].tok; e++)
+            if (i == 0 || (t->node[i].depth == 1 && t->node[i].byte == ':')) plain[t->ids[e]] = i ? 2 : 1;
+    for (uint32_t k = 0; k < v->u8[ARTI_U8_0].n_suffix; k++) {
+        const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
         uint32_t at = 0, n_quotes = 0;
         while (at < sf->len && v->bytes[sf->bytes + at] != ',') at++;
         for (; at < sf->len; at++) n_quotes += v->bytes[sf->bytes + at] == '"';
-        if (n_quotes > 1 && v->bytes[sf->bytes] == ':') ids[lex->n_twice++] = t->ids[e];
+        bool is_entry = false;
+        for (uint32_t e = 0; e < t->n_entries && n_quotes > 1; e++) is_entry |= t->ids[e] == k;
+        if (is_entry && v->bytes[sf->bytes] == ':') ids[lex->n_twice++] = k;
     }
     return true;
 }
 
 static bool build_escapes(arti_lex *lex, const art_vocab *v) {
-    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    size_t room = 0;
-    for (uint32_t k = 0; k < set->n_escape; k++) {
-        const uint32_t id = v->escape_ids[set->escape + k];
-        room += v->offsets[id + 1] - v->offsets[id];
-    }
-    uint32_t *in = keep(lex, set->n_escape, sizeof *in), *cps = keep(lex, set->n_escape, sizeof *cps);
-    arti_lex_escape_out *out = keep(lex, set->n_escape, sizeof *out);
-    uint8_t *heads = keep(lex, room, 1);
-    uint32_t *row = keep(lex, v->n_words, sizeof *row);
-    lex->escape_in = in, lex->escape_cps = cps, lex->escape_out = out, lex->escape_heads = heads, lex->free_row = row;
-    if (!in || !cps || !out || !heads || !row) return false;
-    arti_bits_copy(row, v->stay_rows + (size_t)(ARTI_STAY_ROWS - 1u) * v->n_words, v->n_words);
-    uint32_t at = 0;
-    for (uint32_t k = 0; k < set->n_escape; k++) {
-        const uint32_t id = v->escape_ids[set->escape + k];
+    uint32_t *tails = keep(lex, v->n_escapes - v->n_escapes_stay, sizeof *tails);
+    lex->escape_tails = tails;
+    for (uint32_t k = v->n_escapes_stay; tails && k < v->n_escapes; k++) {
+        const arti_escaped *e = &v->escapes[k];
         size_t len;
-        const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
-        const unescaped u = unescape(bytes, len, heads + at);
-        if (u.is_dead) continue;
-        if (u.is_out) {
-            out[lex->n_escape_out++] = (arti_lex_escape_out){
-                id, u.n_cp, at, u.len, find_suffix(v, bytes + u.used, (uint32_t)len - u.used), (uint16_t)u.used};
-            at += u.len;
-        } else {
-            arti_bits_set(row, id);
-            in[lex->n_escape_in] = id;
-            cps[lex->n_escape_in++] = u.n_cp;
-        }
+        const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
+        tails[k - v->n_escapes_stay] = find_suffix(v, bytes + e->tail, (uint32_t)len - e->tail);
     }
+    return tails != NULL;
+}
+
+static bool build_key_row(arti_lex *lex, const art_vocab *v) {
+    uint32_t *row = keep(lex, v->n_words, sizeof *row);
+    lex->key_row = row;
+    if (!row) return false;
+    arti_bits_copy(row, v->free_row, v->n_words);
+    for (uint32_t e = 0; e < lex->heads.n_entries; e++)
+        if (lex->plain[lex->head_tails[e]]) arti_bits_set(row, lex->heads.ids[e]);
     return true;
 }
 
@@ -645,8 +736,7 @@ arti_lex *arti_lex_new(const art_vocab *v, const art_alloc *alloc) {
     if (!lex) return NULL;
     lex->mem = mem;
     arti_arena_init(&lex->arena, &lex->mem);
-    if (build_trie(lex, v, &lex->out, false, OUT_START) && build_trie(lex, v, &lex->num, false, NUMBER) &&
-        build_trie(lex, v, &lex->tail, true, OUT_AFTER) && build_twice(lex, v) && build_escapes(lex, v) &&
+    if (build_tries(lex, v) && build_tails(lex, v) && build_escapes(lex, v) && build_key_row(lex, v) &&
         build_kids(lex, v) && build_space_nodes(lex, v))
         return lex;
     arti_lex_free(lex);

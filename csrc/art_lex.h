@@ -32,14 +32,21 @@ typedef struct arti_lex_node { /* depth first, as arti_node */
 
 typedef struct arti_lex_close { /* a node that closes the first string of its path */
     uint32_t node;
-    uint32_t text, len; /* what stands in the string: offset into token bytes. No escapes. */
-    bool has_comma;     /* below it: another key may follow within the token */
+    uint32_t text, len;      /* what stands in the string: offset into token bytes. No escapes. */
+    uint32_t leave, n_leave; /* entries at and below it: into leaves */
+    bool has_comma;          /* below it: another key may follow within the token */
 } arti_lex_close;
 
 typedef struct arti_lex_odd { /* an entry whose first string has an escape */
     uint32_t entry;
     uint32_t rest, len; /* everything behind the opening quote: offset into token bytes */
+    bool stays;         /* the string is not closed; its escapes are sound */
 } arti_lex_odd;
+
+typedef struct arti_lex_leave { /* an entry that closes its first string, without escapes in it */
+    uint32_t id, tail;          /* tail: number of what stands behind the quote, see arti_lex */
+    arti_lex_space space;
+} arti_lex_leave;
 
 typedef struct arti_lex_open { /* what lies below an opening quote */
     uint32_t stay, n_stay;     /* into stay_ids, stay_spaces: the string is not closed, no escapes */
@@ -55,33 +62,33 @@ typedef struct arti_lex_trie {
     arti_lex_space *spaces;
     arti_lex_open *opens;
     arti_lex_close *closes;
+    arti_lex_leave *leaves;
     arti_lex_odd *odds;
     uint32_t *stay_ids;
     arti_lex_space *stay_spaces;
 } arti_lex_trie;
 
-typedef struct arti_lex_escape_out { /* a token that has an escape and leaves the string it begins in */
-    uint32_t token, n_cp;            /* characters before the quote */
-    uint32_t head, n_head;           /* decoded bytes before the quote: into escape_heads */
-    uint32_t suffix;                 /* what follows the quote, as suffix of ARTI_U8_0; UINT32_MAX: none is the same */
-    uint16_t tail;                   /* bytes up to and with the quote */
-} arti_lex_escape_out;
-
 typedef struct arti_lex {
     arti_mem mem;
     arti_arena arena;
-    arti_lex_trie out;  /* from outside a string and a number; the root's entries are whitespace */
-    arti_lex_trie num;  /* from within a number, beginning with a byte of it */
-    arti_lex_trie tail; /* from behind a closing quote: suffixes of ARTI_U8_0, counted from its first */
+    arti_lex_trie out; /* from outside a string and a number; the root's entries are whitespace */
+    arti_lex_trie num; /* from within a number, beginning with a byte of it */
 
+    /* From behind a closing quote. The ids number what stands there: below u8[ARTI_U8_0].n_suffix the vocabulary's suffix, then what
+     * only tokens with an opening quote have. */
+    arti_lex_trie tail;
+    uint32_t n_tails, n_twice;
+    const uint8_t *plain;  /* per tail: 1 nothing or whitespace, 2 a colon and perhaps whitespace, else 0 */
     const uint32_t *twice; /* suffixes of a key that hold another one: it may be the same */
-    uint32_t n_twice;
 
-    const uint32_t *free_row; /* tokens that stay in a string without any bounds, escapes included */
-    uint32_t n_escape_in, n_escape_out;
-    const uint32_t *escape_in, *escape_cps; /* tokens with an escape that stay; characters they begin */
-    const arti_lex_escape_out *escape_out;
-    const uint8_t *escape_heads;
+    /* What stands before a closing quote in tokens that begin in a string, without escapes, as far as `tail` knows what follows. */
+    arti_lex_trie heads;
+    const uint32_t *head_tails; /* per entry */
+
+    /* The vocabulary's free_row, and tokens that leave with no more than a colon and whitespace behind the quote. */
+    const uint32_t *key_row;
+    /* Per escape of the vocabulary that leaves: what follows its quote; UINT32_MAX: no tail is the same. */
+    const uint32_t *escape_tails;
 
     /* Nodes of the vocabulary's trie that follow any run of whitespace (an empty one too), grouped by their byte. */
     const uint32_t *space_nodes;

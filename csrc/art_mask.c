@@ -108,7 +108,7 @@ static bool was_recent(arti_mask_memo *m, const uint64_t key[2]) {
 
 /* ------------------------------------------------------------------ keys of states */
 
-static uint64_t frame_id(const arti_frame *f) {
+uint64_t arti_frame_id(const arti_frame *f) {
     /* From the outermost frame without an identity inwards. */
     if (!f) return 1;
     while (!f->id) {
@@ -161,9 +161,9 @@ static uint64_t length_class(const arti_text_state *t) {
 /* What the mask depends on, as 128 bits. false: not worth keeping. */
 static bool state_key(const arti_jctx *x, const art_vocab *v, const arti_state *st, const arti_exit *exit,
                       uint64_t key[2]) {
-    uint64_t h =
-        arti_hash_mix(frame_id(st->top), (uint64_t)st->mode | (uint64_t)st->word << 8 | (uint64_t)st->word_len << 16 |
-                                             (uint64_t)x->in_order << 24 | (uint64_t)x->embedded << 25);
+    uint64_t h = arti_hash_mix(arti_frame_id(st->top), (uint64_t)st->mode | (uint64_t)st->word << 8 |
+                                                           (uint64_t)st->word_len << 16 | (uint64_t)x->in_order << 24 |
+                                                           (uint64_t)x->embedded << 25);
     if (exit) {
         if (exit->key == 0) return false;
         h = arti_hash_mix(h, exit->key);
@@ -218,7 +218,6 @@ bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const a
     uint64_t key[2] = {0, 0};
     const bool keep = state_key(x, v, st, exit, key);
     if (keep && arti_mask_memo_get(m, key, words, v->n_words)) return true;
-    arti_bits_zero(words, v->n_words);
     arti_walk w = {.x = x, .m = m, .v = v, .exit = exit, .words = words};
     if (!arti_walk_begin(&w) || !arti_walk_state(&w, st)) return false;
     if (keep && (w.work >= ARTI_WORK_DEAR || was_recent(m, key))) arti_mask_memo_put(m, key, words, v->n_words);

@@ -22,12 +22,15 @@ typedef struct arti_mask_row {
 } arti_mask_row;
 
 #define ARTI_MASK_RECENT 1024u
+#define ARTI_MASK_TAILS 64u
 
 typedef struct arti_mask_memo {
     arti_mem mem;
     arti_mask_row *rows; /* open addressing */
     size_t n, size;
     uint32_t n_words;
+    uint64_t *tails; /* what may follow a closing quote, by the state behind it: see art_mask_walk.c */
+    size_t tails_size;
     uint64_t *recent; /* keys of cheap masks that were computed lately: ARTI_MASK_RECENT slots; NULL: none yet */
     /* Working memory and small tables of the walks (art_mask_walk.c); not part of the budget. */
     arti_mem work_mem;
@@ -35,6 +38,7 @@ typedef struct arti_mask_memo {
     arti_state *states; /* stacks, one entry a trie depth */
     arti_region_mark *marks;
     struct arti_text_level *levels;
+    struct arti_next_bytes *next;
     arti_region closing; /* states behind closing quotes, for the length of one walk */
 } arti_mask_memo;
 
@@ -44,6 +48,8 @@ void arti_mask_memo_free(arti_mask_memo *m);
 /* Rows that are kept; a 128-bit key stands for what a row depends on. put never fails: at worst nothing is kept. */
 bool arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words, uint32_t n_words);
 void arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words);
+/* Digest of a frame and its parents: all that masks may depend on. */
+uint64_t arti_frame_id(const arti_frame *f);
 
 /* Writes all words of the mask of *st. exit: see art_run.h; NULL for a text that stands alone. */
 bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const arti_state *st, const arti_exit *exit,

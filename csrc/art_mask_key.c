@@ -3,7 +3,7 @@
  * Masks inside keys. As for values (art_mask_text.c), a key is wide where any characters may follow, else narrow. Its part 0 is the set
  * of declared names, the others are the languages of other keys. */
 #include "art_bits.h"
-#include "art_mask_walk.h"
+#include "art_mask_lang.h"
 
 typedef struct leaver {
     arti_walk *w;
@@ -12,7 +12,6 @@ typedef struct leaver {
     bool exact_tail;        /* what comes behind the quote may depend on the digest too, where it ends a container */
     uint32_t n_parts, n;
     arti_quote *sigs;
-    arti_loop_entry loops[ARTI_LOOPS];
 } leaver;
 
 /* Part i > 0 of the machine that reads the key. */
@@ -87,6 +86,9 @@ static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uin
 
 /* ------------------------------------------------------------------ wide keys */
 
+#define OTHER_HASH                                                                                                     \
+    UINT64_C(0x6f7468657220) /* of some text that is neither there nor asked for, the same for all places */
+
 bool arti_key_is_wide(const arti_state *st) {
     const arti_object_machine *m = st->text.machine;
     for (uint32_t a = 0; st->text.offer_other && m->any_free && a < m->n_alts; a++)
@@ -94,20 +96,8 @@ bool arti_key_is_wide(const arti_state *st) {
     return false;
 }
 
-/* Bytes that a name may go on with, as bits; *ends: a name ends here. */
-static void name_bytes(const arti_state *st, uint64_t bits[4], bool *ends) {
-    const arti_object_machine *m = st->text.machine;
-    const uint64_t q = arti_text_q(st)[0];
-    memset(bits, 0, 4 * sizeof *bits);
-    *ends = false;
-    if (!q) return;
-    const uint32_t d = arti_set_depth(q);
-    for (uint32_t i = arti_set_lo(q); i < arti_set_hi(q); i++) {
-        if (m->names[i].len == d)
-            *ends = true;
-        else
-            bits[(uint8_t)m->names[i].ptr[d] / 64] |= UINT64_C(1) << ((uint8_t)m->names[i].ptr[d] % 64);
-    }
+void arti_key_name_bytes(const arti_state *st, uint64_t bits[4], bool *ends) {
+    arti_set_next_bytes(((const arti_object_machine *)st->text.machine)->names, arti_text_q(st)[0], bits, ends);
 }
 
 /* A token that leaves by itself: steps the whole of it. */
@@ -116,14 +106,6 @@ static bool leave_alone(leaver *l, uint32_t id) {
     const uint8_t *bytes = arti_vocab_bytes(l->w->v, id, &len);
     if (arti_walk_tail(l->w, l->st, bytes, len)) arti_bits_set(l->w->words, id);
     return !arti_faulted(l->w->x->s);
-}
-
-static uint64_t head_hash(const leaver *l, const arti_leave *leave) {
-    const art_vocab *v = l->w->v;
-    const uint8_t *bytes = v->bytes + v->offsets[leave->token];
-    uint64_t h = l->st->text.hash;
-    for (uint32_t i = 0; i < leave->n_byte; i++) h = arti_hash_mix(h, bytes[i]);
-    return h;
 }
 
 /* ------------------------------------------------------------------ names */
@@ -144,11 +126,10 @@ static bool close_name(leaver *l, uint32_t node, uint32_t name) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const arti_node *n = &v->node[node];
-    for (uint32_t k = n->tok; k < v->node[n->next].tok; k++) arti_bits_clear(w->words, v->order[k]);
     if (!is_offered(l->st, name)) return true;
     for (uint32_t k = n->tok; k < v->node[node + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
     const uint32_t colon = arti_lex_child(v->lex, node, ':');
-    if (colon && n->next == colon + 1 && colon == node + 1 && !w->exit) { /* nothing but the colon: it always may */
+    if (colon && n->next == colon + 1 && colon == node + 1) { /* nothing but the colon: it always may */
         for (uint32_t k = v->node[colon].tok; k < v->node[n->next].tok; k++) arti_bits_set(w->words, v->order[k]);
         return true;
     }
@@ -172,9 +153,8 @@ typedef struct name_level {
     uint32_t node, lo, hi, depth;
 } name_level;
 
-/* Follows the names that go on from where the key is down the vocabulary's trie. is_all: the names are all that may come, and tokens
- * that stay within them are set; otherwise those are set already. */
-static bool walk_names(leaver *l, bool is_all) {
+/* Follows the names that go on from where the key is down the vocabulary's trie. */
+static bool walk_names(leaver *l) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const arti_object_machine *m = l->st->text.machine;
@@ -201,10 +181,9 @@ static bool walk_names(leaver *l, bool is_all) {
             while (end < at.hi && (uint8_t)m->names[end].ptr[at.depth] == byte) end++;
             const uint32_t node =
                 byte == '"' || byte == '\\' || byte < 0x20 ? 0 : arti_lex_child(v->lex, at.node, byte);
-            if (node && (!is_all || any_offered(l->st, at.lo, end))) {
-                if (is_all)
-                    for (uint32_t k = v->node[node].tok; k < v->node[node + 1].tok; k++)
-                        arti_bits_set(w->words, v->order[k]);
+            if (node && any_offered(l->st, at.lo, end)) {
+                for (uint32_t k = v->node[node].tok; k < v->node[node + 1].tok; k++)
+                    arti_bits_set(w->words, v->order[k]);
                 stack[n++] = (name_level){node, at.lo, end, at.depth + 1};
             }
             at.lo = end;
@@ -214,33 +193,20 @@ static bool walk_names(leaver *l, bool is_all) {
     return ok;
 }
 
-/* Can a token that holds an escape spell the beginning of a name? By its first character, as far as that is plain to see. */
-static bool may_spell(const art_vocab *v, uint32_t id, const uint64_t next[4]) {
-    static const char plain[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
-    size_t len;
-    const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
-    uint8_t first = bytes[0];
-    if (first == '\\') {
-        if (len < 2 || bytes[1] == 'u') return true;
-        const char *p = memchr(plain, bytes[1], sizeof plain - 1);
-        if (!p) return false;
-        first = (uint8_t)meant[p - plain];
-    }
-    return next[first / 64] >> (first % 64) & 1u;
-}
-
 /* Only declared names may come, and the key stands between two characters. */
 static bool walk_names_only(leaver *l) {
     const art_vocab *v = l->w->v;
-    const arti_lex *lex = v->lex;
+    arti_bits_zero(l->w->words, v->n_words);
     uint64_t next[4];
     bool ends;
-    name_bytes(l->st, next, &ends);
-    for (uint32_t k = 0; k < lex->n_escape_in; k++)
-        if (may_spell(v, lex->escape_in[k], next) && !leave_alone(l, lex->escape_in[k])) return false;
-    for (uint32_t k = 0; k < lex->n_escape_out; k++)
-        if (may_spell(v, lex->escape_out[k].token, next) && !leave_alone(l, lex->escape_out[k].token)) return false;
-    return walk_names(l, true);
+    arti_key_name_bytes(l->st, next, &ends);
+    for (uint32_t k = 0; k < v->n_escapes; k++) {
+        const arti_escaped *e = &v->escapes[k];
+        const uint8_t first = v->escape_text[e->text]; /* without text, an escape may become any character */
+        if (e->len && !(next[first / 64] >> (first % 64) & 1u)) continue;
+        if (!leave_alone(l, e->token)) return false;
+    }
+    return walk_names(l);
 }
 
 /* ------------------------------------------------------------------ other keys */
@@ -251,146 +217,328 @@ static bool is_twice(const arti_lex *lex, uint32_t suffix) {
     return false;
 }
 
-/* Tokens with suffixes that go on to another key are looked at one by one: it may be the same key. Their bits are cleared. */
-static bool leave_twice(leaver *l, arti_quote *sig) {
-    const art_vocab *v = l->w->v;
-    for (uint32_t i = 0; i < v->lex->n_twice; i++) {
-        const uint32_t k = v->lex->twice[i];
-        if (k < ARTI_SUFFIX_WORDS_MAX * 32) sig->suffixes[k / 64] &= ~(UINT64_C(1) << (k % 64));
-        const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
-        for (uint32_t t = sf->first; t < sf->first + sf->n; t++)
-            if (!leave_alone(l, v->leave[t].token)) return false;
+/* Tokens that end a declared name with what stands at a node of the vocabulary's heads. */
+static bool leave_name(leaver *l, uint32_t node, uint32_t name, uint64_t q, uint64_t hash) {
+    arti_walk *w = l->w;
+    arti_jctx *x = w->x;
+    const art_vocab *v = w->v;
+    const arti_lex *lex = v->lex;
+    const arti_lex_trie *t = &lex->heads;
+    const bool offered = is_offered(l->st, name), free_space = x->space_max == UINT8_MAX;
+    bool has_after = false, closes = false;
+    arti_state after = *l->st;
+    for (uint32_t e = t->node[node].tok; e < t->node[node + 1].tok; e++) {
+        const uint32_t tail = lex->head_tails[e];
+        if (!offered) {
+            arti_bits_clear(w->words, t->ids[e]);
+            continue;
+        }
+        if (lex->plain[tail] && free_space) { /* a colon always may */
+            arti_bits_set(w->words, t->ids[e]);
+            continue;
+        }
+        if (!has_after) {
+            uint64_t *many = arti_region_get(x->region, l->n_parts * sizeof *many);
+            if (!many) return arti_fault_mem(x->s);
+            memcpy(many, arti_text_q(l->st), l->n_parts * sizeof *many);
+            many[0] = q;
+            after = whole(l, many, l->st->text.n_cp, hash, ARTI_U8_0);
+            closes = arti_state_step(x, &after, '"');
+            has_after = true;
+        }
+        const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + tail];
+        if (closes && arti_walk_tail(w, &after, v->bytes + sf->bytes, sf->len))
+            arti_bits_set(w->words, t->ids[e]);
+        else
+            arti_bits_clear(w->words, t->ids[e]);
+        if (arti_faulted(x->s)) return false;
     }
     return true;
 }
 
-/* All tokens leave in the same way: then only the suffixes that may follow need a look. */
-static bool leave_alike(leaver *l) {
+/* Corrects the tokens that end a declared name or a key that is there already: follows the names, and the digests if there are such
+ * keys, through what tokens have before a closing quote. */
+static bool leave_apart(leaver *l) {
+    const arti_lex_trie *t = &l->w->v->lex->heads;
+    const arti_object_machine *m = l->st->text.machine;
+    arti_text_level *levels = l->w->m->levels;
+    uint64_t q0 = arti_text_q(l->st)[0], next[4];
+    bool ends;
+    if (!q0 && !l->taken) return true;
+    arti_key_name_bytes(l->st, next, &ends);
+    levels[0].n_cp = 0;
+    levels[0].hash = l->st->text.hash;
+    uint64_t *q = arti_region_get(l->w->x->region, l->w->m->depth_cap * sizeof *q);
+    if (!q) return arti_fault_mem(l->w->x->s);
+    q[0] = q0;
+    for (uint32_t i = 0; i < t->n_nodes;) {
+        const arti_lex_node *node = &t->node[i];
+        const uint32_t d = node->depth;
+        if (d) {
+            const bool goes_on = q[d - 1] && (d > 1 || next[node->byte / 64] >> (node->byte % 64) & 1u);
+            q[d] = goes_on ? arti_set_step(m->names, q[d - 1], node->byte) : 0;
+            if (!q[d] && !l->taken) {
+                i = node->next;
+                continue;
+            }
+            if (l->taken) levels[d].hash = arti_hash_mix(levels[d - 1].hash, node->byte);
+        }
+        const uint32_t end = t->node[i + 1].tok;
+        if (end > node->tok) {
+            const uint32_t name = q[d] ? arti_set_whole(m->names, q[d]) : UINT32_MAX;
+            if (name != UINT32_MAX) {
+                if (!leave_name(l, i, name, q[d], levels[d].hash)) return false;
+            } else if (l->taken && arti_hset_has(l->taken, levels[d].hash)) {
+                for (uint32_t e = node->tok; e < end; e++) arti_bits_clear(l->w->words, t->ids[e]);
+            }
+        }
+        i++;
+    }
+    return true;
+}
+
+/* Any other key, and all end alike: then only the suffixes that may follow need a look. */
+static bool walk_others(leaver *l) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const arti_lex *lex = v->lex;
     const arti_u8_sets *set = &v->u8[ARTI_U8_0];
+    const arti_object_machine *m = l->st->text.machine;
     uint64_t *q = arti_region_get(w->x->region, l->n_parts * sizeof *q);
     if (!q) return arti_fault_mem(w->x->s);
     const uint64_t q0 = arti_text_q(l->st)[0];
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
     q[0] = 0;
     bool failed;
-    uint64_t hash = l->st->text.hash; /* of some text that is not taken */
+    uint64_t hash = OTHER_HASH;
     while (l->taken && arti_hset_has(l->taken, hash)) hash = arti_hash_mix(hash, 1);
     arti_quote *sig = signature_of(l, q, l->st->text.n_cp, hash, &failed);
     if (failed || !sig) return false;
-    if (sig->closes && (!arti_walk_suffixes(w, sig) || !leave_twice(l, sig))) return false;
-    for (uint32_t k = 0; sig->closes && k < set->n_suffix; k++) {
-        if (!(sig->suffixes[k / 64] >> (k % 64) & 1u)) continue;
-        const arti_suffix *sf = &v->suffixes[set->suffix + k];
-        const bool alone = l->exact_tail && arti_suffix_ends_container(v, sf);
-        for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
-            const arti_leave *leave = &v->leave[t];
-            if (alone || (l->taken && arti_hset_has(l->taken, head_hash(l, leave)))) {
-                if (!leave_alone(l, leave->token)) return false;
-            } else {
-                arti_bits_set(w->words, leave->token);
-            }
+    if (sig->closes && !arti_walk_suffixes(w, sig)) return false;
+    const bool free_space = w->x->space_max == UINT8_MAX;
+    arti_bits_copy(w->words, sig->closes && free_space ? lex->key_row : v->free_row, v->n_words);
+    for (uint32_t at = 0; sig->closes && at < set->n_suffix; at += 64) {
+        for (uint64_t bits = sig->suffixes[at / 64]; bits; bits &= bits - 1) {
+            const uint32_t k = at + arti_bits_lowest64(bits);
+            if (k >= set->n_suffix) break;
+            if (free_space && lex->plain[k]) continue; /* in the row */
+            const arti_suffix *sf = &v->suffixes[set->suffix + k];
+            for (uint32_t t = sf->first; t < sf->first + sf->n; t++) arti_bits_set(w->words, v->leave[t].token);
         }
     }
-    for (uint32_t k = 0; k < lex->n_escape_out; k++) {
-        const arti_lex_escape_out *e = &lex->escape_out[k];
+    if (!leave_apart(l)) return false;
+    for (uint32_t k = v->n_escapes_stay; k < v->n_escapes; k++) {
+        const arti_escaped *e = &v->escapes[k];
+        const uint32_t tail = lex->escape_tails[k - v->n_escapes_stay];
         uint64_t name = q0, h = l->st->text.hash;
-        for (uint32_t i = 0; i < e->n_head; i++) {
-            const uint8_t byte = lex->escape_heads[e->head + i];
-            if (name) name = arti_set_step(((const arti_object_machine *)l->st->text.machine)->names, name, byte);
+        for (uint32_t i = 0; i < e->len; i++) {
+            const uint8_t byte = v->escape_text[e->text + i];
+            if (name) name = arti_set_step(m->names, name, byte);
             h = arti_hash_mix(h, byte);
         }
-        const bool own = name || e->suffix == UINT32_MAX || l->exact_tail || (l->taken && arti_hset_has(l->taken, h)) ||
-                         is_twice(v->lex, e->suffix);
-        if (own) {
+        if (name || tail == UINT32_MAX || (l->taken && arti_hset_has(l->taken, h)) || is_twice(lex, tail)) {
             if (!leave_alone(l, e->token)) return false;
-        } else if (sig->closes && (sig->suffixes[e->suffix / 64] >> (e->suffix % 64) & 1u)) {
+        } else if (sig->closes && (sig->suffixes[tail / 64] >> (tail % 64) & 1u)) {
             arti_bits_set(w->words, e->token);
         }
     }
-    return walk_names(l, false);
-}
-
-static bool walk_wide(leaver *l) {
-    arti_walk *w = l->w;
-    arti_jctx *x = w->x;
-    const art_vocab *v = w->v;
-    const arti_state *st = l->st;
-    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    arti_walk_stay(w, UINT32_MAX);
-    const uint64_t *q0 = arti_text_q(st);
-    /* The languages that may change their mind on the way to the quote. */
-    uint32_t moving[ARTI_KEY_PARTS_MAX + 1], n_moving = 0;
-    for (uint32_t i = 1; i < l->n_parts; i++) {
-        const arti_part *p = other_part(st, i);
-        if (q0[i] == 0) continue;
-        if (p->kind == ARTI_PART_FREE) continue;
-        if (p->kind == ARTI_PART_TERM && arti_re_is_universal(x->s->re, (arti_re_state)q0[i])) continue;
-        if (n_moving == ARTI_KEY_PARTS_MAX) return arti_walk_subtree(w, 0, st); /* never: parts are capped below */
-        moving[n_moving++] = i;
-    }
-    if (!n_moving && set->n_suffix <= ARTI_SUFFIX_WORDS_MAX * 32) return leave_alike(l);
-    uint64_t next[4];
-    bool ends;
-    name_bytes(st, next, &ends);
-    w->work += ARTI_WORK_DEAR;
-    for (uint32_t k = 0; k < v->lex->n_escape_out; k++)
-        if (!leave_alone(l, v->lex->escape_out[k].token)) return false;
-    uint64_t *q = arti_region_get(x->region, (l->n_parts + 1) * sizeof *q);
-    if (!q) return arti_fault_mem(x->s);
-    for (uint32_t k = 0; k < set->n_suffix; k++) {
-        const arti_suffix *sf = &v->suffixes[set->suffix + k];
-        const bool alone = l->exact_tail && arti_suffix_ends_container(v, sf);
+    for (uint32_t i = 0; i < lex->n_twice; i++) {
+        const arti_suffix *sf = &v->suffixes[set->suffix + lex->twice[i]];
         for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
-            const arti_leave *leave = &v->leave[t];
-            size_t len;
-            const uint8_t *bytes = arti_vocab_bytes(v, leave->token, &len);
-            const bool maybe_name = leave->n_byte ? next[bytes[0] / 64] >> (bytes[0] % 64) & 1u : ends;
-            if (maybe_name || alone || k >= ARTI_SUFFIX_WORDS_MAX * 32 || is_twice(v->lex, k)) {
-                if (!leave_alone(l, leave->token)) return false;
-                continue;
-            }
-            memcpy(q, q0, l->n_parts * sizeof *q);
-            q[0] = 0; /* no name: the first byte tells, or there is none */
-            for (uint32_t i = 0; i < n_moving; i++)
-                for (uint32_t b = 0; b < leave->n_byte; b++)
-                    if (!step_part(x, st, moving[i], &q[moving[i]], bytes[b])) return false;
-            bool failed;
-            arti_quote *sig = signature_of(l, q, st->text.n_cp + leave->n_cp,
-                                           l->taken ? head_hash(l, leave) : st->text.hash, &failed);
-            if (failed) return false;
-            if (!sig) {
-                if (!leave_alone(l, leave->token)) return false;
-                continue;
-            }
-            if (!sig->closes) {
-                if (n_moving) continue;
-                return true; /* no token leaves */
-            }
-            if (!arti_walk_suffixes(w, sig)) return false;
-            if (sig->suffixes[k / 64] >> (k % 64) & 1u) arti_bits_set(w->words, leave->token);
+            arti_bits_clear(w->words, v->leave[t].token);
+            if (!leave_alone(l, v->leave[t].token)) return false;
         }
     }
     return true;
 }
 
-/* ------------------------------------------------------------------ narrow keys */
+/* ------------------------------------------------------------------ keys in languages */
 
-/* Do all characters below a node lead every live language back to where it is? */
-static bool stays_below(leaver *l, const arti_text_level *at, uint64_t below) {
-    if (below & ARTI_ATOM_SPECIAL) return false;
-    if (at->q[0]) return false;
-    for (uint32_t i = 1; i < l->n_parts; i++) {
-        if (at->q[i] == 0) continue;
-        const arti_part *p = other_part(l->st, i);
-        if (p->kind == ARTI_PART_FREE) continue;
-        if (p->kind == ARTI_PART_SET || (below & ~arti_walk_loop_atoms(l->w, l->loops, (arti_re_state)at->q[i])))
-            return false;
+#define NO_QUOTE 0xFFu  /* the quote is not allowed, or walk_names() knows */
+#define OWN_QUOTE 0xFEu /* tokens with this head are stepped one by one */
+
+/* How the key ends after each head: index of its quote, or one of the above. The heads are sorted, so common beginnings are read once. */
+static bool judge_heads(leaver *l, bool is_wide, uint8_t *quotes) {
+    const art_vocab *v = l->w->v;
+    arti_jctx *x = l->w->x;
+    const arti_object_machine *m = l->st->text.machine;
+    const size_t depth = l->w->m->depth_cap;
+    uint64_t *q = arti_region_get(x->region, depth * l->n_parts * sizeof *q);
+    uint64_t *hash = arti_region_get(x->region, depth * sizeof *hash);
+    if (!q || !hash) return arti_fault_mem(x->s);
+    memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
+    hash[0] = l->st->text.hash;
+    const uint8_t *last = NULL;
+    uint32_t done = 0; /* bytes of `last` that were read */
+    for (uint32_t h = 0; h < v->n_heads; h++) {
+        const arti_head *head = &v->heads[h];
+        const uint8_t *bytes = v->bytes + head->bytes;
+        uint32_t common = 0;
+        while (common < done && common < head->len && bytes[common] == last[common]) common++;
+        for (done = common; done < head->len; done++) {
+            const uint64_t *from = q + done * l->n_parts;
+            uint64_t *to = q + (done + 1) * l->n_parts;
+            memcpy(to, from, l->n_parts * sizeof *to);
+            for (uint32_t i = 0; i < l->n_parts; i++)
+                if (!step_part(x, l->st, i, &to[i], bytes[done])) return false;
+            hash[done + 1] = arti_hash_mix(hash[done], bytes[done]);
+        }
+        last = bytes;
+        const uint64_t *at = q + done * l->n_parts;
+        bool failed = false;
+        if (at[0] && arti_set_whole(m->names, at[0]) != UINT32_MAX) {
+            quotes[h] = is_wide ? OWN_QUOTE : NO_QUOTE;
+            continue;
+        }
+        bool any = is_wide;
+        for (uint32_t i = 1; i < l->n_parts; i++) any |= at[i] != 0;
+        const arti_quote *sig = any ? signature_of(l, at, l->st->text.n_cp + head->n_cp, hash[done], &failed) : NULL;
+        if (failed) return false;
+        quotes[h] = !any ? NO_QUOTE : !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
     }
     return true;
 }
+
+/* Tokens that leave, without escapes. */
+static bool leave_by_heads(leaver *l, bool is_wide) {
+    arti_walk *w = l->w;
+    const art_vocab *v = w->v;
+    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
+    uint8_t *quotes = arti_region_get(w->x->region, v->n_heads + 1u);
+    if (!quotes) return arti_fault_mem(w->x->s);
+    if (!judge_heads(l, is_wide, quotes)) return false;
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->sigs[i].closes && !arti_walk_suffixes(w, &l->sigs[i])) return false;
+    for (uint32_t k = 0; k < set->n_suffix; k++) {
+        const arti_suffix *sf = &v->suffixes[set->suffix + k];
+        const bool own = k >= ARTI_SUFFIX_WORDS_MAX * 32 || is_twice(v->lex, k) ||
+                         (l->exact_tail && arti_suffix_ends_container(v, sf));
+        for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
+            const uint8_t quote = quotes[v->leave[t].head];
+            if (quote == NO_QUOTE) continue;
+            if (own || quote == OWN_QUOTE) {
+                if (!leave_alone(l, v->leave[t].token)) return false;
+            } else if (l->sigs[quote].suffixes[k / 64] >> (k % 64) & 1u) {
+                arti_bits_set(w->words, v->leave[t].token);
+            }
+        }
+    }
+    return true;
+}
+
+/* Tokens with escapes: those that stay, unless they are set already, and those that leave. */
+static bool set_escapes(leaver *l, bool has_stay) {
+    arti_jctx *x = l->w->x;
+    const art_vocab *v = l->w->v;
+    uint64_t *q = arti_region_get(x->region, l->n_parts * sizeof *q);
+    if (!q) return arti_fault_mem(x->s);
+    for (uint32_t k = has_stay ? v->n_escapes_stay : 0; k < v->n_escapes; k++) {
+        const arti_escaped *e = &v->escapes[k];
+        const uint8_t *text = v->escape_text + e->text;
+        uint64_t hash = l->st->text.hash;
+        memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
+        for (uint32_t b = 0; b < e->len; b++) {
+            hash = arti_hash_mix(hash, text[b]);
+            for (uint32_t i = 0; i < l->n_parts; i++)
+                if (!step_part(x, l->st, i, &q[i], text[b])) return false;
+        }
+        if (arti_key_alive_at(x, l->st, q, hash)) {
+            if (!leave_alone(l, e->token)) return false;
+        } else if (arti_faulted(x->s)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes back tokens after which only keys could come that are there: they begin like one of those. */
+static bool drop_used_up(leaver *l) {
+    arti_walk *w = l->w;
+    arti_jctx *x = w->x;
+    const art_vocab *v = w->v;
+    const arti_lex *lex = v->lex;
+    const arti_hset *heads = l->st->top->heads;
+    arti_text_level *levels = w->m->levels;
+    if (!arti_hset_has(heads, l->st->text.hash)) return true;
+    uint64_t *q = arti_region_get(x->region, w->m->depth_cap * l->n_parts * sizeof *q);
+    uint32_t *path = arti_region_get(x->region, 2 * w->m->depth_cap * sizeof *path);
+    if (!q || !path) return arti_fault_mem(x->s);
+    uint32_t *kid = path + w->m->depth_cap; /* next child to look at, per level */
+    memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
+    levels[0].hash = l->st->text.hash;
+    path[0] = 0, kid[0] = lex->kid_first[0];
+    for (uint32_t d = 0;;) {
+        if (kid[d] == lex->kid_first[path[d] + 1]) {
+            if (d-- == 0) return true;
+            continue;
+        }
+        const uint8_t byte = lex->kid_byte[kid[d]];
+        const uint32_t node = lex->kid_node[kid[d]++];
+        const uint64_t hash = arti_hash_mix(levels[d].hash, byte);
+        if (byte == '"' || byte == '\\' || byte < 0x20 || !arti_hset_has(heads, hash)) continue;
+        uint64_t *to = q + (d + 1) * l->n_parts;
+        memcpy(to, to - l->n_parts, l->n_parts * sizeof *to);
+        for (uint32_t i = 0; i < l->n_parts; i++)
+            if (!step_part(x, l->st, i, &to[i], byte)) return false;
+        if (!arti_key_alive_at(x, l->st, to, hash)) {
+            if (arti_faulted(x->s)) return false;
+            for (uint32_t k = v->node[node].tok; k < v->node[v->node[node].next].tok; k++)
+                arti_bits_clear(w->words, v->order[k]);
+            continue;
+        }
+        d++;
+        levels[d].hash = hash;
+        path[d] = node, kid[d] = lex->kid_first[node];
+    }
+}
+
+/* The languages of other keys, as bits over the parts: those that some live alternative takes. */
+static uint64_t live_parts(const leaver *l) {
+    const arti_object_machine *m = l->st->text.machine;
+    uint64_t parts = 0;
+    for (uint32_t a = 0; a < m->n_alts; a++) {
+        const uint32_t p = m->alts[a].extra_part;
+        if (arti_live(l->st->top, a) && p < ARTI_KEY_PARTS_MAX) parts |= UINT64_C(1) << p;
+    }
+    return parts;
+}
+
+/* Names, and other keys in languages. */
+static bool walk_languages(leaver *l) {
+    arti_walk *w = l->w;
+    const arti_object_machine *m = l->st->text.machine;
+    uint32_t *row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
+    if (!row) return arti_fault_mem(w->x->s);
+    const uint64_t parts = live_parts(l);
+    arti_bits_zero(w->words, w->v->n_words);
+    for (uint32_t i = 0; i < m->n_parts; i++) {
+        const uint64_t q = arti_text_q(l->st)[1 + i];
+        if (!(parts >> i & 1u) || q == 0) continue;
+        if (!arti_lang_stay(w, &m->parts[i], q, l->st->text.n_cp, row)) return false;
+        arti_bits_or(w->words, row, w->v->n_words);
+    }
+    return drop_used_up(l) && walk_names(l) && set_escapes(l, false) && leave_by_heads(l, false);
+}
+
+/* Any other key, but not all end alike. */
+static bool walk_wide(leaver *l) {
+    arti_bits_copy(l->w->words, l->w->v->free_row, l->w->v->n_words);
+    return set_escapes(l, true) && leave_by_heads(l, true);
+}
+
+/* Can the languages tell two keys apart that may come? */
+static bool has_moving(const leaver *l) {
+    const uint64_t *q = arti_text_q(l->st);
+    for (uint32_t i = 1; i < l->n_parts; i++) {
+        const arti_part *p = other_part(l->st, i);
+        if (q[i] && p->kind != ARTI_PART_FREE &&
+            !(p->kind == ARTI_PART_TERM && arti_re_is_universal(l->w->x->s->re, (arti_re_state)q[i])))
+            return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ narrow keys */
 
 /* One plain byte: false when the string dies by it (or on a fault). */
 static bool plain_step(const leaver *l, const arti_text_level *from, arti_text_level *to, uint8_t byte) {
@@ -436,6 +584,7 @@ static bool walk_narrow(leaver *l) {
     arti_walk *w = l->w;
     arti_jctx *x = w->x;
     const art_vocab *v = w->v;
+    arti_bits_zero(w->words, v->n_words);
     arti_text_level *levels = w->m->levels;
     arti_state *states = w->m->states;
     arti_region_mark *marks = w->m->marks;
@@ -496,13 +645,6 @@ static bool walk_narrow(leaver *l) {
             i = node->next;
             continue;
         }
-        /* Worth asking where this very byte led back to where it came from. */
-        if (!to->is_full && !from->is_full && to->u8 == ARTI_U8_0 && from->u8 == ARTI_U8_0 && node->next > i + 1 &&
-            memcmp(to->q, from->q, l->n_parts * sizeof *to->q) == 0 && stays_below(l, to, v->below[i])) {
-            arti_bits_set_ids(w->words, v->order + node->tok, v->node[node->next].tok - node->tok);
-            i = node->next;
-            continue;
-        }
         for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
         i++;
     }
@@ -513,22 +655,31 @@ static bool walk_narrow(leaver *l) {
 
 bool arti_walk_key(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
+    const art_vocab *v = w->v;
     const arti_frame *f = st->top;
     leaver l = {.w = w, .st = st, .n_parts = arti_text_parts(st)};
-    for (uint32_t i = 0; i < ARTI_LOOPS; i++) l.loops[i].q = ARTI_RE_FAIL;
     if (st->text.offer_other) l.taken = f->set;
     for (const arti_frame *up = f; up && up->hashing; up = up->parent)
         if (up->parent && !up->parent->is_object && up->parent->set) l.exact_tail = true;
     l.sigs = arti_region_get(x->region, ARTI_QUOTES * sizeof *l.sigs);
     if (!l.sigs) return arti_fault_mem(x->s);
     const bool between = st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0;
-    const arti_object_machine *m = st->text.machine;
+    const bool is_wide = arti_key_is_wide(st);
     bool ok;
-    if (between && l.n_parts <= ARTI_KEY_PARTS_MAX && arti_key_is_wide(st))
-        ok = walk_wide(&l);
-    else if (between && (!st->text.offer_other || m->n_parts == 0))
-        ok = walk_names_only(&l);
-    else
+    if (!between) {
+        w->work += ARTI_WORK_DEAR;
         ok = walk_narrow(&l);
+    } else if (is_wide && !l.exact_tail && !x->embedded && v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32 &&
+               !has_moving(&l)) {
+        ok = walk_others(&l);
+    } else if (!st->text.offer_other) {
+        ok = walk_names_only(&l);
+    } else if (is_wide) {
+        w->work += ARTI_WORK_DEAR;
+        ok = walk_wide(&l);
+    } else {
+        w->work += ARTI_WORK_DEAR;
+        ok = walk_languages(&l);
+    }
     return ok && !arti_faulted(x->s);
 }

@@ -17,6 +17,8 @@ void arti_walk_tables_free(arti_mask_memo *m) {
     arti_free(mem, m->states, m->depth_cap * sizeof *m->states);
     arti_free(mem, m->marks, m->depth_cap * sizeof *m->marks);
     arti_free(mem, m->levels, m->depth_cap * sizeof *m->levels);
+    arti_free(mem, m->next, m->depth_cap * sizeof *m->next);
+    arti_free(mem, m->tails, m->tails_size);
     if (m->closing.mem) arti_region_free(&m->closing);
 }
 
@@ -24,11 +26,13 @@ bool arti_walk_begin(arti_walk *w) {
     arti_mask_memo *m = w->m;
     if (!m->depth_cap) {
         arti_mem_init(&m->work_mem, &m->mem.alloc, 0);
-        const size_t depth = (size_t)w->v->token_len_max + 2;
+        const size_t depth = 2 * ((size_t)w->v->token_len_max + 2);
         arti_state *states = work_get(w, depth * sizeof *states);
         arti_region_mark *marks = states ? work_get(w, depth * sizeof *marks) : NULL;
         arti_text_level *levels = marks ? work_get(w, depth * sizeof *levels) : NULL;
-        if (!levels) {
+        arti_next_bytes *next = levels ? work_get(w, depth * sizeof *next) : NULL;
+        if (!next) {
+            arti_free(&m->work_mem, levels, depth * sizeof *levels);
             arti_free(&m->work_mem, states, depth * sizeof *states);
             arti_free(&m->work_mem, marks, depth * sizeof *marks);
             return false;
@@ -36,6 +40,7 @@ bool arti_walk_begin(arti_walk *w) {
         m->states = states;
         m->marks = marks;
         m->levels = levels;
+        m->next = next;
         m->depth_cap = depth;
         arti_region_init(&m->closing, &m->work_mem);
     }
@@ -131,7 +136,8 @@ static bool walk_all(arti_walk *w, const arti_state *st) {
 typedef struct folded { /* a walk over a trie without whitespace */
     arti_walk *w;
     const arti_lex_trie *t;
-    uint64_t *suffixes; /* what to set; NULL: tokens of the mask */
+    uint64_t *tails; /* what to set, by tail; NULL: tokens of the mask */
+    size_t base;     /* of the stacks: the tails' own part, as they are walked from within other walks */
     bool spaced;
     uint8_t lead, run; /* whitespace allowed in the beginning (spaced: asked for) and elsewhere */
 } folded;
@@ -144,6 +150,7 @@ static bool is_spaced_place(const arti_state *st) {
 static folded folded_from(arti_walk *w, const arti_lex_trie *t, const arti_state *st) {
     const arti_jctx *x = w->x;
     folded f = {.w = w, .t = t, .spaced = x->spaced, .lead = UINT8_MAX, .run = UINT8_MAX};
+    if (t == &w->v->lex->tail) f.base = w->m->depth_cap / 2;
     if (x->spaced)
         f.lead = is_spaced_place(st) && st->n_space == 0;
     else if (x->space_max != UINT8_MAX)
@@ -157,14 +164,14 @@ static bool is_spelled(const folded *f, arti_lex_space s) {
 }
 
 static void set_one(const folded *f, uint32_t id) {
-    if (f->suffixes && id < ARTI_SUFFIX_WORDS_MAX * 32)
-        f->suffixes[id / 64] |= UINT64_C(1) << (id % 64);
-    else if (!f->suffixes)
+    if (f->tails)
+        f->tails[id / 64] |= UINT64_C(1) << (id % 64);
+    else
         arti_bits_set(f->w->words, id);
 }
 
 static void set_entries(const folded *f, const uint32_t *ids, const arti_lex_space *spaces, uint32_t n) {
-    if (f->run == UINT8_MAX && !f->spaced && !f->suffixes) {
+    if (f->run == UINT8_MAX && !f->spaced && !f->tails) {
         arti_bits_set_ids(f->w->words, ids, n);
         return;
     }
@@ -194,65 +201,138 @@ static bool is_open_text(const arti_walk *w, const arti_state *st) {
 
 static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_state *from);
 
+/* Which tails may follow the closing quote, where state *after is reached: adds them to zeroed bits. */
+static bool walk_tails(arti_walk *w, const arti_state *after, uint64_t *tails) {
+    folded f = folded_from(w, &w->v->lex->tail, after);
+    f.tails = tails;
+    set_range(&f, f.t->node[0].tok, f.t->node[1].tok);
+    return walk_folded(&f, 1, f.t->n_nodes, after);
+}
+
+/* The same, remembered by what *after is: one slot holds a digest and the bits. */
+static bool know_tails(arti_walk *w, const arti_state *after, uint64_t *tails) {
+    arti_mask_memo *m = w->m;
+    const size_t n_words = (w->v->lex->n_tails + 63u) / 64u, slot_size = 1 + n_words;
+    uint64_t key = arti_hash_mix(arti_frame_id(after->top), after->mode | (uint64_t)w->x->in_order << 8);
+    key = arti_hash_mix(key, after->goals ? after->goals->id + 1u : 0);
+    if (!m->tails) {
+        m->tails = work_get(w, ARTI_MASK_TAILS * slot_size * sizeof *m->tails);
+        if (!m->tails) return false;
+        memset(m->tails, 0, ARTI_MASK_TAILS * slot_size * sizeof *m->tails);
+        m->tails_size = ARTI_MASK_TAILS * slot_size * sizeof *m->tails;
+    }
+    uint64_t *slot = m->tails + key % ARTI_MASK_TAILS * slot_size;
+    if (slot[0] == key) {
+        memcpy(tails, slot + 1, n_words * sizeof *tails);
+        return true;
+    }
+    memset(tails, 0, n_words * sizeof *tails);
+    if (!walk_tails(w, after, tails)) return false;
+    slot[0] = key;
+    memcpy(slot + 1, tails, n_words * sizeof *tails);
+    return true;
+}
+
+/* A string that is closed by itself: what goes on behind its quote. */
+static bool walk_close(const folded *f, const arti_lex_close *c, const arti_state *after) {
+    const arti_lex_node *node = &f->t->node[c->node];
+    set_range(f, node->tok, f->t->node[c->node + 1].tok);
+    return walk_folded(f, c->node + 1, node->next, after);
+}
+
 /* Below the opening quote of a string that is open; st: behind the quote. */
 static bool walk_open(const folded *f, const arti_lex_open *o, const arti_state *st) {
-    arti_jctx *x = f->w->x;
+    arti_walk *w = f->w;
+    arti_jctx *x = w->x;
     const arti_lex_trie *t = f->t;
-    const uint8_t *bytes = f->w->v->bytes;
+    const uint8_t *bytes = w->v->bytes;
     set_entries(f, t->stay_ids + o->stay, t->stay_spaces + o->stay, o->n_stay);
     for (uint32_t k = 0; k < o->n_odd; k++) {
         const arti_lex_odd *odd = &t->odds[o->odd + k];
-        if (is_spelled(f, t->spaces[odd->entry]) && arti_walk_tail(f->w, st, bytes + odd->rest, odd->len))
+        if (is_spelled(f, t->spaces[odd->entry]) && (odd->stays || arti_walk_tail(w, st, bytes + odd->rest, odd->len)))
             set_one(f, t->ids[odd->entry]);
         if (arti_faulted(x->s)) return false;
     }
+    if (!o->n_close) return true;
     const arti_object_machine *keys = st->mode == ARTI_M_KEY_TEXT ? st->text.machine : NULL;
     /* Strings that end alike share the state behind the quote. */
-    bool alike = !(st->top && st->top->hashing);
+    bool alike = !(st->top && st->top->hashing) && w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32;
     if (keys)
         alike &= keys->n_parts == 0 && !st->top->set;
     else
         alike &= ((const arti_text_machine *)st->text.machine)->parts[0].lo == 0;
     const arti_region_mark mark = arti_region_mark_now(x->region);
     arti_state after = *st;
-    bool closes = false;
-    if (alike && o->n_close) {
+    uint64_t *tails = NULL;
+    bool closes = true;
+    if (alike) {
         if (keys) after.text.q.one = 0, after.text.hash = arti_hash_mix(ARTI_TEXT_HASH, 0);
         closes = arti_state_step(x, &after, '"');
         if (arti_faulted(x->s)) return false;
     }
+    if (alike && !f->tails) {
+        const size_t n_words = (w->v->lex->n_tails + 63u) / 64u;
+        tails = arti_region_get(x->region, n_words * sizeof *tails);
+        if (!tails) return arti_fault_mem(x->s);
+        if (!closes)
+            memset(tails, 0, n_words * sizeof *tails);
+        else if (!know_tails(w, &after, tails))
+            return false;
+    }
+    uint64_t next[4] = {0};
+    bool ends = false;
+    if (alike && keys) arti_key_name_bytes(st, next, &ends);
     bool ok = true;
     for (uint32_t k = 0; k < o->n_close && ok; k++) {
         const arti_lex_close *c = &t->closes[o->close + k];
-        const arti_region_mark inner = arti_region_mark_now(x->region);
-        arti_state own = *st;
-        bool lives = closes;
-        if (alike && keys && !c->has_comma && keys->n_names) { /* is it a name? */
+        const uint8_t first = bytes[c->text];
+        bool own = !alike || (keys && c->has_comma);
+        if (!own && keys && (c->len ? next[first / 64] >> (first % 64) & 1u : ends)) { /* is it a name? */
             uint64_t q = arti_text_q(st)[0];
             for (uint32_t b = 0; b < c->len && q; b++) q = arti_set_step(keys->names, q, bytes[c->text + b]);
-            own.text.q.one = q;
-            own.text.hash = after.text.hash;
-            if (q && arti_set_whole(keys->names, q) != UINT32_MAX)
-                lives = arti_state_step(x, &own, '"');
-            else
-                own = after;
-        } else if (alike && (!keys || !c->has_comma)) {
-            own = after;
-        } else {
+            own = q && arti_set_whole(keys->names, q) != UINT32_MAX;
+        }
+        if (own) {
+            const arti_region_mark inner = arti_region_mark_now(x->region);
+            arti_state at = *st;
             uint32_t b = 0;
-            while (b <= c->len && arti_state_step(x, &own, bytes[c->text + b])) b++;
-            lives = b > c->len;
+            while (b <= c->len && arti_state_step(x, &at, bytes[c->text + b])) b++;
+            if (b > c->len) ok = walk_close(f, c, &at);
+            ok = ok && !arti_faulted(x->s);
+            arti_region_reset(x->region, inner);
+            continue;
         }
-        const arti_lex_node *node = &t->node[c->node];
-        if (lives) {
-            set_range(f, node->tok, t->node[c->node + 1].tok);
-            ok = walk_folded(f, c->node + 1, node->next, &own);
+        if (f->tails) { /* no tails of tails */
+            ok = !closes || walk_close(f, c, &after);
+            continue;
         }
-        ok = ok && !arti_faulted(x->s);
-        arti_region_reset(x->region, inner);
+        for (uint32_t i = c->leave; i < c->leave + c->n_leave; i++) {
+            const arti_lex_leave *l = &t->leaves[i];
+            if (tails[l->tail / 64] >> (l->tail % 64) & 1u && is_spelled(f, l->space)) set_one(f, l->id);
+        }
     }
     arti_region_reset(x->region, mark);
     return ok;
+}
+
+/* In a string of which only listed texts are left: the bytes that go on with one, and those that end or escape. */
+static void find_next(const arti_state *st, arti_next_bytes *next) {
+    next->is_known = false;
+    if ((st->mode != ARTI_M_TEXT && st->mode != ARTI_M_KEY_TEXT) || st->text.escape != ARTI_ESC_NONE ||
+        st->text.u8 != ARTI_U8_0)
+        return;
+    bool ends;
+    if (st->mode == ARTI_M_KEY_TEXT) {
+        if (st->text.offer_other) return;
+        arti_key_name_bytes(st, next->bits, &ends);
+    } else {
+        const arti_text_machine *m = st->text.machine;
+        if (m->n_parts != 1 || m->parts[0].kind != ARTI_PART_SET) return;
+        arti_set_next_bytes(m->parts[0].set, st->text.q.one, next->bits, &ends);
+    }
+    next->bits['"' / 64] |= UINT64_C(1) << ('"' % 64);
+    next->bits['\\' / 64] |= UINT64_C(1) << ('\\' % 64);
+    next->is_known = true;
 }
 
 /* Nodes i .. end - 1, siblings and all below them, whose parent is reached in state *from. Not nested deeper than once: only the
@@ -261,15 +341,21 @@ static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_st
     if (i >= end) return true;
     arti_jctx *x = f->w->x;
     const arti_lex_trie *t = f->t;
-    arti_state *states = f->w->m->states;
-    arti_region_mark *marks = f->w->m->marks;
+    arti_state *states = f->w->m->states + f->base;
+    arti_region_mark *marks = f->w->m->marks + f->base;
     const uint32_t top = t->node[i].depth - 1u;
+    arti_next_bytes *next = f->w->m->next + f->base;
     states[top] = *from;
     marks[top] = arti_region_mark_now(x->region);
+    find_next(from, &next[top]);
     while (i < end) {
         const arti_lex_node *node = &t->node[i];
         const uint32_t d = node->depth;
         arti_state *to = &states[d];
+        if (next[d - 1].is_known && !(next[d - 1].bits[node->byte / 64] >> (node->byte % 64) & 1u)) {
+            i = node->next;
+            continue;
+        }
         f->w->work++;
         arti_region_reset(x->region, marks[d - 1]);
         *to = states[d - 1];
@@ -292,6 +378,7 @@ static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_st
             continue;
         }
         set_range(f, node->tok, t->node[i + 1].tok);
+        if (node->next > i + 1) find_next(to, &next[d]);
         i++;
     }
     arti_region_reset(x->region, marks[top]);
@@ -324,9 +411,12 @@ static bool walk_embedded(arti_walk *w, const arti_state *st, const uint8_t *byt
     return true;
 }
 
-static bool walk_structure(arti_walk *w, const arti_state *st) {
+/* is_first: the words are not written yet, else they are added to. */
+static bool walk_structure(arti_walk *w, const arti_state *st, bool is_first) {
     static const uint8_t value[] = "\"{[-0123456789tfn", first_value[] = "\"{[-0123456789tfn]";
     const uint8_t *bytes = value;
+    const bool any_space = w->x->space_max == UINT8_MAX && !w->x->spaced && !w->x->embedded;
+    if (is_first && !any_space) arti_bits_zero(w->words, w->v->n_words);
     if (st->mode == ARTI_M_DONE && w->x->embedded) return true;
     switch ((arti_mode)st->mode) {
     case ARTI_M_FIRST_VALUE: bytes = first_value; break;
@@ -339,10 +429,14 @@ static bool walk_structure(arti_walk *w, const arti_state *st) {
     }
     if (w->x->embedded) return walk_embedded(w, st, bytes);
     const folded f = folded_from(w, &w->v->lex->out, st);
-    if (f.run == UINT8_MAX && !f.spaced)
-        arti_bits_or(w->words, w->v->space_row, w->v->n_words);
-    else if (f.lead)
+    if (any_space) {
+        if (is_first)
+            arti_bits_copy(w->words, w->v->space_row, w->v->n_words);
+        else
+            arti_bits_or(w->words, w->v->space_row, w->v->n_words);
+    } else if (f.lead) {
         set_range(&f, f.t->node[0].tok, f.t->node[1].tok);
+    }
     for (const uint8_t *b = bytes; *b; b++) {
         const uint32_t i = f.t->child[*b];
         if (i && !walk_folded(&f, i, f.t->node[i].next, st)) return false;
@@ -412,10 +506,10 @@ static bool walk_number(arti_walk *w, const arti_state *st) {
             if (w->exit)
                 ok = walk_all(w, st);
             else if (!x->embedded)
-                ok = walk_structure(w, &(arti_state){.mode = ARTI_M_DONE});
+                ok = walk_structure(w, &(arti_state){.mode = ARTI_M_DONE}, false);
         }
     } else if (arti_number_end(x, &after)) {
-        ok = walk_structure(w, &after);
+        ok = walk_structure(w, &after, false);
     }
     arti_region_reset(x->region, mark);
     return ok && !arti_faulted(x->s);
@@ -467,24 +561,10 @@ static bool embedded_suffixes(arti_walk *w, arti_quote *quote) {
 
 bool arti_walk_suffixes(arti_walk *w, arti_quote *quote) {
     if (quote->has_suffixes) return true;
-    memset(quote->suffixes, 0, sizeof quote->suffixes);
     quote->has_suffixes = true;
-    if (w->x->embedded) return embedded_suffixes(w, quote);
-    folded f = folded_from(w, &w->v->lex->tail, &quote->after);
-    f.suffixes = quote->suffixes;
-    set_range(&f, f.t->node[0].tok, f.t->node[1].tok);
-    return walk_folded(&f, 1, f.t->n_nodes, &quote->after);
-}
-
-void arti_walk_stay(arti_walk *w, uint32_t room) {
-    const arti_lex *lex = w->v->lex;
-    if (room == UINT32_MAX) { /* nothing is set so far */
-        arti_bits_copy(w->words, lex->free_row, w->v->n_words);
-        return;
-    }
-    arti_vocab_copy_stay(w->v, room, w->words);
-    for (uint32_t k = 0; k < lex->n_escape_in; k++)
-        if (lex->escape_cps[k] <= room) arti_bits_set(w->words, lex->escape_in[k]);
+    if (!w->x->embedded) return know_tails(w, &quote->after, quote->suffixes);
+    memset(quote->suffixes, 0, sizeof quote->suffixes);
+    return embedded_suffixes(w, quote);
 }
 
 bool arti_suffix_ends_container(const art_vocab *v, const arti_suffix *sf) {
@@ -493,34 +573,18 @@ bool arti_suffix_ends_container(const art_vocab *v, const arti_suffix *sf) {
     return false;
 }
 
-uint64_t arti_walk_loop_atoms(arti_walk *w, arti_loop_entry *loops, arti_re_state q) {
-    arti_loop_entry *e = &loops[q % ARTI_LOOPS];
-    if (e->q == q) return e->atoms;
-    arti_re_bytes bytes;
-    uint64_t atoms = 0;
-    if (arti_re_loop_bytes(w->x->s->re, q, &bytes) == ART_OK) {
-        for (uint32_t i = 0; i < ARTI_N_ATOMS; i++) {
-            uint8_t first[4], last[4];
-            arti_u8_put(first, arti_atoms[i].lo);
-            arti_u8_put(last, arti_atoms[i].hi);
-            bool all = true;
-            for (uint32_t b = first[0]; b <= last[0] && all; b++) all = bytes.bits[b / 64] >> (b % 64) & 1u;
-            atoms |= (uint64_t)all << i;
-        }
-    }
-    *e = (arti_loop_entry){q, atoms};
-    return atoms;
-}
-
 /* ------------------------------------------------------------------ dispatch */
 
 bool arti_walk_state(arti_walk *w, const arti_state *st) {
     static const char *const words[] = {"false", "true", "null"};
+    const size_t n_words = w->v->n_words;
     switch ((arti_mode)st->mode) {
-    case ARTI_M_TEXT: return arti_walk_text(w, st);
+    case ARTI_M_TEXT: arti_bits_zero(w->words, n_words); return arti_walk_text(w, st);
     case ARTI_M_KEY_TEXT: return arti_walk_key(w, st);
-    case ARTI_M_NUMBER: return walk_number(w, st);
-    case ARTI_M_WORD: return walk_byte(w, st, (uint8_t)words[st->word][st->word_len]);
-    default: return walk_structure(w, st);
+    case ARTI_M_NUMBER: arti_bits_zero(w->words, n_words); return walk_number(w, st);
+    case ARTI_M_WORD:
+        arti_bits_zero(w->words, n_words);
+        return walk_byte(w, st, (uint8_t)words[st->word][st->word_len]);
+    default: return walk_structure(w, st, true);
     }
 }

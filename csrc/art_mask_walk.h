@@ -20,14 +20,14 @@ typedef struct arti_walk {
     arti_mask_memo *m;
     const art_vocab *v;
     const arti_exit *exit;
-    uint32_t *words; /* zeroed before */
-    uint32_t work;   /* steps taken, roughly: what it would cost to compute the mask again */
+    uint32_t *words;
+    uint32_t work; /* steps taken, roughly: what it would cost to compute the mask again */
 } arti_walk;
 
 bool arti_walk_begin(arti_walk *w);
-bool arti_walk_state(arti_walk *w, const arti_state *st);
-bool arti_walk_text(arti_walk *w, const arti_state *st); /* *st is in mode TEXT */
-bool arti_walk_key(arti_walk *w, const arti_state *st);  /* *st is in mode KEY_TEXT */
+bool arti_walk_state(arti_walk *w, const arti_state *st); /* writes all words */
+bool arti_walk_text(arti_walk *w, const arti_state *st);  /* *st is in mode TEXT; the words are zero before */
+bool arti_walk_key(arti_walk *w, const arti_state *st);   /* *st is in mode KEY_TEXT; writes all words */
 /* Walks the subtree of node i, whose parent is reached in state *from. */
 bool arti_walk_subtree(arti_walk *w, uint32_t i, const arti_state *from);
 /* Does the token's tail, from byte `at` on, lead somewhere from *st? Ends of embedded values included. */
@@ -41,6 +41,8 @@ bool arti_number_is_open(const art_vocab *v, const arti_state *st);
 bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t levels);
 /* In a key: may any characters follow? */
 bool arti_key_is_wide(const arti_state *st);
+/* Bytes that a declared name may go on with, as bits; *ends: a name ends here. */
+void arti_key_name_bytes(const arti_state *st, uint64_t bits[4], bool *ends);
 
 /* ------------------------------------------------------------------ strings: what values and keys have in common */
 
@@ -52,25 +54,20 @@ typedef struct arti_quote { /* one way to leave a string: which languages accept
     bool closes;      /* the quote is allowed */
     arti_state after; /* behind the quote */
     bool has_suffixes;
-    uint64_t suffixes[ARTI_SUFFIX_WORDS_MAX / 2]; /* of the vocabulary's suffixes: those that may follow */
+    uint64_t suffixes[ARTI_SUFFIX_WORDS_MAX /
+                      2]; /* of the vocabulary's suffixes (tails in art_lex.h): those that may follow */
 } arti_quote;
 
-/* Fills in `suffixes`. */
+/* Fills in `suffixes`. They are remembered in the memo for states that are alike. */
 bool arti_walk_suffixes(arti_walk *w, arti_quote *quote);
-/* Sets the tokens that stay in a string which admits any `room` characters; nothing is set before. */
-void arti_walk_stay(arti_walk *w, uint32_t room);
 /* Does a suffix hold a bracket that closes? */
 bool arti_suffix_ends_container(const art_vocab *v, const arti_suffix *sf);
 
-#define ARTI_LOOPS 32u
-typedef struct arti_loop_entry {
-    arti_re_state q; /* ARTI_RE_FAIL: free */
-    uint64_t atoms;
-} arti_loop_entry;
-
-/* Characters that lead a state of a language back to itself, as atoms of the vocabulary. loops: ARTI_LOOPS entries that are kept for
- * the length of a walk. */
-uint64_t arti_walk_loop_atoms(arti_walk *w, arti_loop_entry *loops, arti_re_state q);
+/* Bytes that can come at all, where that is known before trying them. */
+typedef struct arti_next_bytes {
+    bool is_known;
+    uint64_t bits[4];
+} arti_next_bytes;
 
 /* One entry of the stack of the narrow walk. */
 typedef struct arti_text_level {
