@@ -93,6 +93,9 @@ typedef enum arti_verdict { ARTI_OPEN, ARTI_DEAD, ARTI_HOLDS, ARTI_ERROR } arti_
 bool arti_branch_add(arti_expansion *x, arti_branch *b, const arti_entry *e); /* false: fault */
 /* Applies the rule of a literal entry. ARTI_OPEN: goes on. */
 arti_verdict arti_rule(arti_expansion *x, arti_branch *b, const arti_entry *e);
+/* The strings that satisfy a literal as one language, where it speaks of them in patterns and formats only; ARTI_RE_FAIL otherwise. Sets no
+ * fault but for memory. */
+arti_re arti_lit_text_term(art_schema *s, arti_lit lit);
 /* Could a value of the type satisfy the literal, as far as its own type keywords tell? */
 bool arti_lit_admits(art_schema *s, arti_lit lit, arti_type t);
 /* What the branch already says about an entry. */

@@ -5,6 +5,7 @@
 
 #include "art_branch.h"
 
+#define CLAUSE_TERM_MAX 16u       /* alternatives, and entries of one, of a clause that becomes a language */
 #define VERDICT_ENTRIES_MAX 4096u /* entries of a branch that a clause is compared with */
 
 /* ------------------------------------------------------------------ conjunctions */
@@ -144,6 +145,7 @@ void arti_norm_free(art_schema *s) {
     if (!m) return;
     arti_free(&s->mem, m->conj, m->conj_cap * sizeof *m->conj);
     arti_free(&s->mem, m->map, m->map_size * sizeof *m->map);
+    arti_free(&s->mem, m->text_of, m->text_of_cap * sizeof *m->text_of);
     arti_free(&s->mem, m->goals, m->goals_cap * sizeof *m->goals);
     arti_free(&s->mem, m->goals_map, m->goals_map_size * sizeof *m->goals_map);
     arti_free(&s->mem, m, sizeof *m);
@@ -246,6 +248,40 @@ static arti_verdict clause_verdict(arti_expansion *x, const arti_branch *b, arti
     return n ? ARTI_OPEN : ARTI_DEAD;
 }
 
+/* A clause about strings as one language; ARTI_RE_FAIL where that is not possible. */
+static arti_re clause_term(art_schema *s, const arti_clause *c) {
+    arti_re any[CLAUSE_TERM_MAX], all[CLAUSE_TERM_MAX];
+    if (c->n > CLAUSE_TERM_MAX) return ARTI_RE_FAIL;
+    for (uint32_t i = 0; i < c->n; i++) {
+        const struct arti_alt *alt = &c->alts[i];
+        if (alt->n > CLAUSE_TERM_MAX) return ARTI_RE_FAIL;
+        for (uint32_t j = 0; j < alt->n; j++) {
+            const arti_entry *e = &alt->entries[j];
+            all[j] = e->kind == ARTI_E_TERM  ? e->a
+                     : e->kind == ARTI_E_LIT ? arti_lit_text_term(s, e->lit)
+                                             : ARTI_RE_FAIL;
+            if (all[j] == ARTI_RE_FAIL) return ARTI_RE_FAIL;
+        }
+        any[i] = arti_re_and(s->re, all, alt->n);
+    }
+    return arti_re_or(s->re, any, c->n);
+}
+
+/* Several clauses about strings multiply when they are split; languages are joined instead. *joined: some were. */
+static bool join_text_clauses(arti_expansion *x, arti_branch *b, bool *joined) {
+    *joined = false;
+    for (size_t i = 0, n = b->n; i < n; i++) {
+        if (b->entries[i].kind != ARTI_E_CLAUSE || b->entries[i].resolved) continue;
+        const arti_re t = clause_term(x->s, b->entries[i].p);
+        if (arti_faulted(x->s)) return false;
+        if (t == ARTI_RE_FAIL) continue;
+        const arti_entry e = {.kind = ARTI_E_TERM, .a = t};
+        b->entries[i].resolved = *joined = true;
+        if (!arti_branch_add(x, b, &e)) return false;
+    }
+    return true;
+}
+
 /* Deals with one branch: applies rules, splits the smallest clause, or finishes a shape. false: fault. */
 static bool step_branch(arti_expansion *x, arti_branch *b) {
     art_schema *s = x->s;
@@ -279,6 +315,11 @@ static bool step_branch(arti_expansion *x, arti_branch *b) {
             if (n < best_n) best = i, best_n = n;
         }
         if (best == SIZE_MAX) break;
+        if (x->type == ARTI_T_STRING && n_open > 1) {
+            bool joined;
+            if (!join_text_clauses(x, b, &joined)) return false;
+            if (joined) continue;
+        }
         const arti_clause *c = b->entries[best].p;
         if (c->n == 1) {
             b->entries[best].resolved = true;

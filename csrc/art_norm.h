@@ -161,7 +161,12 @@ struct arti_norm {
     size_t n_conj, conj_cap;
     uint32_t *map;
     size_t map_size;
-    bool has_unique;           /* some array of unique items was met */
+    bool has_unique;      /* some array of unique items was met */
+    struct arti_text_of { /* by position: its strings as a language (arti_lit_text_term) */
+        arti_re term;
+        uint8_t state;
+    } *text_of;
+    size_t text_of_cap;
     uint32_t depth;            /* nested decisions */
     uint64_t n_steps;          /* of all expansions so far */
     struct arti_goals **goals; /* art_goals.h */

@@ -322,6 +322,121 @@ arti_verdict arti_entry_verdict(arti_expansion *x, const arti_branch *b, const a
     }
 }
 
+/* ------------------------------------------------------------------ strings as languages */
+
+enum { TEXT_UNKNOWN, TEXT_UNDER_WAY, TEXT_TERM, TEXT_OTHER };
+
+#define TEXT_PARTS_MAX 16u /* sub-schemas of one kind in one object */
+
+/* Sub-schemas whose strings make up those of k. UINT32_MAX: k says more of strings than patterns and formats. */
+static uint32_t text_parts(const arti_kw *k, arti_lit *parts) {
+    if (k->enum_ || k->const_ || k->min_len || k->max_len != UINT32_MAX || k->n_all > TEXT_PARTS_MAX ||
+        k->n_any > TEXT_PARTS_MAX || k->n_one > TEXT_PARTS_MAX)
+        return UINT32_MAX;
+    uint32_t n = 0;
+    const arti_lit single[] = {k->not_, k->if_, k->then_, k->else_, k->ref, k->dynamic_ref};
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++)
+        if (single[i] != ARTI_LIT_NONE) parts[n++] = single[i];
+    for (uint32_t i = 0; i < k->n_all; i++) parts[n++] = k->all[i];
+    for (uint32_t i = 0; i < k->n_any; i++) parts[n++] = k->any[i];
+    for (uint32_t i = 0; i < k->n_one; i++) parts[n++] = k->one[i];
+    return n;
+}
+
+static arti_re known_text(const art_schema *s, arti_lit lit) {
+    if (lit == ARTI_LIT_NONE) return ARTI_RE_ANY;
+    const arti_re t = lit <= ARTI_LIT_FALSE ? ARTI_RE_ANY : s->norm->text_of[ARTI_LIT_POS(lit)].term;
+    return ARTI_LIT_IS_NEG(lit) ? arti_re_not(s->re, t) : t;
+}
+
+/* The language of a schema object, once those of its parts are known. */
+static arti_re text_of_kw(art_schema *s, const arti_kw *k, uint32_t res) {
+    arti_re_ctx *re = s->re;
+    arti_re all[TEXT_PARTS_MAX + 8], some[TEXT_PARTS_MAX];
+    uint32_t n = 0;
+    bool asserted = false;
+    if (!kw_admits(k, ARTI_T_STRING)) return ARTI_RE_NONE;
+    all[n++] = k->pattern;
+    if (k->format && !arti_schema_format(s, k->format, res, &all[n], &asserted)) return ARTI_RE_FAIL;
+    n += asserted;
+    all[n++] = known_text(s, k->ref);
+    all[n++] = known_text(s, k->dynamic_ref);
+    if (k->not_ != ARTI_LIT_NONE) all[n++] = arti_re_not(re, known_text(s, k->not_));
+    if (k->if_ != ARTI_LIT_NONE) {
+        const arti_re cond = known_text(s, k->if_);
+        all[n++] = arti_re_or2(re, arti_re_and2(re, cond, known_text(s, k->then_)),
+                               arti_re_and2(re, arti_re_not(re, cond), known_text(s, k->else_)));
+    }
+    for (uint32_t i = 0; i < k->n_all; i++) all[n++] = known_text(s, k->all[i]);
+    if (k->n_any) {
+        for (uint32_t i = 0; i < k->n_any; i++) some[i] = known_text(s, k->any[i]);
+        all[n] = arti_re_or(re, some, k->n_any);
+        n++;
+    }
+    arti_re one = k->n_one ? ARTI_RE_NONE : ARTI_RE_ANY;
+    for (uint32_t i = 0; i < k->n_one; i++) { /* this one and none of the others */
+        for (uint32_t j = 0; j < k->n_one; j++)
+            some[j] = j == i ? known_text(s, k->one[j]) : arti_re_not(re, known_text(s, k->one[j]));
+        one = arti_re_or2(re, one, k->one_or_more ? some[i] : arti_re_and(re, some, k->n_one));
+    }
+    const arti_re rest = arti_re_and(re, all, n);
+    return arti_re_and2(re, rest, one);
+}
+
+arti_re arti_lit_text_term(art_schema *s, arti_lit lit) {
+    arti_norm *m = s->norm;
+    arti_pos *stack = NULL;
+    size_t n = 0, cap = 0;
+    if (lit > ARTI_LIT_FALSE) {
+        if (!arti_vec_reserve(&s->mem, (void **)&stack, &cap, 1, sizeof *stack))
+            arti_fault_mem(s);
+        else
+            stack[n++] = ARTI_LIT_POS(lit);
+    }
+    while (n && !arti_faulted(s)) {
+        const arti_pos p = stack[n - 1];
+        const size_t known = m->text_of_cap;
+        if (!arti_vec_reserve(&s->mem, (void **)&m->text_of, &m->text_of_cap, s->n_pos, sizeof *m->text_of)) {
+            arti_fault_mem(s);
+            break;
+        }
+        memset(m->text_of + known, 0, (m->text_of_cap - known) * sizeof *m->text_of);
+        if (m->text_of[p].state >= TEXT_TERM) { /* it was a part of two things */
+            n--;
+            continue;
+        }
+        const arti_kw *k = s->pos[p].kind == ARTI_POS_SCHEMA ? arti_pos_kw(s, p) : NULL;
+        arti_lit parts[3 * TEXT_PARTS_MAX + 6];
+        const uint32_t n_parts = k ? text_parts(k, parts) : UINT32_MAX;
+        bool other = n_parts == UINT32_MAX, ready = true;
+        for (uint32_t i = 0; !other && i < n_parts; i++) {
+            const arti_pos q = ARTI_LIT_POS(parts[i]);
+            if (parts[i] <= ARTI_LIT_FALSE) continue;
+            const uint8_t state = q < m->text_of_cap ? m->text_of[q].state : (uint8_t)TEXT_UNKNOWN;
+            other |= state == TEXT_OTHER || state == TEXT_UNDER_WAY; /* it would ask for itself */
+            if (state != TEXT_UNKNOWN || other) continue;
+            ready = false;
+            if (!arti_vec_reserve(&s->mem, (void **)&stack, &cap, n + 1, sizeof *stack)) {
+                arti_fault_mem(s);
+                break;
+            }
+            stack[n++] = q;
+        }
+        if (!other && !ready) {
+            m->text_of[p].state = TEXT_UNDER_WAY;
+            continue;
+        }
+        while (stack[n - 1] != p) n--; /* parts that were added before one spoilt it */
+        n--;
+        const arti_re t = other ? ARTI_RE_FAIL : text_of_kw(s, k, s->pos[p].res);
+        m->text_of[p] = (struct arti_text_of){t, t == ARTI_RE_FAIL ? TEXT_OTHER : TEXT_TERM};
+    }
+    arti_free(&s->mem, stack, cap * sizeof *stack);
+    if (arti_faulted(s)) return ARTI_RE_FAIL;
+    if (lit > ARTI_LIT_FALSE && m->text_of[ARTI_LIT_POS(lit)].state == TEXT_OTHER) return ARTI_RE_FAIL;
+    return known_text(s, lit);
+}
+
 /* ------------------------------------------------------------------ constants */
 
 static arti_verdict rule_const(arti_expansion *x, arti_branch *b, const arti_entry *e) {

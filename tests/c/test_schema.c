@@ -402,6 +402,27 @@ static bool tell_conflict(const art_alloc *alloc) {
     return st == ART_E_UNSATISFIABLE;
 }
 
+/* Several disjunctions of patterns are one language: their combinations are not written out. */
+static void test_text_clauses(void) {
+    static char text[20000];
+    size_t n = (size_t)snprintf(text, sizeof text, "{\"type\":\"string\",\"maxLength\":12,\"allOf\":[");
+    for (int i = 0; i < 5; i++)
+        n += (size_t)snprintf(
+            text + n, sizeof text - n,
+            "{\"anyOf\":[{\"pattern\":\"%c\"},{\"pattern\":\"^x\"},{\"not\":{\"pattern\":\"%c|y\"}}]},", 'a' + i,
+            'A' + i);
+    n += (size_t)snprintf(
+        text + n, sizeof text - n,
+        "{\"oneOf\":[{\"pattern\":\"1\"},{\"pattern\":\"2\"},{\"type\":\"null\"}]},"
+        "{\"if\":{\"pattern\":\"z\"},\"then\":{\"pattern\":\"zz\"},\"else\":{\"$ref\":\"#/$defs/q\"}}],"
+        "\"$defs\":{\"q\":{\"anyOf\":[{\"pattern\":\"q$\"},{\"pattern\":\"^q\"}]}}}");
+    assert(n < sizeof text);
+    assert(fits(text, NULL, "\"x1q\"") && fits(text, NULL, "\"q2\"") && fits(text, NULL, "\"1zz\""));
+    assert(!fits(text, NULL, "\"x12q\"") && !fits(text, NULL, "\"x1\"") && !fits(text, NULL, "\"1z\""));
+    assert(!fits(text, NULL, "\"q2A\"") && fits(text, NULL, "\"q2Aa\"") && !fits(text, NULL, "\"q1y\""));
+    assert(!fits(text, NULL, "\"x1qqqqqqqqqqq\""));
+}
+
 /* Cases that are told apart by one member do not multiply. */
 static void test_cases_by_a_member(void) {
     static char text[40000];
@@ -468,6 +489,7 @@ int main(void) {
     harness h;
     const art_alloc alloc = harness_alloc(&h);
     FAIL_EVERY_ALLOCATION(&h, tell_conflict(&alloc));
+    test_text_clauses();
     test_cases_by_a_member();
     test_limits();
     return 0;
