@@ -585,699 +585,704 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 
 static void *_cffi_types[] = {
 /*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // art_cuda_array *()(art_cuda_array *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 620), // art_cuda_array *
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 625), // art_cuda_array *
 /*  2 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // art_cuda_array *()(art_cuda_batch const *)
-/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 621), // art_cuda_batch const *
+/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 626), // art_cuda_batch const *
 /*  5 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 652), // art_span const *()(art_matcher const *, size_t *)
-/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 642), // art_matcher const *
-/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 43), // size_t *
+/*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 657), // art_span const *()(art_matcher const *, size_t *)
+/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_matcher const *
+/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 48), // size_t *
 /*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_constraint *, art_matcher * *, art_error *)
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 615), // art_constraint *
-/* 12 */ _CFFI_OP(_CFFI_OP_POINTER, 149), // art_matcher * *
-/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 635), // art_error *
+/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_constraint *, art_matcher * *, art_error *)
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 620), // art_constraint *
+/* 12 */ _CFFI_OP(_CFFI_OP_POINTER, 154), // art_matcher * *
+/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 640), // art_error *
 /* 14 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 15 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 16 */ _CFFI_OP(_CFFI_OP_POINTER, 618), // art_ctransformers *
-/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // char const *
+/* 15 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 16 */ _CFFI_OP(_CFFI_OP_POINTER, 623), // art_ctransformers *
+/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 677), // char const *
 /* 18 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_model_params const *
-/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 611), // art_alloc const *
-/* 21 */ _CFFI_OP(_CFFI_OP_POINTER, 188), // art_model * *
+/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_model_params const *
+/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 616), // art_alloc const *
+/* 21 */ _CFFI_OP(_CFFI_OP_POINTER, 193), // art_model * *
 /* 22 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 23 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 24 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, art_cuda_call const *, art_error *)
-/* 25 */ _CFFI_OP(_CFFI_OP_POINTER, 619), // art_cuda *
-/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 622), // art_cuda_call const *
+/* 24 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, art_cuda_call const *, art_error *)
+/* 25 */ _CFFI_OP(_CFFI_OP_POINTER, 624), // art_cuda *
+/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 627), // art_cuda_call const *
 /* 27 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 28 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 29 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, art_cuda_batch * *, art_error *)
+/* 29 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint32_t, art_error *)
 /* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
 /* 31 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
-/* 32 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 33 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 34 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 35 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 36 */ _CFFI_OP(_CFFI_OP_POINTER, 95), // art_cuda_batch * *
-/* 37 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 38 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 39 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, uint32_t, uint64_t, size_t, art_cuda_array * *, art_error *)
-/* 40 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 41 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 42 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 43 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 44 */ _CFFI_OP(_CFFI_OP_POINTER, 1), // art_cuda_array * *
-/* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 46 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, uint32_t, uint64_t, uint64_t, art_error *)
-/* 48 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 49 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 51 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 52 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 53 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, art_error *)
-/* 55 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 56 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 57 */ _CFFI_OP(_CFFI_OP_POINTER, 689), // uint8_t const *
-/* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 59 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 60 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 61 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, char *, size_t, art_cuda_code * *, art_error *)
-/* 62 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 63 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 64 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
-/* 65 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 66 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // char *
-/* 67 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 68 */ _CFFI_OP(_CFFI_OP_POINTER, 557), // art_cuda_code * *
-/* 69 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 71 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda *, uint64_t, uint32_t *, art_error *)
-/* 72 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 73 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 31), // uint32_t *
-/* 75 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 77 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda const *, uint32_t, art_cuda_device *, art_error *)
-/* 78 */ _CFFI_OP(_CFFI_OP_POINTER, 619), // art_cuda const *
-/* 79 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 80 */ _CFFI_OP(_CFFI_OP_POINTER, 624), // art_cuda_device *
-/* 81 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 83 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda_array *, size_t, uint32_t, uint32_t, uint32_t, int64_t, int, void * *, art_error *)
-/* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 85 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 86 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 87 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 88 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 89 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
-/* 90 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
-/* 91 */ _CFFI_OP(_CFFI_OP_POINTER, 116), // void * *
-/* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 93 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 94 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda_batch *, art_cuda_call const *, art_error *)
-/* 95 */ _CFFI_OP(_CFFI_OP_POINTER, 621), // art_cuda_batch *
-/* 96 */ _CFFI_OP(_CFFI_OP_NOOP, 26),
+/* 32 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 33 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 34 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, art_cuda_batch * *, art_error *)
+/* 35 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 36 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 37 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 38 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 39 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 40 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 41 */ _CFFI_OP(_CFFI_OP_POINTER, 100), // art_cuda_batch * *
+/* 42 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 43 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 44 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint32_t, uint64_t, size_t, art_cuda_array * *, art_error *)
+/* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 46 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 47 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 48 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
+/* 49 */ _CFFI_OP(_CFFI_OP_POINTER, 1), // art_cuda_array * *
+/* 50 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 51 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 52 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint32_t, uint64_t, uint64_t, art_error *)
+/* 53 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 54 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 55 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 56 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 57 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 58 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 59 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, art_error *)
+/* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 61 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 62 */ _CFFI_OP(_CFFI_OP_POINTER, 694), // uint8_t const *
+/* 63 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 64 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 66 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, char *, size_t, art_cuda_code * *, art_error *)
+/* 67 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 68 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 69 */ _CFFI_OP(_CFFI_OP_NOOP, 62),
+/* 70 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 71 */ _CFFI_OP(_CFFI_OP_POINTER, 677), // char *
+/* 72 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 73 */ _CFFI_OP(_CFFI_OP_POINTER, 562), // art_cuda_code * *
+/* 74 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 75 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint64_t, uint32_t *, art_error *)
+/* 77 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 78 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 79 */ _CFFI_OP(_CFFI_OP_POINTER, 31), // uint32_t *
+/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 81 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda const *, uint32_t, art_cuda_device *, art_error *)
+/* 83 */ _CFFI_OP(_CFFI_OP_POINTER, 624), // art_cuda const *
+/* 84 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 85 */ _CFFI_OP(_CFFI_OP_POINTER, 629), // art_cuda_device *
+/* 86 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 87 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 88 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda_array *, size_t, uint32_t, uint32_t, uint32_t, int64_t, int, void * *, art_error *)
+/* 89 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 90 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 91 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 92 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 93 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 94 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
+/* 95 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
+/* 96 */ _CFFI_OP(_CFFI_OP_POINTER, 121), // void * *
 /* 97 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 98 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_cuda_batch *, uint32_t, uint32_t, art_cuda_row_params const *, uint64_t, art_error *)
-/* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 95),
-/* 101 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 102 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 628), // art_cuda_row_params const *
-/* 104 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 106 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 107 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
-/* 108 */ _CFFI_OP(_CFFI_OP_POINTER, 630), // art_dialog_spec const *
-/* 109 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_vocab *
-/* 110 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 111 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // art_constraint * *
-/* 112 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 113 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 114 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
-/* 115 */ _CFFI_OP(_CFFI_OP_POINTER, 633), // art_engine const *
-/* 116 */ _CFFI_OP(_CFFI_OP_POINTER, 693), // void *
-/* 117 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 118 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 119 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 120 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 121 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 122 */ _CFFI_OP(_CFFI_OP_POINTER, 640), // art_llama *
-/* 123 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 124 */ _CFFI_OP(_CFFI_OP_NOOP, 19),
-/* 125 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 126 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 127 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 128 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 129 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
-/* 130 */ _CFFI_OP(_CFFI_OP_NOOP, 122),
-/* 131 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 132 */ _CFFI_OP(_CFFI_OP_POINTER, 629), // art_device *
-/* 133 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 134 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 135 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 136 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 137 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_mask_pool *, art_matcher * const *, size_t, uint32_t *, size_t, size_t, uint32_t *, size_t *, art_error *)
-/* 138 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_mask_pool *
-/* 139 */ _CFFI_OP(_CFFI_OP_POINTER, 149), // art_matcher * const *
-/* 140 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 141 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 142 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 143 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 144 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 145 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 146 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 147 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 148 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher *)
-/* 149 */ _CFFI_OP(_CFFI_OP_POINTER, 642), // art_matcher *
-/* 150 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 151 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher *, size_t)
-/* 152 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
-/* 153 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 154 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 155 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
-/* 156 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
-/* 157 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda_batch *, art_cuda_call const *, art_error *)
+/* 100 */ _CFFI_OP(_CFFI_OP_POINTER, 626), // art_cuda_batch *
+/* 101 */ _CFFI_OP(_CFFI_OP_NOOP, 26),
+/* 102 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 103 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 104 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda_batch *, uint32_t, uint32_t, art_cuda_row_params const *, uint64_t, art_error *)
+/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 100),
+/* 106 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 107 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 108 */ _CFFI_OP(_CFFI_OP_POINTER, 633), // art_cuda_row_params const *
+/* 109 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 110 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 111 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 112 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
+/* 113 */ _CFFI_OP(_CFFI_OP_POINTER, 635), // art_dialog_spec const *
+/* 114 */ _CFFI_OP(_CFFI_OP_POINTER, 675), // art_vocab *
+/* 115 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 116 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // art_constraint * *
+/* 117 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 118 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 119 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
+/* 120 */ _CFFI_OP(_CFFI_OP_POINTER, 638), // art_engine const *
+/* 121 */ _CFFI_OP(_CFFI_OP_POINTER, 698), // void *
+/* 122 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 123 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 124 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 125 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 126 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 127 */ _CFFI_OP(_CFFI_OP_POINTER, 645), // art_llama *
+/* 128 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 129 */ _CFFI_OP(_CFFI_OP_NOOP, 19),
+/* 130 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 131 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
+/* 132 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 133 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 134 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
+/* 135 */ _CFFI_OP(_CFFI_OP_NOOP, 127),
+/* 136 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 137 */ _CFFI_OP(_CFFI_OP_POINTER, 634), // art_device *
+/* 138 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 139 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 140 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 141 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 142 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_mask_pool *, art_matcher * const *, size_t, uint32_t *, size_t, size_t, uint32_t *, size_t *, art_error *)
+/* 143 */ _CFFI_OP(_CFFI_OP_POINTER, 646), // art_mask_pool *
+/* 144 */ _CFFI_OP(_CFFI_OP_POINTER, 154), // art_matcher * const *
+/* 145 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 146 */ _CFFI_OP(_CFFI_OP_NOOP, 79),
+/* 147 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 148 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 149 */ _CFFI_OP(_CFFI_OP_NOOP, 79),
+/* 150 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 151 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 152 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 153 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher *)
+/* 154 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_matcher *
+/* 155 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher *, size_t)
+/* 157 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
 /* 158 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 159 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 160 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 161 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 162 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher *, uint32_t)
-/* 163 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
-/* 164 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 165 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 166 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
-/* 167 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
-/* 168 */ _CFFI_OP(_CFFI_OP_POINTER, 689), // uint8_t *
-/* 169 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 170 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 171 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 172 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
-/* 173 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
-/* 174 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
-/* 175 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 176 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 177 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 178 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher const *, art_error *)
-/* 179 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 180 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 181 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 182 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_matcher const *, art_matcher * *, art_error *)
-/* 183 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 184 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
+/* 159 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 160 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
+/* 161 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
+/* 162 */ _CFFI_OP(_CFFI_OP_NOOP, 79),
+/* 163 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 164 */ _CFFI_OP(_CFFI_OP_NOOP, 79),
+/* 165 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 166 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 167 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher *, uint32_t)
+/* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
+/* 169 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 170 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 171 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
+/* 172 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
+/* 173 */ _CFFI_OP(_CFFI_OP_POINTER, 694), // uint8_t *
+/* 174 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 175 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 176 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 177 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
+/* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
+/* 179 */ _CFFI_OP(_CFFI_OP_NOOP, 62),
+/* 180 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 181 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 182 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 183 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher const *, art_error *)
+/* 184 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 185 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 186 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 187 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
-/* 188 */ _CFFI_OP(_CFFI_OP_POINTER, 643), // art_model *
-/* 189 */ _CFFI_OP(_CFFI_OP_POINTER, 617), // art_context_params const *
-/* 190 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 191 */ _CFFI_OP(_CFFI_OP_POINTER, 253), // art_session * *
-/* 192 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 193 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 194 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_model *, art_engine_caps *, art_error *)
-/* 195 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
-/* 196 */ _CFFI_OP(_CFFI_OP_POINTER, 634), // art_engine_caps *
+/* 187 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher const *, art_matcher * *, art_error *)
+/* 188 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 189 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
+/* 190 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 191 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 192 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
+/* 193 */ _CFFI_OP(_CFFI_OP_POINTER, 648), // art_model *
+/* 194 */ _CFFI_OP(_CFFI_OP_POINTER, 622), // art_context_params const *
+/* 195 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 196 */ _CFFI_OP(_CFFI_OP_POINTER, 258), // art_session * *
 /* 197 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 198 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 199 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_model *, art_vocab * *, art_error *)
-/* 200 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
-/* 201 */ _CFFI_OP(_CFFI_OP_POINTER, 109), // art_vocab * *
+/* 199 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_model *, art_engine_caps *, art_error *)
+/* 200 */ _CFFI_OP(_CFFI_OP_NOOP, 193),
+/* 201 */ _CFFI_OP(_CFFI_OP_POINTER, 639), // art_engine_caps *
 /* 202 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 203 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 204 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
-/* 205 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
-/* 206 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 207 */ _CFFI_OP(_CFFI_OP_NOOP, 66),
-/* 208 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 209 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 210 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 211 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 212 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 213 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
-/* 214 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 215 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 216 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 217 */ _CFFI_OP(_CFFI_OP_POINTER, 224), // int32_t *
-/* 218 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 219 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 220 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 221 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 222 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
-/* 223 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
-/* 224 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
-/* 225 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 226 */ _CFFI_OP(_CFFI_OP_NOOP, 168),
-/* 227 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 228 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 229 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 230 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 231 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
-/* 232 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_schema *
-/* 233 */ _CFFI_OP(_CFFI_OP_NOOP, 109),
-/* 234 */ _CFFI_OP(_CFFI_OP_POINTER, 616), // art_constraint_opts const *
-/* 235 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 236 */ _CFFI_OP(_CFFI_OP_NOOP, 111),
-/* 237 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 238 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 239 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_schema *, char *, size_t, size_t *, art_error *)
-/* 240 */ _CFFI_OP(_CFFI_OP_NOOP, 232),
-/* 241 */ _CFFI_OP(_CFFI_OP_NOOP, 66),
-/* 242 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 243 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 244 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 245 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 246 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
-/* 247 */ _CFFI_OP(_CFFI_OP_NOOP, 232),
-/* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
-/* 249 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 250 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 251 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 252 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_session *, art_error *)
-/* 253 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_session *
-/* 254 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 255 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 256 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_session *, art_event *, art_error *)
-/* 257 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
-/* 258 */ _CFFI_OP(_CFFI_OP_POINTER, 636), // art_event *
+/* 204 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_model *, art_vocab * *, art_error *)
+/* 205 */ _CFFI_OP(_CFFI_OP_NOOP, 193),
+/* 206 */ _CFFI_OP(_CFFI_OP_POINTER, 114), // art_vocab * *
+/* 207 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 208 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 209 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
+/* 210 */ _CFFI_OP(_CFFI_OP_NOOP, 193),
+/* 211 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 212 */ _CFFI_OP(_CFFI_OP_NOOP, 71),
+/* 213 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 214 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 215 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 216 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 217 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 218 */ _CFFI_OP(_CFFI_OP_NOOP, 193),
+/* 219 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 220 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 221 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 222 */ _CFFI_OP(_CFFI_OP_POINTER, 229), // int32_t *
+/* 223 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 224 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 225 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 226 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 227 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
+/* 228 */ _CFFI_OP(_CFFI_OP_NOOP, 193),
+/* 229 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
+/* 230 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 231 */ _CFFI_OP(_CFFI_OP_NOOP, 173),
+/* 232 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 233 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 234 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 235 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 236 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
+/* 237 */ _CFFI_OP(_CFFI_OP_POINTER, 654), // art_schema *
+/* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 114),
+/* 239 */ _CFFI_OP(_CFFI_OP_POINTER, 621), // art_constraint_opts const *
+/* 240 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 241 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 242 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 243 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 244 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_schema *, char *, size_t, size_t *, art_error *)
+/* 245 */ _CFFI_OP(_CFFI_OP_NOOP, 237),
+/* 246 */ _CFFI_OP(_CFFI_OP_NOOP, 71),
+/* 247 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 249 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 250 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 251 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
+/* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 237),
+/* 253 */ _CFFI_OP(_CFFI_OP_NOOP, 62),
+/* 254 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 255 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 256 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 257 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_session *, art_error *)
+/* 258 */ _CFFI_OP(_CFFI_OP_POINTER, 656), // art_session *
 /* 259 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 260 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 261 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_session *, art_session *, size_t, art_error *)
-/* 262 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
-/* 263 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
-/* 264 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 265 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 266 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 267 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
-/* 268 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
-/* 269 */ _CFFI_OP(_CFFI_OP_POINTER, 224), // int32_t const *
-/* 270 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 271 */ _CFFI_OP(_CFFI_OP_POINTER, 639), // art_generate_params const *
-/* 272 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 273 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 274 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
-/* 275 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
-/* 276 */ _CFFI_OP(_CFFI_OP_NOOP, 168),
-/* 277 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 278 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 279 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 280 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 281 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
-/* 282 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
-/* 283 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
-/* 284 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 285 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 286 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 287 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(art_vocab const *, char const *, art_error *)
-/* 288 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_vocab const *
-/* 289 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 261 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_session *, art_event *, art_error *)
+/* 262 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
+/* 263 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_event *
+/* 264 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 265 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 266 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_session *, art_session *, size_t, art_error *)
+/* 267 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
+/* 268 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
+/* 269 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 270 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 271 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 272 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
+/* 273 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
+/* 274 */ _CFFI_OP(_CFFI_OP_POINTER, 229), // int32_t const *
+/* 275 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 276 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_generate_params const *
+/* 277 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 278 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 279 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
+/* 280 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
+/* 281 */ _CFFI_OP(_CFFI_OP_NOOP, 173),
+/* 282 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 283 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 284 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 285 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 286 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
+/* 287 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
+/* 288 */ _CFFI_OP(_CFFI_OP_NOOP, 62),
+/* 289 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 290 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 291 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 292 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
-/* 293 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 294 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 295 */ _CFFI_OP(_CFFI_OP_POINTER, 16), // art_ctransformers * *
-/* 296 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 297 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 298 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, art_alloc const *, art_cuda * *, art_error *)
-/* 299 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 300 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 301 */ _CFFI_OP(_CFFI_OP_POINTER, 25), // art_cuda * *
-/* 302 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 304 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
-/* 305 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 306 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 307 */ _CFFI_OP(_CFFI_OP_NOOP, 201),
-/* 308 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 309 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 310 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, art_cuda_file const *, size_t, char const * const *, size_t, int, art_alloc const *, char *, size_t, art_cuda_code * *, art_error *)
-/* 311 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 312 */ _CFFI_OP(_CFFI_OP_POINTER, 626), // art_cuda_file const *
-/* 313 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 314 */ _CFFI_OP(_CFFI_OP_POINTER, 17), // char const * const *
-/* 315 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 316 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 317 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 318 */ _CFFI_OP(_CFFI_OP_NOOP, 66),
-/* 319 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 320 */ _CFFI_OP(_CFFI_OP_NOOP, 68),
-/* 321 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 322 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 323 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
-/* 324 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 325 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 326 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 327 */ _CFFI_OP(_CFFI_OP_POINTER, 122), // art_llama * *
-/* 328 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 329 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 330 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
-/* 331 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 332 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 333 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_schema_opts const *
-/* 334 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 335 */ _CFFI_OP(_CFFI_OP_POINTER, 232), // art_schema * *
-/* 336 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 337 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(char const *, uint32_t *, uint32_t *, art_error *)
-/* 339 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 340 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 341 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 342 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 343 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 344 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(uint32_t, art_alloc const *, art_mask_pool * *, art_error *)
-/* 345 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 346 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 347 */ _CFFI_OP(_CFFI_OP_POINTER, 138), // art_mask_pool * *
-/* 348 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 349 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 350 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
-/* 351 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
-/* 352 */ _CFFI_OP(_CFFI_OP_POINTER, 31), // uint32_t const *
-/* 353 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 354 */ _CFFI_OP(_CFFI_OP_NOOP, 352),
-/* 355 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 357 */ _CFFI_OP(_CFFI_OP_NOOP, 201),
-/* 358 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 359 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 360 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, art_context_params const *, void * *, art_error *)
-/* 361 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 362 */ _CFFI_OP(_CFFI_OP_NOOP, 189),
-/* 363 */ _CFFI_OP(_CFFI_OP_NOOP, 91),
-/* 364 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 365 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 366 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, art_engine_caps *, art_error *)
-/* 367 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 368 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
+/* 292 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_vocab const *, char const *, art_error *)
+/* 293 */ _CFFI_OP(_CFFI_OP_POINTER, 675), // art_vocab const *
+/* 294 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 295 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 297 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
+/* 298 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 299 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 300 */ _CFFI_OP(_CFFI_OP_POINTER, 16), // art_ctransformers * *
+/* 301 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 302 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, art_alloc const *, art_cuda * *, art_error *)
+/* 304 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 305 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 306 */ _CFFI_OP(_CFFI_OP_POINTER, 25), // art_cuda * *
+/* 307 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 309 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
+/* 310 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 311 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 312 */ _CFFI_OP(_CFFI_OP_NOOP, 206),
+/* 313 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 314 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 315 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, art_cuda_file const *, size_t, char const * const *, size_t, int, art_alloc const *, char *, size_t, art_cuda_code * *, art_error *)
+/* 316 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 317 */ _CFFI_OP(_CFFI_OP_POINTER, 631), // art_cuda_file const *
+/* 318 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 319 */ _CFFI_OP(_CFFI_OP_POINTER, 17), // char const * const *
+/* 320 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 321 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 322 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 323 */ _CFFI_OP(_CFFI_OP_NOOP, 71),
+/* 324 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 325 */ _CFFI_OP(_CFFI_OP_NOOP, 73),
+/* 326 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 327 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 328 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
+/* 329 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 330 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 331 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 332 */ _CFFI_OP(_CFFI_OP_POINTER, 127), // art_llama * *
+/* 333 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 334 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 335 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
+/* 336 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 337 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 338 */ _CFFI_OP(_CFFI_OP_POINTER, 655), // art_schema_opts const *
+/* 339 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 340 */ _CFFI_OP(_CFFI_OP_POINTER, 237), // art_schema * *
+/* 341 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 342 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 343 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, uint32_t *, uint32_t *, art_error *)
+/* 344 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 345 */ _CFFI_OP(_CFFI_OP_NOOP, 79),
+/* 346 */ _CFFI_OP(_CFFI_OP_NOOP, 79),
+/* 347 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 348 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 349 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(uint32_t, art_alloc const *, art_mask_pool * *, art_error *)
+/* 350 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 351 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 352 */ _CFFI_OP(_CFFI_OP_POINTER, 143), // art_mask_pool * *
+/* 353 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 354 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 355 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
+/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 62),
+/* 357 */ _CFFI_OP(_CFFI_OP_POINTER, 31), // uint32_t const *
+/* 358 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 359 */ _CFFI_OP(_CFFI_OP_NOOP, 357),
+/* 360 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 361 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 362 */ _CFFI_OP(_CFFI_OP_NOOP, 206),
+/* 363 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 364 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 365 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, art_context_params const *, void * *, art_error *)
+/* 366 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 367 */ _CFFI_OP(_CFFI_OP_NOOP, 194),
+/* 368 */ _CFFI_OP(_CFFI_OP_NOOP, 96),
 /* 369 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
 /* 370 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 371 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, char const *, char *, size_t, size_t *)
-/* 372 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 373 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 374 */ _CFFI_OP(_CFFI_OP_NOOP, 66),
-/* 375 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 376 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 377 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 378 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 379 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 380 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 381 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 382 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 383 */ _CFFI_OP(_CFFI_OP_NOOP, 217),
-/* 384 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 385 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 386 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 387 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 388 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
-/* 389 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 390 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
-/* 391 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 392 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 393 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 394 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 395 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 396 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 397 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 398 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 399 */ _CFFI_OP(_CFFI_OP_NOOP, 168),
-/* 400 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 401 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 402 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 403 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, size_t, art_error *)
-/* 404 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 371 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, art_engine_caps *, art_error *)
+/* 372 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 373 */ _CFFI_OP(_CFFI_OP_NOOP, 201),
+/* 374 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 375 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 376 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, char const *, char *, size_t, size_t *)
+/* 377 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 378 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 379 */ _CFFI_OP(_CFFI_OP_NOOP, 71),
+/* 380 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 381 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 382 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 383 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 384 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 385 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
+/* 386 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 387 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 388 */ _CFFI_OP(_CFFI_OP_NOOP, 222),
+/* 389 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 390 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 391 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 392 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 393 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
+/* 394 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 395 */ _CFFI_OP(_CFFI_OP_NOOP, 274),
+/* 396 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 397 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 398 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 399 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 400 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 401 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 402 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 403 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 404 */ _CFFI_OP(_CFFI_OP_NOOP, 173),
 /* 405 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 406 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 406 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
 /* 407 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 408 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 409 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 410 */ _CFFI_OP(_CFFI_OP_NOOP, 168),
-/* 411 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 412 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 413 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 414 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 415 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 416 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 417 */ _CFFI_OP(_CFFI_OP_NOOP, 57),
-/* 418 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 419 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 420 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 421 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 422 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void *, void *, size_t, art_error *)
-/* 423 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 424 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 425 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 426 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 427 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 428 */ _CFFI_OP(_CFFI_OP_FUNCTION, 441), // art_status()(void const *, int, art_tensor *, art_error *)
-/* 429 */ _CFFI_OP(_CFFI_OP_POINTER, 693), // void const *
-/* 430 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 431 */ _CFFI_OP(_CFFI_OP_POINTER, 668), // art_tensor *
-/* 432 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 433 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 434 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(art_llama const *)
-/* 435 */ _CFFI_OP(_CFFI_OP_POINTER, 640), // art_llama const *
-/* 436 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 437 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(art_model const *)
-/* 438 */ _CFFI_OP(_CFFI_OP_POINTER, 643), // art_model const *
-/* 439 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 440 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(art_status)
-/* 441 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_status
-/* 442 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 443 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(void)
+/* 408 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, size_t, art_error *)
+/* 409 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 410 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 411 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 412 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 413 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 414 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 415 */ _CFFI_OP(_CFFI_OP_NOOP, 173),
+/* 416 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 417 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 418 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 419 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 420 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 421 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 422 */ _CFFI_OP(_CFFI_OP_NOOP, 62),
+/* 423 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 424 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 425 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 426 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 427 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, void *, size_t, art_error *)
+/* 428 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 429 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 430 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 431 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 432 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 433 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void const *, int, art_tensor *, art_error *)
+/* 434 */ _CFFI_OP(_CFFI_OP_POINTER, 698), // void const *
+/* 435 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 436 */ _CFFI_OP(_CFFI_OP_POINTER, 673), // art_tensor *
+/* 437 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
+/* 438 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 439 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(art_llama const *)
+/* 440 */ _CFFI_OP(_CFFI_OP_POINTER, 645), // art_llama const *
+/* 441 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 442 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(art_model const *)
+/* 443 */ _CFFI_OP(_CFFI_OP_POINTER, 648), // art_model const *
 /* 444 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 445 */ _CFFI_OP(_CFFI_OP_FUNCTION, 480), // float const *()(void *)
-/* 446 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 445 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(art_status)
+/* 446 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_status
 /* 447 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 448 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(art_cuda *, uint32_t)
-/* 449 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 450 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 451 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 452 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(art_cuda *, uint32_t, uint64_t)
-/* 453 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 454 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 455 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 448 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(void)
+/* 449 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 450 */ _CFFI_OP(_CFFI_OP_FUNCTION, 485), // float const *()(void *)
+/* 451 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 452 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 453 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(art_cuda *, uint32_t)
+/* 454 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 455 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 456 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 457 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(art_matcher *)
-/* 458 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
-/* 459 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 460 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(art_matcher const *)
-/* 461 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 462 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 463 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(uintptr_t, void *, int)
-/* 464 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
-/* 465 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 466 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 457 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(art_cuda *, uint32_t, uint64_t)
+/* 458 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 459 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 460 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 461 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 462 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(art_matcher *)
+/* 463 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
+/* 464 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 465 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(art_matcher const *)
+/* 466 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
 /* 467 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 468 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(void *)
-/* 469 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 470 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 471 */ _CFFI_OP(_CFFI_OP_FUNCTION, 90), // int()(void *, int32_t)
-/* 472 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 473 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 474 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 475 */ _CFFI_OP(_CFFI_OP_FUNCTION, 269), // int32_t const *()(art_session const *, size_t *)
-/* 476 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_session const *
-/* 477 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 478 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 479 */ _CFFI_OP(_CFFI_OP_FUNCTION, 89), // int64_t()(float const *, size_t, uint32_t const *)
-/* 480 */ _CFFI_OP(_CFFI_OP_POINTER, 683), // float const *
-/* 481 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 482 */ _CFFI_OP(_CFFI_OP_NOOP, 352),
+/* 468 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(uintptr_t, void *, int)
+/* 469 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
+/* 470 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 471 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 472 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 473 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(void *)
+/* 474 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 475 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 476 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(void *, int32_t)
+/* 477 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 478 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 479 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 480 */ _CFFI_OP(_CFFI_OP_FUNCTION, 274), // int32_t const *()(art_session const *, size_t *)
+/* 481 */ _CFFI_OP(_CFFI_OP_POINTER, 656), // art_session const *
+/* 482 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
 /* 483 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 484 */ _CFFI_OP(_CFFI_OP_FUNCTION, 43), // size_t()(art_constraint const *)
-/* 485 */ _CFFI_OP(_CFFI_OP_POINTER, 615), // art_constraint const *
-/* 486 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 487 */ _CFFI_OP(_CFFI_OP_FUNCTION, 43), // size_t()(art_matcher *)
-/* 488 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
-/* 489 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 490 */ _CFFI_OP(_CFFI_OP_FUNCTION, 43), // size_t()(art_matcher const *)
-/* 491 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 492 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 493 */ _CFFI_OP(_CFFI_OP_FUNCTION, 43), // size_t()(art_schema const *)
-/* 494 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_schema const *
-/* 495 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 496 */ _CFFI_OP(_CFFI_OP_FUNCTION, 43), // size_t()(art_vocab const *)
-/* 497 */ _CFFI_OP(_CFFI_OP_NOOP, 288),
-/* 498 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 499 */ _CFFI_OP(_CFFI_OP_FUNCTION, 43), // size_t()(void *)
-/* 500 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 501 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 502 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_cuda const *)
-/* 503 */ _CFFI_OP(_CFFI_OP_NOOP, 78),
-/* 504 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 505 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_mask_pool const *)
-/* 506 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_mask_pool const *
-/* 507 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 508 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_session const *)
-/* 509 */ _CFFI_OP(_CFFI_OP_NOOP, 476),
-/* 510 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 511 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_vocab const *)
-/* 512 */ _CFFI_OP(_CFFI_OP_NOOP, 288),
-/* 513 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 514 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(void *)
-/* 515 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 516 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 517 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(void)
+/* 484 */ _CFFI_OP(_CFFI_OP_FUNCTION, 94), // int64_t()(float const *, size_t, uint32_t const *)
+/* 485 */ _CFFI_OP(_CFFI_OP_POINTER, 688), // float const *
+/* 486 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 487 */ _CFFI_OP(_CFFI_OP_NOOP, 357),
+/* 488 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 489 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // size_t()(art_constraint const *)
+/* 490 */ _CFFI_OP(_CFFI_OP_POINTER, 620), // art_constraint const *
+/* 491 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 492 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // size_t()(art_matcher *)
+/* 493 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
+/* 494 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 495 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // size_t()(art_matcher const *)
+/* 496 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 497 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 498 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // size_t()(art_schema const *)
+/* 499 */ _CFFI_OP(_CFFI_OP_POINTER, 654), // art_schema const *
+/* 500 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 501 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // size_t()(art_vocab const *)
+/* 502 */ _CFFI_OP(_CFFI_OP_NOOP, 293),
+/* 503 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 504 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // size_t()(void *)
+/* 505 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 506 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 507 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_cuda const *)
+/* 508 */ _CFFI_OP(_CFFI_OP_NOOP, 83),
+/* 509 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 510 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_mask_pool const *)
+/* 511 */ _CFFI_OP(_CFFI_OP_POINTER, 646), // art_mask_pool const *
+/* 512 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 513 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_session const *)
+/* 514 */ _CFFI_OP(_CFFI_OP_NOOP, 481),
+/* 515 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 516 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_vocab const *)
+/* 517 */ _CFFI_OP(_CFFI_OP_NOOP, 293),
 /* 518 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 519 */ _CFFI_OP(_CFFI_OP_FUNCTION, 42), // uint64_t()(art_cuda_array const *)
-/* 520 */ _CFFI_OP(_CFFI_OP_POINTER, 620), // art_cuda_array const *
+/* 519 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(void *)
+/* 520 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
 /* 521 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 522 */ _CFFI_OP(_CFFI_OP_FUNCTION, 57), // uint8_t const *()(art_cuda_code const *, size_t *)
-/* 523 */ _CFFI_OP(_CFFI_OP_POINTER, 623), // art_cuda_code const *
-/* 524 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 525 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 526 */ _CFFI_OP(_CFFI_OP_FUNCTION, 57), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
-/* 527 */ _CFFI_OP(_CFFI_OP_NOOP, 288),
-/* 528 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 522 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(void)
+/* 523 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 524 */ _CFFI_OP(_CFFI_OP_FUNCTION, 47), // uint64_t()(art_cuda_array const *)
+/* 525 */ _CFFI_OP(_CFFI_OP_POINTER, 625), // art_cuda_array const *
+/* 526 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 527 */ _CFFI_OP(_CFFI_OP_FUNCTION, 62), // uint8_t const *()(art_cuda_code const *, size_t *)
+/* 528 */ _CFFI_OP(_CFFI_OP_POINTER, 628), // art_cuda_code const *
 /* 529 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
 /* 530 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 531 */ _CFFI_OP(_CFFI_OP_FUNCTION, 116), // void *()(uintptr_t, int *)
-/* 532 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26),
-/* 533 */ _CFFI_OP(_CFFI_OP_POINTER, 90), // int *
-/* 534 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 535 */ _CFFI_OP(_CFFI_OP_FUNCTION, 116), // void *()(void *, void *, size_t, size_t)
-/* 536 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 537 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 538 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 539 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 540 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 541 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_constraint *)
-/* 542 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 543 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 544 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_ctransformers *)
-/* 545 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 546 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 547 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_cuda *)
-/* 548 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 549 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 550 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_cuda_array *)
-/* 551 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 552 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 553 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_cuda_batch *)
-/* 554 */ _CFFI_OP(_CFFI_OP_NOOP, 95),
-/* 555 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 556 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_cuda_code *)
-/* 557 */ _CFFI_OP(_CFFI_OP_POINTER, 623), // art_cuda_code *
-/* 558 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 559 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_generate_params *)
-/* 560 */ _CFFI_OP(_CFFI_OP_POINTER, 639), // art_generate_params *
-/* 561 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 562 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_llama *)
-/* 563 */ _CFFI_OP(_CFFI_OP_NOOP, 122),
-/* 564 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 565 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_llama *, char *, size_t, size_t *)
-/* 566 */ _CFFI_OP(_CFFI_OP_NOOP, 122),
-/* 567 */ _CFFI_OP(_CFFI_OP_NOOP, 66),
-/* 568 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 569 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 570 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 571 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_mask_pool *)
-/* 572 */ _CFFI_OP(_CFFI_OP_NOOP, 138),
-/* 573 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 574 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_matcher *)
-/* 575 */ _CFFI_OP(_CFFI_OP_NOOP, 149),
-/* 576 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 577 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_model *)
-/* 578 */ _CFFI_OP(_CFFI_OP_NOOP, 188),
-/* 579 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 580 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_model_params *)
-/* 581 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_model_params *
-/* 582 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 583 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_sample_params *)
-/* 584 */ _CFFI_OP(_CFFI_OP_POINTER, 648), // art_sample_params *
-/* 585 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 586 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_schema *)
-/* 587 */ _CFFI_OP(_CFFI_OP_NOOP, 232),
-/* 588 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 589 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_session *)
-/* 590 */ _CFFI_OP(_CFFI_OP_NOOP, 253),
-/* 591 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 592 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_session const *, art_usage *)
-/* 593 */ _CFFI_OP(_CFFI_OP_NOOP, 476),
-/* 594 */ _CFFI_OP(_CFFI_OP_POINTER, 669), // art_usage *
-/* 595 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 596 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(art_vocab *)
-/* 597 */ _CFFI_OP(_CFFI_OP_NOOP, 109),
-/* 598 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 599 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(void *)
-/* 600 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 601 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 602 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(void *, int(*)(void *), void *)
-/* 603 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 604 */ _CFFI_OP(_CFFI_OP_POINTER, 468), // int(*)(void *)
-/* 605 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
+/* 531 */ _CFFI_OP(_CFFI_OP_FUNCTION, 62), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
+/* 532 */ _CFFI_OP(_CFFI_OP_NOOP, 293),
+/* 533 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 534 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 535 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 536 */ _CFFI_OP(_CFFI_OP_FUNCTION, 121), // void *()(uintptr_t, int *)
+/* 537 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26),
+/* 538 */ _CFFI_OP(_CFFI_OP_POINTER, 95), // int *
+/* 539 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 540 */ _CFFI_OP(_CFFI_OP_FUNCTION, 121), // void *()(void *, void *, size_t, size_t)
+/* 541 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 542 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 543 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 544 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 545 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 546 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_constraint *)
+/* 547 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 548 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 549 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_ctransformers *)
+/* 550 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 551 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 552 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_cuda *)
+/* 553 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
+/* 554 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 555 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_cuda_array *)
+/* 556 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 557 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 558 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_cuda_batch *)
+/* 559 */ _CFFI_OP(_CFFI_OP_NOOP, 100),
+/* 560 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 561 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_cuda_code *)
+/* 562 */ _CFFI_OP(_CFFI_OP_POINTER, 628), // art_cuda_code *
+/* 563 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 564 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_generate_params *)
+/* 565 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_generate_params *
+/* 566 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 567 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_llama *)
+/* 568 */ _CFFI_OP(_CFFI_OP_NOOP, 127),
+/* 569 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 570 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_llama *, char *, size_t, size_t *)
+/* 571 */ _CFFI_OP(_CFFI_OP_NOOP, 127),
+/* 572 */ _CFFI_OP(_CFFI_OP_NOOP, 71),
+/* 573 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 574 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 575 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 576 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_mask_pool *)
+/* 577 */ _CFFI_OP(_CFFI_OP_NOOP, 143),
+/* 578 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 579 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_matcher *)
+/* 580 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
+/* 581 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 582 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_model *)
+/* 583 */ _CFFI_OP(_CFFI_OP_NOOP, 193),
+/* 584 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 585 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_model_params *)
+/* 586 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_model_params *
+/* 587 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 588 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_sample_params *)
+/* 589 */ _CFFI_OP(_CFFI_OP_POINTER, 653), // art_sample_params *
+/* 590 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 591 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_schema *)
+/* 592 */ _CFFI_OP(_CFFI_OP_NOOP, 237),
+/* 593 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 594 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_session *)
+/* 595 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
+/* 596 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 597 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_session const *, art_usage *)
+/* 598 */ _CFFI_OP(_CFFI_OP_NOOP, 481),
+/* 599 */ _CFFI_OP(_CFFI_OP_POINTER, 674), // art_usage *
+/* 600 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 601 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_vocab *)
+/* 602 */ _CFFI_OP(_CFFI_OP_NOOP, 114),
+/* 603 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 604 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(void *)
+/* 605 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
 /* 606 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 607 */ _CFFI_OP(_CFFI_OP_FUNCTION, 693), // void()(void *, int)
-/* 608 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 609 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 610 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 611 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
-/* 612 */ _CFFI_OP(_CFFI_OP_POINTER, 613), // art_bias const *
-/* 613 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
-/* 614 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
-/* 615 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
-/* 616 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
-/* 617 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
-/* 618 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_ctransformers
-/* 619 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_cuda
-/* 620 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_cuda_array
-/* 621 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_cuda_batch
-/* 622 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_cuda_call
-/* 623 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_cuda_code
-/* 624 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_cuda_device
-/* 625 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_cuda_dtype
-/* 626 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_cuda_file
-/* 627 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_cuda_row_error
-/* 628 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_cuda_row_params
-/* 629 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_device
-/* 630 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_dialog_spec
-/* 631 */ _CFFI_OP(_CFFI_OP_POINTER, 632), // art_dialog_tool const *
-/* 632 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_dialog_tool
-/* 633 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_engine
-/* 634 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_engine_caps
-/* 635 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_error
-/* 636 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_event
-/* 637 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_event_kind
-/* 638 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_formats
-/* 639 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_generate_params
-/* 640 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_llama
-/* 641 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_mask_pool
-/* 642 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_matcher
-/* 643 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_model
-/* 644 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_model_params
-/* 645 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_order
-/* 646 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_resource const *
-/* 647 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_resource
-/* 648 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_sample_params
-/* 649 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_schema
-/* 650 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_schema_opts
-/* 651 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_session
-/* 652 */ _CFFI_OP(_CFFI_OP_POINTER, 653), // art_span const *
-/* 653 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_span
-/* 654 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_span_kind
-/* 655 */ _CFFI_OP(_CFFI_OP_POINTER, 360), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
-/* 656 */ _CFFI_OP(_CFFI_OP_POINTER, 366), // art_status(*)(void *, art_engine_caps *, art_error *)
-/* 657 */ _CFFI_OP(_CFFI_OP_POINTER, 371), // art_status(*)(void *, char const *, char *, size_t, size_t *)
-/* 658 */ _CFFI_OP(_CFFI_OP_POINTER, 378), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 659 */ _CFFI_OP(_CFFI_OP_POINTER, 388), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
-/* 660 */ _CFFI_OP(_CFFI_OP_POINTER, 395), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 661 */ _CFFI_OP(_CFFI_OP_POINTER, 403), // art_status(*)(void *, size_t, art_error *)
-/* 662 */ _CFFI_OP(_CFFI_OP_POINTER, 408), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 663 */ _CFFI_OP(_CFFI_OP_POINTER, 415), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 664 */ _CFFI_OP(_CFFI_OP_POINTER, 422), // art_status(*)(void *, void *, size_t, art_error *)
-/* 665 */ _CFFI_OP(_CFFI_OP_ENUM, 8), // art_stop
-/* 666 */ _CFFI_OP(_CFFI_OP_POINTER, 667), // art_str const *
-/* 667 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_str
-/* 668 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_tensor
-/* 669 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_usage
-/* 670 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_vocab
-/* 671 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_whitespace
-/* 672 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 673 */ _CFFI_OP(_CFFI_OP_ARRAY, 672), // char[256]
-/* 674 */ (_cffi_opcode_t)(256),
-/* 675 */ _CFFI_OP(_CFFI_OP_ARRAY, 672), // char[32]
-/* 676 */ (_cffi_opcode_t)(32),
-/* 677 */ _CFFI_OP(_CFFI_OP_ARRAY, 672), // char[400]
-/* 678 */ (_cffi_opcode_t)(400),
-/* 679 */ _CFFI_OP(_CFFI_OP_ARRAY, 672), // char[96]
-/* 680 */ (_cffi_opcode_t)(96),
-/* 681 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
-/* 682 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // float const *(*)(void *)
-/* 683 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
-/* 684 */ _CFFI_OP(_CFFI_OP_POINTER, 471), // int(*)(void *, int32_t)
-/* 685 */ _CFFI_OP(_CFFI_OP_ARRAY, 89), // int64_t[4]
-/* 686 */ (_cffi_opcode_t)(4),
-/* 687 */ _CFFI_OP(_CFFI_OP_POINTER, 499), // size_t(*)(void *)
-/* 688 */ _CFFI_OP(_CFFI_OP_POINTER, 514), // uint32_t(*)(void *)
-/* 689 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 690 */ _CFFI_OP(_CFFI_OP_POINTER, 535), // void *(*)(void *, void *, size_t, size_t)
-/* 691 */ _CFFI_OP(_CFFI_OP_POINTER, 599), // void(*)(void *)
-/* 692 */ _CFFI_OP(_CFFI_OP_POINTER, 602), // void(*)(void *, int(*)(void *), void *)
-/* 693 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 607 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(void *, int(*)(void *), void *)
+/* 608 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 609 */ _CFFI_OP(_CFFI_OP_POINTER, 473), // int(*)(void *)
+/* 610 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 611 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 612 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(void *, int)
+/* 613 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 614 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 615 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 616 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
+/* 617 */ _CFFI_OP(_CFFI_OP_POINTER, 618), // art_bias const *
+/* 618 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
+/* 619 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
+/* 620 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
+/* 621 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
+/* 622 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
+/* 623 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_ctransformers
+/* 624 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_cuda
+/* 625 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_cuda_array
+/* 626 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_cuda_batch
+/* 627 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_cuda_call
+/* 628 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_cuda_code
+/* 629 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_cuda_device
+/* 630 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_cuda_dtype
+/* 631 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_cuda_file
+/* 632 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_cuda_row_error
+/* 633 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_cuda_row_params
+/* 634 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_device
+/* 635 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_dialog_spec
+/* 636 */ _CFFI_OP(_CFFI_OP_POINTER, 637), // art_dialog_tool const *
+/* 637 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_dialog_tool
+/* 638 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_engine
+/* 639 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_engine_caps
+/* 640 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_error
+/* 641 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_event
+/* 642 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_event_kind
+/* 643 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_formats
+/* 644 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_generate_params
+/* 645 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_llama
+/* 646 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_mask_pool
+/* 647 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_matcher
+/* 648 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_model
+/* 649 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_model_params
+/* 650 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_order
+/* 651 */ _CFFI_OP(_CFFI_OP_POINTER, 652), // art_resource const *
+/* 652 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_resource
+/* 653 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_sample_params
+/* 654 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_schema
+/* 655 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_schema_opts
+/* 656 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_session
+/* 657 */ _CFFI_OP(_CFFI_OP_POINTER, 658), // art_span const *
+/* 658 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_span
+/* 659 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_span_kind
+/* 660 */ _CFFI_OP(_CFFI_OP_POINTER, 365), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
+/* 661 */ _CFFI_OP(_CFFI_OP_POINTER, 371), // art_status(*)(void *, art_engine_caps *, art_error *)
+/* 662 */ _CFFI_OP(_CFFI_OP_POINTER, 376), // art_status(*)(void *, char const *, char *, size_t, size_t *)
+/* 663 */ _CFFI_OP(_CFFI_OP_POINTER, 383), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 664 */ _CFFI_OP(_CFFI_OP_POINTER, 393), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
+/* 665 */ _CFFI_OP(_CFFI_OP_POINTER, 400), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 666 */ _CFFI_OP(_CFFI_OP_POINTER, 408), // art_status(*)(void *, size_t, art_error *)
+/* 667 */ _CFFI_OP(_CFFI_OP_POINTER, 413), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 668 */ _CFFI_OP(_CFFI_OP_POINTER, 420), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 669 */ _CFFI_OP(_CFFI_OP_POINTER, 427), // art_status(*)(void *, void *, size_t, art_error *)
+/* 670 */ _CFFI_OP(_CFFI_OP_ENUM, 8), // art_stop
+/* 671 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_str const *
+/* 672 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_str
+/* 673 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_tensor
+/* 674 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_usage
+/* 675 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_vocab
+/* 676 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_whitespace
+/* 677 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 678 */ _CFFI_OP(_CFFI_OP_ARRAY, 677), // char[256]
+/* 679 */ (_cffi_opcode_t)(256),
+/* 680 */ _CFFI_OP(_CFFI_OP_ARRAY, 677), // char[32]
+/* 681 */ (_cffi_opcode_t)(32),
+/* 682 */ _CFFI_OP(_CFFI_OP_ARRAY, 677), // char[400]
+/* 683 */ (_cffi_opcode_t)(400),
+/* 684 */ _CFFI_OP(_CFFI_OP_ARRAY, 677), // char[96]
+/* 685 */ (_cffi_opcode_t)(96),
+/* 686 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
+/* 687 */ _CFFI_OP(_CFFI_OP_POINTER, 450), // float const *(*)(void *)
+/* 688 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
+/* 689 */ _CFFI_OP(_CFFI_OP_POINTER, 476), // int(*)(void *, int32_t)
+/* 690 */ _CFFI_OP(_CFFI_OP_ARRAY, 94), // int64_t[4]
+/* 691 */ (_cffi_opcode_t)(4),
+/* 692 */ _CFFI_OP(_CFFI_OP_POINTER, 504), // size_t(*)(void *)
+/* 693 */ _CFFI_OP(_CFFI_OP_POINTER, 519), // uint32_t(*)(void *)
+/* 694 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 695 */ _CFFI_OP(_CFFI_OP_POINTER, 540), // void *(*)(void *, void *, size_t, size_t)
+/* 696 */ _CFFI_OP(_CFFI_OP_POINTER, 604), // void(*)(void *)
+/* 697 */ _CFFI_OP(_CFFI_OP_POINTER, 607), // void(*)(void *, int(*)(void *), void *)
+/* 698 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_const_ART_CHOICE_AUTO(unsigned long long *o)
@@ -1732,10 +1737,10 @@ _cffi_f_agentrt_capsule_give(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(116), arg1, (char **)&x1);
+      _cffi_type(121), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(116), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(121), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1784,10 +1789,10 @@ _cffi_f_agentrt_capsule_take(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(533), arg1, (char **)&x1);
+      _cffi_type(538), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(533), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(538), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1799,7 +1804,7 @@ _cffi_f_agentrt_capsule_take(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(116));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(121));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1830,10 +1835,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(480), arg0, (char **)&x0);
+      _cffi_type(485), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (float const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(480), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(485), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1843,10 +1848,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(352), arg2, (char **)&x2);
+      _cffi_type(357), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(352), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(357), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1893,19 +1898,19 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(108), arg0, (char **)&x0);
+      _cffi_type(113), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_dialog_spec const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(108), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(113), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(109), arg1, (char **)&x1);
+      _cffi_type(114), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(109), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(114), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1920,10 +1925,10 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(111), arg3, (char **)&x3);
+      _cffi_type(116), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_constraint * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(111), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(116), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1944,7 +1949,7 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2003,10 +2008,10 @@ _cffi_f_art_constraint_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(485), arg0, (char **)&x0);
+      _cffi_type(490), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(485), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(490), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2055,28 +2060,28 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(232), arg0, (char **)&x0);
+      _cffi_type(237), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(232), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(237), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(109), arg1, (char **)&x1);
+      _cffi_type(114), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(109), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(114), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(234), arg2, (char **)&x2);
+      _cffi_type(239), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_constraint_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(234), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(239), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2091,10 +2096,10 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(111), arg4, (char **)&x4);
+      _cffi_type(116), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_constraint * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(111), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(116), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2115,7 +2120,7 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2285,7 +2290,7 @@ _cffi_f_art_ctransformers_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2336,10 +2341,10 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(295), arg2, (char **)&x2);
+      _cffi_type(300), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_ctransformers * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(295), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(300), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2360,7 +2365,7 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2450,7 +2455,7 @@ _cffi_f_art_cuda_apply_masks(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2473,10 +2478,10 @@ _cffi_f_art_cuda_array_address(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(520), arg0, (char **)&x0);
+      _cffi_type(525), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_array const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(520), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(525), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2582,10 +2587,10 @@ _cffi_f_art_cuda_array_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(44), arg4, (char **)&x4);
+      _cffi_type(49), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_cuda_array * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(44), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(49), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2606,7 +2611,7 @@ _cffi_f_art_cuda_array_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2698,10 +2703,10 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(57), arg2, (char **)&x2);
+      _cffi_type(62), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(57), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(62), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2711,10 +2716,10 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(66), arg4, (char **)&x4);
+      _cffi_type(71), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(66), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(71), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2724,10 +2729,10 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(68), arg6, (char **)&x6);
+      _cffi_type(73), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_cuda_code * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(68), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(73), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2748,7 +2753,7 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2769,10 +2774,10 @@ _cffi_f_art_cuda_batch_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(95), arg0, (char **)&x0);
+      _cffi_type(100), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(95), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(100), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2854,10 +2859,10 @@ _cffi_f_art_cuda_batch_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(36), arg6, (char **)&x6);
+      _cffi_type(41), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_cuda_batch * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(36), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(41), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2878,7 +2883,7 @@ _cffi_f_art_cuda_batch_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2915,10 +2920,10 @@ _cffi_f_art_cuda_batch_set(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(95), arg0, (char **)&x0);
+      _cffi_type(100), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(95), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(100), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2932,10 +2937,10 @@ _cffi_f_art_cuda_batch_set(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(103), arg3, (char **)&x3);
+      _cffi_type(108), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_cuda_row_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(103), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(108), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2960,7 +2965,7 @@ _cffi_f_art_cuda_batch_set(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3027,10 +3032,10 @@ _cffi_f_art_cuda_code_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(523), arg0, (char **)&x0);
+      _cffi_type(528), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_code const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(523), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(528), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3051,7 +3056,7 @@ _cffi_f_art_cuda_code_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(57));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(62));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3072,10 +3077,10 @@ _cffi_f_art_cuda_code_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(557), arg0, (char **)&x0);
+      _cffi_type(562), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_code *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(557), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(562), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3110,10 +3115,10 @@ _cffi_f_art_cuda_device_count(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(78), arg0, (char **)&x0);
+      _cffi_type(83), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(78), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(83), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3158,10 +3163,10 @@ _cffi_f_art_cuda_device_info(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(78), arg0, (char **)&x0);
+      _cffi_type(83), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(78), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(83), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3171,10 +3176,10 @@ _cffi_f_art_cuda_device_info(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(80), arg2, (char **)&x2);
+      _cffi_type(85), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_cuda_device *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(80), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(85), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3195,7 +3200,7 @@ _cffi_f_art_cuda_device_info(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3241,10 +3246,10 @@ _cffi_f_art_cuda_device_of(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg2, (char **)&x2);
+      _cffi_type(79), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(79), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3265,7 +3270,7 @@ _cffi_f_art_cuda_device_of(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3288,10 +3293,10 @@ _cffi_f_art_cuda_driver_version(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(78), arg0, (char **)&x0);
+      _cffi_type(83), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(78), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(83), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3489,10 +3494,10 @@ _cffi_f_art_cuda_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(57), arg2, (char **)&x2);
+      _cffi_type(62), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(57), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(62), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3517,7 +3522,7 @@ _cffi_f_art_cuda_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3568,10 +3573,10 @@ _cffi_f_art_cuda_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(301), arg2, (char **)&x2);
+      _cffi_type(306), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_cuda * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(301), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(306), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3592,7 +3597,7 @@ _cffi_f_art_cuda_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3663,7 +3668,7 @@ _cffi_f_art_cuda_order(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3694,10 +3699,10 @@ _cffi_f_art_cuda_sample(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(95), arg0, (char **)&x0);
+      _cffi_type(100), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(95), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(100), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3727,12 +3732,71 @@ _cffi_f_art_cuda_sample(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
 #else
 #  define _cffi_f_art_cuda_sample _cffi_d_art_cuda_sample
+#endif
+
+static art_status _cffi_d_art_cuda_synchronize(art_cuda * x0, uint32_t x1, art_error * x2)
+{
+  return art_cuda_synchronize(x0, x1, x2);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_cuda_synchronize(PyObject *self, PyObject *args)
+{
+  art_cuda * x0;
+  uint32_t x1;
+  art_error * x2;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+
+  if (!PyArg_UnpackTuple(args, "art_cuda_synchronize", 3, 3, &arg0, &arg1, &arg2))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(25), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x1 = _cffi_to_c_int(arg1, uint32_t);
+  if (x1 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(13), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_cuda_synchronize(x0, x1, x2); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_cuda_synchronize _cffi_d_art_cuda_synchronize
 #endif
 
 static void _cffi_d_art_dlpack_free(void * x0, int x1)
@@ -3754,10 +3818,10 @@ _cffi_f_art_dlpack_free(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(116), arg0, (char **)&x0);
+      _cffi_type(121), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(116), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(121), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3849,10 +3913,10 @@ _cffi_f_art_dlpack_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(91), arg7, (char **)&x7);
+      _cffi_type(96), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (void * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(91), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(96), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3873,7 +3937,7 @@ _cffi_f_art_dlpack_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3906,10 +3970,10 @@ _cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(429), arg0, (char **)&x0);
+      _cffi_type(434), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (void const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(429), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(434), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3919,10 +3983,10 @@ _cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(431), arg2, (char **)&x2);
+      _cffi_type(436), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_tensor *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(431), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(436), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3943,7 +4007,7 @@ _cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3964,10 +4028,10 @@ _cffi_f_art_generate_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(560), arg0, (char **)&x0);
+      _cffi_type(565), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_generate_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(560), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(565), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4016,10 +4080,10 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(122), arg0, (char **)&x0);
+      _cffi_type(127), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(122), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(127), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4029,10 +4093,10 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(132), arg2, (char **)&x2);
+      _cffi_type(137), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_device *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(132), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(137), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4066,7 +4130,7 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4087,10 +4151,10 @@ _cffi_f_art_llama_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(122), arg0, (char **)&x0);
+      _cffi_type(127), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(122), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(127), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4133,19 +4197,19 @@ _cffi_f_art_llama_log(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(122), arg0, (char **)&x0);
+      _cffi_type(127), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(122), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(127), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(66), arg1, (char **)&x1);
+      _cffi_type(71), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(66), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(71), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4207,10 +4271,10 @@ _cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(122), arg0, (char **)&x0);
+      _cffi_type(127), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(122), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(127), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4267,7 +4331,7 @@ _cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4329,10 +4393,10 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(327), arg3, (char **)&x3);
+      _cffi_type(332), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_llama * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(327), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(332), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4353,7 +4417,7 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4376,10 +4440,10 @@ _cffi_f_art_llama_version(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(435), arg0, (char **)&x0);
+      _cffi_type(440), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(435), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(440), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4434,19 +4498,19 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(138), arg0, (char **)&x0);
+      _cffi_type(143), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_mask_pool *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(138), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(143), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(139), arg1, (char **)&x1);
+      _cffi_type(144), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_matcher * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(139), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(144), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4456,10 +4520,10 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg3, (char **)&x3);
+      _cffi_type(79), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(79), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4473,10 +4537,10 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg6, (char **)&x6);
+      _cffi_type(79), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(79), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4506,7 +4570,7 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4527,10 +4591,10 @@ _cffi_f_art_mask_pool_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(138), arg0, (char **)&x0);
+      _cffi_type(143), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_mask_pool *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(138), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(143), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4588,10 +4652,10 @@ _cffi_f_art_mask_pool_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(347), arg2, (char **)&x2);
+      _cffi_type(352), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_mask_pool * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(347), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(352), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4612,7 +4676,7 @@ _cffi_f_art_mask_pool_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4635,10 +4699,10 @@ _cffi_f_art_mask_pool_threads(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(506), arg0, (char **)&x0);
+      _cffi_type(511), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_mask_pool const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(506), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(511), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4679,10 +4743,10 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(149), arg0, (char **)&x0);
+      _cffi_type(154), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4698,7 +4762,7 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4731,19 +4795,19 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(149), arg0, (char **)&x0);
+      _cffi_type(154), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(57), arg1, (char **)&x1);
+      _cffi_type(62), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(57), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(62), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4768,7 +4832,7 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4797,10 +4861,10 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(149), arg0, (char **)&x0);
+      _cffi_type(154), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4816,7 +4880,7 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4880,7 +4944,7 @@ _cffi_f_art_matcher_copy(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4933,7 +4997,7 @@ _cffi_f_art_matcher_error(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4968,19 +5032,19 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(149), arg0, (char **)&x0);
+      _cffi_type(154), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg1, (char **)&x1);
+      _cffi_type(79), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(79), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4990,10 +5054,10 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg3, (char **)&x3);
+      _cffi_type(79), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(79), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5014,7 +5078,7 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5047,19 +5111,19 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(149), arg0, (char **)&x0);
+      _cffi_type(154), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(168), arg1, (char **)&x1);
+      _cffi_type(173), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(168), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(173), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5084,7 +5148,7 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5105,10 +5169,10 @@ _cffi_f_art_matcher_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(149), arg0, (char **)&x0);
+      _cffi_type(154), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5181,10 +5245,10 @@ _cffi_f_art_matcher_is_closed(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(149), arg0, (char **)&x0);
+      _cffi_type(154), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5219,10 +5283,10 @@ _cffi_f_art_matcher_is_complete(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(149), arg0, (char **)&x0);
+      _cffi_type(154), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5336,7 +5400,7 @@ _cffi_f_art_matcher_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5359,10 +5423,10 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(149), arg0, (char **)&x0);
+      _cffi_type(154), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5374,7 +5438,7 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5403,10 +5467,10 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(149), arg0, (char **)&x0);
+      _cffi_type(154), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5422,7 +5486,7 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5455,19 +5519,19 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(149), arg0, (char **)&x0);
+      _cffi_type(154), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(168), arg1, (char **)&x1);
+      _cffi_type(173), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(168), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(173), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5492,7 +5556,7 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5515,10 +5579,10 @@ _cffi_f_art_matcher_shortest_len(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(149), arg0, (char **)&x0);
+      _cffi_type(154), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(149), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5583,7 +5647,7 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(652));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(657));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5614,19 +5678,19 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(188), arg0, (char **)&x0);
+      _cffi_type(193), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(196), arg1, (char **)&x1);
+      _cffi_type(201), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_engine_caps *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(196), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(201), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5647,7 +5711,7 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5668,10 +5732,10 @@ _cffi_f_art_model_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(581), arg0, (char **)&x0);
+      _cffi_type(586), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(581), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(586), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5706,10 +5770,10 @@ _cffi_f_art_model_engine(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(438), arg0, (char **)&x0);
+      _cffi_type(443), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(438), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(443), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5742,10 +5806,10 @@ _cffi_f_art_model_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(188), arg0, (char **)&x0);
+      _cffi_type(193), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5794,10 +5858,10 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(188), arg0, (char **)&x0);
+      _cffi_type(193), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5812,10 +5876,10 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(66), arg2, (char **)&x2);
+      _cffi_type(71), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(66), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(71), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5849,7 +5913,7 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5884,19 +5948,19 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(115), arg0, (char **)&x0);
+      _cffi_type(120), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_engine const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(115), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(120), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(116), arg1, (char **)&x1);
+      _cffi_type(121), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(116), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(121), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5935,7 +5999,7 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5974,10 +6038,10 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(188), arg0, (char **)&x0);
+      _cffi_type(193), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5991,10 +6055,10 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(168), arg3, (char **)&x3);
+      _cffi_type(173), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(168), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(173), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6028,7 +6092,7 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6069,10 +6133,10 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(188), arg0, (char **)&x0);
+      _cffi_type(193), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6095,10 +6159,10 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(217), arg4, (char **)&x4);
+      _cffi_type(222), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(217), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(222), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6132,7 +6196,7 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6163,19 +6227,19 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(188), arg0, (char **)&x0);
+      _cffi_type(193), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(201), arg1, (char **)&x1);
+      _cffi_type(206), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(201), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(206), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6196,7 +6260,7 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6252,10 +6316,10 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(312), arg1, (char **)&x1);
+      _cffi_type(317), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_cuda_file const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(312), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(317), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6265,10 +6329,10 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(314), arg3, (char **)&x3);
+      _cffi_type(319), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (char const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(314), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(319), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6291,10 +6355,10 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(66), arg7, (char **)&x7);
+      _cffi_type(71), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(66), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(71), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6304,10 +6368,10 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(68), arg9, (char **)&x9);
+      _cffi_type(73), arg9, (char **)&x9);
   if (datasize != 0) {
     x9 = ((size_t)datasize) <= 640 ? (art_cuda_code * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(68), arg9, (char **)&x9,
+    if (_cffi_convert_array_argument(_cffi_type(73), arg9, (char **)&x9,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6328,7 +6392,7 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6370,19 +6434,19 @@ _cffi_f_art_nvrtc_version(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg1, (char **)&x1);
+      _cffi_type(79), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(79), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg2, (char **)&x2);
+      _cffi_type(79), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(79), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6403,7 +6467,7 @@ _cffi_f_art_nvrtc_version(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6424,10 +6488,10 @@ _cffi_f_art_sample_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(584), arg0, (char **)&x0);
+      _cffi_type(589), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_sample_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(584), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(589), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6489,10 +6553,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(333), arg2, (char **)&x2);
+      _cffi_type(338), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_schema_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(333), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(338), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6507,10 +6571,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(335), arg4, (char **)&x4);
+      _cffi_type(340), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_schema * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(335), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(340), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6531,7 +6595,7 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6566,19 +6630,19 @@ _cffi_f_art_schema_conflict(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(232), arg0, (char **)&x0);
+      _cffi_type(237), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(232), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(237), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(66), arg1, (char **)&x1);
+      _cffi_type(71), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(66), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(71), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6612,7 +6676,7 @@ _cffi_f_art_schema_conflict(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6633,10 +6697,10 @@ _cffi_f_art_schema_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(232), arg0, (char **)&x0);
+      _cffi_type(237), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(232), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(237), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6671,10 +6735,10 @@ _cffi_f_art_schema_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(494), arg0, (char **)&x0);
+      _cffi_type(499), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(494), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(499), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6719,19 +6783,19 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(232), arg0, (char **)&x0);
+      _cffi_type(237), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(232), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(237), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(57), arg1, (char **)&x1);
+      _cffi_type(62), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(57), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(62), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6756,7 +6820,7 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6777,10 +6841,10 @@ _cffi_f_art_session_cancel(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(253), arg0, (char **)&x0);
+      _cffi_type(258), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6825,19 +6889,19 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(253), arg0, (char **)&x0);
+      _cffi_type(258), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(253), arg1, (char **)&x1);
+      _cffi_type(258), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(253), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(258), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6862,7 +6926,7 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6883,10 +6947,10 @@ _cffi_f_art_session_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(253), arg0, (char **)&x0);
+      _cffi_type(258), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6931,19 +6995,19 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(253), arg0, (char **)&x0);
+      _cffi_type(258), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(57), arg1, (char **)&x1);
+      _cffi_type(62), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(57), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(62), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6968,7 +7032,7 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6991,10 +7055,10 @@ _cffi_f_art_session_n_ctx(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(476), arg0, (char **)&x0);
+      _cffi_type(481), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(476), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(481), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7041,19 +7105,19 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(188), arg0, (char **)&x0);
+      _cffi_type(193), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(188), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(189), arg1, (char **)&x1);
+      _cffi_type(194), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_context_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(189), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(194), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7068,10 +7132,10 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(191), arg3, (char **)&x3);
+      _cffi_type(196), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_session * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(191), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(196), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7092,7 +7156,7 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7123,19 +7187,19 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(253), arg0, (char **)&x0);
+      _cffi_type(258), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(258), arg1, (char **)&x1);
+      _cffi_type(263), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_event *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(258), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(263), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7156,7 +7220,7 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7185,10 +7249,10 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(253), arg0, (char **)&x0);
+      _cffi_type(258), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7209,7 +7273,7 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7244,19 +7308,19 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(253), arg0, (char **)&x0);
+      _cffi_type(258), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(168), arg1, (char **)&x1);
+      _cffi_type(173), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(168), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(173), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7290,7 +7354,7 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7325,19 +7389,19 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(253), arg0, (char **)&x0);
+      _cffi_type(258), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(253), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(269), arg1, (char **)&x1);
+      _cffi_type(274), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(269), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(274), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7347,10 +7411,10 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(271), arg3, (char **)&x3);
+      _cffi_type(276), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_generate_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(271), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(276), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7371,7 +7435,7 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7400,10 +7464,10 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(476), arg0, (char **)&x0);
+      _cffi_type(481), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(476), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(481), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7424,7 +7488,7 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(269));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(274));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7451,19 +7515,19 @@ _cffi_f_art_session_usage(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(476), arg0, (char **)&x0);
+      _cffi_type(481), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(476), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(481), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(594), arg1, (char **)&x1);
+      _cffi_type(599), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_usage *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(594), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(599), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7495,7 +7559,7 @@ _cffi_f_art_status_name(PyObject *self, PyObject *arg0)
   char const * result;
   PyObject *pyresult;
 
-  if (_cffi_to_c((char *)&x0, _cffi_type(441), arg0) < 0)
+  if (_cffi_to_c((char *)&x0, _cffi_type(446), arg0) < 0)
     return NULL;
 
   Py_BEGIN_ALLOW_THREADS
@@ -7551,10 +7615,10 @@ _cffi_f_art_vocab_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(109), arg0, (char **)&x0);
+      _cffi_type(114), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(109), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(114), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7589,10 +7653,10 @@ _cffi_f_art_vocab_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(288), arg0, (char **)&x0);
+      _cffi_type(293), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(288), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(293), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7645,19 +7709,19 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(57), arg0, (char **)&x0);
+      _cffi_type(62), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(57), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(62), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(352), arg1, (char **)&x1);
+      _cffi_type(357), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(352), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(357), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7667,10 +7731,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(352), arg3, (char **)&x3);
+      _cffi_type(357), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(352), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(357), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7689,10 +7753,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(201), arg6, (char **)&x6);
+      _cffi_type(206), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(201), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(206), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7713,7 +7777,7 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7764,10 +7828,10 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(201), arg2, (char **)&x2);
+      _cffi_type(206), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(201), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(206), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7788,7 +7852,7 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7819,10 +7883,10 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(288), arg0, (char **)&x0);
+      _cffi_type(293), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(288), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(293), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7852,7 +7916,7 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(441));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7875,10 +7939,10 @@ _cffi_f_art_vocab_size(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(288), arg0, (char **)&x0);
+      _cffi_type(293), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(288), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(293), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7921,10 +7985,10 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(288), arg0, (char **)&x0);
+      _cffi_type(293), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(288), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(293), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7949,7 +8013,7 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(57));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(62));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -8374,136 +8438,137 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_SPACED", (void *)_cffi_const_ART_WS_SPACED, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
-  { "agentrt_capsule_give", (void *)_cffi_f_agentrt_capsule_give, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 463), (void *)_cffi_d_agentrt_capsule_give },
-  { "agentrt_capsule_take", (void *)_cffi_f_agentrt_capsule_take, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 531), (void *)_cffi_d_agentrt_capsule_take },
-  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 604), (void *)agentrt_poll },
-  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 479), (void *)_cffi_d_art_argmax },
-  { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 107), (void *)_cffi_d_art_constraint_dialog },
-  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 541), (void *)_cffi_d_art_constraint_free },
-  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 484), (void *)_cffi_d_art_constraint_memory },
-  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 231), (void *)_cffi_d_art_constraint_new },
-  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 517), (void *)_cffi_d_art_cpu_count },
-  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 544), (void *)_cffi_d_art_ctransformers_free },
+  { "agentrt_capsule_give", (void *)_cffi_f_agentrt_capsule_give, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 468), (void *)_cffi_d_agentrt_capsule_give },
+  { "agentrt_capsule_take", (void *)_cffi_f_agentrt_capsule_take, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 536), (void *)_cffi_d_agentrt_capsule_take },
+  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 609), (void *)agentrt_poll },
+  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 484), (void *)_cffi_d_art_argmax },
+  { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 112), (void *)_cffi_d_art_constraint_dialog },
+  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 546), (void *)_cffi_d_art_constraint_free },
+  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 489), (void *)_cffi_d_art_constraint_memory },
+  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 236), (void *)_cffi_d_art_constraint_new },
+  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 522), (void *)_cffi_d_art_cpu_count },
+  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 549), (void *)_cffi_d_art_ctransformers_free },
   { "art_ctransformers_model_load", (void *)_cffi_f_art_ctransformers_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 15), (void *)_cffi_d_art_ctransformers_model_load },
-  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 292), (void *)_cffi_d_art_ctransformers_open },
-  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 443), (void *)_cffi_d_art_ctransformers_variant },
+  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 297), (void *)_cffi_d_art_ctransformers_open },
+  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 448), (void *)_cffi_d_art_ctransformers_variant },
   { "art_cuda_apply_masks", (void *)_cffi_f_art_cuda_apply_masks, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 24), (void *)_cffi_d_art_cuda_apply_masks },
-  { "art_cuda_array_address", (void *)_cffi_f_art_cuda_array_address, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 519), (void *)_cffi_d_art_cuda_array_address },
-  { "art_cuda_array_free", (void *)_cffi_f_art_cuda_array_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 550), (void *)_cffi_d_art_cuda_array_free },
-  { "art_cuda_array_new", (void *)_cffi_f_art_cuda_array_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 39), (void *)_cffi_d_art_cuda_array_new },
+  { "art_cuda_array_address", (void *)_cffi_f_art_cuda_array_address, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 524), (void *)_cffi_d_art_cuda_array_address },
+  { "art_cuda_array_free", (void *)_cffi_f_art_cuda_array_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 555), (void *)_cffi_d_art_cuda_array_free },
+  { "art_cuda_array_new", (void *)_cffi_f_art_cuda_array_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 44), (void *)_cffi_d_art_cuda_array_new },
   { "art_cuda_array_ref", (void *)_cffi_f_art_cuda_array_ref, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 0), (void *)_cffi_d_art_cuda_array_ref },
-  { "art_cuda_assemble", (void *)_cffi_f_art_cuda_assemble, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 61), (void *)_cffi_d_art_cuda_assemble },
-  { "art_cuda_batch_free", (void *)_cffi_f_art_cuda_batch_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 553), (void *)_cffi_d_art_cuda_batch_free },
-  { "art_cuda_batch_new", (void *)_cffi_f_art_cuda_batch_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 29), (void *)_cffi_d_art_cuda_batch_new },
-  { "art_cuda_batch_set", (void *)_cffi_f_art_cuda_batch_set, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 99), (void *)_cffi_d_art_cuda_batch_set },
+  { "art_cuda_assemble", (void *)_cffi_f_art_cuda_assemble, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 66), (void *)_cffi_d_art_cuda_assemble },
+  { "art_cuda_batch_free", (void *)_cffi_f_art_cuda_batch_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 558), (void *)_cffi_d_art_cuda_batch_free },
+  { "art_cuda_batch_new", (void *)_cffi_f_art_cuda_batch_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 34), (void *)_cffi_d_art_cuda_batch_new },
+  { "art_cuda_batch_set", (void *)_cffi_f_art_cuda_batch_set, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 104), (void *)_cffi_d_art_cuda_batch_set },
   { "art_cuda_batch_steps", (void *)_cffi_f_art_cuda_batch_steps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 3), (void *)_cffi_d_art_cuda_batch_steps },
-  { "art_cuda_code_bytes", (void *)_cffi_f_art_cuda_code_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 522), (void *)_cffi_d_art_cuda_code_bytes },
-  { "art_cuda_code_free", (void *)_cffi_f_art_cuda_code_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 556), (void *)_cffi_d_art_cuda_code_free },
-  { "art_cuda_device_count", (void *)_cffi_f_art_cuda_device_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 502), (void *)_cffi_d_art_cuda_device_count },
-  { "art_cuda_device_info", (void *)_cffi_f_art_cuda_device_info, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 77), (void *)_cffi_d_art_cuda_device_info },
-  { "art_cuda_device_of", (void *)_cffi_f_art_cuda_device_of, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 71), (void *)_cffi_d_art_cuda_device_of },
-  { "art_cuda_driver_version", (void *)_cffi_f_art_cuda_driver_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 502), (void *)_cffi_d_art_cuda_driver_version },
-  { "art_cuda_free", (void *)_cffi_f_art_cuda_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 547), (void *)_cffi_d_art_cuda_free },
-  { "art_cuda_is_capturing", (void *)_cffi_f_art_cuda_is_capturing, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 452), (void *)_cffi_d_art_cuda_is_capturing },
-  { "art_cuda_is_loaded", (void *)_cffi_f_art_cuda_is_loaded, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 448), (void *)_cffi_d_art_cuda_is_loaded },
-  { "art_cuda_load", (void *)_cffi_f_art_cuda_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 54), (void *)_cffi_d_art_cuda_load },
-  { "art_cuda_open", (void *)_cffi_f_art_cuda_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 298), (void *)_cffi_d_art_cuda_open },
-  { "art_cuda_order", (void *)_cffi_f_art_cuda_order, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 47), (void *)_cffi_d_art_cuda_order },
-  { "art_cuda_sample", (void *)_cffi_f_art_cuda_sample, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 94), (void *)_cffi_d_art_cuda_sample },
-  { "art_dlpack_free", (void *)_cffi_f_art_dlpack_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 607), (void *)_cffi_d_art_dlpack_free },
-  { "art_dlpack_new", (void *)_cffi_f_art_dlpack_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 83), (void *)_cffi_d_art_dlpack_new },
-  { "art_dlpack_read", (void *)_cffi_f_art_dlpack_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 428), (void *)_cffi_d_art_dlpack_read },
-  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 559), (void *)_cffi_d_art_generate_defaults },
-  { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 129), (void *)_cffi_d_art_llama_devices },
-  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 562), (void *)_cffi_d_art_llama_free },
-  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 565), (void *)_cffi_d_art_llama_log },
-  { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 121), (void *)_cffi_d_art_llama_model_load },
-  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 323), (void *)_cffi_d_art_llama_open },
-  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 434), (void *)_cffi_d_art_llama_version },
-  { "art_mask_pool_fill", (void *)_cffi_f_art_mask_pool_fill, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 137), (void *)_cffi_d_art_mask_pool_fill },
-  { "art_mask_pool_free", (void *)_cffi_f_art_mask_pool_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 571), (void *)_cffi_d_art_mask_pool_free },
-  { "art_mask_pool_new", (void *)_cffi_f_art_mask_pool_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 344), (void *)_cffi_d_art_mask_pool_new },
-  { "art_mask_pool_threads", (void *)_cffi_f_art_mask_pool_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 505), (void *)_cffi_d_art_mask_pool_threads },
-  { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 162), (void *)_cffi_d_art_matcher_accept },
-  { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 172), (void *)_cffi_d_art_matcher_accept_bytes },
-  { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 162), (void *)_cffi_d_art_matcher_allows },
-  { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 182), (void *)_cffi_d_art_matcher_copy },
-  { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 178), (void *)_cffi_d_art_matcher_error },
-  { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 155), (void *)_cffi_d_art_matcher_fill_mask },
-  { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 166), (void *)_cffi_d_art_matcher_forced },
-  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 574), (void *)_cffi_d_art_matcher_free },
-  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 490), (void *)_cffi_d_art_matcher_held },
-  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 457), (void *)_cffi_d_art_matcher_is_closed },
-  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 457), (void *)_cffi_d_art_matcher_is_complete },
-  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 460), (void *)_cffi_d_art_matcher_is_ended },
+  { "art_cuda_code_bytes", (void *)_cffi_f_art_cuda_code_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 527), (void *)_cffi_d_art_cuda_code_bytes },
+  { "art_cuda_code_free", (void *)_cffi_f_art_cuda_code_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 561), (void *)_cffi_d_art_cuda_code_free },
+  { "art_cuda_device_count", (void *)_cffi_f_art_cuda_device_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 507), (void *)_cffi_d_art_cuda_device_count },
+  { "art_cuda_device_info", (void *)_cffi_f_art_cuda_device_info, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 82), (void *)_cffi_d_art_cuda_device_info },
+  { "art_cuda_device_of", (void *)_cffi_f_art_cuda_device_of, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 76), (void *)_cffi_d_art_cuda_device_of },
+  { "art_cuda_driver_version", (void *)_cffi_f_art_cuda_driver_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 507), (void *)_cffi_d_art_cuda_driver_version },
+  { "art_cuda_free", (void *)_cffi_f_art_cuda_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 552), (void *)_cffi_d_art_cuda_free },
+  { "art_cuda_is_capturing", (void *)_cffi_f_art_cuda_is_capturing, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 457), (void *)_cffi_d_art_cuda_is_capturing },
+  { "art_cuda_is_loaded", (void *)_cffi_f_art_cuda_is_loaded, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 453), (void *)_cffi_d_art_cuda_is_loaded },
+  { "art_cuda_load", (void *)_cffi_f_art_cuda_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 59), (void *)_cffi_d_art_cuda_load },
+  { "art_cuda_open", (void *)_cffi_f_art_cuda_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 303), (void *)_cffi_d_art_cuda_open },
+  { "art_cuda_order", (void *)_cffi_f_art_cuda_order, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 52), (void *)_cffi_d_art_cuda_order },
+  { "art_cuda_sample", (void *)_cffi_f_art_cuda_sample, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 99), (void *)_cffi_d_art_cuda_sample },
+  { "art_cuda_synchronize", (void *)_cffi_f_art_cuda_synchronize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 29), (void *)_cffi_d_art_cuda_synchronize },
+  { "art_dlpack_free", (void *)_cffi_f_art_dlpack_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 612), (void *)_cffi_d_art_dlpack_free },
+  { "art_dlpack_new", (void *)_cffi_f_art_dlpack_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 88), (void *)_cffi_d_art_dlpack_new },
+  { "art_dlpack_read", (void *)_cffi_f_art_dlpack_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 433), (void *)_cffi_d_art_dlpack_read },
+  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 564), (void *)_cffi_d_art_generate_defaults },
+  { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 134), (void *)_cffi_d_art_llama_devices },
+  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 567), (void *)_cffi_d_art_llama_free },
+  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 570), (void *)_cffi_d_art_llama_log },
+  { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 126), (void *)_cffi_d_art_llama_model_load },
+  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 328), (void *)_cffi_d_art_llama_open },
+  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 439), (void *)_cffi_d_art_llama_version },
+  { "art_mask_pool_fill", (void *)_cffi_f_art_mask_pool_fill, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 142), (void *)_cffi_d_art_mask_pool_fill },
+  { "art_mask_pool_free", (void *)_cffi_f_art_mask_pool_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 576), (void *)_cffi_d_art_mask_pool_free },
+  { "art_mask_pool_new", (void *)_cffi_f_art_mask_pool_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 349), (void *)_cffi_d_art_mask_pool_new },
+  { "art_mask_pool_threads", (void *)_cffi_f_art_mask_pool_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 510), (void *)_cffi_d_art_mask_pool_threads },
+  { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 167), (void *)_cffi_d_art_matcher_accept },
+  { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 177), (void *)_cffi_d_art_matcher_accept_bytes },
+  { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 167), (void *)_cffi_d_art_matcher_allows },
+  { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 187), (void *)_cffi_d_art_matcher_copy },
+  { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 183), (void *)_cffi_d_art_matcher_error },
+  { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 160), (void *)_cffi_d_art_matcher_fill_mask },
+  { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 171), (void *)_cffi_d_art_matcher_forced },
+  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 579), (void *)_cffi_d_art_matcher_free },
+  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 495), (void *)_cffi_d_art_matcher_held },
+  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 462), (void *)_cffi_d_art_matcher_is_closed },
+  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 462), (void *)_cffi_d_art_matcher_is_complete },
+  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 465), (void *)_cffi_d_art_matcher_is_ended },
   { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 10), (void *)_cffi_d_art_matcher_new },
-  { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 148), (void *)_cffi_d_art_matcher_reset },
-  { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 151), (void *)_cffi_d_art_matcher_rollback },
-  { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 166), (void *)_cffi_d_art_matcher_shortest },
-  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 487), (void *)_cffi_d_art_matcher_shortest_len },
+  { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 153), (void *)_cffi_d_art_matcher_reset },
+  { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 156), (void *)_cffi_d_art_matcher_rollback },
+  { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 171), (void *)_cffi_d_art_matcher_shortest },
+  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 492), (void *)_cffi_d_art_matcher_shortest_len },
   { "art_matcher_spans", (void *)_cffi_f_art_matcher_spans, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 6), (void *)_cffi_d_art_matcher_spans },
-  { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 194), (void *)_cffi_d_art_model_caps },
-  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 580), (void *)_cffi_d_art_model_defaults },
-  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 437), (void *)_cffi_d_art_model_engine },
-  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 577), (void *)_cffi_d_art_model_free },
-  { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 204), (void *)_cffi_d_art_model_meta },
-  { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 114), (void *)_cffi_d_art_model_new },
-  { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 222), (void *)_cffi_d_art_model_token_bytes },
-  { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 212), (void *)_cffi_d_art_model_tokenize },
-  { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 199), (void *)_cffi_d_art_model_vocab },
-  { "art_nvrtc_compile", (void *)_cffi_f_art_nvrtc_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 310), (void *)_cffi_d_art_nvrtc_compile },
-  { "art_nvrtc_version", (void *)_cffi_f_art_nvrtc_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 338), (void *)_cffi_d_art_nvrtc_version },
-  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 583), (void *)_cffi_d_art_sample_defaults },
-  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 330), (void *)_cffi_d_art_schema_compile },
-  { "art_schema_conflict", (void *)_cffi_f_art_schema_conflict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 239), (void *)_cffi_d_art_schema_conflict },
-  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 586), (void *)_cffi_d_art_schema_free },
-  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 493), (void *)_cffi_d_art_schema_memory },
-  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 246), (void *)_cffi_d_art_schema_validate },
-  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 589), (void *)_cffi_d_art_session_cancel },
-  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 261), (void *)_cffi_d_art_session_fork },
-  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 589), (void *)_cffi_d_art_session_free },
-  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 281), (void *)_cffi_d_art_session_load },
-  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 508), (void *)_cffi_d_art_session_n_ctx },
-  { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 187), (void *)_cffi_d_art_session_new },
-  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 256), (void *)_cffi_d_art_session_next },
-  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 252), (void *)_cffi_d_art_session_reset },
-  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 274), (void *)_cffi_d_art_session_save },
-  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 267), (void *)_cffi_d_art_session_start },
-  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 475), (void *)_cffi_d_art_session_tokens },
-  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 592), (void *)_cffi_d_art_session_usage },
-  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 440), (void *)_cffi_d_art_status_name },
-  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 443), (void *)_cffi_d_art_version },
-  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 596), (void *)_cffi_d_art_vocab_free },
-  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 496), (void *)_cffi_d_art_vocab_memory },
-  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 350), (void *)_cffi_d_art_vocab_new },
-  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 304), (void *)_cffi_d_art_vocab_open },
-  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 287), (void *)_cffi_d_art_vocab_save },
-  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 511), (void *)_cffi_d_art_vocab_size },
-  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 526), (void *)_cffi_d_art_vocab_token },
+  { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 199), (void *)_cffi_d_art_model_caps },
+  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 585), (void *)_cffi_d_art_model_defaults },
+  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 442), (void *)_cffi_d_art_model_engine },
+  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 582), (void *)_cffi_d_art_model_free },
+  { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 209), (void *)_cffi_d_art_model_meta },
+  { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 119), (void *)_cffi_d_art_model_new },
+  { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 227), (void *)_cffi_d_art_model_token_bytes },
+  { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 217), (void *)_cffi_d_art_model_tokenize },
+  { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 204), (void *)_cffi_d_art_model_vocab },
+  { "art_nvrtc_compile", (void *)_cffi_f_art_nvrtc_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 315), (void *)_cffi_d_art_nvrtc_compile },
+  { "art_nvrtc_version", (void *)_cffi_f_art_nvrtc_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 343), (void *)_cffi_d_art_nvrtc_version },
+  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 588), (void *)_cffi_d_art_sample_defaults },
+  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 335), (void *)_cffi_d_art_schema_compile },
+  { "art_schema_conflict", (void *)_cffi_f_art_schema_conflict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 244), (void *)_cffi_d_art_schema_conflict },
+  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 591), (void *)_cffi_d_art_schema_free },
+  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 498), (void *)_cffi_d_art_schema_memory },
+  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 251), (void *)_cffi_d_art_schema_validate },
+  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 594), (void *)_cffi_d_art_session_cancel },
+  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 266), (void *)_cffi_d_art_session_fork },
+  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 594), (void *)_cffi_d_art_session_free },
+  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 286), (void *)_cffi_d_art_session_load },
+  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 513), (void *)_cffi_d_art_session_n_ctx },
+  { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 192), (void *)_cffi_d_art_session_new },
+  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 261), (void *)_cffi_d_art_session_next },
+  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 257), (void *)_cffi_d_art_session_reset },
+  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 279), (void *)_cffi_d_art_session_save },
+  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 272), (void *)_cffi_d_art_session_start },
+  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 480), (void *)_cffi_d_art_session_tokens },
+  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 597), (void *)_cffi_d_art_session_usage },
+  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 445), (void *)_cffi_d_art_status_name },
+  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 448), (void *)_cffi_d_art_version },
+  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 601), (void *)_cffi_d_art_vocab_free },
+  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 501), (void *)_cffi_d_art_vocab_memory },
+  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 355), (void *)_cffi_d_art_vocab_new },
+  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 309), (void *)_cffi_d_art_vocab_open },
+  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 292), (void *)_cffi_d_art_vocab_save },
+  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 516), (void *)_cffi_d_art_vocab_size },
+  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 531), (void *)_cffi_d_art_vocab_token },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "fn", offsetof(art_alloc, fn),
           sizeof(((art_alloc *)0)->fn),
-          _CFFI_OP(_CFFI_OP_NOOP, 690) },
+          _CFFI_OP(_CFFI_OP_NOOP, 695) },
   { "ud", offsetof(art_alloc, ud),
           sizeof(((art_alloc *)0)->ud),
-          _CFFI_OP(_CFFI_OP_NOOP, 116) },
+          _CFFI_OP(_CFFI_OP_NOOP, 121) },
   { "token", offsetof(art_bias, token),
              sizeof(((art_bias *)0)->token),
              _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "bias", offsetof(art_bias, bias),
             sizeof(((art_bias *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 683) },
+            _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "property_order", offsetof(art_constraint_opts, property_order),
                       sizeof(((art_constraint_opts *)0)->property_order),
-                      _CFFI_OP(_CFFI_OP_NOOP, 645) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 650) },
   { "whitespace", offsetof(art_constraint_opts, whitespace),
                   sizeof(((art_constraint_opts *)0)->whitespace),
                   _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "cache_memory_max", offsetof(art_constraint_opts, cache_memory_max),
                         sizeof(((art_constraint_opts *)0)->cache_memory_max),
-                        _CFFI_OP(_CFFI_OP_NOOP, 43) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 48) },
   { "n_ctx", offsetof(art_context_params, n_ctx),
              sizeof(((art_context_params *)0)->n_ctx),
              _CFFI_OP(_CFFI_OP_NOOP, 31) },
@@ -8515,28 +8580,28 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "logits", offsetof(art_cuda_call, logits),
               sizeof(((art_cuda_call *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 42) },
+              _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "logits_stride", offsetof(art_cuda_call, logits_stride),
                      sizeof(((art_cuda_call *)0)->logits_stride),
-                     _CFFI_OP(_CFFI_OP_NOOP, 89) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 94) },
   { "masks", offsetof(art_cuda_call, masks),
              sizeof(((art_cuda_call *)0)->masks),
-             _CFFI_OP(_CFFI_OP_NOOP, 42) },
+             _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "masks_stride", offsetof(art_cuda_call, masks_stride),
                     sizeof(((art_cuda_call *)0)->masks_stride),
-                    _CFFI_OP(_CFFI_OP_NOOP, 89) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 94) },
   { "mask_rows", offsetof(art_cuda_call, mask_rows),
                  sizeof(((art_cuda_call *)0)->mask_rows),
-                 _CFFI_OP(_CFFI_OP_NOOP, 42) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "ids", offsetof(art_cuda_call, ids),
            sizeof(((art_cuda_call *)0)->ids),
-           _CFFI_OP(_CFFI_OP_NOOP, 42) },
+           _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "logprobs", offsetof(art_cuda_call, logprobs),
                 sizeof(((art_cuda_call *)0)->logprobs),
-                _CFFI_OP(_CFFI_OP_NOOP, 42) },
+                _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "stream", offsetof(art_cuda_call, stream),
               sizeof(((art_cuda_call *)0)->stream),
-              _CFFI_OP(_CFFI_OP_NOOP, 42) },
+              _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "device", offsetof(art_cuda_call, device),
               sizeof(((art_cuda_call *)0)->device),
               _CFFI_OP(_CFFI_OP_NOOP, 31) },
@@ -8560,10 +8625,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                   _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "step", offsetof(art_cuda_call, step),
             sizeof(((art_cuda_call *)0)->step),
-            _CFFI_OP(_CFFI_OP_NOOP, 42) },
+            _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "name", offsetof(art_cuda_device, name),
             sizeof(((art_cuda_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 679) },
+            _CFFI_OP(_CFFI_OP_NOOP, 684) },
   { "major", offsetof(art_cuda_device, major),
              sizeof(((art_cuda_device *)0)->major),
              _CFFI_OP(_CFFI_OP_NOOP, 31) },
@@ -8578,7 +8643,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "memory_total", offsetof(art_cuda_device, memory_total),
                     sizeof(((art_cuda_device *)0)->memory_total),
-                    _CFFI_OP(_CFFI_OP_NOOP, 42) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "name", offsetof(art_cuda_file, name),
             sizeof(((art_cuda_file *)0)->name),
             _CFFI_OP(_CFFI_OP_NOOP, 17) },
@@ -8587,22 +8652,22 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 17) },
   { "sample", offsetof(art_cuda_row_params, sample),
               sizeof(((art_cuda_row_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 648) },
+              _CFFI_OP(_CFFI_OP_NOOP, 653) },
   { "step", offsetof(art_cuda_row_params, step),
             sizeof(((art_cuda_row_params *)0)->step),
-            _CFFI_OP(_CFFI_OP_NOOP, 42) },
+            _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "history", offsetof(art_cuda_row_params, history),
                sizeof(((art_cuda_row_params *)0)->history),
-               _CFFI_OP(_CFFI_OP_NOOP, 269) },
+               _CFFI_OP(_CFFI_OP_NOOP, 274) },
   { "n_history", offsetof(art_cuda_row_params, n_history),
                  sizeof(((art_cuda_row_params *)0)->n_history),
-                 _CFFI_OP(_CFFI_OP_NOOP, 43) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 48) },
   { "name", offsetof(art_device, name),
             sizeof(((art_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 675) },
+            _CFFI_OP(_CFFI_OP_NOOP, 680) },
   { "description", offsetof(art_device, description),
                    sizeof(((art_device *)0)->description),
-                   _CFFI_OP(_CFFI_OP_NOOP, 679) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 684) },
   { "is_gpu", offsetof(art_device, is_gpu),
               sizeof(((art_device *)0)->is_gpu),
               _CFFI_OP(_CFFI_OP_NOOP, 31) },
@@ -8611,61 +8676,61 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "memory_free", offsetof(art_device, memory_free),
                    sizeof(((art_device *)0)->memory_free),
-                   _CFFI_OP(_CFFI_OP_NOOP, 42) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "memory_total", offsetof(art_device, memory_total),
                     sizeof(((art_device *)0)->memory_total),
-                    _CFFI_OP(_CFFI_OP_NOOP, 42) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "begin", offsetof(art_dialog_spec, begin),
              sizeof(((art_dialog_spec *)0)->begin),
-             _CFFI_OP(_CFFI_OP_NOOP, 667) },
+             _CFFI_OP(_CFFI_OP_NOOP, 672) },
   { "name_prefix", offsetof(art_dialog_spec, name_prefix),
                    sizeof(((art_dialog_spec *)0)->name_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 667) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 672) },
   { "args_prefix", offsetof(art_dialog_spec, args_prefix),
                    sizeof(((art_dialog_spec *)0)->args_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 667) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 672) },
   { "call_suffix", offsetof(art_dialog_spec, call_suffix),
                    sizeof(((art_dialog_spec *)0)->call_suffix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 667) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 672) },
   { "separator", offsetof(art_dialog_spec, separator),
                  sizeof(((art_dialog_spec *)0)->separator),
-                 _CFFI_OP(_CFFI_OP_NOOP, 667) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 672) },
   { "between", offsetof(art_dialog_spec, between),
                sizeof(((art_dialog_spec *)0)->between),
-               _CFFI_OP(_CFFI_OP_NOOP, 667) },
+               _CFFI_OP(_CFFI_OP_NOOP, 672) },
   { "end", offsetof(art_dialog_spec, end),
            sizeof(((art_dialog_spec *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 667) },
+           _CFFI_OP(_CFFI_OP_NOOP, 672) },
   { "begin_token", offsetof(art_dialog_spec, begin_token),
                    sizeof(((art_dialog_spec *)0)->begin_token),
-                   _CFFI_OP(_CFFI_OP_NOOP, 224) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 229) },
   { "end_token", offsetof(art_dialog_spec, end_token),
                  sizeof(((art_dialog_spec *)0)->end_token),
-                 _CFFI_OP(_CFFI_OP_NOOP, 224) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 229) },
   { "reasoning_open", offsetof(art_dialog_spec, reasoning_open),
                       sizeof(((art_dialog_spec *)0)->reasoning_open),
-                      _CFFI_OP(_CFFI_OP_NOOP, 667) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 672) },
   { "reasoning_close", offsetof(art_dialog_spec, reasoning_close),
                        sizeof(((art_dialog_spec *)0)->reasoning_close),
-                       _CFFI_OP(_CFFI_OP_NOOP, 667) },
+                       _CFFI_OP(_CFFI_OP_NOOP, 672) },
   { "tools", offsetof(art_dialog_spec, tools),
              sizeof(((art_dialog_spec *)0)->tools),
-             _CFFI_OP(_CFFI_OP_NOOP, 631) },
+             _CFFI_OP(_CFFI_OP_NOOP, 636) },
   { "n_tools", offsetof(art_dialog_spec, n_tools),
                sizeof(((art_dialog_spec *)0)->n_tools),
-               _CFFI_OP(_CFFI_OP_NOOP, 43) },
+               _CFFI_OP(_CFFI_OP_NOOP, 48) },
   { "calls_max", offsetof(art_dialog_spec, calls_max),
                  sizeof(((art_dialog_spec *)0)->calls_max),
                  _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "choice", offsetof(art_dialog_spec, choice),
               sizeof(((art_dialog_spec *)0)->choice),
-              _CFFI_OP(_CFFI_OP_NOOP, 614) },
+              _CFFI_OP(_CFFI_OP_NOOP, 619) },
   { "value", offsetof(art_dialog_spec, value),
              sizeof(((art_dialog_spec *)0)->value),
              _CFFI_OP(_CFFI_OP_NOOP, 11) },
   { "name", offsetof(art_dialog_tool, name),
             sizeof(((art_dialog_tool *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 667) },
+            _CFFI_OP(_CFFI_OP_NOOP, 672) },
   { "args", offsetof(art_dialog_tool, args),
             sizeof(((art_dialog_tool *)0)->args),
             _CFFI_OP(_CFFI_OP_NOOP, 11) },
@@ -8677,58 +8742,58 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 17) },
   { "model_free", offsetof(art_engine, model_free),
                   sizeof(((art_engine *)0)->model_free),
-                  _CFFI_OP(_CFFI_OP_NOOP, 691) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "model_caps", offsetof(art_engine, model_caps),
                   sizeof(((art_engine *)0)->model_caps),
-                  _CFFI_OP(_CFFI_OP_NOOP, 656) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 661) },
   { "tokenize", offsetof(art_engine, tokenize),
                 sizeof(((art_engine *)0)->tokenize),
-                _CFFI_OP(_CFFI_OP_NOOP, 658) },
+                _CFFI_OP(_CFFI_OP_NOOP, 663) },
   { "token_bytes", offsetof(art_engine, token_bytes),
                    sizeof(((art_engine *)0)->token_bytes),
-                   _CFFI_OP(_CFFI_OP_NOOP, 660) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 665) },
   { "token_is_eog", offsetof(art_engine, token_is_eog),
                     sizeof(((art_engine *)0)->token_is_eog),
-                    _CFFI_OP(_CFFI_OP_NOOP, 684) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 689) },
   { "token_is_control", offsetof(art_engine, token_is_control),
                         sizeof(((art_engine *)0)->token_is_control),
-                        _CFFI_OP(_CFFI_OP_NOOP, 684) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 689) },
   { "meta", offsetof(art_engine, meta),
             sizeof(((art_engine *)0)->meta),
-            _CFFI_OP(_CFFI_OP_NOOP, 657) },
+            _CFFI_OP(_CFFI_OP_NOOP, 662) },
   { "ctx_new", offsetof(art_engine, ctx_new),
                sizeof(((art_engine *)0)->ctx_new),
-               _CFFI_OP(_CFFI_OP_NOOP, 655) },
+               _CFFI_OP(_CFFI_OP_NOOP, 660) },
   { "ctx_free", offsetof(art_engine, ctx_free),
                 sizeof(((art_engine *)0)->ctx_free),
-                _CFFI_OP(_CFFI_OP_NOOP, 691) },
+                _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "ctx_size", offsetof(art_engine, ctx_size),
                 sizeof(((art_engine *)0)->ctx_size),
-                _CFFI_OP(_CFFI_OP_NOOP, 688) },
+                _CFFI_OP(_CFFI_OP_NOOP, 693) },
   { "eval", offsetof(art_engine, eval),
             sizeof(((art_engine *)0)->eval),
-            _CFFI_OP(_CFFI_OP_NOOP, 659) },
+            _CFFI_OP(_CFFI_OP_NOOP, 664) },
   { "logits", offsetof(art_engine, logits),
               sizeof(((art_engine *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 682) },
+              _CFFI_OP(_CFFI_OP_NOOP, 687) },
   { "kv_drop", offsetof(art_engine, kv_drop),
                sizeof(((art_engine *)0)->kv_drop),
-               _CFFI_OP(_CFFI_OP_NOOP, 661) },
+               _CFFI_OP(_CFFI_OP_NOOP, 666) },
   { "kv_copy", offsetof(art_engine, kv_copy),
                sizeof(((art_engine *)0)->kv_copy),
-               _CFFI_OP(_CFFI_OP_NOOP, 664) },
+               _CFFI_OP(_CFFI_OP_NOOP, 669) },
   { "state_size", offsetof(art_engine, state_size),
                   sizeof(((art_engine *)0)->state_size),
-                  _CFFI_OP(_CFFI_OP_NOOP, 687) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 692) },
   { "state_save", offsetof(art_engine, state_save),
                   sizeof(((art_engine *)0)->state_save),
-                  _CFFI_OP(_CFFI_OP_NOOP, 662) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "state_load", offsetof(art_engine, state_load),
                   sizeof(((art_engine *)0)->state_load),
-                  _CFFI_OP(_CFFI_OP_NOOP, 663) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 668) },
   { "set_abort", offsetof(art_engine, set_abort),
                  sizeof(((art_engine *)0)->set_abort),
-                 _CFFI_OP(_CFFI_OP_NOOP, 692) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 697) },
   { "n_vocab", offsetof(art_engine_caps, n_vocab),
                sizeof(((art_engine_caps *)0)->n_vocab),
                _CFFI_OP(_CFFI_OP_NOOP, 31) },
@@ -8737,13 +8802,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                    _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "bos", offsetof(art_engine_caps, bos),
            sizeof(((art_engine_caps *)0)->bos),
-           _CFFI_OP(_CFFI_OP_NOOP, 224) },
+           _CFFI_OP(_CFFI_OP_NOOP, 229) },
   { "eos", offsetof(art_engine_caps, eos),
            sizeof(((art_engine_caps *)0)->eos),
-           _CFFI_OP(_CFFI_OP_NOOP, 224) },
+           _CFFI_OP(_CFFI_OP_NOOP, 229) },
   { "eot", offsetof(art_engine_caps, eot),
            sizeof(((art_engine_caps *)0)->eot),
-           _CFFI_OP(_CFFI_OP_NOOP, 224) },
+           _CFFI_OP(_CFFI_OP_NOOP, 229) },
   { "can_copy", (size_t)-1,
                 1 /* bits */,
                 _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
@@ -8764,22 +8829,22 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
   { "code", offsetof(art_error, code),
             sizeof(((art_error *)0)->code),
-            _CFFI_OP(_CFFI_OP_NOOP, 441) },
+            _CFFI_OP(_CFFI_OP_NOOP, 446) },
   { "pos", offsetof(art_error, pos),
            sizeof(((art_error *)0)->pos),
-           _CFFI_OP(_CFFI_OP_NOOP, 43) },
+           _CFFI_OP(_CFFI_OP_NOOP, 48) },
   { "draft", offsetof(art_error, draft),
              sizeof(((art_error *)0)->draft),
              _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "keyword", offsetof(art_error, keyword),
                sizeof(((art_error *)0)->keyword),
-               _CFFI_OP(_CFFI_OP_NOOP, 675) },
+               _CFFI_OP(_CFFI_OP_NOOP, 680) },
   { "path", offsetof(art_error, path),
             sizeof(((art_error *)0)->path),
-            _CFFI_OP(_CFFI_OP_NOOP, 673) },
+            _CFFI_OP(_CFFI_OP_NOOP, 678) },
   { "msg", offsetof(art_error, msg),
            sizeof(((art_error *)0)->msg),
-           _CFFI_OP(_CFFI_OP_NOOP, 677) },
+           _CFFI_OP(_CFFI_OP_NOOP, 682) },
   { "kind", offsetof(art_event, kind),
             sizeof(((art_event *)0)->kind),
             _CFFI_OP(_CFFI_OP_NOOP, 31) },
@@ -8797,22 +8862,22 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 17) },
   { "len", offsetof(art_event, len),
            sizeof(((art_event *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 43) },
+           _CFFI_OP(_CFFI_OP_NOOP, 48) },
   { "sample", offsetof(art_generate_params, sample),
               sizeof(((art_generate_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 648) },
+              _CFFI_OP(_CFFI_OP_NOOP, 653) },
   { "max_tokens", offsetof(art_generate_params, max_tokens),
                   sizeof(((art_generate_params *)0)->max_tokens),
                   _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "stops", offsetof(art_generate_params, stops),
              sizeof(((art_generate_params *)0)->stops),
-             _CFFI_OP(_CFFI_OP_NOOP, 666) },
+             _CFFI_OP(_CFFI_OP_NOOP, 671) },
   { "n_stops", offsetof(art_generate_params, n_stops),
                sizeof(((art_generate_params *)0)->n_stops),
-               _CFFI_OP(_CFFI_OP_NOOP, 43) },
+               _CFFI_OP(_CFFI_OP_NOOP, 48) },
   { "matcher", offsetof(art_generate_params, matcher),
                sizeof(((art_generate_params *)0)->matcher),
-               _CFFI_OP(_CFFI_OP_NOOP, 149) },
+               _CFFI_OP(_CFFI_OP_NOOP, 154) },
   { "flush_ms", offsetof(art_generate_params, flush_ms),
                 sizeof(((art_generate_params *)0)->flush_ms),
                 _CFFI_OP(_CFFI_OP_NOOP, 31) },
@@ -8821,10 +8886,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "poll", offsetof(art_generate_params, poll),
             sizeof(((art_generate_params *)0)->poll),
-            _CFFI_OP(_CFFI_OP_NOOP, 604) },
+            _CFFI_OP(_CFFI_OP_NOOP, 609) },
   { "poll_ud", offsetof(art_generate_params, poll_ud),
                sizeof(((art_generate_params *)0)->poll_ud),
-               _CFFI_OP(_CFFI_OP_NOOP, 116) },
+               _CFFI_OP(_CFFI_OP_NOOP, 121) },
   { "close_early", (size_t)-1,
                    1 /* bits */,
                    _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
@@ -8833,7 +8898,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                     _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
   { "n_gpu_layers", offsetof(art_model_params, n_gpu_layers),
                     sizeof(((art_model_params *)0)->n_gpu_layers),
-                    _CFFI_OP(_CFFI_OP_NOOP, 224) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 229) },
   { "n_ctx", offsetof(art_model_params, n_ctx),
              sizeof(((art_model_params *)0)->n_ctx),
              _CFFI_OP(_CFFI_OP_NOOP, 31) },
@@ -8848,61 +8913,61 @@ static const struct _cffi_field_s _cffi_fields[] = {
            _CFFI_OP(_CFFI_OP_NOOP, 17) },
   { "uri_len", offsetof(art_resource, uri_len),
                sizeof(((art_resource *)0)->uri_len),
-               _CFFI_OP(_CFFI_OP_NOOP, 43) },
+               _CFFI_OP(_CFFI_OP_NOOP, 48) },
   { "json", offsetof(art_resource, json),
             sizeof(((art_resource *)0)->json),
             _CFFI_OP(_CFFI_OP_NOOP, 17) },
   { "json_len", offsetof(art_resource, json_len),
                 sizeof(((art_resource *)0)->json_len),
-                _CFFI_OP(_CFFI_OP_NOOP, 43) },
+                _CFFI_OP(_CFFI_OP_NOOP, 48) },
   { "temperature", offsetof(art_sample_params, temperature),
                    sizeof(((art_sample_params *)0)->temperature),
-                   _CFFI_OP(_CFFI_OP_NOOP, 683) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "top_k", offsetof(art_sample_params, top_k),
              sizeof(((art_sample_params *)0)->top_k),
-             _CFFI_OP(_CFFI_OP_NOOP, 224) },
+             _CFFI_OP(_CFFI_OP_NOOP, 229) },
   { "top_p", offsetof(art_sample_params, top_p),
              sizeof(((art_sample_params *)0)->top_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 683) },
+             _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "min_p", offsetof(art_sample_params, min_p),
              sizeof(((art_sample_params *)0)->min_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 683) },
+             _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "repetition_penalty", offsetof(art_sample_params, repetition_penalty),
                           sizeof(((art_sample_params *)0)->repetition_penalty),
-                          _CFFI_OP(_CFFI_OP_NOOP, 683) },
+                          _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "frequency_penalty", offsetof(art_sample_params, frequency_penalty),
                          sizeof(((art_sample_params *)0)->frequency_penalty),
-                         _CFFI_OP(_CFFI_OP_NOOP, 683) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "presence_penalty", offsetof(art_sample_params, presence_penalty),
                         sizeof(((art_sample_params *)0)->presence_penalty),
-                        _CFFI_OP(_CFFI_OP_NOOP, 683) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "penalty_last_n", offsetof(art_sample_params, penalty_last_n),
                       sizeof(((art_sample_params *)0)->penalty_last_n),
                       _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "seed", offsetof(art_sample_params, seed),
             sizeof(((art_sample_params *)0)->seed),
-            _CFFI_OP(_CFFI_OP_NOOP, 42) },
+            _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "bias", offsetof(art_sample_params, bias),
             sizeof(((art_sample_params *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 612) },
+            _CFFI_OP(_CFFI_OP_NOOP, 617) },
   { "n_bias", offsetof(art_sample_params, n_bias),
               sizeof(((art_sample_params *)0)->n_bias),
-              _CFFI_OP(_CFFI_OP_NOOP, 43) },
+              _CFFI_OP(_CFFI_OP_NOOP, 48) },
   { "default_draft", offsetof(art_schema_opts, default_draft),
                      sizeof(((art_schema_opts *)0)->default_draft),
                      _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "formats", offsetof(art_schema_opts, formats),
                sizeof(((art_schema_opts *)0)->formats),
-               _CFFI_OP(_CFFI_OP_NOOP, 638) },
+               _CFFI_OP(_CFFI_OP_NOOP, 643) },
   { "registry", offsetof(art_schema_opts, registry),
                 sizeof(((art_schema_opts *)0)->registry),
-                _CFFI_OP(_CFFI_OP_NOOP, 646) },
+                _CFFI_OP(_CFFI_OP_NOOP, 651) },
   { "n_registry", offsetof(art_schema_opts, n_registry),
                   sizeof(((art_schema_opts *)0)->n_registry),
-                  _CFFI_OP(_CFFI_OP_NOOP, 43) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 48) },
   { "memory_max", offsetof(art_schema_opts, memory_max),
                   sizeof(((art_schema_opts *)0)->memory_max),
-                  _CFFI_OP(_CFFI_OP_NOOP, 43) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 48) },
   { "kind", offsetof(art_span, kind),
             sizeof(((art_span *)0)->kind),
             _CFFI_OP(_CFFI_OP_NOOP, 31) },
@@ -8920,16 +8985,16 @@ static const struct _cffi_field_s _cffi_fields[] = {
            _CFFI_OP(_CFFI_OP_NOOP, 17) },
   { "len", offsetof(art_str, len),
            sizeof(((art_str *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 43) },
+           _CFFI_OP(_CFFI_OP_NOOP, 48) },
   { "address", offsetof(art_tensor, address),
                sizeof(((art_tensor *)0)->address),
-               _CFFI_OP(_CFFI_OP_NOOP, 42) },
+               _CFFI_OP(_CFFI_OP_NOOP, 47) },
   { "device_type", offsetof(art_tensor, device_type),
                    sizeof(((art_tensor *)0)->device_type),
-                   _CFFI_OP(_CFFI_OP_NOOP, 224) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 229) },
   { "device_id", offsetof(art_tensor, device_id),
                  sizeof(((art_tensor *)0)->device_id),
-                 _CFFI_OP(_CFFI_OP_NOOP, 224) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 229) },
   { "code", offsetof(art_tensor, code),
             sizeof(((art_tensor *)0)->code),
             _CFFI_OP(_CFFI_OP_NOOP, 31) },
@@ -8941,13 +9006,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "ndim", offsetof(art_tensor, ndim),
             sizeof(((art_tensor *)0)->ndim),
-            _CFFI_OP(_CFFI_OP_NOOP, 224) },
+            _CFFI_OP(_CFFI_OP_NOOP, 229) },
   { "shape", offsetof(art_tensor, shape),
              sizeof(((art_tensor *)0)->shape),
-             _CFFI_OP(_CFFI_OP_NOOP, 685) },
+             _CFFI_OP(_CFFI_OP_NOOP, 690) },
   { "strides", offsetof(art_tensor, strides),
                sizeof(((art_tensor *)0)->strides),
-               _CFFI_OP(_CFFI_OP_NOOP, 685) },
+               _CFFI_OP(_CFFI_OP_NOOP, 690) },
   { "is_read_only", offsetof(art_tensor, is_read_only),
                     sizeof(((art_tensor *)0)->is_read_only),
                     _CFFI_OP(_CFFI_OP_NOOP, 31) },
@@ -8971,166 +9036,166 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 31) },
   { "prefill_ms", offsetof(art_usage, prefill_ms),
                   sizeof(((art_usage *)0)->prefill_ms),
-                  _CFFI_OP(_CFFI_OP_NOOP, 681) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 686) },
   { "decode_ms", offsetof(art_usage, decode_ms),
                  sizeof(((art_usage *)0)->decode_ms),
-                 _CFFI_OP(_CFFI_OP_NOOP, 681) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 686) },
   { "total_ms", offsetof(art_usage, total_ms),
                 sizeof(((art_usage *)0)->total_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 681) },
+                _CFFI_OP(_CFFI_OP_NOOP, 686) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "art_alloc", 611, _CFFI_F_CHECK_FIELDS,
+  { "art_alloc", 616, _CFFI_F_CHECK_FIELDS,
     sizeof(art_alloc), offsetof(struct _cffi_align__art_alloc, y), 0, 2 },
-  { "art_bias", 613, _CFFI_F_CHECK_FIELDS,
+  { "art_bias", 618, _CFFI_F_CHECK_FIELDS,
     sizeof(art_bias), offsetof(struct _cffi_align__art_bias, y), 2, 2 },
-  { "art_constraint", 615, _CFFI_F_OPAQUE,
+  { "art_constraint", 620, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint_opts", 616, _CFFI_F_CHECK_FIELDS,
+  { "art_constraint_opts", 621, _CFFI_F_CHECK_FIELDS,
     sizeof(art_constraint_opts), offsetof(struct _cffi_align__art_constraint_opts, y), 4, 3 },
-  { "art_context_params", 617, _CFFI_F_CHECK_FIELDS,
+  { "art_context_params", 622, _CFFI_F_CHECK_FIELDS,
     sizeof(art_context_params), offsetof(struct _cffi_align__art_context_params, y), 7, 3 },
-  { "art_ctransformers", 618, _CFFI_F_OPAQUE,
+  { "art_ctransformers", 623, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda", 619, _CFFI_F_OPAQUE,
+  { "art_cuda", 624, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_array", 620, _CFFI_F_OPAQUE,
+  { "art_cuda_array", 625, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_batch", 621, _CFFI_F_OPAQUE,
+  { "art_cuda_batch", 626, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_call", 622, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_call", 627, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_call), offsetof(struct _cffi_align__art_cuda_call, y), 10, 16 },
-  { "art_cuda_code", 623, _CFFI_F_OPAQUE,
+  { "art_cuda_code", 628, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_device", 624, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_device", 629, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_device), offsetof(struct _cffi_align__art_cuda_device, y), 26, 6 },
-  { "art_cuda_file", 626, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_file", 631, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_file), offsetof(struct _cffi_align__art_cuda_file, y), 32, 2 },
-  { "art_cuda_row_params", 628, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_row_params", 633, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_row_params), offsetof(struct _cffi_align__art_cuda_row_params, y), 34, 4 },
-  { "art_device", 629, _CFFI_F_CHECK_FIELDS,
+  { "art_device", 634, _CFFI_F_CHECK_FIELDS,
     sizeof(art_device), offsetof(struct _cffi_align__art_device, y), 38, 6 },
-  { "art_dialog_spec", 630, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_spec", 635, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_spec), offsetof(struct _cffi_align__art_dialog_spec, y), 44, 16 },
-  { "art_dialog_tool", 632, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_tool", 637, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_tool), offsetof(struct _cffi_align__art_dialog_tool, y), 60, 2 },
-  { "art_engine", 633, _CFFI_F_CHECK_FIELDS,
+  { "art_engine", 638, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine), offsetof(struct _cffi_align__art_engine, y), 62, 20 },
-  { "art_engine_caps", 634, _CFFI_F_CHECK_FIELDS,
+  { "art_engine_caps", 639, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine_caps), offsetof(struct _cffi_align__art_engine_caps, y), 82, 11 },
-  { "art_error", 635, _CFFI_F_CHECK_FIELDS,
+  { "art_error", 640, _CFFI_F_CHECK_FIELDS,
     sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 93, 6 },
-  { "art_event", 636, _CFFI_F_CHECK_FIELDS,
+  { "art_event", 641, _CFFI_F_CHECK_FIELDS,
     sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 99, 6 },
-  { "art_generate_params", 639, _CFFI_F_CHECK_FIELDS,
+  { "art_generate_params", 644, _CFFI_F_CHECK_FIELDS,
     sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 105, 11 },
-  { "art_llama", 640, _CFFI_F_OPAQUE,
+  { "art_llama", 645, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_mask_pool", 641, _CFFI_F_OPAQUE,
+  { "art_mask_pool", 646, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_matcher", 642, _CFFI_F_OPAQUE,
+  { "art_matcher", 647, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model", 643, _CFFI_F_OPAQUE,
+  { "art_model", 648, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model_params", 644, _CFFI_F_CHECK_FIELDS,
+  { "art_model_params", 649, _CFFI_F_CHECK_FIELDS,
     sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 116, 4 },
-  { "art_resource", 647, _CFFI_F_CHECK_FIELDS,
+  { "art_resource", 652, _CFFI_F_CHECK_FIELDS,
     sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 120, 4 },
-  { "art_sample_params", 648, _CFFI_F_CHECK_FIELDS,
+  { "art_sample_params", 653, _CFFI_F_CHECK_FIELDS,
     sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 124, 11 },
-  { "art_schema", 649, _CFFI_F_OPAQUE,
+  { "art_schema", 654, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_schema_opts", 650, _CFFI_F_CHECK_FIELDS,
+  { "art_schema_opts", 655, _CFFI_F_CHECK_FIELDS,
     sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 135, 5 },
-  { "art_session", 651, _CFFI_F_OPAQUE,
+  { "art_session", 656, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_span", 653, _CFFI_F_CHECK_FIELDS,
+  { "art_span", 658, _CFFI_F_CHECK_FIELDS,
     sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 140, 4 },
-  { "art_str", 667, _CFFI_F_CHECK_FIELDS,
+  { "art_str", 672, _CFFI_F_CHECK_FIELDS,
     sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 144, 2 },
-  { "art_tensor", 668, _CFFI_F_CHECK_FIELDS,
+  { "art_tensor", 673, _CFFI_F_CHECK_FIELDS,
     sizeof(art_tensor), offsetof(struct _cffi_align__art_tensor, y), 146, 10 },
-  { "art_usage", 669, _CFFI_F_CHECK_FIELDS,
+  { "art_usage", 674, _CFFI_F_CHECK_FIELDS,
     sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 156, 9 },
-  { "art_vocab", 670, _CFFI_F_OPAQUE,
+  { "art_vocab", 675, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
 };
 
 static const struct _cffi_enum_s _cffi_enums[] = {
-  { "art_choice", 614, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
+  { "art_choice", 619, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
     "ART_CHOICE_AUTO,ART_CHOICE_REQUIRED,ART_CHOICE_NONE" },
-  { "art_cuda_dtype", 625, _cffi_prim_int(sizeof(art_cuda_dtype), ((art_cuda_dtype)-1) <= 0),
+  { "art_cuda_dtype", 630, _cffi_prim_int(sizeof(art_cuda_dtype), ((art_cuda_dtype)-1) <= 0),
     "ART_CUDA_FLOAT32,ART_CUDA_FLOAT16,ART_CUDA_BFLOAT16" },
-  { "art_cuda_row_error", 627, _cffi_prim_int(sizeof(art_cuda_row_error), ((art_cuda_row_error)-1) <= 0),
+  { "art_cuda_row_error", 632, _cffi_prim_int(sizeof(art_cuda_row_error), ((art_cuda_row_error)-1) <= 0),
     "ART_CUDA_EMPTY,ART_CUDA_NAN,ART_CUDA_INVALID" },
-  { "art_event_kind", 637, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
+  { "art_event_kind", 642, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
     "ART_EV_TEXT,ART_EV_REASONING,ART_EV_CALL_START,ART_EV_CALL_ARGS,ART_EV_CALL_END,ART_EV_DONE" },
-  { "art_formats", 638, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
+  { "art_formats", 643, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
     "ART_FORMATS_ASSERT,ART_FORMATS_ANNOTATE" },
-  { "art_order", 645, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
+  { "art_order", 650, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
     "ART_ORDER_ANY,ART_ORDER_SCHEMA" },
-  { "art_span_kind", 654, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
+  { "art_span_kind", 659, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
     "ART_SPAN_TEXT,ART_SPAN_REASONING,ART_SPAN_MARKUP,ART_SPAN_NAME,ART_SPAN_ARGS,ART_SPAN_VALUE,ART_SPAN_CALL_START,"
     "ART_SPAN_CALL_END" },
-  { "art_status", 441, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
+  { "art_status", 446, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
     "ART_OK,ART_MORE,ART_DONE,ART_REJECTED,ART_E_ARG,ART_E_NOMEM,ART_E_LIMIT,ART_E_STATE,ART_E_BUSY,ART_E_FORKED,"
     "ART_E_SYNTAX,ART_E_SCHEMA,ART_E_UNSUPPORTED,ART_E_UNSATISFIABLE,ART_E_REF,ART_E_PATTERN,ART_E_IO,ART_E_FORMAT,"
     "ART_E_ENGINE,ART_E_CONTEXT,ART_E_CANCELLED,ART_E_DEVICE" },
-  { "art_stop", 665, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
+  { "art_stop", 670, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
     "ART_STOP_NONE,ART_STOP_EOS,ART_STOP_STRING,ART_STOP_LENGTH,ART_STOP_COMPLETE,ART_STOP_CANCELLED,ART_STOP_CONTEXT" },
-  { "art_whitespace", 671, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
+  { "art_whitespace", 676, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
     "ART_WS_ANY,ART_WS_COMPACT,ART_WS_SPACED" },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "art_alloc", 611 },
-  { "art_bias", 613 },
-  { "art_choice", 614 },
-  { "art_constraint", 615 },
-  { "art_constraint_opts", 616 },
-  { "art_context_params", 617 },
-  { "art_ctransformers", 618 },
-  { "art_cuda", 619 },
-  { "art_cuda_array", 620 },
-  { "art_cuda_batch", 621 },
-  { "art_cuda_call", 622 },
-  { "art_cuda_code", 623 },
-  { "art_cuda_device", 624 },
-  { "art_cuda_dtype", 625 },
-  { "art_cuda_file", 626 },
-  { "art_cuda_row_error", 627 },
-  { "art_cuda_row_params", 628 },
-  { "art_device", 629 },
-  { "art_dialog_spec", 630 },
-  { "art_dialog_tool", 632 },
-  { "art_engine", 633 },
-  { "art_engine_caps", 634 },
-  { "art_error", 635 },
-  { "art_event", 636 },
-  { "art_event_kind", 637 },
-  { "art_formats", 638 },
-  { "art_generate_params", 639 },
-  { "art_llama", 640 },
-  { "art_mask_pool", 641 },
-  { "art_matcher", 642 },
-  { "art_model", 643 },
-  { "art_model_params", 644 },
-  { "art_order", 645 },
-  { "art_resource", 647 },
-  { "art_sample_params", 648 },
-  { "art_schema", 649 },
-  { "art_schema_opts", 650 },
-  { "art_session", 651 },
-  { "art_span", 653 },
-  { "art_span_kind", 654 },
-  { "art_status", 441 },
-  { "art_stop", 665 },
-  { "art_str", 667 },
-  { "art_tensor", 668 },
-  { "art_usage", 669 },
-  { "art_vocab", 670 },
-  { "art_whitespace", 671 },
+  { "art_alloc", 616 },
+  { "art_bias", 618 },
+  { "art_choice", 619 },
+  { "art_constraint", 620 },
+  { "art_constraint_opts", 621 },
+  { "art_context_params", 622 },
+  { "art_ctransformers", 623 },
+  { "art_cuda", 624 },
+  { "art_cuda_array", 625 },
+  { "art_cuda_batch", 626 },
+  { "art_cuda_call", 627 },
+  { "art_cuda_code", 628 },
+  { "art_cuda_device", 629 },
+  { "art_cuda_dtype", 630 },
+  { "art_cuda_file", 631 },
+  { "art_cuda_row_error", 632 },
+  { "art_cuda_row_params", 633 },
+  { "art_device", 634 },
+  { "art_dialog_spec", 635 },
+  { "art_dialog_tool", 637 },
+  { "art_engine", 638 },
+  { "art_engine_caps", 639 },
+  { "art_error", 640 },
+  { "art_event", 641 },
+  { "art_event_kind", 642 },
+  { "art_formats", 643 },
+  { "art_generate_params", 644 },
+  { "art_llama", 645 },
+  { "art_mask_pool", 646 },
+  { "art_matcher", 647 },
+  { "art_model", 648 },
+  { "art_model_params", 649 },
+  { "art_order", 650 },
+  { "art_resource", 652 },
+  { "art_sample_params", 653 },
+  { "art_schema", 654 },
+  { "art_schema_opts", 655 },
+  { "art_session", 656 },
+  { "art_span", 658 },
+  { "art_span_kind", 659 },
+  { "art_status", 446 },
+  { "art_stop", 670 },
+  { "art_str", 672 },
+  { "art_tensor", 673 },
+  { "art_usage", 674 },
+  { "art_vocab", 675 },
+  { "art_whitespace", 676 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -9140,12 +9205,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   _cffi_enums,
   _cffi_typenames,
-  165,  /* num_globals */
+  166,  /* num_globals */
   37,  /* num_struct_unions */
   10,  /* num_enums */
   47,  /* num_typenames */
   NULL,  /* no includes */
-  694,  /* num_types */
+  699,  /* num_types */
   1,  /* flags */
 };
 

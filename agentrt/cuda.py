@@ -51,7 +51,7 @@ INVALID = int(lib.ART_CUDA_INVALID)
 
 _CPU, _CUDA, _CUDA_HOST, _CUDA_MANAGED = 1, 2, 3, 13  # DLDeviceType
 _INT, _UINT, _FLOAT, _BFLOAT = 0, 1, 2, 4  # DLDataTypeCode
-_LEGACY_STREAM = 1
+_LEGACY_STREAM, _PER_THREAD_STREAM = 1, 2
 _LOGITS = {
     (_FLOAT, 32): lib.ART_CUDA_FLOAT32,
     (_FLOAT, 16): lib.ART_CUDA_FLOAT16,
@@ -75,7 +75,7 @@ class _Driver:
         self.pointer = ffi.gc(out[0], lib.art_cuda_free)
         self.lock = threading.Lock()
         self.ready: set[int] = set()
-        self.kept: OrderedDict[tuple[int, int, int, int], _Kept] = OrderedDict()  # under lock
+        self.kept: OrderedDict[tuple[int, int, int, int, int], _Kept] = OrderedDict()  # under lock
 
     def ready_for(self, device: int) -> Any:
         """The `art_cuda *`, whose kernels for this device are there."""
@@ -673,6 +673,7 @@ def prepare(
     values, kept = _to_rows(params, rows)
     err = new_error()
     check(lib.art_cuda_batch_set(batch._pointer, 0, rows, values, _LEGACY_STREAM, err), err)
+    check(lib.art_cuda_synchronize(batch._driver.pointer, device, err), err)  # so that any stream finds them
     del kept
     return batch
 
@@ -688,9 +689,9 @@ class _Kept:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def _kept_for(driver: _Driver, key: tuple[int, int, int, int], params: SampleParams) -> _Kept:
-    """The batch for (device, stream, rows, vocab), big enough for these parameters. They are not set yet."""
-    device, _, rows, vocab = key
+def _kept_for(driver: _Driver, key: tuple[int, int, int, int, int], params: SampleParams) -> _Kept:
+    """The batch for (device, stream, thread, rows, vocab), big enough for these parameters. They are not set yet."""
+    device, _, _, rows, vocab = key
     bias_max, history_max = _bias_max(params, rows), _history_max(params, rows)
     with driver.lock:
         found = driver.kept.get(key)
@@ -766,7 +767,8 @@ def _sample_once(driver: _Driver, call: Any, params: SampleParams) -> None:
     if isinstance(params.step, int):
         call.step = params.step
         params = replace(params, step=0)
-    kept = _kept_for(driver, (call.device, call.stream, call.n_rows, call.n_vocab), params)
+    thread = threading.get_ident() if call.stream == _PER_THREAD_STREAM else 0  # each thread has its own
+    kept = _kept_for(driver, (call.device, call.stream, thread, call.n_rows, call.n_vocab), params)
     err = new_error()
     with kept.lock:
         if not _same(params, kept.params):

@@ -563,6 +563,8 @@ int art_cuda_is_loaded(art_cuda *c, uint32_t device);
 /* 1 while work given to the stream is recorded into a graph; 0; or -1 when the driver does not know the stream. */
 int art_cuda_is_capturing(art_cuda *c, uint32_t device, uint64_t stream);
 
+/* Waits until the device has done all that it was given. Not while a stream is captured. */
+art_status art_cuda_synchronize(art_cuda *c, uint32_t device, art_error *err);
 /* Makes what is given to `then` from now on wait for what was given to `first` before. */
 art_status art_cuda_order(art_cuda *c, uint32_t device, uint64_t first, uint64_t then, art_error *err);
 /* The device whose memory an address is in. ART_E_ARG: none. */

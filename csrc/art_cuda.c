@@ -215,6 +215,15 @@ int art_cuda_is_capturing(art_cuda *c, uint32_t device, uint64_t stream) {
     return r == CU_OK ? status != 0 : -1;
 }
 
+art_status art_cuda_synchronize(art_cuda *c, uint32_t device, art_error *err) {
+    arti_cuda_scope scope;
+    art_status st = arti_cuda_enter(c, device, &scope, err);
+    if (st != ART_OK) return st;
+    int r = c->f.ctx_synchronize();
+    arti_cuda_leave(&scope);
+    return r == CU_OK ? ART_OK : arti_cuda_fail(c, err, r, "the device can not be waited for");
+}
+
 art_status art_cuda_order(art_cuda *c, uint32_t device, uint64_t first, uint64_t then, art_error *err) {
     arti_cuda_scope scope;
     art_status st = arti_cuda_enter(c, device, &scope, err);
@@ -235,6 +244,13 @@ art_status art_cuda_device_of(art_cuda *c, uint64_t address, uint32_t *device, a
     if (c->pid != (int64_t)getpid())
         return arti_fail(err, ART_E_FORKED, 0, "CUDA was opened by another process: it does not work after a fork");
     int r = c->f.pointer_attributes(2, what, into, address);
+    if (r != CU_OK) { /* perhaps for want of a current context */
+        arti_cuda_scope scope;
+        art_status st = arti_cuda_enter(c, 0, &scope, err);
+        if (st != ART_OK) return st;
+        r = c->f.pointer_attributes(2, what, into, address);
+        arti_cuda_leave(&scope);
+    }
     if (r != CU_OK) return arti_cuda_fail(c, err, r, "an address can not be looked up");
     if (type != CU_MEMORY_DEVICE && type != CU_MEMORY_UNIFIED)
         return arti_fail(err, ART_E_ARG, 0,
@@ -347,6 +363,11 @@ art_status arti_cuda_launch(const arti_cuda_scope *scope, const arti_cuda_module
 
 /* ------------------------------------------------------------------ arrays */
 
+/* Which arrays may follow each other in the same memory. Each thread has a per-thread default stream of its own. */
+static uint64_t reuse_key(uint64_t stream) {
+    return stream == CU_PER_THREAD_STREAM ? (uint64_t)(uintptr_t)pthread_self() ^ stream : stream;
+}
+
 static art_cuda_array *take_kept(art_cuda *c, uint32_t device, uint64_t stream, size_t n_bytes) { /* lock is held */
     for (art_cuda_array **at = &c->kept; *at; at = &(*at)->next) {
         art_cuda_array *a = *at;
@@ -376,6 +397,7 @@ art_status art_cuda_array_new(art_cuda *c, uint32_t device, uint64_t stream, siz
     art_status st = arti_cuda_enter(c, device, &scope, err);
     if (st != ART_OK) return st;
     n_bytes = n_bytes ? (n_bytes + 255u) / 256u * 256u : 256u;
+    stream = reuse_key(stream);
     pthread_mutex_lock(&c->lock);
     art_cuda_array *a = take_kept(c, device, stream, n_bytes), *old = NULL;
     if (!a) {

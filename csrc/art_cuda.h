@@ -26,6 +26,7 @@
 #define ARTI_CUDA_DRIVER_MIN 11020 /* CUDA 11.2 */
 
 #define CU_LEGACY_STREAM 1u
+#define CU_PER_THREAD_STREAM 2u
 
 /* Values of CUDA's ABI. */
 enum { CU_OK = 0, CU_OUT_OF_MEMORY = 2, CU_NO_DEVICE = 100, CU_STREAM_CAPTURE_IMPLICIT = 906 };
@@ -104,7 +105,8 @@ typedef struct arti_cuda_module { /* the kernels in one context */
 struct art_cuda_array {
     atomic_uint refs;
     art_cuda *cuda; /* one reference; NULL while kept for reuse */
-    uint64_t address, stream;
+    uint64_t address;
+    uint64_t stream; /* or what stands for it when memory is used again */
     size_t n_bytes;
     uint32_t device;
     art_cuda_array *next; /* of those that are kept */

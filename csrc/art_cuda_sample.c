@@ -206,15 +206,7 @@ art_status art_cuda_batch_new(art_cuda *c, uint32_t device, uint32_t n_rows, uin
     pthread_mutex_init(&b->lock, NULL);
     st = allocate(b, err);
     if (st == ART_OK) st = set_defaults(b, err);
-    if (st == ART_OK) {
-        arti_cuda_scope scope;
-        st = arti_cuda_enter(c, device, &scope, err);
-        if (st == ART_OK) {
-            int r = c->f.ctx_synchronize(); /* so that any stream finds the defaults */
-            if (r != CU_OK) st = arti_cuda_fail(c, err, r, "the defaults of a batch");
-            arti_cuda_leave(&scope);
-        }
-    }
+    if (st == ART_OK) st = art_cuda_synchronize(c, device, err); /* so that any stream finds the defaults */
     if (st != ART_OK) {
         art_cuda_batch_free(b);
         return st;
