@@ -7,6 +7,7 @@ import random
 import re
 from typing import Any
 
+import numpy as np
 from _corpus import EOS, small_tokens
 
 from agentrt import Constraint, Matcher, Vocab
@@ -31,14 +32,9 @@ class Tokens:
 
     def allowed(self, mask: bytearray) -> list[int]:
         """The ids whose bits are set."""
-        bits = int.from_bytes(mask, "little")
-        assert bits >> len(self.tokens) == 0, "bits past the last token"
-        out = []
-        while bits:
-            low = bits & -bits
-            out.append(low.bit_length() - 1)
-            bits ^= low
-        return out
+        ids: list[int] = np.flatnonzero(np.unpackbits(np.frombuffer(mask, np.uint8), bitorder="little")).tolist()
+        assert not ids or ids[-1] < len(self.tokens), "bits past the last token"
+        return ids
 
     def tokenise(self, text: bytes, draw: random.Random) -> list[int]:
         """Some sequence of tokens that spells the text."""
