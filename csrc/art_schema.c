@@ -572,8 +572,9 @@ static const arti_anchor *anchor_find(const art_schema *s, uint32_t res, const c
         else
             hi = mid;
     }
+    if (lo == r->n_anchors) return NULL;
     const arti_anchor *a = &r->anchors[lo];
-    return lo < r->n_anchors && a->len == len && memcmp(a->name, name, len) == 0 ? a : NULL;
+    return a->len == len && memcmp(a->name, name, len) == 0 ? a : NULL;
 }
 
 /* Walks a pointer from the root of a resource, taking up the resources that begin on the way. */
