@@ -132,23 +132,31 @@ ART_DEV float patched(float x, const patch &p, const penalties &pen) {
     return add_rn(x, -add_rn(mul_rn(static_cast<float>(p.value), pen.frequency), pen.presence));
 }
 
-/* Applies what patches there are to n_groups groups from token `begin` on, of which each lane has x. */
-template <class D, uint32_t n_groups>
-ART_DEV void apply_patches(warp_id w, const row_view<D> &r, uint32_t begin, wide<float> (&x)[n_groups * D::n_vec]) {
-    uint32_t end = (begin + n_groups * group_size<D>()) * 2u;
+/* x[j] of a lane, by comparing j with every place: an index that is not known at compile time would put x into memory. */
+template <uint32_t e, uint32_t n> ART_DEV float pick(wide<float> (&x)[n], uint32_t lane, uint32_t j) {
+    if constexpr (e + 1u == n)
+        return at(x[e], lane);
+    else
+        return e == j ? at(x[e], lane) : pick<e + 1u>(x, lane, j);
+}
+
+template <uint32_t e, uint32_t n> ART_DEV void put(wide<float> (&x)[n], uint32_t lane, uint32_t j, float v) {
+    at(x[e], lane) = e == j ? v : at(x[e], lane);
+    if constexpr (e + 1u < n) put<e + 1u>(x, lane, j, v);
+}
+
+/* Applies the patches that there are for the lanes' x: one group after the other from token `begin` on. */
+template <class D, uint32_t n>
+ART_DEV void apply_patches(warp_id w, const row_view<D> &r, uint32_t begin, wide<float> (&x)[n]) {
+    uint32_t end = (begin + n * ART_CUDA_LANES) * 2u;
     ART_ROLLED
     for (uint32_t i = find_patch(r.patches, r.n_patches, begin * 2u); i < r.n_patches && r.patches[i].key < end; i++) {
         patch p = r.patches[i];
         uint32_t offset = p.key / 2u - begin, vector = offset / D::n_vec;
-        uint32_t j = vector / ART_CUDA_LANES * D::n_vec + offset % D::n_vec;
+        uint32_t owner = vector % ART_CUDA_LANES, j = vector / ART_CUDA_LANES * D::n_vec + offset % D::n_vec;
         lane_each(w, [&](uint32_t lane) {
-            if (lane != vector % ART_CUDA_LANES) return;
-            float v = 0.0f;
-            ART_UNROLL
-            for (uint32_t e = 0; e < n_groups * D::n_vec; e++) v = e == j ? at(x[e], lane) : v;
-            v = patched(v, p, r.pen);
-            ART_UNROLL
-            for (uint32_t e = 0; e < n_groups * D::n_vec; e++) at(x[e], lane) = e == j ? v : at(x[e], lane);
+            float v = patched(pick<0>(x, lane, j), p, r.pen);
+            put<0>(x, lane, lane == owner ? j : n, v);
         });
     }
 }
@@ -188,7 +196,7 @@ template <class D> ART_DEV group<D> load_group(warp_id w, const row_view<D> &r, 
                 at(g.x[e], lane) = token + e < r.n_vocab ? to_float(D(), load_const(r.logits + token + e)) : -ART_INF;
         }
     });
-    if (r.n_patches) apply_patches<D, 1>(w, r, begin, g.x);
+    if (r.n_patches) apply_patches(w, r, begin, g.x);
     return g;
 }
 
@@ -263,13 +271,16 @@ template <class D> ART_DEV tile_summary summarise_whole(warp_id w, const row_vie
             v[q] = load_vec16(r.logits + begin + q * group_size<D>() + lane * D::n_vec);
         at(allowed, lane) = 0u;
         if (r.mask) ART_UNROLL
-        for (uint32_t q = 0; q < n_groups; q++)
-            at(allowed, lane) |= mask_bits(r, begin + q * group_size<D>() + lane * D::n_vec) << (q * D::n_vec);
+        for (uint32_t q = 0; q < n_groups; q++) {
+            uint32_t token = begin + q * group_size<D>() + lane * D::n_vec;
+            uint32_t bits = load_const(r.mask + token / 32u) >> (lane * D::n_vec % 32u);
+            at(allowed, lane) |= (bits & ((1u << D::n_vec) - 1u)) << (q * D::n_vec);
+        }
         ART_UNROLL
         for (uint32_t j = 0; j < ART_CUDA_ITEMS; j++)
             at(x[j], lane) = to_float(D(), element(D(), v[j / D::n_vec], j % D::n_vec));
     });
-    if (r.n_patches) apply_patches<D, n_groups>(w, r, begin, x);
+    if (r.n_patches) apply_patches(w, r, begin, x);
     tile_summary s;
     wide<float> most, sum, ok;
     lane_each(w, [&](uint32_t lane) {

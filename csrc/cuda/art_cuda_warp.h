@@ -148,8 +148,7 @@ template <class T> ART_DEV T load_const(const T *p) {
 
 /* Brings what is there into the nearest cache, and waits for nothing. */
 ART_DEV void touch(const void *p) {
-    unsigned short unused;
-    asm volatile("ld.global.nc.u16 %0, [%1];" : "=h"(unused) : "l"(p));
+    asm volatile("{\n\t.reg .u16 unused;\n\tld.global.nc.u16 unused, [%0];\n\t}" ::"l"(p));
 }
 
 ART_DEV void store_vec16(void *p, const vec16 &v) {
