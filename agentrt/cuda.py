@@ -215,13 +215,13 @@ class _Lent:
         kind, device = _dlpack_device("logits", tensor)
         current = _current_stream(tensor, device) if kind in (_CUDA, _CUDA_MANAGED) else None
         self.stream = current or _LEGACY_STREAM
-        return self.read("logits", tensor, synchronise=current is None)
+        return self.read("logits", tensor)
 
-    def read(self, name: str, tensor: Any, *, synchronise: bool = True) -> Any:
+    def read(self, name: str, tensor: Any) -> Any:
         """An `art_tensor *` of what was passed, ordered after the work of its producer."""
         out = ffi.new("art_tensor *")
         if hasattr(tensor, "__dlpack_device__") and hasattr(tensor, "__dlpack__"):
-            self._dlpack(name, tensor, out, synchronise)
+            self._dlpack(name, tensor, out)
         elif hasattr(tensor, "__cuda_array_interface__"):
             self._array_interface(name, tensor, out)
         else:
@@ -230,11 +230,12 @@ class _Lent:
             raise ArgumentError(f"{name}: on a device of type {out.device_type} (DLPack), which is not CUDA's")
         return out
 
-    def _dlpack(self, name: str, tensor: Any, out: Any, synchronise: bool) -> None:
-        kind, _ = _dlpack_device(name, tensor)
+    def _dlpack(self, name: str, tensor: Any, out: Any) -> None:
+        kind, device = _dlpack_device(name, tensor)
         options: dict[str, Any] = {}
         if kind in (_CUDA, _CUDA_MANAGED):
-            options["stream"] = self.stream if synchronise else -1
+            in_order = _current_stream(tensor, device) == self.stream  # then there is nothing to wait for
+            options["stream"] = -1 if in_order else self.stream
         try:
             try:
                 capsule = tensor.__dlpack__(max_version=(1, 0), **options)
@@ -690,14 +691,17 @@ class _Kept:
 
 
 def _kept_for(driver: _Driver, key: tuple[int, int, int, int, int], params: SampleParams) -> _Kept:
-    """The batch for (device, stream, thread, rows, vocab), big enough for these parameters. They are not set yet."""
-    device, _, _, rows, vocab = key
-    bias_max, history_max = _bias_max(params, rows), _history_max(params, rows)
+    """The batch for (device, stream, thread, rows, vocab), with room for these parameters, set or not."""
     with driver.lock:
         found = driver.kept.get(key)
-        if found is not None and found.bias_max >= bias_max and found.history_max >= history_max:
+        if found is not None:
             driver.kept.move_to_end(key)
-            return found
+    if found is not None and _same(params, found.params):
+        return found
+    device, _, _, rows, vocab = key
+    bias_max, history_max = _bias_max(params, rows), _history_max(params, rows)
+    if found is not None and found.bias_max >= bias_max and found.history_max >= history_max:
+        return found
     batch = Batch(driver, rows=rows, vocab=vocab, device=device, bias_max=bias_max, history_max=history_max)
     made = _Kept(batch, SampleParams(), bias_max, history_max)
     with driver.lock:
@@ -707,10 +711,16 @@ def _kept_for(driver: _Driver, key: tuple[int, int, int, int, int], params: Samp
     return made
 
 
+_FIELDS = tuple(f.name for f in fields(SampleParams) if f.name != "step")
+
+
 def _same(a: SampleParams, b: SampleParams) -> bool:
-    return a is b or all(
-        getattr(a, f.name) is getattr(b, f.name) or getattr(a, f.name) == getattr(b, f.name) for f in fields(a)
-    )
+    """Is the batch of one right for the other? A step that is one number comes with the call."""
+    if a is b:
+        return True
+    if a.step != b.step and not (isinstance(a.step, int) and isinstance(b.step, int)):
+        return False
+    return all(getattr(a, name) == getattr(b, name) for name in _FIELDS)
 
 
 # ---------------------------------------------------------------- calls
@@ -764,15 +774,15 @@ def sample(
 def _sample_once(driver: _Driver, call: Any, params: SampleParams) -> None:
     """With parameters that come along: they are sent only when they are others than those of the last call."""
     call.keep_steps = 1
-    if isinstance(params.step, int):
+    one_step = isinstance(params.step, int)
+    if one_step:
         call.step = params.step
-        params = replace(params, step=0)
     thread = threading.get_ident() if call.stream == _PER_THREAD_STREAM else 0  # each thread has its own
     kept = _kept_for(driver, (call.device, call.stream, thread, call.n_rows, call.n_vocab), params)
     err = new_error()
     with kept.lock:
         if not _same(params, kept.params):
-            kept.batch.set(params, stream=call.stream)
+            kept.batch.set(replace(params, step=0) if one_step else params, stream=call.stream)
             kept.params = params
         check(lib.art_cuda_sample(kept.batch._pointer, call, err), err)
 

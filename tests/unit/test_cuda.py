@@ -366,6 +366,9 @@ def test_the_current_stream_of_torch_and_cupy(gpu: Any, monkeypatch: pytest.Monk
         x = kind(gpu, random_logits(2, 64), device=1)
         assert sample(x).ids.__cuda_array_interface__["stream"] == 0x7001
         assert x.streams == [-1], "it is on that stream already"
+        sample(x, None, None, None, 0x7001)
+        sample(x, None, None, None, 0x8000)
+        assert x.streams == [-1, -1, 0x8000]
 
 
 def test_devices(gpu: Any) -> None:
