@@ -10,7 +10,8 @@ import msgspec
 from typing_extensions import assert_type
 
 import agentrt
-from agentrt import testing
+from agentrt import cuda, testing
+from agentrt.batch import MaskPool
 
 
 @dataclasses.dataclass
@@ -112,3 +113,16 @@ except agentrt.SchemaError as error:
     assert_type(error.pointer, str)
 except agentrt.AgentrtError:
     pass
+
+
+def gpu(logits: Any, masks: Any, matchers: list[agentrt.Matcher | None]) -> None:
+    pool = MaskPool(2)
+    pool.fill(matchers, bytearray(4 * len(matchers)))
+    params = cuda.SampleParams(temperature=(0.5, 1.0), seed=7, logit_bias=[{1: 2.0}, None])
+    batch = cuda.prepare(params, rows=2, vocab=32)
+    batch.set(cuda.SampleParams(), first=1, rows=1)
+    assert_type(cuda.sample(logits, masks, batch, mask_rows=None), cuda.Result)
+    assert_type(cuda.sample(logits).ids, Any)
+    cuda.apply_masks(logits, masks, stream=5)
+    assert_type(batch.steps.dtype, str)
+    assert_type([device.capability for device in cuda.devices()], list[tuple[int, int]])
