@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .aio import AsyncStream
     from .chatmodel import ChatModel
-    from .constraint import Constraint, Matcher, Schema, Vocab
+    from .constraint import Constraint, Matcher, Schema, Vocab, limit_memory, memory_in_use
     from .errors import (
         AgentrtError,
         ArgumentError,
@@ -53,7 +53,7 @@ _HOME = {
     "agent": ("Agent",),
     "aio": ("AsyncStream",),
     "chatmodel": ("ChatModel",),
-    "constraint": ("Constraint", "Matcher", "Schema", "Vocab"),
+    "constraint": ("Constraint", "Matcher", "Schema", "Vocab", "limit_memory", "memory_in_use"),
     "errors": (
         "AgentrtError",
         "ArgumentError",
@@ -128,7 +128,9 @@ __all__ = [
     "Usage",
     "Vocab",
     "__version__",
+    "limit_memory",
     "load",
+    "memory_in_use",
     "testing",
     "tool",
 ]

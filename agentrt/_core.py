@@ -22,7 +22,7 @@ from agentrt.errors import (
     StateError,
 )
 
-__all__ = ["DRAFTS", "check", "ffi", "lib", "new_error", "text"]
+__all__ = ["DRAFTS", "allocator", "check", "ffi", "lib", "limit_memory", "memory_in_use", "new_error", "text"]
 
 DRAFTS = {4: "4", 6: "6", 7: "7", 2019: "2019-09", 2020: "2020-12"}
 
@@ -39,6 +39,39 @@ _SIMPLE: dict[int, type[AgentrtError]] = {
     lib.ART_E_CANCELLED: Cancelled,
     lib.ART_E_DEVICE: DeviceError,
 }
+
+
+class _Budget:
+    """The budget that objects made from now on share; None: there is none."""
+
+    pointer: Any = None
+
+
+def limit_memory(max_bytes: int) -> None:
+    """Hold all vocabularies, schemas, constraints, matchers and sessions made from now on to so many bytes together.
+
+    max_bytes:  0, as at the start: no limit.
+
+    What does not fit any more raises LimitExceeded (OutOfMemory where it can not be told apart) and leaves the rest as
+    it was. Models and their contexts are the inference library's and do not count. Objects made before stay with the
+    limit that they were made under.
+    """
+    if max_bytes == 0:
+        _Budget.pointer = None
+        return
+    out, err = ffi.new("art_budget **"), new_error()
+    check(lib.art_budget_new(max(0, max_bytes), ffi.NULL, out, err), err)
+    _Budget.pointer = ffi.gc(out[0], lib.art_budget_free)
+
+
+def memory_in_use() -> int:
+    """Bytes that count towards limit_memory(); 0 without a limit."""
+    return int(lib.art_budget_used(_Budget.pointer)) if _Budget.pointer is not None else 0
+
+
+def allocator() -> Any:
+    """What C functions get as `alloc`."""
+    return ffi.NULL if _Budget.pointer is None else lib.art_budget_alloc(_Budget.pointer)
 
 
 def new_error() -> Any:

@@ -584,705 +584,721 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 /************************************************************/
 
 static void *_cffi_types[] = {
-/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // art_cuda_array *()(art_cuda_array *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 625), // art_cuda_array *
+/*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 23), // art_alloc const *()(art_budget const *)
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 634), // art_budget const *
 /*  2 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 1), // art_cuda_array *()(art_cuda_batch const *)
-/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 626), // art_cuda_batch const *
+/*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 4), // art_cuda_array *()(art_cuda_array *)
+/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_cuda_array *
 /*  5 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 657), // art_span const *()(art_matcher const *, size_t *)
-/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_matcher const *
-/*  8 */ _CFFI_OP(_CFFI_OP_POINTER, 48), // size_t *
-/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 10 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_constraint *, art_matcher * *, art_error *)
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 620), // art_constraint *
-/* 12 */ _CFFI_OP(_CFFI_OP_POINTER, 154), // art_matcher * *
-/* 13 */ _CFFI_OP(_CFFI_OP_POINTER, 640), // art_error *
-/* 14 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 15 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 16 */ _CFFI_OP(_CFFI_OP_POINTER, 623), // art_ctransformers *
-/* 17 */ _CFFI_OP(_CFFI_OP_POINTER, 677), // char const *
-/* 18 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_model_params const *
-/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 616), // art_alloc const *
-/* 21 */ _CFFI_OP(_CFFI_OP_POINTER, 193), // art_model * *
-/* 22 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 23 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 24 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, art_cuda_call const *, art_error *)
-/* 25 */ _CFFI_OP(_CFFI_OP_POINTER, 624), // art_cuda *
-/* 26 */ _CFFI_OP(_CFFI_OP_POINTER, 627), // art_cuda_call const *
-/* 27 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 28 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 29 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint32_t, art_error *)
-/* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 31 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
-/* 32 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 33 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 34 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, art_cuda_batch * *, art_error *)
-/* 35 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 36 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 37 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 38 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 4), // art_cuda_array *()(art_cuda_batch const *)
+/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 642), // art_cuda_batch const *
+/*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 673), // art_span const *()(art_matcher const *, size_t *)
+/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 663), // art_matcher const *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 51), // size_t *
+/* 12 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 13 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_constraint *, art_matcher * *, art_error *)
+/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 636), // art_constraint *
+/* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 157), // art_matcher * *
+/* 16 */ _CFFI_OP(_CFFI_OP_POINTER, 656), // art_error *
+/* 17 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 639), // art_ctransformers *
+/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 693), // char const *
+/* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 665), // art_model_params const *
+/* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 631), // art_alloc const *
+/* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 196), // art_model * *
+/* 25 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 26 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 27 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, art_cuda_call const *, art_error *)
+/* 28 */ _CFFI_OP(_CFFI_OP_POINTER, 640), // art_cuda *
+/* 29 */ _CFFI_OP(_CFFI_OP_POINTER, 643), // art_cuda_call const *
+/* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint32_t, art_error *)
+/* 33 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 34 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
+/* 35 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 36 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 37 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, art_cuda_batch * *, art_error *)
+/* 38 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 39 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 40 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 41 */ _CFFI_OP(_CFFI_OP_POINTER, 100), // art_cuda_batch * *
-/* 42 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 43 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 44 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint32_t, uint64_t, size_t, art_cuda_array * *, art_error *)
-/* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 46 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 47 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 48 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 49 */ _CFFI_OP(_CFFI_OP_POINTER, 1), // art_cuda_array * *
-/* 50 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 51 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 52 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint32_t, uint64_t, uint64_t, art_error *)
-/* 53 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 54 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 55 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 56 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 57 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 58 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 59 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, art_error *)
-/* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 61 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 62 */ _CFFI_OP(_CFFI_OP_POINTER, 694), // uint8_t const *
-/* 63 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 64 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 65 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 66 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, char *, size_t, art_cuda_code * *, art_error *)
-/* 67 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 68 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 69 */ _CFFI_OP(_CFFI_OP_NOOP, 62),
-/* 70 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 71 */ _CFFI_OP(_CFFI_OP_POINTER, 677), // char *
-/* 72 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 73 */ _CFFI_OP(_CFFI_OP_POINTER, 562), // art_cuda_code * *
-/* 74 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 75 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 76 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda *, uint64_t, uint32_t *, art_error *)
-/* 77 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 78 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 79 */ _CFFI_OP(_CFFI_OP_POINTER, 31), // uint32_t *
-/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 81 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 82 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda const *, uint32_t, art_cuda_device *, art_error *)
-/* 83 */ _CFFI_OP(_CFFI_OP_POINTER, 624), // art_cuda const *
-/* 84 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 85 */ _CFFI_OP(_CFFI_OP_POINTER, 629), // art_cuda_device *
-/* 86 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 87 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 88 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda_array *, size_t, uint32_t, uint32_t, uint32_t, int64_t, int, void * *, art_error *)
-/* 89 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 90 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 91 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 92 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 93 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 94 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
-/* 95 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
-/* 96 */ _CFFI_OP(_CFFI_OP_POINTER, 121), // void * *
-/* 97 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 98 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 99 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda_batch *, art_cuda_call const *, art_error *)
-/* 100 */ _CFFI_OP(_CFFI_OP_POINTER, 626), // art_cuda_batch *
-/* 101 */ _CFFI_OP(_CFFI_OP_NOOP, 26),
-/* 102 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 103 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 104 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_cuda_batch *, uint32_t, uint32_t, art_cuda_row_params const *, uint64_t, art_error *)
-/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 100),
-/* 106 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 107 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 108 */ _CFFI_OP(_CFFI_OP_POINTER, 633), // art_cuda_row_params const *
-/* 109 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 110 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 111 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 112 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
-/* 113 */ _CFFI_OP(_CFFI_OP_POINTER, 635), // art_dialog_spec const *
-/* 114 */ _CFFI_OP(_CFFI_OP_POINTER, 675), // art_vocab *
-/* 115 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 116 */ _CFFI_OP(_CFFI_OP_POINTER, 11), // art_constraint * *
-/* 117 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 118 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 119 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
-/* 120 */ _CFFI_OP(_CFFI_OP_POINTER, 638), // art_engine const *
-/* 121 */ _CFFI_OP(_CFFI_OP_POINTER, 698), // void *
-/* 122 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 123 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 124 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 125 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 126 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 127 */ _CFFI_OP(_CFFI_OP_POINTER, 645), // art_llama *
-/* 128 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 129 */ _CFFI_OP(_CFFI_OP_NOOP, 19),
-/* 130 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 131 */ _CFFI_OP(_CFFI_OP_NOOP, 21),
-/* 132 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 133 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 134 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
-/* 135 */ _CFFI_OP(_CFFI_OP_NOOP, 127),
-/* 136 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 137 */ _CFFI_OP(_CFFI_OP_POINTER, 634), // art_device *
-/* 138 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 139 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 140 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 141 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 142 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_mask_pool *, art_matcher * const *, size_t, uint32_t *, size_t, size_t, uint32_t *, size_t *, art_error *)
-/* 143 */ _CFFI_OP(_CFFI_OP_POINTER, 646), // art_mask_pool *
-/* 144 */ _CFFI_OP(_CFFI_OP_POINTER, 154), // art_matcher * const *
-/* 145 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 146 */ _CFFI_OP(_CFFI_OP_NOOP, 79),
-/* 147 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 41 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 42 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 43 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 44 */ _CFFI_OP(_CFFI_OP_POINTER, 103), // art_cuda_batch * *
+/* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 46 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint32_t, uint64_t, size_t, art_cuda_array * *, art_error *)
+/* 48 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 49 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 51 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
+/* 52 */ _CFFI_OP(_CFFI_OP_POINTER, 4), // art_cuda_array * *
+/* 53 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint32_t, uint64_t, uint64_t, art_error *)
+/* 56 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 57 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 59 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 61 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, art_error *)
+/* 63 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 64 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 65 */ _CFFI_OP(_CFFI_OP_POINTER, 710), // uint8_t const *
+/* 66 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 67 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 68 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, char *, size_t, art_cuda_code * *, art_error *)
+/* 70 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 71 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 72 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
+/* 73 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 693), // char *
+/* 75 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 76 */ _CFFI_OP(_CFFI_OP_POINTER, 577), // art_cuda_code * *
+/* 77 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 79 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint64_t, uint32_t *, art_error *)
+/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 81 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 82 */ _CFFI_OP(_CFFI_OP_POINTER, 34), // uint32_t *
+/* 83 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 84 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 85 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda const *, uint32_t, art_cuda_device *, art_error *)
+/* 86 */ _CFFI_OP(_CFFI_OP_POINTER, 640), // art_cuda const *
+/* 87 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 88 */ _CFFI_OP(_CFFI_OP_POINTER, 645), // art_cuda_device *
+/* 89 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda_array *, size_t, uint32_t, uint32_t, uint32_t, int64_t, int, void * *, art_error *)
+/* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 93 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 94 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 95 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 96 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 97 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
+/* 98 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
+/* 99 */ _CFFI_OP(_CFFI_OP_POINTER, 124), // void * *
+/* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 101 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 102 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda_batch *, art_cuda_call const *, art_error *)
+/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 642), // art_cuda_batch *
+/* 104 */ _CFFI_OP(_CFFI_OP_NOOP, 29),
+/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 106 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 107 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda_batch *, uint32_t, uint32_t, art_cuda_row_params const *, uint64_t, art_error *)
+/* 108 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
+/* 109 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 110 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 111 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_cuda_row_params const *
+/* 112 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 113 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 114 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 115 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
+/* 116 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_dialog_spec const *
+/* 117 */ _CFFI_OP(_CFFI_OP_POINTER, 691), // art_vocab *
+/* 118 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 119 */ _CFFI_OP(_CFFI_OP_POINTER, 14), // art_constraint * *
+/* 120 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 121 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 122 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
+/* 123 */ _CFFI_OP(_CFFI_OP_POINTER, 654), // art_engine const *
+/* 124 */ _CFFI_OP(_CFFI_OP_POINTER, 714), // void *
+/* 125 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 126 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
+/* 127 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 128 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 129 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 130 */ _CFFI_OP(_CFFI_OP_POINTER, 661), // art_llama *
+/* 131 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 132 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
+/* 133 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 134 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
+/* 135 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 136 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 137 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
+/* 138 */ _CFFI_OP(_CFFI_OP_NOOP, 130),
+/* 139 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 140 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_device *
+/* 141 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 142 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 143 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 144 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_mask_pool *, art_matcher * const *, size_t, uint32_t *, size_t, size_t, uint32_t *, size_t *, art_error *)
+/* 146 */ _CFFI_OP(_CFFI_OP_POINTER, 662), // art_mask_pool *
+/* 147 */ _CFFI_OP(_CFFI_OP_POINTER, 157), // art_matcher * const *
 /* 148 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 149 */ _CFFI_OP(_CFFI_OP_NOOP, 79),
-/* 150 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 151 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 152 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 153 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher *)
-/* 154 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_matcher *
+/* 149 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
+/* 150 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 151 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 152 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
+/* 153 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 154 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 155 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher *, size_t)
-/* 157 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
-/* 158 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 159 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 160 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
-/* 161 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
-/* 162 */ _CFFI_OP(_CFFI_OP_NOOP, 79),
-/* 163 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 164 */ _CFFI_OP(_CFFI_OP_NOOP, 79),
-/* 165 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 166 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 167 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher *, uint32_t)
-/* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
-/* 169 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 170 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 171 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
-/* 172 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
-/* 173 */ _CFFI_OP(_CFFI_OP_POINTER, 694), // uint8_t *
-/* 174 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 175 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 176 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 177 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
-/* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
-/* 179 */ _CFFI_OP(_CFFI_OP_NOOP, 62),
-/* 180 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 181 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 182 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 183 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher const *, art_error *)
-/* 184 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 185 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 186 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 187 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_matcher const *, art_matcher * *, art_error *)
-/* 188 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 189 */ _CFFI_OP(_CFFI_OP_NOOP, 12),
-/* 190 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 191 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 192 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
-/* 193 */ _CFFI_OP(_CFFI_OP_POINTER, 648), // art_model *
-/* 194 */ _CFFI_OP(_CFFI_OP_POINTER, 622), // art_context_params const *
-/* 195 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 196 */ _CFFI_OP(_CFFI_OP_POINTER, 258), // art_session * *
-/* 197 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 198 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 199 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_model *, art_engine_caps *, art_error *)
-/* 200 */ _CFFI_OP(_CFFI_OP_NOOP, 193),
-/* 201 */ _CFFI_OP(_CFFI_OP_POINTER, 639), // art_engine_caps *
-/* 202 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 203 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 204 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_model *, art_vocab * *, art_error *)
-/* 205 */ _CFFI_OP(_CFFI_OP_NOOP, 193),
-/* 206 */ _CFFI_OP(_CFFI_OP_POINTER, 114), // art_vocab * *
-/* 207 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 208 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 209 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
-/* 210 */ _CFFI_OP(_CFFI_OP_NOOP, 193),
-/* 211 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 212 */ _CFFI_OP(_CFFI_OP_NOOP, 71),
-/* 213 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 214 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 215 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 216 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 217 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 218 */ _CFFI_OP(_CFFI_OP_NOOP, 193),
-/* 219 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 220 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 221 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 222 */ _CFFI_OP(_CFFI_OP_POINTER, 229), // int32_t *
+/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher *)
+/* 157 */ _CFFI_OP(_CFFI_OP_POINTER, 663), // art_matcher *
+/* 158 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 159 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher *, size_t)
+/* 160 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
+/* 161 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 162 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 163 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
+/* 164 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
+/* 165 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
+/* 166 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 167 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
+/* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 169 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 170 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher *, uint32_t)
+/* 171 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
+/* 172 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 173 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 174 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
+/* 175 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
+/* 176 */ _CFFI_OP(_CFFI_OP_POINTER, 710), // uint8_t *
+/* 177 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 179 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
+/* 181 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
+/* 182 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
+/* 183 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 184 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 185 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 186 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher const *, art_error *)
+/* 187 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 188 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 189 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 190 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher const *, art_matcher * *, art_error *)
+/* 191 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 192 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
+/* 193 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 194 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 195 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
+/* 196 */ _CFFI_OP(_CFFI_OP_POINTER, 664), // art_model *
+/* 197 */ _CFFI_OP(_CFFI_OP_POINTER, 638), // art_context_params const *
+/* 198 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 199 */ _CFFI_OP(_CFFI_OP_POINTER, 261), // art_session * *
+/* 200 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 201 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 202 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_model *, art_engine_caps *, art_error *)
+/* 203 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
+/* 204 */ _CFFI_OP(_CFFI_OP_POINTER, 655), // art_engine_caps *
+/* 205 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 206 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 207 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_model *, art_vocab * *, art_error *)
+/* 208 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
+/* 209 */ _CFFI_OP(_CFFI_OP_POINTER, 117), // art_vocab * *
+/* 210 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 211 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 212 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
+/* 213 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
+/* 214 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 215 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 216 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 217 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 218 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 219 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 220 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 221 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
+/* 222 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
 /* 223 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 224 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 225 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 226 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 227 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
-/* 228 */ _CFFI_OP(_CFFI_OP_NOOP, 193),
-/* 229 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
-/* 230 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 231 */ _CFFI_OP(_CFFI_OP_NOOP, 173),
-/* 232 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 233 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 234 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 235 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 236 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
-/* 237 */ _CFFI_OP(_CFFI_OP_POINTER, 654), // art_schema *
-/* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 114),
-/* 239 */ _CFFI_OP(_CFFI_OP_POINTER, 621), // art_constraint_opts const *
-/* 240 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 241 */ _CFFI_OP(_CFFI_OP_NOOP, 116),
-/* 242 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 243 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 244 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_schema *, char *, size_t, size_t *, art_error *)
-/* 245 */ _CFFI_OP(_CFFI_OP_NOOP, 237),
-/* 246 */ _CFFI_OP(_CFFI_OP_NOOP, 71),
-/* 247 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 249 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 250 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 251 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
-/* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 237),
-/* 253 */ _CFFI_OP(_CFFI_OP_NOOP, 62),
-/* 254 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 255 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 256 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 257 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_session *, art_error *)
-/* 258 */ _CFFI_OP(_CFFI_OP_POINTER, 656), // art_session *
-/* 259 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 260 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 261 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_session *, art_event *, art_error *)
-/* 262 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
-/* 263 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_event *
-/* 264 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 265 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 266 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_session *, art_session *, size_t, art_error *)
-/* 267 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
-/* 268 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
-/* 269 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 270 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 271 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 272 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
-/* 273 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
-/* 274 */ _CFFI_OP(_CFFI_OP_POINTER, 229), // int32_t const *
-/* 275 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 276 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_generate_params const *
-/* 277 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 278 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 279 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
-/* 280 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
-/* 281 */ _CFFI_OP(_CFFI_OP_NOOP, 173),
-/* 282 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 283 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 284 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 285 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 286 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
-/* 287 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
-/* 288 */ _CFFI_OP(_CFFI_OP_NOOP, 62),
-/* 289 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 290 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 291 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 292 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(art_vocab const *, char const *, art_error *)
-/* 293 */ _CFFI_OP(_CFFI_OP_POINTER, 675), // art_vocab const *
-/* 294 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 295 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 297 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
-/* 298 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 299 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 300 */ _CFFI_OP(_CFFI_OP_POINTER, 16), // art_ctransformers * *
-/* 301 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 302 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, art_alloc const *, art_cuda * *, art_error *)
-/* 304 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 305 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 306 */ _CFFI_OP(_CFFI_OP_POINTER, 25), // art_cuda * *
-/* 307 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 309 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
-/* 310 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 311 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 312 */ _CFFI_OP(_CFFI_OP_NOOP, 206),
-/* 313 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 314 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 315 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, art_cuda_file const *, size_t, char const * const *, size_t, int, art_alloc const *, char *, size_t, art_cuda_code * *, art_error *)
-/* 316 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 317 */ _CFFI_OP(_CFFI_OP_POINTER, 631), // art_cuda_file const *
-/* 318 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 319 */ _CFFI_OP(_CFFI_OP_POINTER, 17), // char const * const *
-/* 320 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 321 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 322 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 323 */ _CFFI_OP(_CFFI_OP_NOOP, 71),
-/* 324 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 325 */ _CFFI_OP(_CFFI_OP_NOOP, 73),
-/* 326 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 327 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 328 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
-/* 329 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 330 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 331 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 332 */ _CFFI_OP(_CFFI_OP_POINTER, 127), // art_llama * *
-/* 333 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 334 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 335 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
-/* 336 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 337 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 338 */ _CFFI_OP(_CFFI_OP_POINTER, 655), // art_schema_opts const *
+/* 224 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 225 */ _CFFI_OP(_CFFI_OP_POINTER, 232), // int32_t *
+/* 226 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 227 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 228 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 229 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 230 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
+/* 231 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
+/* 232 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
+/* 233 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 234 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
+/* 235 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 236 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 237 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 238 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 239 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
+/* 240 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_schema *
+/* 241 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
+/* 242 */ _CFFI_OP(_CFFI_OP_POINTER, 637), // art_constraint_opts const *
+/* 243 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 244 */ _CFFI_OP(_CFFI_OP_NOOP, 119),
+/* 245 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 246 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 247 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_schema *, char *, size_t, size_t *, art_error *)
+/* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
+/* 249 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 250 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 251 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 253 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 254 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
+/* 255 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
+/* 256 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
+/* 257 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 258 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 259 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 260 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_session *, art_error *)
+/* 261 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_session *
+/* 262 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 263 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 264 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_session *, art_event *, art_error *)
+/* 265 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
+/* 266 */ _CFFI_OP(_CFFI_OP_POINTER, 657), // art_event *
+/* 267 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 268 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 269 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_session *, art_session *, size_t, art_error *)
+/* 270 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
+/* 271 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
+/* 272 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 273 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 274 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 275 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
+/* 276 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
+/* 277 */ _CFFI_OP(_CFFI_OP_POINTER, 232), // int32_t const *
+/* 278 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 279 */ _CFFI_OP(_CFFI_OP_POINTER, 660), // art_generate_params const *
+/* 280 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 281 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 282 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
+/* 283 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
+/* 284 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
+/* 285 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 286 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 287 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 288 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 289 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
+/* 290 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
+/* 291 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
+/* 292 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 293 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 294 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 295 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_vocab const *, char const *, art_error *)
+/* 296 */ _CFFI_OP(_CFFI_OP_POINTER, 691), // art_vocab const *
+/* 297 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 298 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 299 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 300 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
+/* 301 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 302 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 303 */ _CFFI_OP(_CFFI_OP_POINTER, 19), // art_ctransformers * *
+/* 304 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 305 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 306 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, art_alloc const *, art_cuda * *, art_error *)
+/* 307 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 308 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 309 */ _CFFI_OP(_CFFI_OP_POINTER, 28), // art_cuda * *
+/* 310 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 311 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 312 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
+/* 313 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 314 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 315 */ _CFFI_OP(_CFFI_OP_NOOP, 209),
+/* 316 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 317 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 318 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, art_cuda_file const *, size_t, char const * const *, size_t, int, art_alloc const *, char *, size_t, art_cuda_code * *, art_error *)
+/* 319 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 320 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_cuda_file const *
+/* 321 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 322 */ _CFFI_OP(_CFFI_OP_POINTER, 20), // char const * const *
+/* 323 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 324 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 325 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 326 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 327 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 328 */ _CFFI_OP(_CFFI_OP_NOOP, 76),
+/* 329 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 330 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 331 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
+/* 332 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 333 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 334 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 335 */ _CFFI_OP(_CFFI_OP_POINTER, 130), // art_llama * *
+/* 336 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 337 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
 /* 339 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 340 */ _CFFI_OP(_CFFI_OP_POINTER, 237), // art_schema * *
-/* 341 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 342 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 343 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(char const *, uint32_t *, uint32_t *, art_error *)
-/* 344 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 345 */ _CFFI_OP(_CFFI_OP_NOOP, 79),
-/* 346 */ _CFFI_OP(_CFFI_OP_NOOP, 79),
-/* 347 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 348 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 349 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(uint32_t, art_alloc const *, art_mask_pool * *, art_error *)
-/* 350 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 351 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 352 */ _CFFI_OP(_CFFI_OP_POINTER, 143), // art_mask_pool * *
-/* 353 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 354 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 355 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
-/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 62),
-/* 357 */ _CFFI_OP(_CFFI_OP_POINTER, 31), // uint32_t const *
-/* 358 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 359 */ _CFFI_OP(_CFFI_OP_NOOP, 357),
-/* 360 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 361 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 362 */ _CFFI_OP(_CFFI_OP_NOOP, 206),
-/* 363 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 364 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 365 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, art_context_params const *, void * *, art_error *)
-/* 366 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 367 */ _CFFI_OP(_CFFI_OP_NOOP, 194),
-/* 368 */ _CFFI_OP(_CFFI_OP_NOOP, 96),
-/* 369 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 370 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 371 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, art_engine_caps *, art_error *)
-/* 372 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 373 */ _CFFI_OP(_CFFI_OP_NOOP, 201),
-/* 374 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 375 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 376 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, char const *, char *, size_t, size_t *)
-/* 377 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 378 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 379 */ _CFFI_OP(_CFFI_OP_NOOP, 71),
-/* 380 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 381 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 382 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 383 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 384 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 385 */ _CFFI_OP(_CFFI_OP_NOOP, 17),
-/* 386 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 387 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 388 */ _CFFI_OP(_CFFI_OP_NOOP, 222),
+/* 340 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 341 */ _CFFI_OP(_CFFI_OP_POINTER, 671), // art_schema_opts const *
+/* 342 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 343 */ _CFFI_OP(_CFFI_OP_POINTER, 240), // art_schema * *
+/* 344 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 345 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 346 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, uint32_t *, uint32_t *, art_error *)
+/* 347 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 348 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
+/* 349 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
+/* 350 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 351 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 352 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(size_t, art_alloc const *, art_budget * *, art_error *)
+/* 353 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 354 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 355 */ _CFFI_OP(_CFFI_OP_POINTER, 559), // art_budget * *
+/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 357 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 358 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(uint32_t, art_alloc const *, art_mask_pool * *, art_error *)
+/* 359 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 360 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 361 */ _CFFI_OP(_CFFI_OP_POINTER, 146), // art_mask_pool * *
+/* 362 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 363 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 364 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
+/* 365 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
+/* 366 */ _CFFI_OP(_CFFI_OP_POINTER, 34), // uint32_t const *
+/* 367 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 368 */ _CFFI_OP(_CFFI_OP_NOOP, 366),
+/* 369 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 370 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 371 */ _CFFI_OP(_CFFI_OP_NOOP, 209),
+/* 372 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 373 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 374 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, art_context_params const *, void * *, art_error *)
+/* 375 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 376 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
+/* 377 */ _CFFI_OP(_CFFI_OP_NOOP, 99),
+/* 378 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 379 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 380 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, art_engine_caps *, art_error *)
+/* 381 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 382 */ _CFFI_OP(_CFFI_OP_NOOP, 204),
+/* 383 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 384 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 385 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, char const *, char *, size_t, size_t *)
+/* 386 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 387 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 388 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
 /* 389 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 390 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 391 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 392 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 393 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
-/* 394 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 395 */ _CFFI_OP(_CFFI_OP_NOOP, 274),
-/* 396 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 397 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 398 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 399 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 400 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 401 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 402 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 403 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 404 */ _CFFI_OP(_CFFI_OP_NOOP, 173),
+/* 390 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 391 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 392 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 393 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 394 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 395 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 396 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 397 */ _CFFI_OP(_CFFI_OP_NOOP, 225),
+/* 398 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 399 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 400 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 401 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 402 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
+/* 403 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 404 */ _CFFI_OP(_CFFI_OP_NOOP, 277),
 /* 405 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 406 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 407 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 408 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, size_t, art_error *)
-/* 409 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 410 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 411 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 412 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 413 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 414 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 415 */ _CFFI_OP(_CFFI_OP_NOOP, 173),
-/* 416 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 417 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 418 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 419 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 420 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 421 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 422 */ _CFFI_OP(_CFFI_OP_NOOP, 62),
-/* 423 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 424 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 425 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 426 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 427 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void *, void *, size_t, art_error *)
-/* 428 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 429 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 430 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 431 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 432 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 433 */ _CFFI_OP(_CFFI_OP_FUNCTION, 446), // art_status()(void const *, int, art_tensor *, art_error *)
-/* 434 */ _CFFI_OP(_CFFI_OP_POINTER, 698), // void const *
-/* 435 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 436 */ _CFFI_OP(_CFFI_OP_POINTER, 673), // art_tensor *
-/* 437 */ _CFFI_OP(_CFFI_OP_NOOP, 13),
-/* 438 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 439 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(art_llama const *)
-/* 440 */ _CFFI_OP(_CFFI_OP_POINTER, 645), // art_llama const *
+/* 406 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 407 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 408 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 409 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 410 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 411 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 412 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 413 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
+/* 414 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 415 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 416 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 417 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, size_t, art_error *)
+/* 418 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 419 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 420 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 421 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 422 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 423 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 424 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
+/* 425 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 426 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 427 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 428 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 429 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 430 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 431 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
+/* 432 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 433 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 434 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 435 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 436 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, void *, size_t, art_error *)
+/* 437 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 438 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 439 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 440 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 441 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 442 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(art_model const *)
-/* 443 */ _CFFI_OP(_CFFI_OP_POINTER, 648), // art_model const *
-/* 444 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 445 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(art_status)
-/* 446 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_status
+/* 442 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void const *, int, art_tensor *, art_error *)
+/* 443 */ _CFFI_OP(_CFFI_OP_POINTER, 714), // void const *
+/* 444 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 445 */ _CFFI_OP(_CFFI_OP_POINTER, 689), // art_tensor *
+/* 446 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 447 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 448 */ _CFFI_OP(_CFFI_OP_FUNCTION, 17), // char const *()(void)
-/* 449 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 450 */ _CFFI_OP(_CFFI_OP_FUNCTION, 485), // float const *()(void *)
-/* 451 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 452 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 453 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(art_cuda *, uint32_t)
-/* 454 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 455 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 448 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_llama const *)
+/* 449 */ _CFFI_OP(_CFFI_OP_POINTER, 661), // art_llama const *
+/* 450 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 451 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_model const *)
+/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 664), // art_model const *
+/* 453 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 454 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_status)
+/* 455 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_status
 /* 456 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 457 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(art_cuda *, uint32_t, uint64_t)
-/* 458 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 459 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 460 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 457 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(void)
+/* 458 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 459 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // float const *()(void *)
+/* 460 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
 /* 461 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 462 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(art_matcher *)
-/* 463 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
-/* 464 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 465 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(art_matcher const *)
-/* 466 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
-/* 467 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 468 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(uintptr_t, void *, int)
-/* 469 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
-/* 470 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 471 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 472 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 473 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(void *)
-/* 474 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 475 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 476 */ _CFFI_OP(_CFFI_OP_FUNCTION, 95), // int()(void *, int32_t)
-/* 477 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 478 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 479 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 480 */ _CFFI_OP(_CFFI_OP_FUNCTION, 274), // int32_t const *()(art_session const *, size_t *)
-/* 481 */ _CFFI_OP(_CFFI_OP_POINTER, 656), // art_session const *
-/* 482 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
-/* 483 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 484 */ _CFFI_OP(_CFFI_OP_FUNCTION, 94), // int64_t()(float const *, size_t, uint32_t const *)
-/* 485 */ _CFFI_OP(_CFFI_OP_POINTER, 688), // float const *
-/* 486 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 487 */ _CFFI_OP(_CFFI_OP_NOOP, 357),
+/* 462 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_cuda *, uint32_t)
+/* 463 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 464 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 465 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 466 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_cuda *, uint32_t, uint64_t)
+/* 467 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 468 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 469 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 470 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 471 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_matcher *)
+/* 472 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
+/* 473 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 474 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_matcher const *)
+/* 475 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 476 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 477 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(uintptr_t, void *, int)
+/* 478 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
+/* 479 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 480 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 481 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 482 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(void *)
+/* 483 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 484 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 485 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(void *, int32_t)
+/* 486 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 487 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 488 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 489 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // size_t()(art_constraint const *)
-/* 490 */ _CFFI_OP(_CFFI_OP_POINTER, 620), // art_constraint const *
-/* 491 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 492 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // size_t()(art_matcher *)
-/* 493 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
-/* 494 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 495 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // size_t()(art_matcher const *)
-/* 496 */ _CFFI_OP(_CFFI_OP_NOOP, 7),
+/* 489 */ _CFFI_OP(_CFFI_OP_FUNCTION, 277), // int32_t const *()(art_session const *, size_t *)
+/* 490 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_session const *
+/* 491 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 492 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 493 */ _CFFI_OP(_CFFI_OP_FUNCTION, 97), // int64_t()(float const *, size_t, uint32_t const *)
+/* 494 */ _CFFI_OP(_CFFI_OP_POINTER, 704), // float const *
+/* 495 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 496 */ _CFFI_OP(_CFFI_OP_NOOP, 366),
 /* 497 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 498 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // size_t()(art_schema const *)
-/* 499 */ _CFFI_OP(_CFFI_OP_POINTER, 654), // art_schema const *
+/* 498 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_budget const *)
+/* 499 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
 /* 500 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 501 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // size_t()(art_vocab const *)
-/* 502 */ _CFFI_OP(_CFFI_OP_NOOP, 293),
+/* 501 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_constraint const *)
+/* 502 */ _CFFI_OP(_CFFI_OP_POINTER, 636), // art_constraint const *
 /* 503 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 504 */ _CFFI_OP(_CFFI_OP_FUNCTION, 48), // size_t()(void *)
-/* 505 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 504 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_matcher *)
+/* 505 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
 /* 506 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 507 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_cuda const *)
-/* 508 */ _CFFI_OP(_CFFI_OP_NOOP, 83),
+/* 507 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_matcher const *)
+/* 508 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
 /* 509 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 510 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_mask_pool const *)
-/* 511 */ _CFFI_OP(_CFFI_OP_POINTER, 646), // art_mask_pool const *
+/* 510 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_schema const *)
+/* 511 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_schema const *
 /* 512 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 513 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_session const *)
-/* 514 */ _CFFI_OP(_CFFI_OP_NOOP, 481),
+/* 513 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_vocab const *)
+/* 514 */ _CFFI_OP(_CFFI_OP_NOOP, 296),
 /* 515 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 516 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(art_vocab const *)
-/* 517 */ _CFFI_OP(_CFFI_OP_NOOP, 293),
+/* 516 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(void *)
+/* 517 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
 /* 518 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 519 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(void *)
-/* 520 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 519 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_cuda const *)
+/* 520 */ _CFFI_OP(_CFFI_OP_NOOP, 86),
 /* 521 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 522 */ _CFFI_OP(_CFFI_OP_FUNCTION, 31), // uint32_t()(void)
-/* 523 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 524 */ _CFFI_OP(_CFFI_OP_FUNCTION, 47), // uint64_t()(art_cuda_array const *)
-/* 525 */ _CFFI_OP(_CFFI_OP_POINTER, 625), // art_cuda_array const *
-/* 526 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 527 */ _CFFI_OP(_CFFI_OP_FUNCTION, 62), // uint8_t const *()(art_cuda_code const *, size_t *)
-/* 528 */ _CFFI_OP(_CFFI_OP_POINTER, 628), // art_cuda_code const *
-/* 529 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 522 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_mask_pool const *)
+/* 523 */ _CFFI_OP(_CFFI_OP_POINTER, 662), // art_mask_pool const *
+/* 524 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 525 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_session const *)
+/* 526 */ _CFFI_OP(_CFFI_OP_NOOP, 490),
+/* 527 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 528 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_vocab const *)
+/* 529 */ _CFFI_OP(_CFFI_OP_NOOP, 296),
 /* 530 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 531 */ _CFFI_OP(_CFFI_OP_FUNCTION, 62), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
-/* 532 */ _CFFI_OP(_CFFI_OP_NOOP, 293),
-/* 533 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 534 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 531 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void *)
+/* 532 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 533 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 534 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void)
 /* 535 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 536 */ _CFFI_OP(_CFFI_OP_FUNCTION, 121), // void *()(uintptr_t, int *)
-/* 537 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26),
-/* 538 */ _CFFI_OP(_CFFI_OP_POINTER, 95), // int *
-/* 539 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 540 */ _CFFI_OP(_CFFI_OP_FUNCTION, 121), // void *()(void *, void *, size_t, size_t)
-/* 541 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 542 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 543 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 544 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 545 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 546 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_constraint *)
-/* 547 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 548 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 549 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_ctransformers *)
-/* 550 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 536 */ _CFFI_OP(_CFFI_OP_FUNCTION, 50), // uint64_t()(art_cuda_array const *)
+/* 537 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_cuda_array const *
+/* 538 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 539 */ _CFFI_OP(_CFFI_OP_FUNCTION, 65), // uint8_t const *()(art_cuda_code const *, size_t *)
+/* 540 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_cuda_code const *
+/* 541 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 542 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 543 */ _CFFI_OP(_CFFI_OP_FUNCTION, 65), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
+/* 544 */ _CFFI_OP(_CFFI_OP_NOOP, 296),
+/* 545 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 546 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 547 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 548 */ _CFFI_OP(_CFFI_OP_FUNCTION, 124), // void *()(uintptr_t, int *)
+/* 549 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26),
+/* 550 */ _CFFI_OP(_CFFI_OP_POINTER, 98), // int *
 /* 551 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 552 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_cuda *)
-/* 553 */ _CFFI_OP(_CFFI_OP_NOOP, 25),
-/* 554 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 555 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_cuda_array *)
-/* 556 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 552 */ _CFFI_OP(_CFFI_OP_FUNCTION, 124), // void *()(void *, void *, size_t, size_t)
+/* 553 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 554 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 555 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 556 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 557 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 558 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_cuda_batch *)
-/* 559 */ _CFFI_OP(_CFFI_OP_NOOP, 100),
+/* 558 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_budget *)
+/* 559 */ _CFFI_OP(_CFFI_OP_POINTER, 634), // art_budget *
 /* 560 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 561 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_cuda_code *)
-/* 562 */ _CFFI_OP(_CFFI_OP_POINTER, 628), // art_cuda_code *
+/* 561 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_constraint *)
+/* 562 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 563 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 564 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_generate_params *)
-/* 565 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_generate_params *
+/* 564 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_ctransformers *)
+/* 565 */ _CFFI_OP(_CFFI_OP_NOOP, 19),
 /* 566 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 567 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_llama *)
-/* 568 */ _CFFI_OP(_CFFI_OP_NOOP, 127),
+/* 567 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_cuda *)
+/* 568 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 569 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 570 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_llama *, char *, size_t, size_t *)
-/* 571 */ _CFFI_OP(_CFFI_OP_NOOP, 127),
-/* 572 */ _CFFI_OP(_CFFI_OP_NOOP, 71),
-/* 573 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 574 */ _CFFI_OP(_CFFI_OP_NOOP, 8),
+/* 570 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_cuda_array *)
+/* 571 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 572 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 573 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_cuda_batch *)
+/* 574 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
 /* 575 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 576 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_mask_pool *)
-/* 577 */ _CFFI_OP(_CFFI_OP_NOOP, 143),
+/* 576 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_cuda_code *)
+/* 577 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_cuda_code *
 /* 578 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 579 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_matcher *)
-/* 580 */ _CFFI_OP(_CFFI_OP_NOOP, 154),
+/* 579 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_generate_params *)
+/* 580 */ _CFFI_OP(_CFFI_OP_POINTER, 660), // art_generate_params *
 /* 581 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 582 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_model *)
-/* 583 */ _CFFI_OP(_CFFI_OP_NOOP, 193),
+/* 582 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_llama *)
+/* 583 */ _CFFI_OP(_CFFI_OP_NOOP, 130),
 /* 584 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 585 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_model_params *)
-/* 586 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_model_params *
-/* 587 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 588 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_sample_params *)
-/* 589 */ _CFFI_OP(_CFFI_OP_POINTER, 653), // art_sample_params *
+/* 585 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_llama *, char *, size_t, size_t *)
+/* 586 */ _CFFI_OP(_CFFI_OP_NOOP, 130),
+/* 587 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 588 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 589 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 590 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 591 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_schema *)
-/* 592 */ _CFFI_OP(_CFFI_OP_NOOP, 237),
+/* 591 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_mask_pool *)
+/* 592 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
 /* 593 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 594 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_session *)
-/* 595 */ _CFFI_OP(_CFFI_OP_NOOP, 258),
+/* 594 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_matcher *)
+/* 595 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
 /* 596 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 597 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_session const *, art_usage *)
-/* 598 */ _CFFI_OP(_CFFI_OP_NOOP, 481),
-/* 599 */ _CFFI_OP(_CFFI_OP_POINTER, 674), // art_usage *
-/* 600 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 601 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(art_vocab *)
-/* 602 */ _CFFI_OP(_CFFI_OP_NOOP, 114),
-/* 603 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 604 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(void *)
-/* 605 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 606 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 607 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(void *, int(*)(void *), void *)
-/* 608 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 609 */ _CFFI_OP(_CFFI_OP_POINTER, 473), // int(*)(void *)
-/* 610 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
+/* 597 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_model *)
+/* 598 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
+/* 599 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 600 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_model_params *)
+/* 601 */ _CFFI_OP(_CFFI_OP_POINTER, 665), // art_model_params *
+/* 602 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 603 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_sample_params *)
+/* 604 */ _CFFI_OP(_CFFI_OP_POINTER, 669), // art_sample_params *
+/* 605 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 606 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_schema *)
+/* 607 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
+/* 608 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 609 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_session *)
+/* 610 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
 /* 611 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 612 */ _CFFI_OP(_CFFI_OP_FUNCTION, 698), // void()(void *, int)
-/* 613 */ _CFFI_OP(_CFFI_OP_NOOP, 121),
-/* 614 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 612 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_session const *, art_usage *)
+/* 613 */ _CFFI_OP(_CFFI_OP_NOOP, 490),
+/* 614 */ _CFFI_OP(_CFFI_OP_POINTER, 690), // art_usage *
 /* 615 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 616 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
-/* 617 */ _CFFI_OP(_CFFI_OP_POINTER, 618), // art_bias const *
-/* 618 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
-/* 619 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
-/* 620 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_constraint
-/* 621 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint_opts
-/* 622 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_context_params
-/* 623 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_ctransformers
-/* 624 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_cuda
-/* 625 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_cuda_array
-/* 626 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_cuda_batch
-/* 627 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_cuda_call
-/* 628 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_cuda_code
-/* 629 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_cuda_device
-/* 630 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_cuda_dtype
-/* 631 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_cuda_file
-/* 632 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_cuda_row_error
-/* 633 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_cuda_row_params
-/* 634 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_device
-/* 635 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_dialog_spec
-/* 636 */ _CFFI_OP(_CFFI_OP_POINTER, 637), // art_dialog_tool const *
-/* 637 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_dialog_tool
-/* 638 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_engine
-/* 639 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_engine_caps
-/* 640 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_error
-/* 641 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_event
-/* 642 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_event_kind
-/* 643 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_formats
-/* 644 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_generate_params
-/* 645 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_llama
-/* 646 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_mask_pool
-/* 647 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_matcher
-/* 648 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_model
-/* 649 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_model_params
-/* 650 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_order
-/* 651 */ _CFFI_OP(_CFFI_OP_POINTER, 652), // art_resource const *
-/* 652 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_resource
-/* 653 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_sample_params
-/* 654 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_schema
-/* 655 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_schema_opts
-/* 656 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_session
-/* 657 */ _CFFI_OP(_CFFI_OP_POINTER, 658), // art_span const *
-/* 658 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_span
-/* 659 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_span_kind
-/* 660 */ _CFFI_OP(_CFFI_OP_POINTER, 365), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
-/* 661 */ _CFFI_OP(_CFFI_OP_POINTER, 371), // art_status(*)(void *, art_engine_caps *, art_error *)
-/* 662 */ _CFFI_OP(_CFFI_OP_POINTER, 376), // art_status(*)(void *, char const *, char *, size_t, size_t *)
-/* 663 */ _CFFI_OP(_CFFI_OP_POINTER, 383), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 664 */ _CFFI_OP(_CFFI_OP_POINTER, 393), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
-/* 665 */ _CFFI_OP(_CFFI_OP_POINTER, 400), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 666 */ _CFFI_OP(_CFFI_OP_POINTER, 408), // art_status(*)(void *, size_t, art_error *)
-/* 667 */ _CFFI_OP(_CFFI_OP_POINTER, 413), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 668 */ _CFFI_OP(_CFFI_OP_POINTER, 420), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 669 */ _CFFI_OP(_CFFI_OP_POINTER, 427), // art_status(*)(void *, void *, size_t, art_error *)
-/* 670 */ _CFFI_OP(_CFFI_OP_ENUM, 8), // art_stop
-/* 671 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_str const *
-/* 672 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_str
-/* 673 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_tensor
-/* 674 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_usage
-/* 675 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_vocab
-/* 676 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_whitespace
-/* 677 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 678 */ _CFFI_OP(_CFFI_OP_ARRAY, 677), // char[256]
-/* 679 */ (_cffi_opcode_t)(256),
-/* 680 */ _CFFI_OP(_CFFI_OP_ARRAY, 677), // char[32]
-/* 681 */ (_cffi_opcode_t)(32),
-/* 682 */ _CFFI_OP(_CFFI_OP_ARRAY, 677), // char[400]
-/* 683 */ (_cffi_opcode_t)(400),
-/* 684 */ _CFFI_OP(_CFFI_OP_ARRAY, 677), // char[96]
-/* 685 */ (_cffi_opcode_t)(96),
-/* 686 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
-/* 687 */ _CFFI_OP(_CFFI_OP_POINTER, 450), // float const *(*)(void *)
-/* 688 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
-/* 689 */ _CFFI_OP(_CFFI_OP_POINTER, 476), // int(*)(void *, int32_t)
-/* 690 */ _CFFI_OP(_CFFI_OP_ARRAY, 94), // int64_t[4]
-/* 691 */ (_cffi_opcode_t)(4),
-/* 692 */ _CFFI_OP(_CFFI_OP_POINTER, 504), // size_t(*)(void *)
-/* 693 */ _CFFI_OP(_CFFI_OP_POINTER, 519), // uint32_t(*)(void *)
-/* 694 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 695 */ _CFFI_OP(_CFFI_OP_POINTER, 540), // void *(*)(void *, void *, size_t, size_t)
-/* 696 */ _CFFI_OP(_CFFI_OP_POINTER, 604), // void(*)(void *)
-/* 697 */ _CFFI_OP(_CFFI_OP_POINTER, 607), // void(*)(void *, int(*)(void *), void *)
-/* 698 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 616 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_vocab *)
+/* 617 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
+/* 618 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 619 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(void *)
+/* 620 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 621 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 622 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(void *, int(*)(void *), void *)
+/* 623 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 624 */ _CFFI_OP(_CFFI_OP_POINTER, 482), // int(*)(void *)
+/* 625 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 626 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 627 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(void *, int)
+/* 628 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 629 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 630 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 631 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
+/* 632 */ _CFFI_OP(_CFFI_OP_POINTER, 633), // art_bias const *
+/* 633 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
+/* 634 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_budget
+/* 635 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
+/* 636 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint
+/* 637 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_constraint_opts
+/* 638 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_context_params
+/* 639 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_ctransformers
+/* 640 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_cuda
+/* 641 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_cuda_array
+/* 642 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_cuda_batch
+/* 643 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_cuda_call
+/* 644 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_cuda_code
+/* 645 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_cuda_device
+/* 646 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_cuda_dtype
+/* 647 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_cuda_file
+/* 648 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_cuda_row_error
+/* 649 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_cuda_row_params
+/* 650 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_device
+/* 651 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_dialog_spec
+/* 652 */ _CFFI_OP(_CFFI_OP_POINTER, 653), // art_dialog_tool const *
+/* 653 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_dialog_tool
+/* 654 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_engine
+/* 655 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_engine_caps
+/* 656 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_error
+/* 657 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_event
+/* 658 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_event_kind
+/* 659 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_formats
+/* 660 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_generate_params
+/* 661 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_llama
+/* 662 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_mask_pool
+/* 663 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_matcher
+/* 664 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_model
+/* 665 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_model_params
+/* 666 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_order
+/* 667 */ _CFFI_OP(_CFFI_OP_POINTER, 668), // art_resource const *
+/* 668 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_resource
+/* 669 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_sample_params
+/* 670 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_schema
+/* 671 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_schema_opts
+/* 672 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_session
+/* 673 */ _CFFI_OP(_CFFI_OP_POINTER, 674), // art_span const *
+/* 674 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_span
+/* 675 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_span_kind
+/* 676 */ _CFFI_OP(_CFFI_OP_POINTER, 374), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
+/* 677 */ _CFFI_OP(_CFFI_OP_POINTER, 380), // art_status(*)(void *, art_engine_caps *, art_error *)
+/* 678 */ _CFFI_OP(_CFFI_OP_POINTER, 385), // art_status(*)(void *, char const *, char *, size_t, size_t *)
+/* 679 */ _CFFI_OP(_CFFI_OP_POINTER, 392), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 680 */ _CFFI_OP(_CFFI_OP_POINTER, 402), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
+/* 681 */ _CFFI_OP(_CFFI_OP_POINTER, 409), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 682 */ _CFFI_OP(_CFFI_OP_POINTER, 417), // art_status(*)(void *, size_t, art_error *)
+/* 683 */ _CFFI_OP(_CFFI_OP_POINTER, 422), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 684 */ _CFFI_OP(_CFFI_OP_POINTER, 429), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 685 */ _CFFI_OP(_CFFI_OP_POINTER, 436), // art_status(*)(void *, void *, size_t, art_error *)
+/* 686 */ _CFFI_OP(_CFFI_OP_ENUM, 8), // art_stop
+/* 687 */ _CFFI_OP(_CFFI_OP_POINTER, 688), // art_str const *
+/* 688 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_str
+/* 689 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_tensor
+/* 690 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_usage
+/* 691 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 37), // art_vocab
+/* 692 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_whitespace
+/* 693 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 694 */ _CFFI_OP(_CFFI_OP_ARRAY, 693), // char[256]
+/* 695 */ (_cffi_opcode_t)(256),
+/* 696 */ _CFFI_OP(_CFFI_OP_ARRAY, 693), // char[32]
+/* 697 */ (_cffi_opcode_t)(32),
+/* 698 */ _CFFI_OP(_CFFI_OP_ARRAY, 693), // char[400]
+/* 699 */ (_cffi_opcode_t)(400),
+/* 700 */ _CFFI_OP(_CFFI_OP_ARRAY, 693), // char[96]
+/* 701 */ (_cffi_opcode_t)(96),
+/* 702 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
+/* 703 */ _CFFI_OP(_CFFI_OP_POINTER, 459), // float const *(*)(void *)
+/* 704 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
+/* 705 */ _CFFI_OP(_CFFI_OP_POINTER, 485), // int(*)(void *, int32_t)
+/* 706 */ _CFFI_OP(_CFFI_OP_ARRAY, 97), // int64_t[4]
+/* 707 */ (_cffi_opcode_t)(4),
+/* 708 */ _CFFI_OP(_CFFI_OP_POINTER, 516), // size_t(*)(void *)
+/* 709 */ _CFFI_OP(_CFFI_OP_POINTER, 531), // uint32_t(*)(void *)
+/* 710 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 711 */ _CFFI_OP(_CFFI_OP_POINTER, 552), // void *(*)(void *, void *, size_t, size_t)
+/* 712 */ _CFFI_OP(_CFFI_OP_POINTER, 619), // void(*)(void *)
+/* 713 */ _CFFI_OP(_CFFI_OP_POINTER, 622), // void(*)(void *, int(*)(void *), void *)
+/* 714 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_const_ART_CHOICE_AUTO(unsigned long long *o)
@@ -1737,10 +1753,10 @@ _cffi_f_agentrt_capsule_give(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(121), arg1, (char **)&x1);
+      _cffi_type(124), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(121), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(124), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1789,10 +1805,10 @@ _cffi_f_agentrt_capsule_take(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(538), arg1, (char **)&x1);
+      _cffi_type(550), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(538), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(550), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1804,7 +1820,7 @@ _cffi_f_agentrt_capsule_take(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(121));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(124));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1835,10 +1851,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(485), arg0, (char **)&x0);
+      _cffi_type(494), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (float const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(485), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(494), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1848,10 +1864,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(357), arg2, (char **)&x2);
+      _cffi_type(366), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(357), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(366), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1869,6 +1885,188 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
 }
 #else
 #  define _cffi_f_art_argmax _cffi_d_art_argmax
+#endif
+
+static art_alloc const * _cffi_d_art_budget_alloc(art_budget const * x0)
+{
+  return art_budget_alloc(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_budget_alloc(PyObject *self, PyObject *arg0)
+{
+  art_budget const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_alloc const * result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(1), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_budget const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_budget_alloc(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(23));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_budget_alloc _cffi_d_art_budget_alloc
+#endif
+
+static void _cffi_d_art_budget_free(art_budget * x0)
+{
+  art_budget_free(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_budget_free(PyObject *self, PyObject *arg0)
+{
+  art_budget * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(559), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_budget *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(559), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { art_budget_free(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+#else
+#  define _cffi_f_art_budget_free _cffi_d_art_budget_free
+#endif
+
+static art_status _cffi_d_art_budget_new(size_t x0, art_alloc const * x1, art_budget * * x2, art_error * x3)
+{
+  return art_budget_new(x0, x1, x2, x3);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_budget_new(PyObject *self, PyObject *args)
+{
+  size_t x0;
+  art_alloc const * x1;
+  art_budget * * x2;
+  art_error * x3;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+
+  if (!PyArg_UnpackTuple(args, "art_budget_new", 4, 4, &arg0, &arg1, &arg2, &arg3))
+    return NULL;
+
+  x0 = _cffi_to_c_int(arg0, size_t);
+  if (x0 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(23), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(23), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(355), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_budget * *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(355), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(16), arg3, (char **)&x3);
+  if (datasize != 0) {
+    x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(16), arg3, (char **)&x3,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_budget_new(x0, x1, x2, x3); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_budget_new _cffi_d_art_budget_new
+#endif
+
+static size_t _cffi_d_art_budget_used(art_budget const * x0)
+{
+  return art_budget_used(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_budget_used(PyObject *self, PyObject *arg0)
+{
+  art_budget const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  size_t result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(1), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_budget const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_budget_used(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, size_t);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_budget_used _cffi_d_art_budget_used
 #endif
 
 static art_status _cffi_d_art_constraint_dialog(art_dialog_spec const * x0, art_vocab * x1, art_alloc const * x2, art_constraint * * x3, art_error * x4)
@@ -1898,46 +2096,46 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(113), arg0, (char **)&x0);
+      _cffi_type(116), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_dialog_spec const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(113), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(116), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(114), arg1, (char **)&x1);
+      _cffi_type(117), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(114), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(117), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg2, (char **)&x2);
+      _cffi_type(23), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(116), arg3, (char **)&x3);
+      _cffi_type(119), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_constraint * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(116), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(119), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg4, (char **)&x4);
+      _cffi_type(16), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1949,7 +2147,7 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1970,10 +2168,10 @@ _cffi_f_art_constraint_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(14), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2008,10 +2206,10 @@ _cffi_f_art_constraint_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(490), arg0, (char **)&x0);
+      _cffi_type(502), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(490), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(502), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2060,55 +2258,55 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(237), arg0, (char **)&x0);
+      _cffi_type(240), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(237), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(240), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(114), arg1, (char **)&x1);
+      _cffi_type(117), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(114), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(117), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(239), arg2, (char **)&x2);
+      _cffi_type(242), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_constraint_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(239), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(242), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg3, (char **)&x3);
+      _cffi_type(23), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(116), arg4, (char **)&x4);
+      _cffi_type(119), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_constraint * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(116), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(119), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg5, (char **)&x5);
+      _cffi_type(16), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2120,7 +2318,7 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2167,10 +2365,10 @@ _cffi_f_art_ctransformers_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(16), arg0, (char **)&x0);
+      _cffi_type(19), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_ctransformers *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(16), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(19), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2221,64 +2419,64 @@ _cffi_f_art_ctransformers_model_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(16), arg0, (char **)&x0);
+      _cffi_type(19), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_ctransformers *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(16), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(19), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg1, (char **)&x1);
+      _cffi_type(20), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg2, (char **)&x2);
+      _cffi_type(20), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(19), arg3, (char **)&x3);
+      _cffi_type(22), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_model_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(19), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(22), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg4, (char **)&x4);
+      _cffi_type(23), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(21), arg5, (char **)&x5);
+      _cffi_type(24), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_model * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(21), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(24), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg6, (char **)&x6);
+      _cffi_type(16), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2290,7 +2488,7 @@ _cffi_f_art_ctransformers_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2323,37 +2521,37 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg0, (char **)&x0);
+      _cffi_type(20), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg1, (char **)&x1);
+      _cffi_type(23), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(300), arg2, (char **)&x2);
+      _cffi_type(303), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_ctransformers * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(300), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(303), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(16), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2365,7 +2563,7 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2392,7 +2590,7 @@ _cffi_f_art_ctransformers_variant(PyObject *self, PyObject *noarg)
 
   (void)self; /* unused */
   (void)noarg; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(17));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(20));
   return pyresult;
 }
 #else
@@ -2422,28 +2620,28 @@ _cffi_f_art_cuda_apply_masks(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(25), arg0, (char **)&x0);
+      _cffi_type(28), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(28), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(26), arg1, (char **)&x1);
+      _cffi_type(29), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_cuda_call const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(26), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(29), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(16), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2455,7 +2653,7 @@ _cffi_f_art_cuda_apply_masks(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2478,10 +2676,10 @@ _cffi_f_art_cuda_array_address(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(525), arg0, (char **)&x0);
+      _cffi_type(537), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_array const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(525), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(537), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2514,10 +2712,10 @@ _cffi_f_art_cuda_array_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(1), arg0, (char **)&x0);
+      _cffi_type(4), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_array *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(4), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2566,10 +2764,10 @@ _cffi_f_art_cuda_array_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(25), arg0, (char **)&x0);
+      _cffi_type(28), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(28), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2587,19 +2785,19 @@ _cffi_f_art_cuda_array_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(49), arg4, (char **)&x4);
+      _cffi_type(52), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_cuda_array * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(49), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(52), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg5, (char **)&x5);
+      _cffi_type(16), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2611,7 +2809,7 @@ _cffi_f_art_cuda_array_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2634,10 +2832,10 @@ _cffi_f_art_cuda_array_ref(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(1), arg0, (char **)&x0);
+      _cffi_type(4), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_array *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(4), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2649,7 +2847,7 @@ _cffi_f_art_cuda_array_ref(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(1));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(4));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2690,10 +2888,10 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(25), arg0, (char **)&x0);
+      _cffi_type(28), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(28), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2703,10 +2901,10 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(62), arg2, (char **)&x2);
+      _cffi_type(65), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(62), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(65), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2716,10 +2914,10 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(71), arg4, (char **)&x4);
+      _cffi_type(74), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(71), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(74), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2729,19 +2927,19 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(73), arg6, (char **)&x6);
+      _cffi_type(76), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_cuda_code * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(73), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(76), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg7, (char **)&x7);
+      _cffi_type(16), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2753,7 +2951,7 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2774,10 +2972,10 @@ _cffi_f_art_cuda_batch_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(100), arg0, (char **)&x0);
+      _cffi_type(103), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(100), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(103), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2830,10 +3028,10 @@ _cffi_f_art_cuda_batch_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(25), arg0, (char **)&x0);
+      _cffi_type(28), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(28), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2859,19 +3057,19 @@ _cffi_f_art_cuda_batch_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(41), arg6, (char **)&x6);
+      _cffi_type(44), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_cuda_batch * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(41), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(44), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg7, (char **)&x7);
+      _cffi_type(16), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2883,7 +3081,7 @@ _cffi_f_art_cuda_batch_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2920,10 +3118,10 @@ _cffi_f_art_cuda_batch_set(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(100), arg0, (char **)&x0);
+      _cffi_type(103), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(100), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(103), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2937,10 +3135,10 @@ _cffi_f_art_cuda_batch_set(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(108), arg3, (char **)&x3);
+      _cffi_type(111), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_cuda_row_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(108), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(111), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2950,10 +3148,10 @@ _cffi_f_art_cuda_batch_set(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg5, (char **)&x5);
+      _cffi_type(16), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2965,7 +3163,7 @@ _cffi_f_art_cuda_batch_set(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2988,10 +3186,10 @@ _cffi_f_art_cuda_batch_steps(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(4), arg0, (char **)&x0);
+      _cffi_type(7), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(4), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(7), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3003,7 +3201,7 @@ _cffi_f_art_cuda_batch_steps(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(1));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(4));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3032,19 +3230,19 @@ _cffi_f_art_cuda_code_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(528), arg0, (char **)&x0);
+      _cffi_type(540), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_code const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(528), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(540), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg1, (char **)&x1);
+      _cffi_type(11), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3056,7 +3254,7 @@ _cffi_f_art_cuda_code_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(62));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(65));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3077,10 +3275,10 @@ _cffi_f_art_cuda_code_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(562), arg0, (char **)&x0);
+      _cffi_type(577), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_code *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(562), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(577), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3115,10 +3313,10 @@ _cffi_f_art_cuda_device_count(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(83), arg0, (char **)&x0);
+      _cffi_type(86), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(83), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(86), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3163,10 +3361,10 @@ _cffi_f_art_cuda_device_info(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(83), arg0, (char **)&x0);
+      _cffi_type(86), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(83), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(86), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3176,19 +3374,19 @@ _cffi_f_art_cuda_device_info(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(85), arg2, (char **)&x2);
+      _cffi_type(88), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_cuda_device *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(85), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(88), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(16), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3200,7 +3398,7 @@ _cffi_f_art_cuda_device_info(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3233,10 +3431,10 @@ _cffi_f_art_cuda_device_of(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(25), arg0, (char **)&x0);
+      _cffi_type(28), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(28), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3246,19 +3444,19 @@ _cffi_f_art_cuda_device_of(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(79), arg2, (char **)&x2);
+      _cffi_type(82), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(79), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(82), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(16), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3270,7 +3468,7 @@ _cffi_f_art_cuda_device_of(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3293,10 +3491,10 @@ _cffi_f_art_cuda_driver_version(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(83), arg0, (char **)&x0);
+      _cffi_type(86), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(83), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(86), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3329,10 +3527,10 @@ _cffi_f_art_cuda_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(25), arg0, (char **)&x0);
+      _cffi_type(28), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(28), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3375,10 +3573,10 @@ _cffi_f_art_cuda_is_capturing(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(25), arg0, (char **)&x0);
+      _cffi_type(28), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(28), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3427,10 +3625,10 @@ _cffi_f_art_cuda_is_loaded(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(25), arg0, (char **)&x0);
+      _cffi_type(28), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(28), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3481,10 +3679,10 @@ _cffi_f_art_cuda_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(25), arg0, (char **)&x0);
+      _cffi_type(28), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(28), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3494,10 +3692,10 @@ _cffi_f_art_cuda_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(62), arg2, (char **)&x2);
+      _cffi_type(65), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(62), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(65), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3507,10 +3705,10 @@ _cffi_f_art_cuda_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg4, (char **)&x4);
+      _cffi_type(16), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3522,7 +3720,7 @@ _cffi_f_art_cuda_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3555,37 +3753,37 @@ _cffi_f_art_cuda_open(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg0, (char **)&x0);
+      _cffi_type(20), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg1, (char **)&x1);
+      _cffi_type(23), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(306), arg2, (char **)&x2);
+      _cffi_type(309), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_cuda * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(306), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(309), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(16), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3597,7 +3795,7 @@ _cffi_f_art_cuda_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3632,10 +3830,10 @@ _cffi_f_art_cuda_order(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(25), arg0, (char **)&x0);
+      _cffi_type(28), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(28), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3653,10 +3851,10 @@ _cffi_f_art_cuda_order(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg4, (char **)&x4);
+      _cffi_type(16), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3668,7 +3866,7 @@ _cffi_f_art_cuda_order(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3699,28 +3897,28 @@ _cffi_f_art_cuda_sample(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(100), arg0, (char **)&x0);
+      _cffi_type(103), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(100), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(103), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(26), arg1, (char **)&x1);
+      _cffi_type(29), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_cuda_call const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(26), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(29), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(16), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3732,7 +3930,7 @@ _cffi_f_art_cuda_sample(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3763,10 +3961,10 @@ _cffi_f_art_cuda_synchronize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(25), arg0, (char **)&x0);
+      _cffi_type(28), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(25), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(28), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3776,10 +3974,10 @@ _cffi_f_art_cuda_synchronize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(16), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3791,7 +3989,7 @@ _cffi_f_art_cuda_synchronize(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3818,10 +4016,10 @@ _cffi_f_art_dlpack_free(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(121), arg0, (char **)&x0);
+      _cffi_type(124), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(121), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(124), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3880,10 +4078,10 @@ _cffi_f_art_dlpack_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(1), arg0, (char **)&x0);
+      _cffi_type(4), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_array *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(1), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(4), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3913,19 +4111,19 @@ _cffi_f_art_dlpack_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(96), arg7, (char **)&x7);
+      _cffi_type(99), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (void * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(96), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(99), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg8, (char **)&x8);
+      _cffi_type(16), arg8, (char **)&x8);
   if (datasize != 0) {
     x8 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg8, (char **)&x8,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg8, (char **)&x8,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3937,7 +4135,7 @@ _cffi_f_art_dlpack_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3970,10 +4168,10 @@ _cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(434), arg0, (char **)&x0);
+      _cffi_type(443), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (void const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(434), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(443), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3983,19 +4181,19 @@ _cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(436), arg2, (char **)&x2);
+      _cffi_type(445), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_tensor *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(436), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(445), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(16), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4007,7 +4205,7 @@ _cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4028,10 +4226,10 @@ _cffi_f_art_generate_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(565), arg0, (char **)&x0);
+      _cffi_type(580), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_generate_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(565), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(580), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4080,10 +4278,10 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(127), arg0, (char **)&x0);
+      _cffi_type(130), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(127), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(130), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4093,10 +4291,10 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(137), arg2, (char **)&x2);
+      _cffi_type(140), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_device *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(137), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(140), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4106,19 +4304,19 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg4, (char **)&x4);
+      _cffi_type(11), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg5, (char **)&x5);
+      _cffi_type(16), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4130,7 +4328,7 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4151,10 +4349,10 @@ _cffi_f_art_llama_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(127), arg0, (char **)&x0);
+      _cffi_type(130), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(127), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(130), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4197,19 +4395,19 @@ _cffi_f_art_llama_log(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(127), arg0, (char **)&x0);
+      _cffi_type(130), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(127), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(130), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(71), arg1, (char **)&x1);
+      _cffi_type(74), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(71), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4219,10 +4417,10 @@ _cffi_f_art_llama_log(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg3, (char **)&x3);
+      _cffi_type(11), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4271,55 +4469,55 @@ _cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(127), arg0, (char **)&x0);
+      _cffi_type(130), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(127), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(130), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg1, (char **)&x1);
+      _cffi_type(20), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(19), arg2, (char **)&x2);
+      _cffi_type(22), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_model_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(19), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(22), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg3, (char **)&x3);
+      _cffi_type(23), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(21), arg4, (char **)&x4);
+      _cffi_type(24), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_model * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(21), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(24), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg5, (char **)&x5);
+      _cffi_type(16), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4331,7 +4529,7 @@ _cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4366,46 +4564,46 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg0, (char **)&x0);
+      _cffi_type(20), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg1, (char **)&x1);
+      _cffi_type(20), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg2, (char **)&x2);
+      _cffi_type(23), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(332), arg3, (char **)&x3);
+      _cffi_type(335), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_llama * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(332), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(335), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg4, (char **)&x4);
+      _cffi_type(16), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4417,7 +4615,7 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4440,10 +4638,10 @@ _cffi_f_art_llama_version(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(440), arg0, (char **)&x0);
+      _cffi_type(449), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(440), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(449), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4455,7 +4653,7 @@ _cffi_f_art_llama_version(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(17));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(20));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4498,19 +4696,19 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(143), arg0, (char **)&x0);
+      _cffi_type(146), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_mask_pool *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(143), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(144), arg1, (char **)&x1);
+      _cffi_type(147), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_matcher * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(144), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(147), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4520,10 +4718,10 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(79), arg3, (char **)&x3);
+      _cffi_type(82), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(79), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(82), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4537,28 +4735,28 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(79), arg6, (char **)&x6);
+      _cffi_type(82), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(79), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(82), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg7, (char **)&x7);
+      _cffi_type(11), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg8, (char **)&x8);
+      _cffi_type(16), arg8, (char **)&x8);
   if (datasize != 0) {
     x8 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg8, (char **)&x8,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg8, (char **)&x8,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4570,7 +4768,7 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4591,10 +4789,10 @@ _cffi_f_art_mask_pool_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(143), arg0, (char **)&x0);
+      _cffi_type(146), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_mask_pool *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(143), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4643,28 +4841,28 @@ _cffi_f_art_mask_pool_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg1, (char **)&x1);
+      _cffi_type(23), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(352), arg2, (char **)&x2);
+      _cffi_type(361), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_mask_pool * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(352), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(361), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(16), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4676,7 +4874,7 @@ _cffi_f_art_mask_pool_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4699,10 +4897,10 @@ _cffi_f_art_mask_pool_threads(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(511), arg0, (char **)&x0);
+      _cffi_type(523), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_mask_pool const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(511), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(523), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4743,10 +4941,10 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(154), arg0, (char **)&x0);
+      _cffi_type(157), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4762,7 +4960,7 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4795,19 +4993,19 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(154), arg0, (char **)&x0);
+      _cffi_type(157), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(62), arg1, (char **)&x1);
+      _cffi_type(65), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(62), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(65), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4817,10 +5015,10 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg3, (char **)&x3);
+      _cffi_type(11), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4832,7 +5030,7 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4861,10 +5059,10 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(154), arg0, (char **)&x0);
+      _cffi_type(157), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4880,7 +5078,7 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4911,28 +5109,28 @@ _cffi_f_art_matcher_copy(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg0, (char **)&x0);
+      _cffi_type(10), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(10), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(12), arg1, (char **)&x1);
+      _cffi_type(15), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_matcher * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(12), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(15), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(16), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4944,7 +5142,7 @@ _cffi_f_art_matcher_copy(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4973,19 +5171,19 @@ _cffi_f_art_matcher_error(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg0, (char **)&x0);
+      _cffi_type(10), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(10), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg1, (char **)&x1);
+      _cffi_type(16), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4997,7 +5195,7 @@ _cffi_f_art_matcher_error(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5032,19 +5230,19 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(154), arg0, (char **)&x0);
+      _cffi_type(157), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(79), arg1, (char **)&x1);
+      _cffi_type(82), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(79), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(82), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5054,19 +5252,19 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(79), arg3, (char **)&x3);
+      _cffi_type(82), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(79), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(82), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg4, (char **)&x4);
+      _cffi_type(16), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5078,7 +5276,7 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5111,19 +5309,19 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(154), arg0, (char **)&x0);
+      _cffi_type(157), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(173), arg1, (char **)&x1);
+      _cffi_type(176), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(173), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(176), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5133,10 +5331,10 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg3, (char **)&x3);
+      _cffi_type(11), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5148,7 +5346,7 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5169,10 +5367,10 @@ _cffi_f_art_matcher_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(154), arg0, (char **)&x0);
+      _cffi_type(157), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5207,10 +5405,10 @@ _cffi_f_art_matcher_held(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg0, (char **)&x0);
+      _cffi_type(10), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(10), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5245,10 +5443,10 @@ _cffi_f_art_matcher_is_closed(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(154), arg0, (char **)&x0);
+      _cffi_type(157), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5283,10 +5481,10 @@ _cffi_f_art_matcher_is_complete(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(154), arg0, (char **)&x0);
+      _cffi_type(157), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5321,10 +5519,10 @@ _cffi_f_art_matcher_is_ended(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg0, (char **)&x0);
+      _cffi_type(10), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(10), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5367,28 +5565,28 @@ _cffi_f_art_matcher_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(11), arg0, (char **)&x0);
+      _cffi_type(14), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(11), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(14), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(12), arg1, (char **)&x1);
+      _cffi_type(15), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_matcher * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(12), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(15), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(16), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5400,7 +5598,7 @@ _cffi_f_art_matcher_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5423,10 +5621,10 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(154), arg0, (char **)&x0);
+      _cffi_type(157), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5438,7 +5636,7 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5467,10 +5665,10 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(154), arg0, (char **)&x0);
+      _cffi_type(157), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5486,7 +5684,7 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5519,19 +5717,19 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(154), arg0, (char **)&x0);
+      _cffi_type(157), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(173), arg1, (char **)&x1);
+      _cffi_type(176), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(173), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(176), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5541,10 +5739,10 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg3, (char **)&x3);
+      _cffi_type(11), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5556,7 +5754,7 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5579,10 +5777,10 @@ _cffi_f_art_matcher_shortest_len(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(154), arg0, (char **)&x0);
+      _cffi_type(157), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(154), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5623,19 +5821,19 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(7), arg0, (char **)&x0);
+      _cffi_type(10), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(7), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(10), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg1, (char **)&x1);
+      _cffi_type(11), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5647,7 +5845,7 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(657));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(673));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5678,28 +5876,28 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(193), arg0, (char **)&x0);
+      _cffi_type(196), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(201), arg1, (char **)&x1);
+      _cffi_type(204), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_engine_caps *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(201), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(204), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(16), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5711,7 +5909,7 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5732,10 +5930,10 @@ _cffi_f_art_model_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(586), arg0, (char **)&x0);
+      _cffi_type(601), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(586), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(601), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5770,10 +5968,10 @@ _cffi_f_art_model_engine(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(443), arg0, (char **)&x0);
+      _cffi_type(452), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(443), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(452), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5785,7 +5983,7 @@ _cffi_f_art_model_engine(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(17));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(20));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5806,10 +6004,10 @@ _cffi_f_art_model_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(193), arg0, (char **)&x0);
+      _cffi_type(196), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5858,28 +6056,28 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(193), arg0, (char **)&x0);
+      _cffi_type(196), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg1, (char **)&x1);
+      _cffi_type(20), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(71), arg2, (char **)&x2);
+      _cffi_type(74), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(71), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(74), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5889,19 +6087,19 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg4, (char **)&x4);
+      _cffi_type(11), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg5, (char **)&x5);
+      _cffi_type(16), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5913,7 +6111,7 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5948,46 +6146,46 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(120), arg0, (char **)&x0);
+      _cffi_type(123), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_engine const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(120), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(123), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(121), arg1, (char **)&x1);
+      _cffi_type(124), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(121), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(124), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg2, (char **)&x2);
+      _cffi_type(23), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(21), arg3, (char **)&x3);
+      _cffi_type(24), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_model * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(21), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(24), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg4, (char **)&x4);
+      _cffi_type(16), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5999,7 +6197,7 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6038,10 +6236,10 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(193), arg0, (char **)&x0);
+      _cffi_type(196), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6055,10 +6253,10 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(173), arg3, (char **)&x3);
+      _cffi_type(176), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(173), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(176), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6068,19 +6266,19 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg5, (char **)&x5);
+      _cffi_type(11), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg6, (char **)&x6);
+      _cffi_type(16), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6092,7 +6290,7 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6133,19 +6331,19 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(193), arg0, (char **)&x0);
+      _cffi_type(196), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg1, (char **)&x1);
+      _cffi_type(20), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6159,10 +6357,10 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(222), arg4, (char **)&x4);
+      _cffi_type(225), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(222), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(225), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6172,19 +6370,19 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg6, (char **)&x6);
+      _cffi_type(11), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg7, (char **)&x7);
+      _cffi_type(16), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6196,7 +6394,7 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6227,28 +6425,28 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(193), arg0, (char **)&x0);
+      _cffi_type(196), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(206), arg1, (char **)&x1);
+      _cffi_type(209), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(206), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(209), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(16), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6260,7 +6458,7 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6307,19 +6505,19 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg0, (char **)&x0);
+      _cffi_type(20), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(317), arg1, (char **)&x1);
+      _cffi_type(320), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_cuda_file const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(317), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(320), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6329,10 +6527,10 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(319), arg3, (char **)&x3);
+      _cffi_type(322), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (char const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(319), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(322), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6346,19 +6544,19 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg6, (char **)&x6);
+      _cffi_type(23), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(71), arg7, (char **)&x7);
+      _cffi_type(74), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(71), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(74), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6368,19 +6566,19 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(73), arg9, (char **)&x9);
+      _cffi_type(76), arg9, (char **)&x9);
   if (datasize != 0) {
     x9 = ((size_t)datasize) <= 640 ? (art_cuda_code * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(73), arg9, (char **)&x9,
+    if (_cffi_convert_array_argument(_cffi_type(76), arg9, (char **)&x9,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg10, (char **)&x10);
+      _cffi_type(16), arg10, (char **)&x10);
   if (datasize != 0) {
     x10 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg10, (char **)&x10,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg10, (char **)&x10,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6392,7 +6590,7 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6425,37 +6623,37 @@ _cffi_f_art_nvrtc_version(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg0, (char **)&x0);
+      _cffi_type(20), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(79), arg1, (char **)&x1);
+      _cffi_type(82), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(79), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(82), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(79), arg2, (char **)&x2);
+      _cffi_type(82), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(79), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(82), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(16), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6467,7 +6665,7 @@ _cffi_f_art_nvrtc_version(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6488,10 +6686,10 @@ _cffi_f_art_sample_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(589), arg0, (char **)&x0);
+      _cffi_type(604), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_sample_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(589), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(604), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6540,10 +6738,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg0, (char **)&x0);
+      _cffi_type(20), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6553,37 +6751,37 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(338), arg2, (char **)&x2);
+      _cffi_type(341), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_schema_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(338), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(341), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg3, (char **)&x3);
+      _cffi_type(23), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(340), arg4, (char **)&x4);
+      _cffi_type(343), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_schema * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(340), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(343), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg5, (char **)&x5);
+      _cffi_type(16), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6595,7 +6793,7 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6630,19 +6828,19 @@ _cffi_f_art_schema_conflict(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(237), arg0, (char **)&x0);
+      _cffi_type(240), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(237), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(240), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(71), arg1, (char **)&x1);
+      _cffi_type(74), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(71), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6652,19 +6850,19 @@ _cffi_f_art_schema_conflict(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg3, (char **)&x3);
+      _cffi_type(11), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg4, (char **)&x4);
+      _cffi_type(16), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6676,7 +6874,7 @@ _cffi_f_art_schema_conflict(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6697,10 +6895,10 @@ _cffi_f_art_schema_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(237), arg0, (char **)&x0);
+      _cffi_type(240), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(237), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(240), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6735,10 +6933,10 @@ _cffi_f_art_schema_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(499), arg0, (char **)&x0);
+      _cffi_type(511), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(499), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(511), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6783,19 +6981,19 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(237), arg0, (char **)&x0);
+      _cffi_type(240), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(237), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(240), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(62), arg1, (char **)&x1);
+      _cffi_type(65), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(62), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(65), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6805,10 +7003,10 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(16), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6820,7 +7018,7 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6841,10 +7039,10 @@ _cffi_f_art_session_cancel(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(258), arg0, (char **)&x0);
+      _cffi_type(261), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6889,19 +7087,19 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(258), arg0, (char **)&x0);
+      _cffi_type(261), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(258), arg1, (char **)&x1);
+      _cffi_type(261), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(258), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(261), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6911,10 +7109,10 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(16), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6926,7 +7124,7 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6947,10 +7145,10 @@ _cffi_f_art_session_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(258), arg0, (char **)&x0);
+      _cffi_type(261), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6995,19 +7193,19 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(258), arg0, (char **)&x0);
+      _cffi_type(261), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(62), arg1, (char **)&x1);
+      _cffi_type(65), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(62), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(65), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7017,10 +7215,10 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(16), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7032,7 +7230,7 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7055,10 +7253,10 @@ _cffi_f_art_session_n_ctx(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(481), arg0, (char **)&x0);
+      _cffi_type(490), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(481), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(490), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7105,46 +7303,46 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(193), arg0, (char **)&x0);
+      _cffi_type(196), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(193), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(194), arg1, (char **)&x1);
+      _cffi_type(197), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_context_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(194), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(197), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg2, (char **)&x2);
+      _cffi_type(23), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(196), arg3, (char **)&x3);
+      _cffi_type(199), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_session * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(196), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(199), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg4, (char **)&x4);
+      _cffi_type(16), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7156,7 +7354,7 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7187,28 +7385,28 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(258), arg0, (char **)&x0);
+      _cffi_type(261), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(263), arg1, (char **)&x1);
+      _cffi_type(266), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_event *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(263), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(266), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(16), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7220,7 +7418,7 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7249,19 +7447,19 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(258), arg0, (char **)&x0);
+      _cffi_type(261), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg1, (char **)&x1);
+      _cffi_type(16), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7273,7 +7471,7 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7308,19 +7506,19 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(258), arg0, (char **)&x0);
+      _cffi_type(261), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(173), arg1, (char **)&x1);
+      _cffi_type(176), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(173), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(176), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7330,19 +7528,19 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg3, (char **)&x3);
+      _cffi_type(11), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg4, (char **)&x4);
+      _cffi_type(16), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7354,7 +7552,7 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7389,19 +7587,19 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(258), arg0, (char **)&x0);
+      _cffi_type(261), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(258), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(274), arg1, (char **)&x1);
+      _cffi_type(277), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(274), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(277), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7411,19 +7609,19 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(276), arg3, (char **)&x3);
+      _cffi_type(279), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_generate_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(276), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(279), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg4, (char **)&x4);
+      _cffi_type(16), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7435,7 +7633,7 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7464,19 +7662,19 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(481), arg0, (char **)&x0);
+      _cffi_type(490), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(481), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(490), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg1, (char **)&x1);
+      _cffi_type(11), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7488,7 +7686,7 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(274));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(277));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7515,19 +7713,19 @@ _cffi_f_art_session_usage(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(481), arg0, (char **)&x0);
+      _cffi_type(490), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(481), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(490), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(599), arg1, (char **)&x1);
+      _cffi_type(614), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_usage *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(599), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(614), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7559,7 +7757,7 @@ _cffi_f_art_status_name(PyObject *self, PyObject *arg0)
   char const * result;
   PyObject *pyresult;
 
-  if (_cffi_to_c((char *)&x0, _cffi_type(446), arg0) < 0)
+  if (_cffi_to_c((char *)&x0, _cffi_type(455), arg0) < 0)
     return NULL;
 
   Py_BEGIN_ALLOW_THREADS
@@ -7569,7 +7767,7 @@ _cffi_f_art_status_name(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(17));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(20));
   return pyresult;
 }
 #else
@@ -7595,7 +7793,7 @@ _cffi_f_art_version(PyObject *self, PyObject *noarg)
 
   (void)self; /* unused */
   (void)noarg; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(17));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(20));
   return pyresult;
 }
 #else
@@ -7615,10 +7813,10 @@ _cffi_f_art_vocab_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(114), arg0, (char **)&x0);
+      _cffi_type(117), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(114), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(117), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7653,10 +7851,10 @@ _cffi_f_art_vocab_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(293), arg0, (char **)&x0);
+      _cffi_type(296), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(293), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(296), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7709,19 +7907,19 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(62), arg0, (char **)&x0);
+      _cffi_type(65), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(62), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(65), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(357), arg1, (char **)&x1);
+      _cffi_type(366), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(357), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(366), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7731,10 +7929,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(357), arg3, (char **)&x3);
+      _cffi_type(366), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(357), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(366), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7744,28 +7942,28 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg5, (char **)&x5);
+      _cffi_type(23), arg5, (char **)&x5);
   if (datasize != 0) {
     x5 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg5, (char **)&x5,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(206), arg6, (char **)&x6);
+      _cffi_type(209), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(206), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(209), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg7, (char **)&x7);
+      _cffi_type(16), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7777,7 +7975,7 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7810,37 +8008,37 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg0, (char **)&x0);
+      _cffi_type(20), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(20), arg1, (char **)&x1);
+      _cffi_type(23), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_alloc const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(23), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(206), arg2, (char **)&x2);
+      _cffi_type(209), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(206), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(209), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg3, (char **)&x3);
+      _cffi_type(16), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7852,7 +8050,7 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7883,28 +8081,28 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(293), arg0, (char **)&x0);
+      _cffi_type(296), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(293), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(296), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(17), arg1, (char **)&x1);
+      _cffi_type(20), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(17), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(20), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(13), arg2, (char **)&x2);
+      _cffi_type(16), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(13), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(16), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7916,7 +8114,7 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(446));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7939,10 +8137,10 @@ _cffi_f_art_vocab_size(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(293), arg0, (char **)&x0);
+      _cffi_type(296), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(293), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(296), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7985,10 +8183,10 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(293), arg0, (char **)&x0);
+      _cffi_type(296), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(293), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(296), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7998,10 +8196,10 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(8), arg2, (char **)&x2);
+      _cffi_type(11), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(8), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(11), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8013,7 +8211,7 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(62));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(65));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -8438,764 +8636,771 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_SPACED", (void *)_cffi_const_ART_WS_SPACED, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
-  { "agentrt_capsule_give", (void *)_cffi_f_agentrt_capsule_give, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 468), (void *)_cffi_d_agentrt_capsule_give },
-  { "agentrt_capsule_take", (void *)_cffi_f_agentrt_capsule_take, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 536), (void *)_cffi_d_agentrt_capsule_take },
-  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 609), (void *)agentrt_poll },
-  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 484), (void *)_cffi_d_art_argmax },
-  { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 112), (void *)_cffi_d_art_constraint_dialog },
-  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 546), (void *)_cffi_d_art_constraint_free },
-  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 489), (void *)_cffi_d_art_constraint_memory },
-  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 236), (void *)_cffi_d_art_constraint_new },
-  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 522), (void *)_cffi_d_art_cpu_count },
-  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 549), (void *)_cffi_d_art_ctransformers_free },
-  { "art_ctransformers_model_load", (void *)_cffi_f_art_ctransformers_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 15), (void *)_cffi_d_art_ctransformers_model_load },
-  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 297), (void *)_cffi_d_art_ctransformers_open },
-  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 448), (void *)_cffi_d_art_ctransformers_variant },
-  { "art_cuda_apply_masks", (void *)_cffi_f_art_cuda_apply_masks, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 24), (void *)_cffi_d_art_cuda_apply_masks },
-  { "art_cuda_array_address", (void *)_cffi_f_art_cuda_array_address, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 524), (void *)_cffi_d_art_cuda_array_address },
-  { "art_cuda_array_free", (void *)_cffi_f_art_cuda_array_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 555), (void *)_cffi_d_art_cuda_array_free },
-  { "art_cuda_array_new", (void *)_cffi_f_art_cuda_array_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 44), (void *)_cffi_d_art_cuda_array_new },
-  { "art_cuda_array_ref", (void *)_cffi_f_art_cuda_array_ref, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 0), (void *)_cffi_d_art_cuda_array_ref },
-  { "art_cuda_assemble", (void *)_cffi_f_art_cuda_assemble, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 66), (void *)_cffi_d_art_cuda_assemble },
-  { "art_cuda_batch_free", (void *)_cffi_f_art_cuda_batch_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 558), (void *)_cffi_d_art_cuda_batch_free },
-  { "art_cuda_batch_new", (void *)_cffi_f_art_cuda_batch_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 34), (void *)_cffi_d_art_cuda_batch_new },
-  { "art_cuda_batch_set", (void *)_cffi_f_art_cuda_batch_set, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 104), (void *)_cffi_d_art_cuda_batch_set },
-  { "art_cuda_batch_steps", (void *)_cffi_f_art_cuda_batch_steps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 3), (void *)_cffi_d_art_cuda_batch_steps },
-  { "art_cuda_code_bytes", (void *)_cffi_f_art_cuda_code_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 527), (void *)_cffi_d_art_cuda_code_bytes },
-  { "art_cuda_code_free", (void *)_cffi_f_art_cuda_code_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 561), (void *)_cffi_d_art_cuda_code_free },
-  { "art_cuda_device_count", (void *)_cffi_f_art_cuda_device_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 507), (void *)_cffi_d_art_cuda_device_count },
-  { "art_cuda_device_info", (void *)_cffi_f_art_cuda_device_info, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 82), (void *)_cffi_d_art_cuda_device_info },
-  { "art_cuda_device_of", (void *)_cffi_f_art_cuda_device_of, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 76), (void *)_cffi_d_art_cuda_device_of },
-  { "art_cuda_driver_version", (void *)_cffi_f_art_cuda_driver_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 507), (void *)_cffi_d_art_cuda_driver_version },
-  { "art_cuda_free", (void *)_cffi_f_art_cuda_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 552), (void *)_cffi_d_art_cuda_free },
-  { "art_cuda_is_capturing", (void *)_cffi_f_art_cuda_is_capturing, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 457), (void *)_cffi_d_art_cuda_is_capturing },
-  { "art_cuda_is_loaded", (void *)_cffi_f_art_cuda_is_loaded, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 453), (void *)_cffi_d_art_cuda_is_loaded },
-  { "art_cuda_load", (void *)_cffi_f_art_cuda_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 59), (void *)_cffi_d_art_cuda_load },
-  { "art_cuda_open", (void *)_cffi_f_art_cuda_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 303), (void *)_cffi_d_art_cuda_open },
-  { "art_cuda_order", (void *)_cffi_f_art_cuda_order, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 52), (void *)_cffi_d_art_cuda_order },
-  { "art_cuda_sample", (void *)_cffi_f_art_cuda_sample, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 99), (void *)_cffi_d_art_cuda_sample },
-  { "art_cuda_synchronize", (void *)_cffi_f_art_cuda_synchronize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 29), (void *)_cffi_d_art_cuda_synchronize },
-  { "art_dlpack_free", (void *)_cffi_f_art_dlpack_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 612), (void *)_cffi_d_art_dlpack_free },
-  { "art_dlpack_new", (void *)_cffi_f_art_dlpack_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 88), (void *)_cffi_d_art_dlpack_new },
-  { "art_dlpack_read", (void *)_cffi_f_art_dlpack_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 433), (void *)_cffi_d_art_dlpack_read },
-  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 564), (void *)_cffi_d_art_generate_defaults },
-  { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 134), (void *)_cffi_d_art_llama_devices },
-  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 567), (void *)_cffi_d_art_llama_free },
-  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 570), (void *)_cffi_d_art_llama_log },
-  { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 126), (void *)_cffi_d_art_llama_model_load },
-  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 328), (void *)_cffi_d_art_llama_open },
-  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 439), (void *)_cffi_d_art_llama_version },
-  { "art_mask_pool_fill", (void *)_cffi_f_art_mask_pool_fill, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 142), (void *)_cffi_d_art_mask_pool_fill },
-  { "art_mask_pool_free", (void *)_cffi_f_art_mask_pool_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 576), (void *)_cffi_d_art_mask_pool_free },
-  { "art_mask_pool_new", (void *)_cffi_f_art_mask_pool_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 349), (void *)_cffi_d_art_mask_pool_new },
-  { "art_mask_pool_threads", (void *)_cffi_f_art_mask_pool_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 510), (void *)_cffi_d_art_mask_pool_threads },
-  { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 167), (void *)_cffi_d_art_matcher_accept },
-  { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 177), (void *)_cffi_d_art_matcher_accept_bytes },
-  { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 167), (void *)_cffi_d_art_matcher_allows },
-  { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 187), (void *)_cffi_d_art_matcher_copy },
-  { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 183), (void *)_cffi_d_art_matcher_error },
-  { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 160), (void *)_cffi_d_art_matcher_fill_mask },
-  { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 171), (void *)_cffi_d_art_matcher_forced },
-  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 579), (void *)_cffi_d_art_matcher_free },
-  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 495), (void *)_cffi_d_art_matcher_held },
-  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 462), (void *)_cffi_d_art_matcher_is_closed },
-  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 462), (void *)_cffi_d_art_matcher_is_complete },
-  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 465), (void *)_cffi_d_art_matcher_is_ended },
-  { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 10), (void *)_cffi_d_art_matcher_new },
-  { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 153), (void *)_cffi_d_art_matcher_reset },
-  { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 156), (void *)_cffi_d_art_matcher_rollback },
-  { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 171), (void *)_cffi_d_art_matcher_shortest },
-  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 492), (void *)_cffi_d_art_matcher_shortest_len },
-  { "art_matcher_spans", (void *)_cffi_f_art_matcher_spans, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 6), (void *)_cffi_d_art_matcher_spans },
-  { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 199), (void *)_cffi_d_art_model_caps },
-  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 585), (void *)_cffi_d_art_model_defaults },
-  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 442), (void *)_cffi_d_art_model_engine },
-  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 582), (void *)_cffi_d_art_model_free },
-  { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 209), (void *)_cffi_d_art_model_meta },
-  { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 119), (void *)_cffi_d_art_model_new },
-  { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 227), (void *)_cffi_d_art_model_token_bytes },
-  { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 217), (void *)_cffi_d_art_model_tokenize },
-  { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 204), (void *)_cffi_d_art_model_vocab },
-  { "art_nvrtc_compile", (void *)_cffi_f_art_nvrtc_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 315), (void *)_cffi_d_art_nvrtc_compile },
-  { "art_nvrtc_version", (void *)_cffi_f_art_nvrtc_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 343), (void *)_cffi_d_art_nvrtc_version },
-  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 588), (void *)_cffi_d_art_sample_defaults },
-  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 335), (void *)_cffi_d_art_schema_compile },
-  { "art_schema_conflict", (void *)_cffi_f_art_schema_conflict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 244), (void *)_cffi_d_art_schema_conflict },
-  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 591), (void *)_cffi_d_art_schema_free },
-  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 498), (void *)_cffi_d_art_schema_memory },
-  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 251), (void *)_cffi_d_art_schema_validate },
-  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 594), (void *)_cffi_d_art_session_cancel },
-  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 266), (void *)_cffi_d_art_session_fork },
-  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 594), (void *)_cffi_d_art_session_free },
-  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 286), (void *)_cffi_d_art_session_load },
-  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 513), (void *)_cffi_d_art_session_n_ctx },
-  { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 192), (void *)_cffi_d_art_session_new },
-  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 261), (void *)_cffi_d_art_session_next },
-  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 257), (void *)_cffi_d_art_session_reset },
-  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 279), (void *)_cffi_d_art_session_save },
-  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 272), (void *)_cffi_d_art_session_start },
-  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 480), (void *)_cffi_d_art_session_tokens },
-  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 597), (void *)_cffi_d_art_session_usage },
-  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 445), (void *)_cffi_d_art_status_name },
-  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 448), (void *)_cffi_d_art_version },
-  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 601), (void *)_cffi_d_art_vocab_free },
-  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 501), (void *)_cffi_d_art_vocab_memory },
-  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 355), (void *)_cffi_d_art_vocab_new },
-  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 309), (void *)_cffi_d_art_vocab_open },
-  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 292), (void *)_cffi_d_art_vocab_save },
-  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 516), (void *)_cffi_d_art_vocab_size },
-  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 531), (void *)_cffi_d_art_vocab_token },
+  { "agentrt_capsule_give", (void *)_cffi_f_agentrt_capsule_give, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 477), (void *)_cffi_d_agentrt_capsule_give },
+  { "agentrt_capsule_take", (void *)_cffi_f_agentrt_capsule_take, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 548), (void *)_cffi_d_agentrt_capsule_take },
+  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 624), (void *)agentrt_poll },
+  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 493), (void *)_cffi_d_art_argmax },
+  { "art_budget_alloc", (void *)_cffi_f_art_budget_alloc, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 0), (void *)_cffi_d_art_budget_alloc },
+  { "art_budget_free", (void *)_cffi_f_art_budget_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 558), (void *)_cffi_d_art_budget_free },
+  { "art_budget_new", (void *)_cffi_f_art_budget_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 352), (void *)_cffi_d_art_budget_new },
+  { "art_budget_used", (void *)_cffi_f_art_budget_used, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 498), (void *)_cffi_d_art_budget_used },
+  { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 115), (void *)_cffi_d_art_constraint_dialog },
+  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 561), (void *)_cffi_d_art_constraint_free },
+  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 501), (void *)_cffi_d_art_constraint_memory },
+  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 239), (void *)_cffi_d_art_constraint_new },
+  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 534), (void *)_cffi_d_art_cpu_count },
+  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 564), (void *)_cffi_d_art_ctransformers_free },
+  { "art_ctransformers_model_load", (void *)_cffi_f_art_ctransformers_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_art_ctransformers_model_load },
+  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 300), (void *)_cffi_d_art_ctransformers_open },
+  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 457), (void *)_cffi_d_art_ctransformers_variant },
+  { "art_cuda_apply_masks", (void *)_cffi_f_art_cuda_apply_masks, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 27), (void *)_cffi_d_art_cuda_apply_masks },
+  { "art_cuda_array_address", (void *)_cffi_f_art_cuda_array_address, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 536), (void *)_cffi_d_art_cuda_array_address },
+  { "art_cuda_array_free", (void *)_cffi_f_art_cuda_array_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 570), (void *)_cffi_d_art_cuda_array_free },
+  { "art_cuda_array_new", (void *)_cffi_f_art_cuda_array_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 47), (void *)_cffi_d_art_cuda_array_new },
+  { "art_cuda_array_ref", (void *)_cffi_f_art_cuda_array_ref, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 3), (void *)_cffi_d_art_cuda_array_ref },
+  { "art_cuda_assemble", (void *)_cffi_f_art_cuda_assemble, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 69), (void *)_cffi_d_art_cuda_assemble },
+  { "art_cuda_batch_free", (void *)_cffi_f_art_cuda_batch_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 573), (void *)_cffi_d_art_cuda_batch_free },
+  { "art_cuda_batch_new", (void *)_cffi_f_art_cuda_batch_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 37), (void *)_cffi_d_art_cuda_batch_new },
+  { "art_cuda_batch_set", (void *)_cffi_f_art_cuda_batch_set, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 107), (void *)_cffi_d_art_cuda_batch_set },
+  { "art_cuda_batch_steps", (void *)_cffi_f_art_cuda_batch_steps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 6), (void *)_cffi_d_art_cuda_batch_steps },
+  { "art_cuda_code_bytes", (void *)_cffi_f_art_cuda_code_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 539), (void *)_cffi_d_art_cuda_code_bytes },
+  { "art_cuda_code_free", (void *)_cffi_f_art_cuda_code_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 576), (void *)_cffi_d_art_cuda_code_free },
+  { "art_cuda_device_count", (void *)_cffi_f_art_cuda_device_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 519), (void *)_cffi_d_art_cuda_device_count },
+  { "art_cuda_device_info", (void *)_cffi_f_art_cuda_device_info, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 85), (void *)_cffi_d_art_cuda_device_info },
+  { "art_cuda_device_of", (void *)_cffi_f_art_cuda_device_of, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 79), (void *)_cffi_d_art_cuda_device_of },
+  { "art_cuda_driver_version", (void *)_cffi_f_art_cuda_driver_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 519), (void *)_cffi_d_art_cuda_driver_version },
+  { "art_cuda_free", (void *)_cffi_f_art_cuda_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 567), (void *)_cffi_d_art_cuda_free },
+  { "art_cuda_is_capturing", (void *)_cffi_f_art_cuda_is_capturing, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 466), (void *)_cffi_d_art_cuda_is_capturing },
+  { "art_cuda_is_loaded", (void *)_cffi_f_art_cuda_is_loaded, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 462), (void *)_cffi_d_art_cuda_is_loaded },
+  { "art_cuda_load", (void *)_cffi_f_art_cuda_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_cuda_load },
+  { "art_cuda_open", (void *)_cffi_f_art_cuda_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 306), (void *)_cffi_d_art_cuda_open },
+  { "art_cuda_order", (void *)_cffi_f_art_cuda_order, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 55), (void *)_cffi_d_art_cuda_order },
+  { "art_cuda_sample", (void *)_cffi_f_art_cuda_sample, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 102), (void *)_cffi_d_art_cuda_sample },
+  { "art_cuda_synchronize", (void *)_cffi_f_art_cuda_synchronize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 32), (void *)_cffi_d_art_cuda_synchronize },
+  { "art_dlpack_free", (void *)_cffi_f_art_dlpack_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 627), (void *)_cffi_d_art_dlpack_free },
+  { "art_dlpack_new", (void *)_cffi_f_art_dlpack_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 91), (void *)_cffi_d_art_dlpack_new },
+  { "art_dlpack_read", (void *)_cffi_f_art_dlpack_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 442), (void *)_cffi_d_art_dlpack_read },
+  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 579), (void *)_cffi_d_art_generate_defaults },
+  { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 137), (void *)_cffi_d_art_llama_devices },
+  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 582), (void *)_cffi_d_art_llama_free },
+  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 585), (void *)_cffi_d_art_llama_log },
+  { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 129), (void *)_cffi_d_art_llama_model_load },
+  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 331), (void *)_cffi_d_art_llama_open },
+  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 448), (void *)_cffi_d_art_llama_version },
+  { "art_mask_pool_fill", (void *)_cffi_f_art_mask_pool_fill, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 145), (void *)_cffi_d_art_mask_pool_fill },
+  { "art_mask_pool_free", (void *)_cffi_f_art_mask_pool_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 591), (void *)_cffi_d_art_mask_pool_free },
+  { "art_mask_pool_new", (void *)_cffi_f_art_mask_pool_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 358), (void *)_cffi_d_art_mask_pool_new },
+  { "art_mask_pool_threads", (void *)_cffi_f_art_mask_pool_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 522), (void *)_cffi_d_art_mask_pool_threads },
+  { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 170), (void *)_cffi_d_art_matcher_accept },
+  { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 180), (void *)_cffi_d_art_matcher_accept_bytes },
+  { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 170), (void *)_cffi_d_art_matcher_allows },
+  { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 190), (void *)_cffi_d_art_matcher_copy },
+  { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 186), (void *)_cffi_d_art_matcher_error },
+  { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 163), (void *)_cffi_d_art_matcher_fill_mask },
+  { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 174), (void *)_cffi_d_art_matcher_forced },
+  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 594), (void *)_cffi_d_art_matcher_free },
+  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 507), (void *)_cffi_d_art_matcher_held },
+  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 471), (void *)_cffi_d_art_matcher_is_closed },
+  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 471), (void *)_cffi_d_art_matcher_is_complete },
+  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 474), (void *)_cffi_d_art_matcher_is_ended },
+  { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 13), (void *)_cffi_d_art_matcher_new },
+  { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 156), (void *)_cffi_d_art_matcher_reset },
+  { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 159), (void *)_cffi_d_art_matcher_rollback },
+  { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 174), (void *)_cffi_d_art_matcher_shortest },
+  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 504), (void *)_cffi_d_art_matcher_shortest_len },
+  { "art_matcher_spans", (void *)_cffi_f_art_matcher_spans, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_art_matcher_spans },
+  { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 202), (void *)_cffi_d_art_model_caps },
+  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 600), (void *)_cffi_d_art_model_defaults },
+  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 451), (void *)_cffi_d_art_model_engine },
+  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 597), (void *)_cffi_d_art_model_free },
+  { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 212), (void *)_cffi_d_art_model_meta },
+  { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 122), (void *)_cffi_d_art_model_new },
+  { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 230), (void *)_cffi_d_art_model_token_bytes },
+  { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 220), (void *)_cffi_d_art_model_tokenize },
+  { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 207), (void *)_cffi_d_art_model_vocab },
+  { "art_nvrtc_compile", (void *)_cffi_f_art_nvrtc_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 318), (void *)_cffi_d_art_nvrtc_compile },
+  { "art_nvrtc_version", (void *)_cffi_f_art_nvrtc_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 346), (void *)_cffi_d_art_nvrtc_version },
+  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 603), (void *)_cffi_d_art_sample_defaults },
+  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 338), (void *)_cffi_d_art_schema_compile },
+  { "art_schema_conflict", (void *)_cffi_f_art_schema_conflict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 247), (void *)_cffi_d_art_schema_conflict },
+  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 606), (void *)_cffi_d_art_schema_free },
+  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 510), (void *)_cffi_d_art_schema_memory },
+  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 254), (void *)_cffi_d_art_schema_validate },
+  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 609), (void *)_cffi_d_art_session_cancel },
+  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 269), (void *)_cffi_d_art_session_fork },
+  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 609), (void *)_cffi_d_art_session_free },
+  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 289), (void *)_cffi_d_art_session_load },
+  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 525), (void *)_cffi_d_art_session_n_ctx },
+  { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 195), (void *)_cffi_d_art_session_new },
+  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 264), (void *)_cffi_d_art_session_next },
+  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 260), (void *)_cffi_d_art_session_reset },
+  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 282), (void *)_cffi_d_art_session_save },
+  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 275), (void *)_cffi_d_art_session_start },
+  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 489), (void *)_cffi_d_art_session_tokens },
+  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 612), (void *)_cffi_d_art_session_usage },
+  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 454), (void *)_cffi_d_art_status_name },
+  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 457), (void *)_cffi_d_art_version },
+  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 616), (void *)_cffi_d_art_vocab_free },
+  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 513), (void *)_cffi_d_art_vocab_memory },
+  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 364), (void *)_cffi_d_art_vocab_new },
+  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 312), (void *)_cffi_d_art_vocab_open },
+  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 295), (void *)_cffi_d_art_vocab_save },
+  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 528), (void *)_cffi_d_art_vocab_size },
+  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 543), (void *)_cffi_d_art_vocab_token },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "fn", offsetof(art_alloc, fn),
           sizeof(((art_alloc *)0)->fn),
-          _CFFI_OP(_CFFI_OP_NOOP, 695) },
+          _CFFI_OP(_CFFI_OP_NOOP, 711) },
   { "ud", offsetof(art_alloc, ud),
           sizeof(((art_alloc *)0)->ud),
-          _CFFI_OP(_CFFI_OP_NOOP, 121) },
+          _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "token", offsetof(art_bias, token),
              sizeof(((art_bias *)0)->token),
-             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+             _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "bias", offsetof(art_bias, bias),
             sizeof(((art_bias *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 688) },
+            _CFFI_OP(_CFFI_OP_NOOP, 704) },
   { "property_order", offsetof(art_constraint_opts, property_order),
                       sizeof(((art_constraint_opts *)0)->property_order),
-                      _CFFI_OP(_CFFI_OP_NOOP, 650) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 666) },
   { "whitespace", offsetof(art_constraint_opts, whitespace),
                   sizeof(((art_constraint_opts *)0)->whitespace),
-                  _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "cache_memory_max", offsetof(art_constraint_opts, cache_memory_max),
                         sizeof(((art_constraint_opts *)0)->cache_memory_max),
-                        _CFFI_OP(_CFFI_OP_NOOP, 48) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "n_ctx", offsetof(art_context_params, n_ctx),
              sizeof(((art_context_params *)0)->n_ctx),
-             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+             _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "n_batch", offsetof(art_context_params, n_batch),
                sizeof(((art_context_params *)0)->n_batch),
-               _CFFI_OP(_CFFI_OP_NOOP, 31) },
+               _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "n_threads", offsetof(art_context_params, n_threads),
                  sizeof(((art_context_params *)0)->n_threads),
-                 _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "logits", offsetof(art_cuda_call, logits),
               sizeof(((art_cuda_call *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 47) },
+              _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "logits_stride", offsetof(art_cuda_call, logits_stride),
                      sizeof(((art_cuda_call *)0)->logits_stride),
-                     _CFFI_OP(_CFFI_OP_NOOP, 94) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 97) },
   { "masks", offsetof(art_cuda_call, masks),
              sizeof(((art_cuda_call *)0)->masks),
-             _CFFI_OP(_CFFI_OP_NOOP, 47) },
+             _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "masks_stride", offsetof(art_cuda_call, masks_stride),
                     sizeof(((art_cuda_call *)0)->masks_stride),
-                    _CFFI_OP(_CFFI_OP_NOOP, 94) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 97) },
   { "mask_rows", offsetof(art_cuda_call, mask_rows),
                  sizeof(((art_cuda_call *)0)->mask_rows),
-                 _CFFI_OP(_CFFI_OP_NOOP, 47) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "ids", offsetof(art_cuda_call, ids),
            sizeof(((art_cuda_call *)0)->ids),
-           _CFFI_OP(_CFFI_OP_NOOP, 47) },
+           _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "logprobs", offsetof(art_cuda_call, logprobs),
                 sizeof(((art_cuda_call *)0)->logprobs),
-                _CFFI_OP(_CFFI_OP_NOOP, 47) },
+                _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "stream", offsetof(art_cuda_call, stream),
               sizeof(((art_cuda_call *)0)->stream),
-              _CFFI_OP(_CFFI_OP_NOOP, 47) },
+              _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "device", offsetof(art_cuda_call, device),
               sizeof(((art_cuda_call *)0)->device),
-              _CFFI_OP(_CFFI_OP_NOOP, 31) },
+              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "dtype", offsetof(art_cuda_call, dtype),
              sizeof(((art_cuda_call *)0)->dtype),
-             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+             _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "n_rows", offsetof(art_cuda_call, n_rows),
               sizeof(((art_cuda_call *)0)->n_rows),
-              _CFFI_OP(_CFFI_OP_NOOP, 31) },
+              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "n_vocab", offsetof(art_cuda_call, n_vocab),
                sizeof(((art_cuda_call *)0)->n_vocab),
-               _CFFI_OP(_CFFI_OP_NOOP, 31) },
+               _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "n_masks", offsetof(art_cuda_call, n_masks),
                sizeof(((art_cuda_call *)0)->n_masks),
-               _CFFI_OP(_CFFI_OP_NOOP, 31) },
+               _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "ids_64", offsetof(art_cuda_call, ids_64),
               sizeof(((art_cuda_call *)0)->ids_64),
-              _CFFI_OP(_CFFI_OP_NOOP, 31) },
+              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "keep_steps", offsetof(art_cuda_call, keep_steps),
                   sizeof(((art_cuda_call *)0)->keep_steps),
-                  _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "step", offsetof(art_cuda_call, step),
             sizeof(((art_cuda_call *)0)->step),
-            _CFFI_OP(_CFFI_OP_NOOP, 47) },
+            _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "name", offsetof(art_cuda_device, name),
             sizeof(((art_cuda_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 684) },
+            _CFFI_OP(_CFFI_OP_NOOP, 700) },
   { "major", offsetof(art_cuda_device, major),
              sizeof(((art_cuda_device *)0)->major),
-             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+             _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "minor", offsetof(art_cuda_device, minor),
              sizeof(((art_cuda_device *)0)->minor),
-             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+             _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "n_sm", offsetof(art_cuda_device, n_sm),
             sizeof(((art_cuda_device *)0)->n_sm),
-            _CFFI_OP(_CFFI_OP_NOOP, 31) },
+            _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "reserved", offsetof(art_cuda_device, reserved),
                 sizeof(((art_cuda_device *)0)->reserved),
-                _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "memory_total", offsetof(art_cuda_device, memory_total),
                     sizeof(((art_cuda_device *)0)->memory_total),
-                    _CFFI_OP(_CFFI_OP_NOOP, 47) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "name", offsetof(art_cuda_file, name),
             sizeof(((art_cuda_file *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 17) },
+            _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "text", offsetof(art_cuda_file, text),
             sizeof(((art_cuda_file *)0)->text),
-            _CFFI_OP(_CFFI_OP_NOOP, 17) },
+            _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "sample", offsetof(art_cuda_row_params, sample),
               sizeof(((art_cuda_row_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 653) },
+              _CFFI_OP(_CFFI_OP_NOOP, 669) },
   { "step", offsetof(art_cuda_row_params, step),
             sizeof(((art_cuda_row_params *)0)->step),
-            _CFFI_OP(_CFFI_OP_NOOP, 47) },
+            _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "history", offsetof(art_cuda_row_params, history),
                sizeof(((art_cuda_row_params *)0)->history),
-               _CFFI_OP(_CFFI_OP_NOOP, 274) },
+               _CFFI_OP(_CFFI_OP_NOOP, 277) },
   { "n_history", offsetof(art_cuda_row_params, n_history),
                  sizeof(((art_cuda_row_params *)0)->n_history),
-                 _CFFI_OP(_CFFI_OP_NOOP, 48) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "name", offsetof(art_device, name),
             sizeof(((art_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 680) },
+            _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "description", offsetof(art_device, description),
                    sizeof(((art_device *)0)->description),
-                   _CFFI_OP(_CFFI_OP_NOOP, 684) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 700) },
   { "is_gpu", offsetof(art_device, is_gpu),
               sizeof(((art_device *)0)->is_gpu),
-              _CFFI_OP(_CFFI_OP_NOOP, 31) },
+              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "reserved", offsetof(art_device, reserved),
                 sizeof(((art_device *)0)->reserved),
-                _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "memory_free", offsetof(art_device, memory_free),
                    sizeof(((art_device *)0)->memory_free),
-                   _CFFI_OP(_CFFI_OP_NOOP, 47) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "memory_total", offsetof(art_device, memory_total),
                     sizeof(((art_device *)0)->memory_total),
-                    _CFFI_OP(_CFFI_OP_NOOP, 47) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "begin", offsetof(art_dialog_spec, begin),
              sizeof(((art_dialog_spec *)0)->begin),
-             _CFFI_OP(_CFFI_OP_NOOP, 672) },
+             _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "name_prefix", offsetof(art_dialog_spec, name_prefix),
                    sizeof(((art_dialog_spec *)0)->name_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 672) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "args_prefix", offsetof(art_dialog_spec, args_prefix),
                    sizeof(((art_dialog_spec *)0)->args_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 672) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "call_suffix", offsetof(art_dialog_spec, call_suffix),
                    sizeof(((art_dialog_spec *)0)->call_suffix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 672) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "separator", offsetof(art_dialog_spec, separator),
                  sizeof(((art_dialog_spec *)0)->separator),
-                 _CFFI_OP(_CFFI_OP_NOOP, 672) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "between", offsetof(art_dialog_spec, between),
                sizeof(((art_dialog_spec *)0)->between),
-               _CFFI_OP(_CFFI_OP_NOOP, 672) },
+               _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "end", offsetof(art_dialog_spec, end),
            sizeof(((art_dialog_spec *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 672) },
+           _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "begin_token", offsetof(art_dialog_spec, begin_token),
                    sizeof(((art_dialog_spec *)0)->begin_token),
-                   _CFFI_OP(_CFFI_OP_NOOP, 229) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "end_token", offsetof(art_dialog_spec, end_token),
                  sizeof(((art_dialog_spec *)0)->end_token),
-                 _CFFI_OP(_CFFI_OP_NOOP, 229) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "reasoning_open", offsetof(art_dialog_spec, reasoning_open),
                       sizeof(((art_dialog_spec *)0)->reasoning_open),
-                      _CFFI_OP(_CFFI_OP_NOOP, 672) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "reasoning_close", offsetof(art_dialog_spec, reasoning_close),
                        sizeof(((art_dialog_spec *)0)->reasoning_close),
-                       _CFFI_OP(_CFFI_OP_NOOP, 672) },
+                       _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "tools", offsetof(art_dialog_spec, tools),
              sizeof(((art_dialog_spec *)0)->tools),
-             _CFFI_OP(_CFFI_OP_NOOP, 636) },
+             _CFFI_OP(_CFFI_OP_NOOP, 652) },
   { "n_tools", offsetof(art_dialog_spec, n_tools),
                sizeof(((art_dialog_spec *)0)->n_tools),
-               _CFFI_OP(_CFFI_OP_NOOP, 48) },
+               _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "calls_max", offsetof(art_dialog_spec, calls_max),
                  sizeof(((art_dialog_spec *)0)->calls_max),
-                 _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "choice", offsetof(art_dialog_spec, choice),
               sizeof(((art_dialog_spec *)0)->choice),
-              _CFFI_OP(_CFFI_OP_NOOP, 619) },
+              _CFFI_OP(_CFFI_OP_NOOP, 635) },
   { "value", offsetof(art_dialog_spec, value),
              sizeof(((art_dialog_spec *)0)->value),
-             _CFFI_OP(_CFFI_OP_NOOP, 11) },
+             _CFFI_OP(_CFFI_OP_NOOP, 14) },
   { "name", offsetof(art_dialog_tool, name),
             sizeof(((art_dialog_tool *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 672) },
+            _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "args", offsetof(art_dialog_tool, args),
             sizeof(((art_dialog_tool *)0)->args),
-            _CFFI_OP(_CFFI_OP_NOOP, 11) },
+            _CFFI_OP(_CFFI_OP_NOOP, 14) },
   { "abi", offsetof(art_engine, abi),
            sizeof(((art_engine *)0)->abi),
-           _CFFI_OP(_CFFI_OP_NOOP, 31) },
+           _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "name", offsetof(art_engine, name),
             sizeof(((art_engine *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 17) },
+            _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "model_free", offsetof(art_engine, model_free),
                   sizeof(((art_engine *)0)->model_free),
-                  _CFFI_OP(_CFFI_OP_NOOP, 696) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 712) },
   { "model_caps", offsetof(art_engine, model_caps),
                   sizeof(((art_engine *)0)->model_caps),
-                  _CFFI_OP(_CFFI_OP_NOOP, 661) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 677) },
   { "tokenize", offsetof(art_engine, tokenize),
                 sizeof(((art_engine *)0)->tokenize),
-                _CFFI_OP(_CFFI_OP_NOOP, 663) },
+                _CFFI_OP(_CFFI_OP_NOOP, 679) },
   { "token_bytes", offsetof(art_engine, token_bytes),
                    sizeof(((art_engine *)0)->token_bytes),
-                   _CFFI_OP(_CFFI_OP_NOOP, 665) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 681) },
   { "token_is_eog", offsetof(art_engine, token_is_eog),
                     sizeof(((art_engine *)0)->token_is_eog),
-                    _CFFI_OP(_CFFI_OP_NOOP, 689) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 705) },
   { "token_is_control", offsetof(art_engine, token_is_control),
                         sizeof(((art_engine *)0)->token_is_control),
-                        _CFFI_OP(_CFFI_OP_NOOP, 689) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 705) },
   { "meta", offsetof(art_engine, meta),
             sizeof(((art_engine *)0)->meta),
-            _CFFI_OP(_CFFI_OP_NOOP, 662) },
+            _CFFI_OP(_CFFI_OP_NOOP, 678) },
   { "ctx_new", offsetof(art_engine, ctx_new),
                sizeof(((art_engine *)0)->ctx_new),
-               _CFFI_OP(_CFFI_OP_NOOP, 660) },
+               _CFFI_OP(_CFFI_OP_NOOP, 676) },
   { "ctx_free", offsetof(art_engine, ctx_free),
                 sizeof(((art_engine *)0)->ctx_free),
-                _CFFI_OP(_CFFI_OP_NOOP, 696) },
+                _CFFI_OP(_CFFI_OP_NOOP, 712) },
   { "ctx_size", offsetof(art_engine, ctx_size),
                 sizeof(((art_engine *)0)->ctx_size),
-                _CFFI_OP(_CFFI_OP_NOOP, 693) },
+                _CFFI_OP(_CFFI_OP_NOOP, 709) },
   { "eval", offsetof(art_engine, eval),
             sizeof(((art_engine *)0)->eval),
-            _CFFI_OP(_CFFI_OP_NOOP, 664) },
+            _CFFI_OP(_CFFI_OP_NOOP, 680) },
   { "logits", offsetof(art_engine, logits),
               sizeof(((art_engine *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 687) },
+              _CFFI_OP(_CFFI_OP_NOOP, 703) },
   { "kv_drop", offsetof(art_engine, kv_drop),
                sizeof(((art_engine *)0)->kv_drop),
-               _CFFI_OP(_CFFI_OP_NOOP, 666) },
+               _CFFI_OP(_CFFI_OP_NOOP, 682) },
   { "kv_copy", offsetof(art_engine, kv_copy),
                sizeof(((art_engine *)0)->kv_copy),
-               _CFFI_OP(_CFFI_OP_NOOP, 669) },
+               _CFFI_OP(_CFFI_OP_NOOP, 685) },
   { "state_size", offsetof(art_engine, state_size),
                   sizeof(((art_engine *)0)->state_size),
-                  _CFFI_OP(_CFFI_OP_NOOP, 692) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 708) },
   { "state_save", offsetof(art_engine, state_save),
                   sizeof(((art_engine *)0)->state_save),
-                  _CFFI_OP(_CFFI_OP_NOOP, 667) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 683) },
   { "state_load", offsetof(art_engine, state_load),
                   sizeof(((art_engine *)0)->state_load),
-                  _CFFI_OP(_CFFI_OP_NOOP, 668) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 684) },
   { "set_abort", offsetof(art_engine, set_abort),
                  sizeof(((art_engine *)0)->set_abort),
-                 _CFFI_OP(_CFFI_OP_NOOP, 697) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 713) },
   { "n_vocab", offsetof(art_engine_caps, n_vocab),
                sizeof(((art_engine_caps *)0)->n_vocab),
-               _CFFI_OP(_CFFI_OP_NOOP, 31) },
+               _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "n_ctx_train", offsetof(art_engine_caps, n_ctx_train),
                    sizeof(((art_engine_caps *)0)->n_ctx_train),
-                   _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "bos", offsetof(art_engine_caps, bos),
            sizeof(((art_engine_caps *)0)->bos),
-           _CFFI_OP(_CFFI_OP_NOOP, 229) },
+           _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "eos", offsetof(art_engine_caps, eos),
            sizeof(((art_engine_caps *)0)->eos),
-           _CFFI_OP(_CFFI_OP_NOOP, 229) },
+           _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "eot", offsetof(art_engine_caps, eot),
            sizeof(((art_engine_caps *)0)->eot),
-           _CFFI_OP(_CFFI_OP_NOOP, 229) },
+           _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "can_copy", (size_t)-1,
                 1 /* bits */,
-                _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
+                _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "can_save", (size_t)-1,
                 1 /* bits */,
-                _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
+                _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "can_drop", (size_t)-1,
                 1 /* bits */,
-                _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
+                _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "can_abort", (size_t)-1,
                  1 /* bits */,
-                 _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
+                 _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "many_contexts", (size_t)-1,
                      1 /* bits */,
-                     _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
+                     _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "add_bos", (size_t)-1,
                1 /* bits */,
-               _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
+               _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "code", offsetof(art_error, code),
             sizeof(((art_error *)0)->code),
-            _CFFI_OP(_CFFI_OP_NOOP, 446) },
+            _CFFI_OP(_CFFI_OP_NOOP, 455) },
   { "pos", offsetof(art_error, pos),
            sizeof(((art_error *)0)->pos),
-           _CFFI_OP(_CFFI_OP_NOOP, 48) },
+           _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "draft", offsetof(art_error, draft),
              sizeof(((art_error *)0)->draft),
-             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+             _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "keyword", offsetof(art_error, keyword),
                sizeof(((art_error *)0)->keyword),
-               _CFFI_OP(_CFFI_OP_NOOP, 680) },
+               _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "path", offsetof(art_error, path),
             sizeof(((art_error *)0)->path),
-            _CFFI_OP(_CFFI_OP_NOOP, 678) },
+            _CFFI_OP(_CFFI_OP_NOOP, 694) },
   { "msg", offsetof(art_error, msg),
            sizeof(((art_error *)0)->msg),
-           _CFFI_OP(_CFFI_OP_NOOP, 682) },
+           _CFFI_OP(_CFFI_OP_NOOP, 698) },
   { "kind", offsetof(art_event, kind),
             sizeof(((art_event *)0)->kind),
-            _CFFI_OP(_CFFI_OP_NOOP, 31) },
+            _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "tool", offsetof(art_event, tool),
             sizeof(((art_event *)0)->tool),
-            _CFFI_OP(_CFFI_OP_NOOP, 31) },
+            _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "stop", offsetof(art_event, stop),
             sizeof(((art_event *)0)->stop),
-            _CFFI_OP(_CFFI_OP_NOOP, 31) },
+            _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "n_tokens", offsetof(art_event, n_tokens),
                 sizeof(((art_event *)0)->n_tokens),
-                _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "data", offsetof(art_event, data),
             sizeof(((art_event *)0)->data),
-            _CFFI_OP(_CFFI_OP_NOOP, 17) },
+            _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "len", offsetof(art_event, len),
            sizeof(((art_event *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 48) },
+           _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "sample", offsetof(art_generate_params, sample),
               sizeof(((art_generate_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 653) },
+              _CFFI_OP(_CFFI_OP_NOOP, 669) },
   { "max_tokens", offsetof(art_generate_params, max_tokens),
                   sizeof(((art_generate_params *)0)->max_tokens),
-                  _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "stops", offsetof(art_generate_params, stops),
              sizeof(((art_generate_params *)0)->stops),
-             _CFFI_OP(_CFFI_OP_NOOP, 671) },
+             _CFFI_OP(_CFFI_OP_NOOP, 687) },
   { "n_stops", offsetof(art_generate_params, n_stops),
                sizeof(((art_generate_params *)0)->n_stops),
-               _CFFI_OP(_CFFI_OP_NOOP, 48) },
+               _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "matcher", offsetof(art_generate_params, matcher),
                sizeof(((art_generate_params *)0)->matcher),
-               _CFFI_OP(_CFFI_OP_NOOP, 154) },
+               _CFFI_OP(_CFFI_OP_NOOP, 157) },
   { "flush_ms", offsetof(art_generate_params, flush_ms),
                 sizeof(((art_generate_params *)0)->flush_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "poll_ms", offsetof(art_generate_params, poll_ms),
                sizeof(((art_generate_params *)0)->poll_ms),
-               _CFFI_OP(_CFFI_OP_NOOP, 31) },
+               _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "poll", offsetof(art_generate_params, poll),
             sizeof(((art_generate_params *)0)->poll),
-            _CFFI_OP(_CFFI_OP_NOOP, 609) },
+            _CFFI_OP(_CFFI_OP_NOOP, 624) },
   { "poll_ud", offsetof(art_generate_params, poll_ud),
                sizeof(((art_generate_params *)0)->poll_ud),
-               _CFFI_OP(_CFFI_OP_NOOP, 121) },
+               _CFFI_OP(_CFFI_OP_NOOP, 124) },
   { "close_early", (size_t)-1,
                    1 /* bits */,
-                   _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
+                   _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "fast_forward", (size_t)-1,
                     1 /* bits */,
-                    _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
+                    _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "n_gpu_layers", offsetof(art_model_params, n_gpu_layers),
                     sizeof(((art_model_params *)0)->n_gpu_layers),
-                    _CFFI_OP(_CFFI_OP_NOOP, 229) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "n_ctx", offsetof(art_model_params, n_ctx),
              sizeof(((art_model_params *)0)->n_ctx),
-             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+             _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "use_mmap", (size_t)-1,
                 1 /* bits */,
-                _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
+                _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "vocab_only", (size_t)-1,
                   1 /* bits */,
-                  _CFFI_OP(_CFFI_OP_BITFIELD, 31) },
+                  _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "uri", offsetof(art_resource, uri),
            sizeof(((art_resource *)0)->uri),
-           _CFFI_OP(_CFFI_OP_NOOP, 17) },
+           _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "uri_len", offsetof(art_resource, uri_len),
                sizeof(((art_resource *)0)->uri_len),
-               _CFFI_OP(_CFFI_OP_NOOP, 48) },
+               _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "json", offsetof(art_resource, json),
             sizeof(((art_resource *)0)->json),
-            _CFFI_OP(_CFFI_OP_NOOP, 17) },
+            _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "json_len", offsetof(art_resource, json_len),
                 sizeof(((art_resource *)0)->json_len),
-                _CFFI_OP(_CFFI_OP_NOOP, 48) },
+                _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "temperature", offsetof(art_sample_params, temperature),
                    sizeof(((art_sample_params *)0)->temperature),
-                   _CFFI_OP(_CFFI_OP_NOOP, 688) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 704) },
   { "top_k", offsetof(art_sample_params, top_k),
              sizeof(((art_sample_params *)0)->top_k),
-             _CFFI_OP(_CFFI_OP_NOOP, 229) },
+             _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "top_p", offsetof(art_sample_params, top_p),
              sizeof(((art_sample_params *)0)->top_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 688) },
+             _CFFI_OP(_CFFI_OP_NOOP, 704) },
   { "min_p", offsetof(art_sample_params, min_p),
              sizeof(((art_sample_params *)0)->min_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 688) },
+             _CFFI_OP(_CFFI_OP_NOOP, 704) },
   { "repetition_penalty", offsetof(art_sample_params, repetition_penalty),
                           sizeof(((art_sample_params *)0)->repetition_penalty),
-                          _CFFI_OP(_CFFI_OP_NOOP, 688) },
+                          _CFFI_OP(_CFFI_OP_NOOP, 704) },
   { "frequency_penalty", offsetof(art_sample_params, frequency_penalty),
                          sizeof(((art_sample_params *)0)->frequency_penalty),
-                         _CFFI_OP(_CFFI_OP_NOOP, 688) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 704) },
   { "presence_penalty", offsetof(art_sample_params, presence_penalty),
                         sizeof(((art_sample_params *)0)->presence_penalty),
-                        _CFFI_OP(_CFFI_OP_NOOP, 688) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 704) },
   { "penalty_last_n", offsetof(art_sample_params, penalty_last_n),
                       sizeof(((art_sample_params *)0)->penalty_last_n),
-                      _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "seed", offsetof(art_sample_params, seed),
             sizeof(((art_sample_params *)0)->seed),
-            _CFFI_OP(_CFFI_OP_NOOP, 47) },
+            _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "bias", offsetof(art_sample_params, bias),
             sizeof(((art_sample_params *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 617) },
+            _CFFI_OP(_CFFI_OP_NOOP, 632) },
   { "n_bias", offsetof(art_sample_params, n_bias),
               sizeof(((art_sample_params *)0)->n_bias),
-              _CFFI_OP(_CFFI_OP_NOOP, 48) },
+              _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "default_draft", offsetof(art_schema_opts, default_draft),
                      sizeof(((art_schema_opts *)0)->default_draft),
-                     _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "formats", offsetof(art_schema_opts, formats),
                sizeof(((art_schema_opts *)0)->formats),
-               _CFFI_OP(_CFFI_OP_NOOP, 643) },
+               _CFFI_OP(_CFFI_OP_NOOP, 659) },
   { "registry", offsetof(art_schema_opts, registry),
                 sizeof(((art_schema_opts *)0)->registry),
-                _CFFI_OP(_CFFI_OP_NOOP, 651) },
+                _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "n_registry", offsetof(art_schema_opts, n_registry),
                   sizeof(((art_schema_opts *)0)->n_registry),
-                  _CFFI_OP(_CFFI_OP_NOOP, 48) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "memory_max", offsetof(art_schema_opts, memory_max),
                   sizeof(((art_schema_opts *)0)->memory_max),
-                  _CFFI_OP(_CFFI_OP_NOOP, 48) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "kind", offsetof(art_span, kind),
             sizeof(((art_span *)0)->kind),
-            _CFFI_OP(_CFFI_OP_NOOP, 31) },
+            _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "tool", offsetof(art_span, tool),
             sizeof(((art_span *)0)->tool),
-            _CFFI_OP(_CFFI_OP_NOOP, 31) },
+            _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "start", offsetof(art_span, start),
              sizeof(((art_span *)0)->start),
-             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+             _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "len", offsetof(art_span, len),
            sizeof(((art_span *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 31) },
+           _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "ptr", offsetof(art_str, ptr),
            sizeof(((art_str *)0)->ptr),
-           _CFFI_OP(_CFFI_OP_NOOP, 17) },
+           _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "len", offsetof(art_str, len),
            sizeof(((art_str *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 48) },
+           _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "address", offsetof(art_tensor, address),
                sizeof(((art_tensor *)0)->address),
-               _CFFI_OP(_CFFI_OP_NOOP, 47) },
+               _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "device_type", offsetof(art_tensor, device_type),
                    sizeof(((art_tensor *)0)->device_type),
-                   _CFFI_OP(_CFFI_OP_NOOP, 229) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "device_id", offsetof(art_tensor, device_id),
                  sizeof(((art_tensor *)0)->device_id),
-                 _CFFI_OP(_CFFI_OP_NOOP, 229) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "code", offsetof(art_tensor, code),
             sizeof(((art_tensor *)0)->code),
-            _CFFI_OP(_CFFI_OP_NOOP, 31) },
+            _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "bits", offsetof(art_tensor, bits),
             sizeof(((art_tensor *)0)->bits),
-            _CFFI_OP(_CFFI_OP_NOOP, 31) },
+            _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "lanes", offsetof(art_tensor, lanes),
              sizeof(((art_tensor *)0)->lanes),
-             _CFFI_OP(_CFFI_OP_NOOP, 31) },
+             _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "ndim", offsetof(art_tensor, ndim),
             sizeof(((art_tensor *)0)->ndim),
-            _CFFI_OP(_CFFI_OP_NOOP, 229) },
+            _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "shape", offsetof(art_tensor, shape),
              sizeof(((art_tensor *)0)->shape),
-             _CFFI_OP(_CFFI_OP_NOOP, 690) },
+             _CFFI_OP(_CFFI_OP_NOOP, 706) },
   { "strides", offsetof(art_tensor, strides),
                sizeof(((art_tensor *)0)->strides),
-               _CFFI_OP(_CFFI_OP_NOOP, 690) },
+               _CFFI_OP(_CFFI_OP_NOOP, 706) },
   { "is_read_only", offsetof(art_tensor, is_read_only),
                     sizeof(((art_tensor *)0)->is_read_only),
-                    _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "prompt_tokens", offsetof(art_usage, prompt_tokens),
                      sizeof(((art_usage *)0)->prompt_tokens),
-                     _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "cached_tokens", offsetof(art_usage, cached_tokens),
                      sizeof(((art_usage *)0)->cached_tokens),
-                     _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "completion_tokens", offsetof(art_usage, completion_tokens),
                          sizeof(((art_usage *)0)->completion_tokens),
-                         _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "forced_tokens", offsetof(art_usage, forced_tokens),
                      sizeof(((art_usage *)0)->forced_tokens),
-                     _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "masks_computed", offsetof(art_usage, masks_computed),
                       sizeof(((art_usage *)0)->masks_computed),
-                      _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "reserved", offsetof(art_usage, reserved),
                 sizeof(((art_usage *)0)->reserved),
-                _CFFI_OP(_CFFI_OP_NOOP, 31) },
+                _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "prefill_ms", offsetof(art_usage, prefill_ms),
                   sizeof(((art_usage *)0)->prefill_ms),
-                  _CFFI_OP(_CFFI_OP_NOOP, 686) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "decode_ms", offsetof(art_usage, decode_ms),
                  sizeof(((art_usage *)0)->decode_ms),
-                 _CFFI_OP(_CFFI_OP_NOOP, 686) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "total_ms", offsetof(art_usage, total_ms),
                 sizeof(((art_usage *)0)->total_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 686) },
+                _CFFI_OP(_CFFI_OP_NOOP, 702) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "art_alloc", 616, _CFFI_F_CHECK_FIELDS,
+  { "art_alloc", 631, _CFFI_F_CHECK_FIELDS,
     sizeof(art_alloc), offsetof(struct _cffi_align__art_alloc, y), 0, 2 },
-  { "art_bias", 618, _CFFI_F_CHECK_FIELDS,
+  { "art_bias", 633, _CFFI_F_CHECK_FIELDS,
     sizeof(art_bias), offsetof(struct _cffi_align__art_bias, y), 2, 2 },
-  { "art_constraint", 620, _CFFI_F_OPAQUE,
+  { "art_budget", 634, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint_opts", 621, _CFFI_F_CHECK_FIELDS,
+  { "art_constraint", 636, _CFFI_F_OPAQUE,
+    (size_t)-1, -1, -1, 0 /* opaque */ },
+  { "art_constraint_opts", 637, _CFFI_F_CHECK_FIELDS,
     sizeof(art_constraint_opts), offsetof(struct _cffi_align__art_constraint_opts, y), 4, 3 },
-  { "art_context_params", 622, _CFFI_F_CHECK_FIELDS,
+  { "art_context_params", 638, _CFFI_F_CHECK_FIELDS,
     sizeof(art_context_params), offsetof(struct _cffi_align__art_context_params, y), 7, 3 },
-  { "art_ctransformers", 623, _CFFI_F_OPAQUE,
+  { "art_ctransformers", 639, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda", 624, _CFFI_F_OPAQUE,
+  { "art_cuda", 640, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_array", 625, _CFFI_F_OPAQUE,
+  { "art_cuda_array", 641, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_batch", 626, _CFFI_F_OPAQUE,
+  { "art_cuda_batch", 642, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_call", 627, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_call", 643, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_call), offsetof(struct _cffi_align__art_cuda_call, y), 10, 16 },
-  { "art_cuda_code", 628, _CFFI_F_OPAQUE,
+  { "art_cuda_code", 644, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_device", 629, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_device", 645, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_device), offsetof(struct _cffi_align__art_cuda_device, y), 26, 6 },
-  { "art_cuda_file", 631, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_file", 647, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_file), offsetof(struct _cffi_align__art_cuda_file, y), 32, 2 },
-  { "art_cuda_row_params", 633, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_row_params", 649, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_row_params), offsetof(struct _cffi_align__art_cuda_row_params, y), 34, 4 },
-  { "art_device", 634, _CFFI_F_CHECK_FIELDS,
+  { "art_device", 650, _CFFI_F_CHECK_FIELDS,
     sizeof(art_device), offsetof(struct _cffi_align__art_device, y), 38, 6 },
-  { "art_dialog_spec", 635, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_spec", 651, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_spec), offsetof(struct _cffi_align__art_dialog_spec, y), 44, 16 },
-  { "art_dialog_tool", 637, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_tool", 653, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_tool), offsetof(struct _cffi_align__art_dialog_tool, y), 60, 2 },
-  { "art_engine", 638, _CFFI_F_CHECK_FIELDS,
+  { "art_engine", 654, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine), offsetof(struct _cffi_align__art_engine, y), 62, 20 },
-  { "art_engine_caps", 639, _CFFI_F_CHECK_FIELDS,
+  { "art_engine_caps", 655, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine_caps), offsetof(struct _cffi_align__art_engine_caps, y), 82, 11 },
-  { "art_error", 640, _CFFI_F_CHECK_FIELDS,
+  { "art_error", 656, _CFFI_F_CHECK_FIELDS,
     sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 93, 6 },
-  { "art_event", 641, _CFFI_F_CHECK_FIELDS,
+  { "art_event", 657, _CFFI_F_CHECK_FIELDS,
     sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 99, 6 },
-  { "art_generate_params", 644, _CFFI_F_CHECK_FIELDS,
+  { "art_generate_params", 660, _CFFI_F_CHECK_FIELDS,
     sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 105, 11 },
-  { "art_llama", 645, _CFFI_F_OPAQUE,
+  { "art_llama", 661, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_mask_pool", 646, _CFFI_F_OPAQUE,
+  { "art_mask_pool", 662, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_matcher", 647, _CFFI_F_OPAQUE,
+  { "art_matcher", 663, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model", 648, _CFFI_F_OPAQUE,
+  { "art_model", 664, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model_params", 649, _CFFI_F_CHECK_FIELDS,
+  { "art_model_params", 665, _CFFI_F_CHECK_FIELDS,
     sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 116, 4 },
-  { "art_resource", 652, _CFFI_F_CHECK_FIELDS,
+  { "art_resource", 668, _CFFI_F_CHECK_FIELDS,
     sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 120, 4 },
-  { "art_sample_params", 653, _CFFI_F_CHECK_FIELDS,
+  { "art_sample_params", 669, _CFFI_F_CHECK_FIELDS,
     sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 124, 11 },
-  { "art_schema", 654, _CFFI_F_OPAQUE,
+  { "art_schema", 670, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_schema_opts", 655, _CFFI_F_CHECK_FIELDS,
+  { "art_schema_opts", 671, _CFFI_F_CHECK_FIELDS,
     sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 135, 5 },
-  { "art_session", 656, _CFFI_F_OPAQUE,
+  { "art_session", 672, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_span", 658, _CFFI_F_CHECK_FIELDS,
+  { "art_span", 674, _CFFI_F_CHECK_FIELDS,
     sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 140, 4 },
-  { "art_str", 672, _CFFI_F_CHECK_FIELDS,
+  { "art_str", 688, _CFFI_F_CHECK_FIELDS,
     sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 144, 2 },
-  { "art_tensor", 673, _CFFI_F_CHECK_FIELDS,
+  { "art_tensor", 689, _CFFI_F_CHECK_FIELDS,
     sizeof(art_tensor), offsetof(struct _cffi_align__art_tensor, y), 146, 10 },
-  { "art_usage", 674, _CFFI_F_CHECK_FIELDS,
+  { "art_usage", 690, _CFFI_F_CHECK_FIELDS,
     sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 156, 9 },
-  { "art_vocab", 675, _CFFI_F_OPAQUE,
+  { "art_vocab", 691, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
 };
 
 static const struct _cffi_enum_s _cffi_enums[] = {
-  { "art_choice", 619, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
+  { "art_choice", 635, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
     "ART_CHOICE_AUTO,ART_CHOICE_REQUIRED,ART_CHOICE_NONE" },
-  { "art_cuda_dtype", 630, _cffi_prim_int(sizeof(art_cuda_dtype), ((art_cuda_dtype)-1) <= 0),
+  { "art_cuda_dtype", 646, _cffi_prim_int(sizeof(art_cuda_dtype), ((art_cuda_dtype)-1) <= 0),
     "ART_CUDA_FLOAT32,ART_CUDA_FLOAT16,ART_CUDA_BFLOAT16" },
-  { "art_cuda_row_error", 632, _cffi_prim_int(sizeof(art_cuda_row_error), ((art_cuda_row_error)-1) <= 0),
+  { "art_cuda_row_error", 648, _cffi_prim_int(sizeof(art_cuda_row_error), ((art_cuda_row_error)-1) <= 0),
     "ART_CUDA_EMPTY,ART_CUDA_NAN,ART_CUDA_INVALID" },
-  { "art_event_kind", 642, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
+  { "art_event_kind", 658, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
     "ART_EV_TEXT,ART_EV_REASONING,ART_EV_CALL_START,ART_EV_CALL_ARGS,ART_EV_CALL_END,ART_EV_DONE" },
-  { "art_formats", 643, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
+  { "art_formats", 659, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
     "ART_FORMATS_ASSERT,ART_FORMATS_ANNOTATE" },
-  { "art_order", 650, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
+  { "art_order", 666, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
     "ART_ORDER_ANY,ART_ORDER_SCHEMA" },
-  { "art_span_kind", 659, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
+  { "art_span_kind", 675, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
     "ART_SPAN_TEXT,ART_SPAN_REASONING,ART_SPAN_MARKUP,ART_SPAN_NAME,ART_SPAN_ARGS,ART_SPAN_VALUE,ART_SPAN_CALL_START,"
     "ART_SPAN_CALL_END" },
-  { "art_status", 446, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
+  { "art_status", 455, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
     "ART_OK,ART_MORE,ART_DONE,ART_REJECTED,ART_E_ARG,ART_E_NOMEM,ART_E_LIMIT,ART_E_STATE,ART_E_BUSY,ART_E_FORKED,"
     "ART_E_SYNTAX,ART_E_SCHEMA,ART_E_UNSUPPORTED,ART_E_UNSATISFIABLE,ART_E_REF,ART_E_PATTERN,ART_E_IO,ART_E_FORMAT,"
     "ART_E_ENGINE,ART_E_CONTEXT,ART_E_CANCELLED,ART_E_DEVICE" },
-  { "art_stop", 670, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
+  { "art_stop", 686, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
     "ART_STOP_NONE,ART_STOP_EOS,ART_STOP_STRING,ART_STOP_LENGTH,ART_STOP_COMPLETE,ART_STOP_CANCELLED,ART_STOP_CONTEXT" },
-  { "art_whitespace", 676, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
+  { "art_whitespace", 692, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
     "ART_WS_ANY,ART_WS_COMPACT,ART_WS_SPACED" },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "art_alloc", 616 },
-  { "art_bias", 618 },
-  { "art_choice", 619 },
-  { "art_constraint", 620 },
-  { "art_constraint_opts", 621 },
-  { "art_context_params", 622 },
-  { "art_ctransformers", 623 },
-  { "art_cuda", 624 },
-  { "art_cuda_array", 625 },
-  { "art_cuda_batch", 626 },
-  { "art_cuda_call", 627 },
-  { "art_cuda_code", 628 },
-  { "art_cuda_device", 629 },
-  { "art_cuda_dtype", 630 },
-  { "art_cuda_file", 631 },
-  { "art_cuda_row_error", 632 },
-  { "art_cuda_row_params", 633 },
-  { "art_device", 634 },
-  { "art_dialog_spec", 635 },
-  { "art_dialog_tool", 637 },
-  { "art_engine", 638 },
-  { "art_engine_caps", 639 },
-  { "art_error", 640 },
-  { "art_event", 641 },
-  { "art_event_kind", 642 },
-  { "art_formats", 643 },
-  { "art_generate_params", 644 },
-  { "art_llama", 645 },
-  { "art_mask_pool", 646 },
-  { "art_matcher", 647 },
-  { "art_model", 648 },
-  { "art_model_params", 649 },
-  { "art_order", 650 },
-  { "art_resource", 652 },
-  { "art_sample_params", 653 },
-  { "art_schema", 654 },
-  { "art_schema_opts", 655 },
-  { "art_session", 656 },
-  { "art_span", 658 },
-  { "art_span_kind", 659 },
-  { "art_status", 446 },
-  { "art_stop", 670 },
-  { "art_str", 672 },
-  { "art_tensor", 673 },
-  { "art_usage", 674 },
-  { "art_vocab", 675 },
-  { "art_whitespace", 676 },
+  { "art_alloc", 631 },
+  { "art_bias", 633 },
+  { "art_budget", 634 },
+  { "art_choice", 635 },
+  { "art_constraint", 636 },
+  { "art_constraint_opts", 637 },
+  { "art_context_params", 638 },
+  { "art_ctransformers", 639 },
+  { "art_cuda", 640 },
+  { "art_cuda_array", 641 },
+  { "art_cuda_batch", 642 },
+  { "art_cuda_call", 643 },
+  { "art_cuda_code", 644 },
+  { "art_cuda_device", 645 },
+  { "art_cuda_dtype", 646 },
+  { "art_cuda_file", 647 },
+  { "art_cuda_row_error", 648 },
+  { "art_cuda_row_params", 649 },
+  { "art_device", 650 },
+  { "art_dialog_spec", 651 },
+  { "art_dialog_tool", 653 },
+  { "art_engine", 654 },
+  { "art_engine_caps", 655 },
+  { "art_error", 656 },
+  { "art_event", 657 },
+  { "art_event_kind", 658 },
+  { "art_formats", 659 },
+  { "art_generate_params", 660 },
+  { "art_llama", 661 },
+  { "art_mask_pool", 662 },
+  { "art_matcher", 663 },
+  { "art_model", 664 },
+  { "art_model_params", 665 },
+  { "art_order", 666 },
+  { "art_resource", 668 },
+  { "art_sample_params", 669 },
+  { "art_schema", 670 },
+  { "art_schema_opts", 671 },
+  { "art_session", 672 },
+  { "art_span", 674 },
+  { "art_span_kind", 675 },
+  { "art_status", 455 },
+  { "art_stop", 686 },
+  { "art_str", 688 },
+  { "art_tensor", 689 },
+  { "art_usage", 690 },
+  { "art_vocab", 691 },
+  { "art_whitespace", 692 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -9205,12 +9410,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   _cffi_enums,
   _cffi_typenames,
-  166,  /* num_globals */
-  37,  /* num_struct_unions */
+  170,  /* num_globals */
+  38,  /* num_struct_unions */
   10,  /* num_enums */
-  47,  /* num_typenames */
+  48,  /* num_typenames */
   NULL,  /* no includes */
-  699,  /* num_types */
+  715,  /* num_types */
   1,  /* flags */
 };
 

@@ -18,10 +18,10 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from ._core import DRAFTS, check, ffi, lib, new_error
+from ._core import DRAFTS, allocator, check, ffi, lib, limit_memory, memory_in_use, new_error
 from .errors import ArgumentError, LimitExceeded, SchemaError
 
-__all__ = ["Constraint", "Matcher", "Schema", "Vocab"]
+__all__ = ["Constraint", "Matcher", "Schema", "Vocab", "limit_memory", "memory_in_use"]
 
 _DRAFTS = {name: number for number, name in DRAFTS.items()}
 _FORMATS = {"assert": lib.ART_FORMATS_ASSERT, "annotate": lib.ART_FORMATS_ANNOTATE}
@@ -66,7 +66,7 @@ class Vocab:
             len(tokens),
             ffi.from_buffer("uint32_t[]", ends) if ends else ffi.NULL,
             len(ends),
-            ffi.NULL,
+            allocator(),
             out,
             err,
         )
@@ -81,7 +81,7 @@ class Vocab:
         Raises: ModelError when there is no such file, or when it is damaged or of another version.
         """
         out, err = ffi.new("art_vocab **"), new_error()
-        check(lib.art_vocab_open(os.fsencode(path), ffi.NULL, out, err), err)
+        check(lib.art_vocab_open(os.fsencode(path), allocator(), out, err), err)
         self = cls.__new__(cls)
         self._ptr = ffi.gc(out[0], lib.art_vocab_free, size=lib.art_vocab_memory(out[0]))
         self._owner = None
@@ -178,7 +178,7 @@ class Schema:
         )
         opts.registry, opts.n_registry = resources, len(kept)
         out, err = ffi.new("art_schema **"), new_error()
-        status = lib.art_schema_compile(ffi.from_buffer("char[]", text), len(text), opts, ffi.NULL, out, err)
+        status = lib.art_schema_compile(ffi.from_buffer("char[]", text), len(text), opts, allocator(), out, err)
         check(status, err)
         self._ptr = ffi.gc(out[0], lib.art_schema_free, size=lib.art_schema_memory(out[0]))
 
@@ -258,7 +258,7 @@ class Constraint:
             opts.whitespace = _option("whitespace", _WHITESPACE, whitespace)
         out, err = ffi.new("art_constraint **"), new_error()
         status = lib.art_constraint_new(
-            schema._ptr, ffi.NULL if vocab is None else vocab._ptr, opts, ffi.NULL, out, err
+            schema._ptr, ffi.NULL if vocab is None else vocab._ptr, opts, allocator(), out, err
         )
         try:
             check(status, err)
@@ -336,7 +336,7 @@ class Constraint:
         if value is not None:
             spec.value = value._ptr
         out, err = ffi.new("art_constraint **"), new_error()
-        check(lib.art_constraint_dialog(spec, vocab._ptr, ffi.NULL, out, err), err)
+        check(lib.art_constraint_dialog(spec, vocab._ptr, allocator(), out, err), err)
         self = cls.__new__(cls)
         self._own(out[0], vocab)
         return self

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import msgspec
 
 from . import engines, models
-from ._core import check, ffi, lib, new_error
+from ._core import allocator, check, ffi, lib, new_error
 from .errors import AgentrtError, ArgumentError, BusyError, ForkedError, StateError
 from .messages import Message, StopReason, Usage
 
@@ -527,7 +527,7 @@ class Session:
         self.stop: StopReason | None = None
         model._check_open()
         out = ffi.new("art_session **")
-        check(lib.art_session_new(model._ptr, params, ffi.NULL, out, self._err), self._err)
+        check(lib.art_session_new(model._ptr, params, allocator(), out, self._err), self._err)
         self._ptr = ffi.gc(out[0], lib.art_session_free)
 
     def __enter__(self) -> Session:

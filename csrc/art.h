@@ -76,6 +76,15 @@ typedef struct art_alloc {
     void *ud;
 } art_alloc;
 
+/* A budget that many objects share: pass art_budget_alloc() as the `alloc` of all that is to stay within it together, for instance of
+ * everything a process makes. A request beyond it is refused with ART_E_LIMIT (or ART_E_NOMEM where an object can not tell), and the
+ * object stays usable. Lends its allocator for as long as anything allocated through it is left, even after art_budget_free(). */
+typedef struct art_budget art_budget;
+art_status art_budget_new(size_t max, const art_alloc *alloc, art_budget **out, art_error *err);
+void art_budget_free(art_budget *b);
+const art_alloc *art_budget_alloc(const art_budget *b);
+size_t art_budget_used(const art_budget *b); /* bytes, by all objects */
+
 const char *art_version(void);
 const char *art_status_name(art_status s);
 

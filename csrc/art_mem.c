@@ -56,8 +56,11 @@ void arti_free(arti_mem *m, void *ptr, size_t size) {
 art_status arti_mem_fail(arti_mem *m, art_error *err) {
     if (m->over_limit) {
         m->over_limit = false;
-        return arti_fail(err, ART_E_LIMIT, 0, "memory limit of %zu bytes reached", m->max);
+        return arti_fail(err, ART_E_LIMIT, 0, "memory limit of %zu bytes reached (memory_max)", m->max);
     }
+    if (m->alloc.fn == arti_budget_fn)
+        return arti_fail(err, ART_E_LIMIT, 0, "memory limit of %zu bytes for all objects together reached (art_budget)",
+                         arti_budget_max(m->alloc.ud));
     return arti_fail(err, ART_E_NOMEM, 0, "out of memory");
 }
 

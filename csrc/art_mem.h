@@ -29,6 +29,10 @@ void arti_free(arti_mem *m, void *ptr, size_t size); /* also for the object that
 /* ART_E_LIMIT or ART_E_NOMEM for the refusal that just happened, with a message. */
 art_status arti_mem_fail(arti_mem *m, art_error *err);
 
+/* The allocator of an art_budget, and its size. */
+void *arti_budget_fn(void *ud, void *ptr, size_t old_size, size_t new_size);
+size_t arti_budget_max(const void *ud);
+
 /* The hook itself, for objects that free themselves: *alloc or malloc's. */
 art_alloc arti_alloc_or_default(const art_alloc *alloc);
 

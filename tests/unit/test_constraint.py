@@ -201,6 +201,24 @@ def test_limits_name_the_place() -> None:
     )
 
 
+def test_memory_of_all_objects_together() -> None:
+    agentrt.limit_memory(2 << 20)
+    try:
+        kept: list[Constraint] = []
+        with pytest.raises(LimitExceeded, match="2097152 bytes for all objects together"):
+            kept.extend(Constraint({"type": "string", "pattern": f"^[a-z]{{{i}}}x"}) for i in range(10_000))
+        assert 1 << 20 < agentrt.memory_in_use() <= 2 << 20
+        assert kept[0].matcher().accept_bytes(b'"x') == 2
+        kept.clear()
+        gc.collect()
+        assert agentrt.memory_in_use() < 1 << 18
+    finally:
+        agentrt.limit_memory(0)
+    assert agentrt.memory_in_use() == 0
+    with pytest.raises(ArgumentError):
+        agentrt.limit_memory(-1)
+
+
 def test_what_is_refused_late_names_the_place() -> None:
     """A part that can not be held is met in mid-output; the step fails and the matcher stays where it was."""
     many = {"allOf": [{"anyOf": [{"required": [f"a{i}"]}, {"minProperties": i + 1}]} for i in range(40)]}
