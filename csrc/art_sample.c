@@ -257,7 +257,8 @@ static int64_t pick(arti_sampler *s, const uint32_t *mask) {
     return last;
 }
 
-static int64_t choose(arti_sampler *s, const uint32_t *mask) {
+/* Makes the candidates: of all tokens, or of those in `mask`. -1: there are none, or a NaN; else the first by rank. */
+static int64_t prepare(arti_sampler *s, const uint32_t *mask) {
     int64_t best = art_argmax(s->logits, s->n_vocab, mask);
     if (best < 0 || s->p.temperature == 0.0f) return best;
     s->max = s->logits[best];
@@ -267,7 +268,12 @@ static int64_t choose(arti_sampler *s, const uint32_t *mask) {
     } else if (isnan(arti_softmax(s->weight, s->logits, s->n_vocab, mask, s->max, 1.0f / s->p.temperature))) {
         return -1;
     }
-    return pick(s, NULL);
+    return best;
+}
+
+static int64_t choose(arti_sampler *s, const uint32_t *mask) {
+    int64_t best = prepare(s, mask);
+    return best < 0 || s->p.temperature == 0.0f ? best : pick(s, NULL);
 }
 
 int64_t arti_sampler_draw(arti_sampler *s, const float *logits, const int32_t *recent, size_t n_recent) {
@@ -277,12 +283,14 @@ int64_t arti_sampler_draw(arti_sampler *s, const float *logits, const int32_t *r
 }
 
 int64_t arti_sampler_redraw(arti_sampler *s, const uint32_t *mask) {
-    if (s->p.temperature > 0.0f) {
-        int64_t id = pick(s, mask); /* of the candidates there were */
-        if (id >= 0) return id;
+    for (;;) {
+        if (s->p.temperature > 0.0f) {
+            int64_t id = pick(s, mask); /* of the candidates there were */
+            if (id >= 0) return id;
+        }
+        int64_t id = choose(s, mask);
+        if (id >= 0 || s->logits == s->raw) return id;
+        s->logits = s->raw; /* the bias bans all that the constraint allows: the constraint wins */
+        if (prepare(s, NULL) < 0) return -1;
     }
-    int64_t id = choose(s, mask);
-    if (id >= 0 || s->logits == s->raw) return id;
-    s->logits = s->raw; /* the bias bans all that the constraint allows: the constraint wins */
-    return choose(s, mask);
 }

@@ -281,6 +281,29 @@ static void test_penalties_and_bias(void) {
         assert(arti_sampler_redraw(&s, one) == 5);
         assert(arti_sampler_redraw(&s, two) == 1);
     }
+
+    /* Bans that are undone: the filters look at all tokens again, not only at the allowed ones. */
+    float y[N] = {0};
+    y[1] = 4.0f;
+    y[2] = 3.9f;
+    y[3] = 3.8f;
+    sp.top_k = 2;
+    assert(arti_sampler_start(&s, &sp, NULL) == ART_OK);
+    uint32_t both[2] = {1u << 2 | 1u << 1, 0}, second[2] = {1u << 2 | 1u << 5, 0};
+    for (int i = 0; i < 200; i++) {
+        int64_t id = arti_sampler_draw(&s, y, NULL, 0);
+        assert(id == 0 || id == 3);
+        id = arti_sampler_redraw(&s, both);
+        assert(id == 1 || id == 2);
+    }
+    art_bias bans[2] = {{2, -INFINITY}, {5, -INFINITY}};
+    sp.bias = bans;
+    assert(arti_sampler_start(&s, &sp, NULL) == ART_OK);
+    for (int i = 0; i < 200; i++) {
+        int64_t id = arti_sampler_draw(&s, y, NULL, 0);
+        assert(id == 1 || id == 3);
+        assert(arti_sampler_redraw(&s, second) == 2); /* 5 is not among the two first */
+    }
     arti_sampler_free(&s);
 }
 
