@@ -22,8 +22,8 @@ import gc
 import gzip
 import hashlib
 import json
-import platform
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -191,18 +191,20 @@ def main() -> None:
     parser.add_argument("--order", choices=["any", "schema"], default="any")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    print(f"{platform.platform()}, Python {platform.python_version()}", file=sys.stderr)
+    if len(args.tokenizers) > 1:  # each in a process of its own, so that none finds the others' memory
+        options = ["--schemas", str(args.schemas), "--order", args.order, *(["--json"] if args.json else [])]
+        for tokenizer in args.tokenizers:
+            subprocess.run([sys.executable, __file__, args.corpus, tokenizer, *options], check=True)
+        return
     documents = load_corpus(args.corpus, args.schemas)
     gc.collect()
     gc.freeze()
     gc.disable()
-    for tokenizer in args.tokenizers:
-        run = Run(tokenizer, args.order)
-        for document in documents:
-            run.schema(document)
-        result = run.result(Path(tokenizer).stem)
-        print(json.dumps(result) if args.json else show(result), flush=True)
-        gc.collect()
+    run = Run(args.tokenizers[0], args.order)
+    for document in documents:
+        run.schema(document)
+    result = run.result(Path(args.tokenizers[0]).stem)
+    print(json.dumps(result) if args.json else show(result), flush=True)
 
 
 if __name__ == "__main__":
