@@ -543,12 +543,23 @@ static uint32_t new_split(arti_re_ctx *c, uint32_t part, uint32_t base, uint8_t 
     if (u8 == ARTI_U8_0) s->hi = RE_CODE_POINT_MAX;
     re_move moves[256];
     uint32_t n = 0;
-    for (uint32_t b = 0; b < 256; b++) {
-        const re_move m = move_of(s, part == RE_NIL ? NULL : &c->parts[part], (uint8_t)b);
+    const re_part *in = part == RE_NIL ? NULL : &c->parts[part];
+    for (uint32_t b = 0, cut = 0; b < 256; b++) {
+        re_move m = {.kind = RE_MOVE_DEAD};
+        if (in && u8 == ARTI_U8_0 && b < 0x80) { /* as move_of(), without looking for the stretch */
+            while (cut + 1 < in->n_cuts && in->cut[cut + 1] <= b) cut++;
+            m = (re_move){.kind = RE_MOVE_CHAR, .value = in->cut_block[cut]};
+        } else if (arti_u8_next(u8, (uint8_t)b) != ARTI_U8_BAD) {
+            m = move_of(s, in, (uint8_t)b);
+        }
         uint32_t i = n; /* the newest first: neighbours are often alike */
         while (i > 0 && !(moves[i - 1].kind == m.kind && moves[i - 1].u8 == m.u8 && moves[i - 1].value == m.value)) i--;
         if (i == 0) moves[n++] = m, i = n;
         s->byte_class[b] = (uint8_t)(i - 1);
+        if (b == 0xC0 && u8 != ARTI_U8_0) { /* dead, and so are the others */
+            memset(s->byte_class + b, s->byte_class[b], 256 - b);
+            break;
+        }
     }
     re_move *copy = arti_arena_get(&c->arena, n * sizeof *copy);
     if (!copy) return re_refuse_memory(c);
