@@ -98,7 +98,8 @@ static bool plan_atom(lang *l, plan *p, const arti_re_state to[2], bool is_partl
                 .in = UINT64_MAX};
     for (uint32_t i = 0; i < 2; i++)
         if (to[i] != ARTI_RE_DEAD && !plan_state(l, p, to[i])) return false;
-    p->in &= (p->in & wide) == wide ? ALL_ATOMS | ARTI_ATOM_PARTIAL : ALL_ATOMS;
+    p->in &= ALL_ATOMS;
+    if ((p->in & wide) == wide) p->in |= ARTI_ATOM_PARTIAL;
     if (p->out & wide) p->out |= ARTI_ATOM_PARTIAL;
     return true;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Masks inside strings that are values (art_mask_key.c: keys). Two ways:
- *   wide    some language goes on whatever characters come: a precomputed row, plus the tokens that leave the string, which are
- *           grouped by what follows the quote;
- *   narrow  a walk over the trie that steps only the languages, and falls back to whole states behind quotes and in escapes. */
+ * Masks inside strings that are values (art_mask_key.c: keys).
+ *
+ * Between two characters: tokens that stay in the string are art_mask_lang.c's; those with escapes are run over what they say; those that leave
+ * are known by what stands before the quote and what follows it, and each of the two is looked at once. Within a character or an
+ * escape few tokens are possible: the trie is walked, by languages as long as the string lasts and by whole states behind it. */
 #include "art_bits.h"
 #include "art_mask_lang.h"
+#include "art_rows.h"
 
 typedef struct leaver {
     arti_walk *w;
@@ -431,20 +433,29 @@ static bool walk_narrow(leaver *l) {
 
 /* ------------------------------------------------------------------ entry */
 
-/* Tokens that stay, with escapes and without. For a single pattern the row is kept: it does not depend on what surrounds the string. */
+/* Tokens that stay, with escapes and without. For a single pattern the row is kept, in the constraint and for
+ * other constraints: it does not depend on what surrounds the string. */
 static bool set_staying(leaver *l, uint64_t *q) {
     arti_walk *w = l->w;
-    if (l->part && l->part->kind == ARTI_PART_FREE && l->part->hi == UINT32_MAX) {
+    const bool is_open = l->is_unbounded && arti_re_is_open(w->x->s->re, (arti_re_state)arti_text_q(l->st)[0]);
+    if (is_open || (l->part && l->part->kind == ARTI_PART_FREE && l->part->hi == UINT32_MAX)) {
         arti_bits_copy(w->words, w->v->free_row, w->v->n_words);
         return true;
     }
-    const uint64_t first = arti_text_q(l->st)[0], key[2] = {arti_hash_mix(UINT64_C(0x6c616e67), first), first};
-    if (l->is_unbounded && arti_mask_memo_get(w->m, key, w->words, w->v->n_words)) return true;
-    if (!set_stay(l) || !set_escapes(l, q, false)) return false;
-    if (l->is_unbounded)
-        arti_mask_memo_put(w->m, key, w->words, w->v->n_words);
-    else if (!l->part || l->part->kind == ARTI_PART_TERM)
-        w->work += ARTI_WORK_DEAR;
+    if (!l->is_unbounded) {
+        if (!l->part || l->part->kind == ARTI_PART_TERM) w->work += ARTI_WORK_DEAR;
+        return set_stay(l) && set_escapes(l, q, false);
+    }
+    const arti_re_state first = (arti_re_state)arti_text_q(l->st)[0];
+    const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x6c616e67), first), first}, *secret = arti_rows_key(w->v->rows);
+    uint64_t digest[2];
+    if (arti_mask_memo_get(w->m, key, w->words, w->v->n_words)) return true;
+    const bool shared = secret && arti_re_digest(w->x->s->re, first, secret, digest);
+    if (!shared || !arti_rows_get(w->v->rows, digest, w->words)) {
+        if (!set_stay(l) || !set_escapes(l, q, false)) return false;
+        if (shared) arti_rows_put(w->v->rows, digest, w->words);
+    }
+    arti_mask_memo_put(w->m, key, w->words, w->v->n_words);
     return true;
 }
 

@@ -182,6 +182,9 @@ bool arti_re_is_universal(arti_re_ctx *c, arti_re_state s);
  * end. Same proviso. */
 bool arti_re_is_closed(arti_re_ctx *c, arti_re_state s);
 
+/* Closed, and the term shows it: an alternative that begins with any text, as in patterns that search. No search here. */
+bool arti_re_is_open(const arti_re_ctx *c, arti_re_state s);
+
 typedef struct arti_re_bytes { /* bit (b % 64) of bits[b / 64] */
     uint64_t bits[4];
 } arti_re_bytes;
@@ -242,6 +245,12 @@ typedef uint32_t arti_re_random_fn(void *ud);
 /* The same at random: a length out of the first 64 or so possible ones, and any character that fits at each place. */
 art_status arti_re_random_witness(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, arti_re_random_fn *random,
                                   void *ud, uint8_t *buf, size_t cap, size_t *len);
+
+/* ------------------------------------------------------------------ digests */
+
+/* 128 bits that stand for the language of what may follow s, in any context: languages that are built alike have the same. false: between
+ * characters only, and not where it would take much memory. key: secret, so that digests can not be made to meet. */
+bool arti_re_digest(arti_re_ctx *c, arti_re_state s, const uint64_t key[2], uint64_t out[2]);
 
 /* ------------------------------------------------------------------ figures */
 

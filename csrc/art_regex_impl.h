@@ -7,6 +7,7 @@
  *   art_regex_dfa.c    derivatives, partitions of the alphabet, byte states
  *   art_regex_query.c  what may follow a state: liveness, lengths, witnesses
  *   art_regex_safe.c   what whole ranges of characters do
+ *   art_regex_digest.c digests of terms
  *
  * A term is read in two ways. As a *language* it is a set of whole texts. Inside a concatenation or a loop it is a
  * *relation*: the pairs of places (i, j) of a text between which it matches. The two zero-width atoms need the second
@@ -191,6 +192,10 @@ typedef struct re_set {
 
 /* ------------------------------------------------------------------ context */
 
+typedef struct re_digest { /* both 0: not computed so far */
+    uint64_t word[2];
+} re_digest;
+
 enum { RE_OP_DERIVE, RE_OP_SHIFT, RE_OP_CONSUME, RE_OP_ASSUME };
 
 typedef struct re_memo { /* results of the derivative under way */
@@ -263,6 +268,10 @@ struct arti_re_ctx {
     arti_re_range ranges[ARTI_RE_RANGES_MAX]; /* see arti_re_set_ranges() */
     uint16_t range_weights[ARTI_RE_RANGES_MAX];
     uint32_t n_ranges;
+
+    re_digest *digests; /* by term, the first n_digests */
+    uint32_t n_digests;
+    uint64_t digest_key[2];
 
     re_vec items;             /* of the pattern being read */
     re_vec tmp;               /* operands of the constructors under way */

@@ -631,6 +631,12 @@ bool arti_re_is_closed(arti_re_ctx *c, arti_re_state s) {
     return probe_state(c, s, false);
 }
 
+bool arti_re_is_open(const arti_re_ctx *c, arti_re_state s) {
+    if (s == ARTI_RE_DEAD || s == ARTI_RE_FAIL) return false;
+    const re_info *info = re_info_of(c, s);
+    return c->splits[info->split]->u8 == ARTI_U8_0 && is_open(c, info->term);
+}
+
 /* ------------------------------------------------------------------ bytes */
 
 art_status arti_re_live_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *out) {

@@ -5,6 +5,7 @@
 #include "art_vocab.h"
 #include "art_bits.h"
 #include "art_lex.h"
+#include "art_rows.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -963,11 +964,19 @@ static art_vocab *new_handle(const art_alloc *alloc) {
 static void free_handle(art_vocab *v) {
     arti_mem mem = v->mem;
     arti_lex_free(v->lex);
+    arti_rows_free(v->rows);
     if (v->is_mapped)
         munmap(v->image, v->image_size);
     else
         arti_free(&mem, v->image, v->image_size);
     arti_free(&mem, v, sizeof *v);
+}
+
+/* What is no part of the image. */
+static bool add_tables(art_vocab *v, const art_alloc *alloc) {
+    v->lex = arti_lex_new(v, alloc);
+    v->rows = v->lex ? arti_rows_new(v->n_words, alloc) : NULL;
+    return v->rows != NULL;
 }
 
 art_status art_vocab_new(const uint8_t *bytes, const uint32_t *offsets, uint32_t n_tokens, const uint32_t *eos_ids,
@@ -986,7 +995,7 @@ art_status art_vocab_new(const uint8_t *bytes, const uint32_t *offsets, uint32_t
     for (int i = 0; i < SEC_COUNT; i++) arti_free(b.mem, b.sec[i].p, b.sec[i].cap * item_size[i]);
     arti_free(b.mem, b.temp, temp_size);
     if (v->image) bind_image(v);
-    if (!v->image || !(v->lex = arti_lex_new(v, alloc))) {
+    if (!v->image || !add_tables(v, alloc)) {
         free_handle(v);
         return arti_fail(err, ART_E_NOMEM, 0, "out of memory");
     }
@@ -1154,7 +1163,7 @@ art_status art_vocab_open(const char *path, const art_alloc *alloc, art_vocab **
             bind_image(v);
             good = content_good(v);
         }
-        if (good && !(v->lex = arti_lex_new(v, alloc)))
+        if (good && !add_tables(v, alloc))
             s = arti_fail(err, ART_E_NOMEM, 0, "out of memory");
         else if (!good)
             s = arti_fail(err, ART_E_FORMAT, 0, "%s is no vocabulary file of this version and machine, or is damaged",
@@ -1203,7 +1212,7 @@ uint32_t art_vocab_size(const art_vocab *v) {
 }
 
 size_t art_vocab_memory(const art_vocab *v) {
-    return v->image_size + sizeof *v + arti_lex_memory(v->lex);
+    return v->image_size + sizeof *v + arti_lex_memory(v->lex) + arti_rows_memory(v->rows);
 }
 
 const uint8_t *art_vocab_token(const art_vocab *v, uint32_t id, size_t *len) {

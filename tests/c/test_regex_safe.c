@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is said of whole ranges of characters, against random texts run character by character. */
+#include "harness.h"
+
+#include "art_regex.h"
+#include "art_utf8.h"
+
+static const arti_re_range ranges[] = {{' ', ' '},       {'-', '-'},       {'.', '.'},       {'/', '/'},
+                                       {'0', '9'},       {'@', '@'},       {'A', 'Z'},       {'a', 'f'},
+                                       {'g', 'z'},       {0x80, 0xFF},     {0x100, 0x3FF},   {0x1000, 0x1FFF},
+                                       {0x2000, 0x206F}, {0x3000, 0xD7FF}, {0xE000, 0xFFFF}, {0x10000, 0x10FFFF}};
+enum { N_RANGES = sizeof ranges / sizeof *ranges };
+static const uint16_t weights[N_RANGES] = {600, 40, 50, 30, 70, 6, 800, 900, 900, 20, 20, 10, 40, 60, 10, 5};
+
+static const char *const patterns[] = {
+    "^[a-z]*$",
+    "^[a-z]{8}-[a-z]{4}$",
+    "^[a-z0-9]{1,200}$",
+    "^[a-m]+x?$",
+    "^[^@\\s]+@[^@\\s.]+(\\.[^@\\s.]+)*$",
+    "^(?:\\S+\\s+){0,40}\\S+$",
+    "^(?:\\S+\\s+){0,3}\\S+$",
+    "^\\w+( \\w+){0,6}\\.$",
+    "foo",
+    "[a-z]{3}$",
+    "^(?!.*--)[a-z-]{2,20}$",
+    "^(?=.*[0-9])[a-z0-9]{4,}$",
+    "^((ab){3}|(cd){70}|e*)$",
+    "^(a*|a*b{60})$",
+    "^[\\u0080-\\u00bf]*\\u{1f600}?$",
+    "^(([a-z]+\\.)+[a-z]{2,6}/?|-)$",
+    "^.{0,50}$",
+    "^$",
+};
+
+static uint64_t seed = 77;
+
+static uint32_t pick(uint32_t n) {
+    return (uint32_t)(harness_random(&seed) % n);
+}
+
+static arti_re_state step(arti_re_ctx *c, arti_re_state s, uint32_t cp) {
+    uint8_t bytes[4];
+    return arti_re_run(c, s, bytes, arti_u8_put(bytes, cp));
+}
+
+/* A character of range i, its ends most often. */
+static uint32_t some_of(uint32_t i) {
+    const uint32_t n = ranges[i].hi - ranges[i].lo;
+    return ranges[i].lo + (pick(3) == 0 ? 0 : pick(3) == 0 ? n : pick(n + 1));
+}
+
+static uint32_t some_in(uint64_t set) {
+    uint32_t i = pick(N_RANGES);
+    while (!(set >> i & 1u)) i = (i + 1) % N_RANGES;
+    return some_of(i);
+}
+
+static void check_fan(arti_re_ctx *c, arti_re_state s) {
+    arti_re_fan fan;
+    assert(arti_re_get_fan(c, s, &fan) == ART_OK);
+    for (uint32_t i = 0; i < N_RANGES; i++) {
+        bool dead = false, alive = false;
+        for (int k = 0; k < 60; k++) {
+            const arti_re_state to = step(c, s, some_of(i));
+            dead |= to == ARTI_RE_DEAD;
+            alive |= to != ARTI_RE_DEAD;
+            if (to == ARTI_RE_DEAD) continue;
+            assert(to == fan.to[i][0] || to == fan.to[i][1] || fan.to[i][1] == ARTI_RE_UNKNOWN);
+        }
+        const bool none = fan.to[i][0] == ARTI_RE_DEAD && fan.to[i][1] == ARTI_RE_DEAD, partly = fan.partly >> i & 1u;
+        assert(!(none && alive) && !(dead && alive && !partly) && !(partly && none));
+        if (alive) assert(arti_re_alive_between(c, s, ranges[i].lo, ranges[i].hi));
+        if (none) assert(!arti_re_alive_between(c, s, ranges[i].lo, ranges[i].hi));
+    }
+}
+
+static void check_safe(arti_re_ctx *c, arti_re_state s) {
+    arti_re_safe safe;
+    assert(arti_re_get_safe(c, s, pick(2), &safe) == ART_OK);
+    for (int k = 0; k < 60; k++) {
+        arti_re_state at = s;
+        const uint32_t longest = safe.room < 70 ? safe.room : 70, n = safe.in ? pick(longest + 1) : 0;
+        for (uint32_t i = 0; i < n; i++) at = step(c, at, some_in(safe.in));
+        assert(at != ARTI_RE_DEAD);
+        for (uint32_t i = 0; i < N_RANGES; i++)
+            if (step(c, at, some_of(i)) != ARTI_RE_DEAD) assert((safe.in | safe.out) >> i & 1u);
+        if (safe.ends && n == safe.room && safe.in) assert(step(c, at, some_in(safe.in)) == ARTI_RE_DEAD);
+        if (!safe.has_lengths) continue;
+        arti_re_lengths l;
+        assert(arti_re_get_lengths(c, at, &l) == ART_OK && l.shortest <= safe.need);
+        assert(safe.span == ARTI_RE_UNBOUNDED || n + l.shortest <= safe.span);
+        if (safe.stretches) assert(l.contiguous && l.longest == ARTI_RE_UNBOUNDED);
+    }
+}
+
+/* A text that keeps the language alive; NULL state at its end when there is none. */
+static arti_re_state wander(arti_re_ctx *c, arti_re_state s, uint32_t n) {
+    for (uint32_t i = 0, tries = 0; i < n && tries < 400; tries++) {
+        const arti_re_state to = step(c, s, some_in(UINT64_MAX));
+        if (to != ARTI_RE_DEAD) s = to, i++;
+    }
+    return s;
+}
+
+static void check_rest(arti_re_ctx *c, arti_re_state s) {
+    uint32_t farthest, len;
+    arti_re_lengths l;
+    arti_re_state bound;
+    assert(arti_re_get_farthest(c, s, &farthest) == ART_OK);
+    for (int k = 0; k < 12; k++) {
+        assert(arti_re_get_lengths(c, wander(c, s, pick(30)), &l) == ART_OK && l.shortest <= farthest);
+        const uint32_t lo = pick(4), hi = lo + pick(5);
+        assert(arti_re_bind(c, s, lo, hi, &bound) == ART_OK);
+        const art_status any = arti_re_length_in(c, s, lo, hi, &len);
+        assert((any == ART_OK) == (bound != ARTI_RE_DEAD));
+        arti_re_state at = s;
+        for (uint32_t n = 0; n <= hi + 1 && at != ARTI_RE_DEAD; n++) {
+            const bool in = n >= lo && n <= hi && arti_re_accepts(c, at);
+            assert((bound != ARTI_RE_DEAD && arti_re_accepts(c, bound)) == in);
+            const uint32_t cp = some_in(UINT64_MAX);
+            at = step(c, at, cp);
+            bound = bound == ARTI_RE_DEAD ? bound : step(c, bound, cp);
+        }
+    }
+    if (arti_re_is_open(c, s))
+        for (int k = 0; k < 40; k++) {
+            arti_re_state at = s;
+            for (int n = 0; n < 12; n++) at = step(c, at, some_in(UINT64_MAX));
+            assert(at != ARTI_RE_DEAD);
+        }
+}
+
+int main(void) {
+    arti_mem mem;
+    arti_mem_init(&mem, NULL, 0);
+    uint32_t n_in = 0, n_ends = 0, n_far = 0;
+    for (size_t p = 0; p < sizeof patterns / sizeof *patterns; p++) {
+        arti_re_ctx *c;
+        assert(arti_re_ctx_new(&mem, &c, NULL) == ART_OK);
+        assert(!arti_re_has_ranges(c));
+        arti_re_set_ranges(c, ranges, weights, N_RANGES);
+        assert(arti_re_has_ranges(c));
+        const arti_re_state start = arti_re_start(c, arti_re_pattern(c, patterns[p], strlen(patterns[p])));
+        for (int round = 0; round < 8; round++) {
+            const arti_re_state s = wander(c, start, round * 2);
+            check_fan(c, s);
+            check_safe(c, s);
+            check_rest(c, s);
+            arti_re_safe safe;
+            uint32_t farthest;
+            assert(arti_re_get_safe(c, s, false, &safe) == ART_OK && arti_re_get_farthest(c, s, &farthest) == ART_OK);
+            n_in += safe.in != 0;
+            n_ends += safe.ends;
+            n_far += farthest != ARTI_RE_UNBOUNDED;
+        }
+        arti_re_safe dead;
+        assert(arti_re_get_safe(c, ARTI_RE_DEAD, true, &dead) == ART_REJECTED);
+        arti_re_ctx_free(c);
+    }
+    assert(n_in > 60 && n_ends > 10 && n_far > 60); /* answers that say nothing would pass everything above */
+    assert(mem.used == 0);
+    return 0;
+}
