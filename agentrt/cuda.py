@@ -19,6 +19,7 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
@@ -170,6 +171,14 @@ def _current_stream(tensor: Any, device: int) -> int | None:
     return None
 
 
+def _lending(tensor: Any, device: int) -> AbstractContextManager[Any]:
+    """Makes a tensor's device the current one of its library: torch lends nothing else."""
+    module = sys.modules.get("torch") if type(tensor).__module__.partition(".")[0] == "torch" else None
+    if module is None or module.cuda.current_device() == device:
+        return nullcontext()
+    return module.cuda.device(device)  # type: ignore[no-any-return]
+
+
 # ---------------------------------------------------------------- tensors
 
 
@@ -233,14 +242,17 @@ class _Lent:
     def _dlpack(self, name: str, tensor: Any, out: Any) -> None:
         kind, device = _dlpack_device(name, tensor)
         options: dict[str, Any] = {}
+        lending: AbstractContextManager[Any] = nullcontext()
         if kind in (_CUDA, _CUDA_MANAGED):
+            lending = _lending(tensor, device)
             in_order = _current_stream(tensor, device) == self.stream  # then there is nothing to wait for
             options["stream"] = -1 if in_order else self.stream
         try:
-            try:
-                capsule = tensor.__dlpack__(max_version=(1, 0), **options)
-            except TypeError:  # a producer from before versions
-                capsule = tensor.__dlpack__(**options)
+            with lending:
+                try:
+                    capsule = tensor.__dlpack__(max_version=(1, 0), **options)
+                except TypeError:  # a producer from before versions
+                    capsule = tensor.__dlpack__(**options)
         except AgentrtError:
             raise
         except Exception as error:

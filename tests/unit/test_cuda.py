@@ -352,23 +352,62 @@ def test_streams(gpu: Any) -> None:
             sample(x, stream=wrong)
 
 
-def test_the_current_stream_of_torch_and_cupy(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def stub(monkeypatch: pytest.MonkeyPatch, home: str, **functions: Any) -> type:
+    """A module of this name, and tensors that seem to be its."""
     from types import ModuleType, SimpleNamespace
 
-    for home, functions in (
-        ("torch", {"current_stream": lambda device: SimpleNamespace(cuda_stream=0x7000 + device)}),
-        ("cupy", {"get_current_stream": lambda: SimpleNamespace(ptr=0x7001)}),
-    ):
-        module: Any = ModuleType(home)
-        module.cuda = SimpleNamespace(**functions)
-        monkeypatch.setitem(sys.modules, home, module)
-        kind = type("Tensor", (fake.Tensor,), {"__module__": home})
-        x = kind(gpu, random_logits(2, 64), device=1)
+    module: Any = ModuleType(home)
+    module.cuda = SimpleNamespace(**functions)
+    monkeypatch.setitem(sys.modules, home, module)
+    return type("Tensor", (fake.Tensor,), {"__module__": home})
+
+
+def test_the_current_stream_of_torch_and_cupy(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    torch = {
+        "current_stream": lambda device: SimpleNamespace(cuda_stream=0x7000 + device),
+        "current_device": lambda: 1,
+    }
+    for home, functions in (("torch", torch), ("cupy", {"get_current_stream": lambda: SimpleNamespace(ptr=0x7001)})):
+        x = stub(monkeypatch, home, **functions)(gpu, random_logits(2, 64), device=1)
         assert sample(x).ids.__cuda_array_interface__["stream"] == 0x7001
         assert x.streams == [-1], "it is on that stream already"
         sample(x, None, None, None, 0x7001)
         sample(x, None, None, None, 0x8000)
         assert x.streams == [-1, -1, 0x8000]
+
+
+def test_torch_lends_only_from_its_current_device(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from contextlib import contextmanager
+    from types import SimpleNamespace
+
+    current = [0]
+
+    @contextmanager
+    def device(which: int) -> Iterator[None]:
+        before, current[0] = current[0], which
+        yield
+        current[0] = before
+
+    kind = stub(
+        monkeypatch,
+        "torch",
+        current_stream=lambda device: SimpleNamespace(cuda_stream=0),
+        current_device=lambda: current[0],
+        device=device,
+    )
+    lent_from: list[int] = []
+
+    def lend(self: Any, **options: Any) -> Any:
+        lent_from.append(current[0])
+        return fake.Tensor.__dlpack__(self, **options)
+
+    monkeypatch.setattr(kind, "__dlpack__", lend, raising=False)
+    for where in (1, 0):
+        sample(kind(gpu, random_logits(2, 64), device=where))
+    assert lent_from == [1, 0]
+    assert current == [0]
 
 
 def test_devices(gpu: Any) -> None:
