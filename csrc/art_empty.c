@@ -547,16 +547,22 @@ static uint32_t text_len(art_schema *s, arti_text_shape *t) {
     }
     if (t->term == ARTI_RE_ANY) return t->lo < ARTI_LEN_MAX - 2 ? t->lo + 2 : ARTI_LEN_MAX;
     if (t->witness) return quoted_len(t->witness, t->witness_len);
-    const arti_re_state q = arti_re_start(s->re, t->term);
-    if (q == ARTI_RE_FAIL) {
-        arti_fault_re(s, NULL, 0, "pattern");
-        return ARTI_LEN_NONE;
-    }
-    if (q == ARTI_RE_DEAD) return ARTI_LEN_NONE;
-    size_t len = 0;
+    const arti_re terms[] = {t->worlds.both, t->worlds.yes, t->worlds.no};
     const uint32_t hi = t->hi == UINT32_MAX ? ARTI_RE_UNBOUNDED : t->hi;
+    size_t len = 0;
     uint8_t few[256];
-    art_status st = arti_re_witness(s->re, q, t->lo, hi, few, sizeof few, &len);
+    arti_re_state q = ARTI_RE_DEAD;
+    art_status st = ART_REJECTED;
+    for (int i = 0; i < 3 && st == ART_REJECTED; i++) {
+        if (i && terms[i] == terms[i - 1]) continue;
+        q = arti_re_start(s->re, terms[i]);
+        if (q == ARTI_RE_FAIL) {
+            arti_fault_re(s, NULL, 0, "pattern");
+            return ARTI_LEN_NONE;
+        }
+        st = q == ARTI_RE_DEAD ? ART_REJECTED : arti_re_witness(s->re, q, t->lo, hi, few, sizeof few, &len);
+        t->only_checked = i > 0;
+    }
     if (st == ART_REJECTED) return ARTI_LEN_NONE;
     if (st == ART_E_LIMIT && len > WITNESS_BYTES_MAX) {
         arti_fault(s, ART_E_LIMIT, NULL, 0, "pattern", "a shortest string of more than %u bytes", WITNESS_BYTES_MAX);

@@ -4,6 +4,7 @@
  * so that the results are cheap to run. Leap seconds are a machine: which offset makes second 60 right depends on
  * hour and minute, and spelling that out would take hundreds of alternatives. */
 #include "art_format.h"
+#include "art_idna.h"
 #include "art_regex_impl.h"
 #include "art_unicode.h"
 
@@ -164,12 +165,16 @@ static const re_machine leap_second = {"0123456789:.+-Zz", leap_step, leap_accep
 #define AN "[A-Za-z0-9]"
 #define LDH "[A-Za-z0-9-]"
 #define HOST_LABEL AN "(?:" LDH "{0,61}" AN ")?"
-#define HOST HOST_LABEL "(?:\\." HOST_LABEL ")*"
+/* The same without those that begin with "xn--"; as a pattern, because languages that are complements are slower to run. */
+#define PLAIN_LABEL                                                                                                    \
+    "(?:[A-WYZa-wyz0-9](?:" LDH "{0,61}" AN ")?|[Xx](?:[A-MO-Za-mo-z0-9-]" LDH "{0,60}" AN "|[A-MO-Za-mo-z0-9]|[Nn]"   \
+    "(?:" AN "(?:" LDH "{0,59}" AN ")?|-" AN "(?:" LDH "{0,58}" AN ")?)?)?)"
+#define HOST(label) label "(?:\\." label ")*"
 #define HOST_LENGTH "[^]{1,253}"
 #define ATOM(u) "[A-Za-z0-9!#$%&'*+/=?^_`{|}~" u "-]+"
 #define LOCAL(u) "(?:" ATOM(u) "(?:\\." ATOM(u) ")*|\"(?:[ !#-\\[\\]-~" u "]|\\\\[ -~])*\")"
 #define LITERAL "\\[(?:" IPV4 "|[Ii][Pp][Vv]6:" IPV6 ")\\]"
-#define EMAIL(u) LOCAL(u) "@(?:" HOST "|" LITERAL ")"
+#define EMAIL(u) LOCAL(u) "@(?:" HOST(HOST_LABEL) "|" LITERAL ")"
 #define NON_ASCII "\\u0080-\\u{10FFFF}"
 
 /* ------------------------------------------------------------------ building */
@@ -249,7 +254,10 @@ static arti_re build_date_time(arti_re_ctx *c) {
 }
 
 static arti_re build_hostname(arti_re_ctx *c) {
-    return arti_re_and2(c, whole(c, HOST), whole(c, HOST_LENGTH));
+    return arti_re_and2(c, whole(c, HOST(HOST_LABEL)), whole(c, HOST_LENGTH));
+}
+static arti_re plain_hostname(arti_re_ctx *c) {
+    return arti_re_and2(c, whole(c, HOST(PLAIN_LABEL)), whole(c, HOST_LENGTH));
 }
 
 /* ------------------------------------------------------------------ internationalised names: RFC 5890 to 5893 */
@@ -328,8 +336,23 @@ static arti_re dotted(arti_re_ctx *c, arti_re label, const char *dots) {
 
 #define IDN_DOTS "[.\\u3002\\uFF0E\\uFF61]"
 
-static arti_re build_idn_hostname(arti_re_ctx *c) {
-    const arti_re label = arti_re_or2(c, whole(c, HOST_LABEL), unicode_label(c));
+static arti_re any_label(arti_re_ctx *c) {
+    return arti_re_or2(c, whole(c, HOST_LABEL), unicode_label(c));
+}
+
+/* Labels whose A-label is surely short enough: a character beyond ASCII takes at most seven digits of Punycode, six in a label of
+ * nine characters. */
+static arti_re short_label(arti_re_ctx *c) {
+    const arti_re few = whole(c, "[\\0-\\x7F]*(?:[^\\0-\\x7F][\\0-\\x7F]*){0,4}");
+    return arti_re_or2(c, whole(c, "[^]{1,9}"), arti_re_and2(c, few, whole(c, "[^]{1,34}")));
+}
+
+/* No A-labels, and none that is too long as one. */
+static arti_re plain_label(arti_re_ctx *c) {
+    return arti_re_or2(c, whole(c, PLAIN_LABEL), arti_re_and2(c, unicode_label(c), short_label(c)));
+}
+
+static arti_re idn_hostname(arti_re_ctx *c, arti_re label) {
     /* A name with characters that run from right to left: the rule holds of all its labels. */
     const arti_re rtl = arti_re_or2(c, CLASS("Bidi_R"), CLASS("Bidi_AN"));
     const arti_re without = arti_re_not(c, concat3(c, ARTI_RE_ANY, rtl, ARTI_RE_ANY));
@@ -341,10 +364,23 @@ static arti_re build_idn_hostname(arti_re_ctx *c) {
     return arti_re_and(c, parts, 3);
 }
 
-static arti_re build_idn_email(arti_re_ctx *c) {
-    const arti_re label = arti_re_or2(c, whole(c, HOST_LABEL), unicode_label(c));
+static arti_re build_idn_hostname(arti_re_ctx *c) {
+    return idn_hostname(c, any_label(c));
+}
+static arti_re plain_idn_hostname(arti_re_ctx *c) {
+    return idn_hostname(c, plain_label(c));
+}
+
+static arti_re idn_email(arti_re_ctx *c, arti_re label) {
     const arti_re domain = arti_re_or2(c, dotted(c, label, "\\."), whole(c, LITERAL));
     return arti_re_concat(c, whole(c, LOCAL(NON_ASCII) "@"), domain);
+}
+
+static arti_re build_idn_email(arti_re_ctx *c) {
+    return idn_email(c, any_label(c));
+}
+static arti_re plain_idn_email(arti_re_ctx *c) {
+    return idn_email(c, plain_label(c));
 }
 
 /* ------------------------------------------------------------------ patterns: ECMA 262 */
@@ -419,28 +455,29 @@ typedef struct format {
     const char *name;
     const char *pattern; /* or NULL: */
     arti_re (*build)(arti_re_ctx *c);
+    arti_re (*plain)(arti_re_ctx *c); /* without what arti_format_labels_hold() has to tell; NULL: the same */
 } format;
 
 static const format formats[] = {
-    {"date", DATE, NULL},
-    {"date-time", NULL, build_date_time},
-    {"duration", DURATION, NULL},
-    {"email", EMAIL(""), NULL},
-    {"hostname", NULL, build_hostname},
-    {"idn-email", NULL, build_idn_email},
-    {"idn-hostname", NULL, build_idn_hostname},
-    {"ipv4", IPV4, NULL},
-    {"ipv6", IPV6, NULL},
-    {"iri", NULL, build_iri},
-    {"iri-reference", NULL, build_iri_reference},
-    {"json-pointer", POINTER, NULL},
-    {"regex", NULL, build_regex},
-    {"relative-json-pointer", RELATIVE_POINTER, NULL},
-    {"time", NULL, build_time},
-    {"uri", NULL, build_uri},
-    {"uri-reference", NULL, build_uri_reference},
-    {"uri-template", TEMPLATE, NULL},
-    {"uuid", UUID, NULL},
+    {"date", DATE, NULL, NULL},
+    {"date-time", NULL, build_date_time, NULL},
+    {"duration", DURATION, NULL, NULL},
+    {"email", EMAIL(""), NULL, NULL},
+    {"hostname", NULL, build_hostname, plain_hostname},
+    {"idn-email", NULL, build_idn_email, plain_idn_email},
+    {"idn-hostname", NULL, build_idn_hostname, plain_idn_hostname},
+    {"ipv4", IPV4, NULL, NULL},
+    {"ipv6", IPV6, NULL, NULL},
+    {"iri", NULL, build_iri, NULL},
+    {"iri-reference", NULL, build_iri_reference, NULL},
+    {"json-pointer", POINTER, NULL, NULL},
+    {"regex", NULL, build_regex, NULL},
+    {"relative-json-pointer", RELATIVE_POINTER, NULL, NULL},
+    {"time", NULL, build_time, NULL},
+    {"uri", NULL, build_uri, NULL},
+    {"uri-reference", NULL, build_uri_reference, NULL},
+    {"uri-template", TEMPLATE, NULL, NULL},
+    {"uuid", UUID, NULL, NULL},
 };
 
 static const format *find(const char *name, size_t len) {
@@ -453,11 +490,33 @@ bool arti_format_is_defined(const char *name, size_t len) {
     return find(name, len) != NULL;
 }
 
-art_status arti_format(arti_re_ctx *c, const char *name, size_t len, arti_re *out, art_error *err) {
+art_status arti_format(arti_re_ctx *c, const char *name, size_t len, arti_re *out, arti_re *plain, art_error *err) {
     const format *f = find(name, len);
     if (!f) return ART_REJECTED;
     const arti_re t = f->pattern ? whole(c, f->pattern) : f->build(c);
-    if (t == ARTI_RE_FAIL) return arti_re_error(c, err);
+    const arti_re p = f->plain && t != ARTI_RE_FAIL ? f->plain(c) : t;
+    if (p == ARTI_RE_FAIL) return arti_re_error(c, err);
     *out = t;
+    *plain = p;
     return ART_OK;
+}
+
+art_status arti_format_labels_hold(arti_re_ctx *c, arti_mem *mem, const uint8_t *text, size_t len, bool *holds,
+                                   art_error *err) {
+    const size_t room = 4 * len + 1;
+    uint8_t *name = arti_realloc(mem, NULL, 0, room);
+    if (!name) return arti_mem_fail(mem, err);
+    size_t n;
+    const arti_idna found = arti_idna_expand(text, len, name, &n);
+    art_status st = ART_OK;
+    *holds = found == ARTI_IDNA_PLAIN;
+    if (found == ARTI_IDNA_EXPANDED) {
+        const arti_re_state q = arti_re_run(c, arti_re_start(c, build_idn_hostname(c)), name, n);
+        if (q == ARTI_RE_FAIL)
+            st = arti_re_error(c, err);
+        else
+            *holds = arti_re_accepts(c, q);
+    }
+    arti_free(mem, name, room);
+    return st;
 }

@@ -42,11 +42,18 @@ void arti_set_next_bytes(const arti_key *set, uint64_t q, uint64_t bits[4], bool
     }
 }
 
-bool arti_part_start(art_schema *s, const arti_part *p, uint64_t *q) {
+bool arti_fault_unchecked(art_schema *s) {
+    return arti_fault(s, ART_E_UNSUPPORTED, NULL, 0, "format",
+                      "only A-labels (\"xn--\") fit, which can be checked but not generated");
+}
+
+bool arti_part_start(art_schema *s, const arti_part *p, arti_world world, uint64_t *q) {
     *q = 1;
     if (p->kind == ARTI_PART_SET) *q = arti_set_state(0, p->n_set, 0);
     if (p->kind != ARTI_PART_TERM) return true;
-    const arti_re_state st = arti_re_start(s->re, p->term);
+    if (world == ARTI_WORLD_BOTH && p->only_checked) return arti_fault_unchecked(s);
+    const arti_re terms[] = {p->term, p->worlds.yes, p->worlds.no};
+    const arti_re_state st = arti_re_start(s->re, terms[world]);
     *q = st;
     return st != ARTI_RE_FAIL || arti_fault_re(s, NULL, 0, "pattern");
 }
@@ -182,7 +189,8 @@ const arti_goal_type *arti_goals_type(art_schema *s, const arti_goals *goals, ar
 /* ------------------------------------------------------------------ text machine */
 
 static bool part_equal(const arti_part *a, const arti_part *b) {
-    if (a->kind != b->kind || a->lo != b->lo || a->hi != b->hi || a->term != b->term || a->n_set != b->n_set)
+    if (a->kind != b->kind || a->lo != b->lo || a->hi != b->hi || a->term != b->term || a->n_set != b->n_set ||
+        a->worlds.yes != b->worlds.yes || a->worlds.no != b->worlds.no || a->only_checked != b->only_checked)
         return false;
     for (uint32_t i = 0; i < a->n_set; i++)
         if (a->set[i].len != b->set[i].len || memcmp(a->set[i].ptr, b->set[i].ptr, a->set[i].len) != 0) return false;
@@ -206,6 +214,8 @@ static bool part_of_shape(art_schema *s, const arti_text_shape *t, arti_part *p)
     if (t->term != ARTI_RE_ANY) {
         p->kind = ARTI_PART_TERM;
         p->term = t->term;
+        p->worlds = t->worlds;
+        p->only_checked = t->only_checked;
     }
     return true;
 }
@@ -228,6 +238,7 @@ const arti_text_machine *arti_goals_text(art_schema *s, const arti_goals *g) {
         part_of[i] = k;
         m->all_free &= p.kind == ARTI_PART_FREE;
         m->bounded |= p.lo != 0 || p.hi != UINT32_MAX;
+        m->is_checked |= p.kind == ARTI_PART_TERM && p.worlds.yes != p.worlds.no;
     }
     m->parts = parts;
     m->part_of = part_of;
@@ -347,7 +358,8 @@ static uint32_t add_part(art_schema *s, arti_object_machine *m, arti_re term) {
                    "more than %u languages for the keys of one object (ARTI_KEY_PARTS_MAX)", ARTI_KEY_PARTS_MAX);
         return UINT32_MAX;
     }
-    m->parts[m->n_parts] = (arti_part){.kind = ARTI_PART_TERM, .hi = UINT32_MAX, .term = term};
+    m->parts[m->n_parts] =
+        (arti_part){.kind = ARTI_PART_TERM, .hi = UINT32_MAX, .term = term, .worlds = {term, term, term}};
     return m->n_parts++;
 }
 

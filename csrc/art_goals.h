@@ -28,11 +28,15 @@ typedef enum arti_part_kind { ARTI_PART_FREE, ARTI_PART_SET, ARTI_PART_TERM } ar
 
 typedef struct arti_part {
     uint8_t kind;
-    uint32_t lo, hi; /* code points; hi UINT32_MAX: none */
-    arti_re term;
+    uint32_t lo, hi;    /* code points; hi UINT32_MAX: none */
+    arti_re term;       /* what is generated */
+    arti_worlds worlds; /* TERM: what is validated */
+    bool only_checked;  /* TERM: nothing can be generated, see arti_text_shape */
     const arti_key *set;
     uint32_t n_set;
 } arti_part;
+
+typedef enum arti_world { ARTI_WORLD_BOTH, ARTI_WORLD_YES, ARTI_WORLD_NO } arti_world; /* see arti_worlds */
 
 /* State of a set: the strings lo .. hi - 1 begin with the depth bytes read so far. */
 static inline uint64_t arti_set_state(uint32_t lo, uint32_t hi, uint32_t depth) {
@@ -59,7 +63,9 @@ static inline uint32_t arti_set_whole(const arti_key *set, uint64_t q) {
 /* Bytes that a string of the state may go on with, as bits; *ends: one is complete. */
 void arti_set_next_bytes(const arti_key *set, uint64_t q, uint64_t bits[4], bool *ends);
 
-bool arti_part_start(art_schema *s, const arti_part *p, uint64_t *q);
+bool arti_fault_unchecked(art_schema *s); /* a text that is only_checked was to be written; returns false */
+/* BOTH: to generate; a fault when only checked texts fit. */
+bool arti_part_start(art_schema *s, const arti_part *p, arti_world world, uint64_t *q);
 /* false: fault. n_cp: characters begun; inside: in the middle of the last one. */
 bool arti_part_step(art_schema *s, const arti_part *p, uint64_t *q, uint8_t byte);
 /* Can the part still accept, with the lengths it has? (A fault counts as no.) */
@@ -78,6 +84,7 @@ typedef struct arti_text_machine {
     uint32_t n_parts, n_alts;
     const uint32_t *part_of; /* per alternative */
     bool bounded;            /* some part has lengths */
+    bool is_checked;         /* of some part, validation needs to know the text when it begins */
     bool all_free;           /* every part is FREE */
 } arti_text_machine;
 

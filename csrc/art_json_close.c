@@ -122,6 +122,7 @@ static bool write_conj(writer *w, arti_conj c) {
     case ARTI_T_BOOL: put(w->out, sh->bools & 2u ? "true" : "false", sh->bools & 2u ? 4 : 5); return true;
     case ARTI_T_NUMBER: return write_number(x, w->out, sh, &start, NULL);
     case ARTI_T_STRING:
+        if (sh->text.only_checked) return arti_fault_unchecked(x->s);
         if (sh->text.witness) {
             put_quoted(w->out, sh->text.witness, sh->text.witness_len);
         } else {

@@ -495,7 +495,11 @@ art_status art_schema_validate(art_schema *s, const uint8_t *json, size_t len, a
     size_t n = 0;
     bool ok = c != ARTI_CONJ_FAIL && arti_state_start(&x, c, &st);
     if (ok) {
-        while (n < len && arti_state_step(&x, &st, json[n])) n++;
+        for (; n < len; n++) {
+            x.ahead = json + n;
+            x.n_ahead = len - n;
+            if (!arti_state_step(&x, &st, json[n])) break;
+        }
         ok = n == len && arti_state_is_complete(&st);
     }
     const art_status fault = arti_fault_take(s, err);

@@ -161,9 +161,11 @@ typedef struct arti_jctx { /* what a step needs besides the state */
     bool in_order;  /* property order of the schema */
     bool searching; /* art_unique.c is looking ahead: no looking ahead from there */
     bool embedded;
-    bool spaced;       /* the one spelling of ART_WS_SPACED */
-    bool finite;       /* numbers that doubles hold, as far as the schema lets them be such */
-    uint8_t space_max; /* whitespace in a row; UINT8_MAX: any */
+    bool spaced;          /* the one spelling of ART_WS_SPACED */
+    bool finite;          /* numbers that doubles hold, as far as the schema lets them be such */
+    uint8_t space_max;    /* whitespace in a row; UINT8_MAX: any */
+    const uint8_t *ahead; /* validation: the text from the byte on that is being read; else NULL */
+    size_t n_ahead;
 } arti_jctx;
 
 #define ARTI_RANK_OTHERS (UINT32_MAX - 1u) /* next_rank once an unmentioned key was written */

@@ -86,17 +86,42 @@ static bool parts_alive(arti_jctx *x, const arti_state *st, const uint64_t *q, b
 
 /* ------------------------------------------------------------------ starting and ending */
 
+/* Which of its languages a checked format has for the string that begins here; false: fault. */
+static bool world_of(arti_jctx *x, const arti_state *st, arti_world *world) {
+    *world = ARTI_WORLD_BOTH;
+    if (!x->ahead || is_key(st) || !((const arti_text_machine *)st->text.machine)->is_checked) return true;
+    *world = ARTI_WORLD_NO;
+    size_t n = 1;
+    while (n < x->n_ahead && x->ahead[n] != '"') n += x->ahead[n] == '\\' ? 2 : 1;
+    if (n >= x->n_ahead) return true; /* no string after all */
+    arti_arena arena;
+    arti_arena_init(&arena, x->region->mem);
+    const arti_json *json;
+    art_error e;
+    int yes = 0;
+    const art_status parsed = arti_json_parse(&arena, x->region->mem, (const char *)x->ahead, n + 1, 1, &json, &e);
+    if (parsed == ART_E_NOMEM)
+        yes = arti_fault_mem(x->s) - 1;
+    else if (parsed == ART_OK && !json->has_surrogate)
+        yes = arti_schema_check(x->s, (const uint8_t *)json->str, json->n);
+    arti_arena_free(&arena);
+    if (yes > 0) *world = ARTI_WORLD_YES;
+    return yes >= 0;
+}
+
 static bool start_parts(arti_jctx *x, arti_state *st) {
     const uint32_t n = arti_text_parts(st);
+    arti_world world;
+    if (!world_of(x, st, &world)) return false;
     if (n == 1) {
         const arti_part p = part_of(st, 0);
-        return arti_part_start(x->s, &p, &st->text.q.one);
+        return arti_part_start(x->s, &p, world, &st->text.q.one);
     }
     uint64_t *q = new_q(x, n);
     if (!q) return false;
     for (uint32_t i = 0; i < n; i++) {
         const arti_part p = part_of(st, i);
-        if (!arti_part_start(x->s, &p, &q[i])) return false;
+        if (!arti_part_start(x->s, &p, world, &q[i])) return false;
     }
     st->text.q.many = q;
     return true;

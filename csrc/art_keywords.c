@@ -427,10 +427,32 @@ bool arti_schema_format(art_schema *s, const arti_json *format, uint32_t res, ar
     if (!arti_vec_reserve(&s->mem, (void **)&s->terms, &s->terms_cap, s->n_terms + 1, sizeof *s->terms))
         return arti_fault_mem(s);
     art_error e = {0};
-    const art_status code = arti_format(s->re, format->str, format->n, term, &e);
+    arti_re plain;
+    const art_status code = arti_format(s->re, format->str, format->n, term, &plain, &e);
     if (code == ART_REJECTED) return true;
     if (code != ART_OK) return arti_fault(s, code, format, res, "format", "%s", e.msg);
+    if (plain != *term) {
+        const arti_re other = arti_re_not(s->re, *term), other_plain = arti_re_not(s->re, plain);
+        if (other == ARTI_RE_FAIL || other_plain == ARTI_RE_FAIL) return arti_fault_re(s, format, res, "format");
+        s->worlds[s->n_worlds++] = (arti_worlds){*term, plain, plain};
+        s->worlds[s->n_worlds++] = (arti_worlds){other, other_plain, other};
+    }
     s->terms[s->n_terms++] = (struct arti_term_cache){format, *term};
     *asserted = true;
     return true;
+}
+
+arti_worlds arti_schema_worlds(const art_schema *s, arti_re term) {
+    for (uint32_t i = 0; i < s->n_worlds; i++)
+        if (s->worlds[i].yes == term) return s->worlds[i];
+    return (arti_worlds){term, term, term};
+}
+
+int arti_schema_check(art_schema *s, const uint8_t *text, size_t len) {
+    bool holds;
+    art_error e = {0};
+    const art_status st = arti_format_labels_hold(s->re, &s->mem, text, len, &holds, &e);
+    if (st == ART_OK) return holds;
+    arti_fault(s, st, NULL, 0, "format", "%s", e.msg);
+    return -1;
 }

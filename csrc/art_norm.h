@@ -44,6 +44,8 @@ typedef uint32_t arti_conj; /* a conjunction */
 typedef struct arti_text_shape {
     uint32_t lo, hi;     /* code points; hi UINT32_MAX: none */
     arti_re term;        /* ARTI_RE_ANY: no pattern; not used with a set */
+    arti_worlds worlds;  /* with a term: what it stands for; `term` is `both` */
+    bool only_checked;   /* .. or `yes` or `no`, as nothing belongs to `both`; set when the length is decided */
     const arti_key *set; /* sorted by bytes; NULL: none. Lengths and patterns were applied to it */
     uint32_t n_set;
     uint8_t *witness; /* of a term: decoded text of the shortest instance */

@@ -358,6 +358,7 @@ static arti_re text_of_kw(art_schema *s, const arti_kw *k, uint32_t res) {
     if (!kw_admits(k, ARTI_T_STRING)) return ARTI_RE_NONE;
     all[n++] = k->pattern;
     if (k->format && !arti_schema_format(s, k->format, res, &all[n], &asserted)) return ARTI_RE_FAIL;
+    if (asserted && arti_schema_worlds(s, all[n]).no != all[n]) return ARTI_RE_FAIL; /* two languages */
     n += asserted;
     all[n++] = known_text(s, k->ref);
     all[n++] = known_text(s, k->dynamic_ref);

@@ -105,6 +105,14 @@ typedef struct arti_kw {
     arti_lit uneval_props, uneval_items;
 } arti_kw;
 
+/* Languages of formats that need a check of the whole text (see art_format.h): where the check says yes, where it says no, and their
+ * intersection, whose texts fit whatever it says. Validation knows the text and picks one of the first two when a string begins; what is
+ * generated belongs to the third. */
+typedef struct arti_worlds {
+    arti_re yes, no, both;
+} arti_worlds;
+#define ARTI_FORMATS_CHECKED 3u
+
 typedef enum arti_pos_kind { ARTI_POS_ANY, ARTI_POS_SCHEMA, ARTI_POS_CONST, ARTI_POS_OR, ARTI_POS_AND } arti_pos_kind;
 
 typedef struct arti_pos_info {
@@ -182,6 +190,9 @@ struct art_schema {
         arti_re term;
     } *terms;
     size_t n_terms, terms_cap;
+    arti_worlds
+        worlds[2 * ARTI_FORMATS_CHECKED]; /* of those formats and their complements, as far as they were asked for */
+    uint32_t n_worlds;
 
     uint32_t root_res;
     arti_lit root;
@@ -235,8 +246,12 @@ const arti_kw *arti_pos_kw(art_schema *s, arti_pos p);
 const arti_members *arti_pos_const_group(art_schema *s, arti_pos p);
 /* Index of a name in a group, UINT32_MAX when it is not there. */
 uint32_t arti_members_find(const arti_members *g, const char *key, uint32_t len);
-/* Term of a format; *asserted false when it is an annotation. */
+/* Term of a format (where a check is needed, that of `yes`); *asserted false when it is an annotation. */
 bool arti_schema_format(art_schema *s, const arti_json *format, uint32_t res, arti_re *term, bool *asserted);
+/* The languages that a term stands for: three times the same, unless it is a checked format's or the complement of one. */
+arti_worlds arti_schema_worlds(const art_schema *s, arti_re term);
+/* Says the check yes to a text? 1, 0, or -1: fault. */
+int arti_schema_check(art_schema *s, const uint8_t *text, size_t len);
 
 static inline int arti_key_cmp(const char *a, uint32_t a_len, const char *b, uint32_t b_len) {
     int c = memcmp(a, b, a_len < b_len ? a_len : b_len);

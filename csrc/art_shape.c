@@ -154,7 +154,14 @@ static int string_fits(arti_expansion *x, const arti_branch *b, const string_lis
             const uint32_t n = code_points(v->str, v->n);
             if (n < e->a || n > e->b) return 0;
         } else if (e->kind == ARTI_E_TERM) {
-            const arti_re_state q = arti_re_run(x->s->re, arti_re_start(x->s->re, e->a), (const uint8_t *)v->str, v->n);
+            const arti_worlds worlds = arti_schema_worlds(x->s, e->a);
+            arti_re term = worlds.yes;
+            if (worlds.no != worlds.yes) {
+                const int yes = arti_schema_check(x->s, (const uint8_t *)v->str, v->n);
+                if (yes < 0) return -1;
+                if (!yes) term = worlds.no;
+            }
+            const arti_re_state q = arti_re_run(x->s->re, arti_re_start(x->s->re, term), (const uint8_t *)v->str, v->n);
             if (q == ARTI_RE_FAIL) {
                 arti_fault_re(x->s, NULL, 0, "pattern");
                 return -1;
@@ -257,13 +264,18 @@ static bool text_shape(arti_expansion *x, const arti_branch *b, arti_text_shape 
     }
     if (n_terms + n_not == 0) return true;
     arti_re *terms = arti_arena_get(&x->arena, (n_terms + 1) * sizeof *terms),
-            *no = arti_arena_get(&x->arena, (n_not + 1) * sizeof *no);
+            *no = arti_arena_get(&x->arena, (n_not + n_terms + 1) * sizeof *no);
     if (!terms || !no) return arti_fault_mem(s);
     n_terms = n_not = 0;
+    bool is_checked = false;
     for (size_t i = 0; i < b->n; i++) {
         const arti_entry *e = &b->entries[i];
         uint32_t n;
-        if (e->kind == ARTI_E_TERM) terms[n_terms++] = e->a;
+        if (e->kind == ARTI_E_TERM) {
+            const arti_worlds worlds = arti_schema_worlds(s, e->a);
+            is_checked |= worlds.no != worlds.yes;
+            terms[n_terms++] = e->a;
+        }
         if (e->kind != ARTI_E_NOT_STRINGS) continue;
         const arti_json *items = strings_of(e, &n);
         for (uint32_t j = 0; j < n; j++)
@@ -271,9 +283,18 @@ static bool text_shape(arti_expansion *x, const arti_branch *b, arti_text_shape 
                 no[n_not++] = arti_re_literal(s->re, items[j].str, items[j].n);
     }
     if (n_not) terms[n_terms++] = arti_re_not(s->re, arti_re_or(s->re, no, n_not));
-    t->term = arti_re_and(s->re, terms, n_terms);
-    if (t->term == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "pattern");
-    *dead = t->term == ARTI_RE_NONE;
+    const arti_re yes = arti_re_and(s->re, terms, n_terms);
+    t->worlds = (arti_worlds){yes, yes, yes};
+    if (is_checked) {
+        for (size_t i = 0; i < n_terms; i++) no[i] = arti_schema_worlds(s, terms[i]).no;
+        t->worlds.no = arti_re_and(s->re, no, n_terms);
+        for (size_t i = 0; i < n_terms; i++) no[i] = arti_schema_worlds(s, terms[i]).both;
+        t->worlds.both = arti_re_and(s->re, no, n_terms);
+    }
+    if (yes == ARTI_RE_FAIL || t->worlds.no == ARTI_RE_FAIL || t->worlds.both == ARTI_RE_FAIL)
+        return arti_fault_re(s, NULL, 0, "pattern");
+    t->term = t->worlds.both;
+    *dead = yes == ARTI_RE_NONE && t->worlds.no == ARTI_RE_NONE;
     return true;
 }
 
@@ -292,17 +313,18 @@ arti_re arti_conj_text_term(art_schema *s, arti_conj c) {
     }
     for (uint32_t i = 0; i < f->n_shapes; i++) {
         const arti_text_shape *t = &f->shapes[i]->text;
+        const arti_re term = t->term == ARTI_RE_ANY ? t->term : t->worlds.yes;
         if (t->set) {
             for (uint32_t j = 0; j < t->n_set; j++) parts[n++] = arti_re_literal(s->re, t->set[j].ptr, t->set[j].len);
         } else if (t->lo || t->hi != UINT32_MAX) {
             const arti_re length = arti_re_repeat(s->re, arti_re_class(s->re, any, 1), t->lo,
                                                   t->hi == UINT32_MAX ? ARTI_RE_UNBOUNDED : t->hi);
-            parts[n++] = arti_re_and2(s->re, t->term, length);
+            parts[n++] = arti_re_and2(s->re, term, length);
         } else {
-            parts[n++] = t->term;
+            parts[n++] = term;
         }
     }
-    const arti_re all = arti_re_or(s->re, parts, n);
+    const arti_re all = arti_re_or(s->re, parts, n); /* of checked formats, `yes`: names are not checked */
     arti_free(&s->mem, parts, room * sizeof *parts);
     if (all == ARTI_RE_FAIL) arti_fault_re(s, NULL, 0, "propertyNames");
     return all;

@@ -31,6 +31,10 @@ static const example examples[] = {
     {"email", "a+b@c-d.e", "a@-c"},
     {"hostname", "a-1.b", "a_b"},
     {"hostname", "1.2.3.4", "a."},
+    {"hostname", "a.xn--bcher-kva.de", "xn--X"},
+    {"hostname", "XN--BCHER-KVA", "xn--example-"},
+    {"hostname", "a.xn--4dbc5h", "1a.xn--4dbc5h"}, /* a label from right to left: the others follow its rule */
+    {"idn-email", "a@xn--tda", "a@xn--ta"},
     {"idn-email", "\xCE\xB1@\xCE\xB2.c", "\xCE\xB1"},
     {"idn-hostname", "l\xC2\xB7l", "a\xC2\xB7l"},
     {"idn-hostname", "\xD7\x90\xE3\x80\x82\xD7\x91", "a\xD7\x90"},
@@ -63,19 +67,64 @@ static bool accepts(arti_re_ctx *c, arti_re t, const char *text) {
     return arti_re_accepts(c, s);
 }
 
+/* A random text of the language, byte by byte; 0 when it had to be given up at `cap` bytes. */
+static size_t random_text(arti_re_ctx *c, arti_re t, uint64_t *seed, uint8_t *text, size_t cap) {
+    arti_re_state q = arti_re_start(c, t);
+    for (size_t n = 0; n < cap; n++) {
+        arti_re_bytes live;
+        if (n && arti_re_accepts(c, q) && harness_random(seed) % 8 == 0) return n;
+        assert(arti_re_live_bytes(c, q, &live) == ART_OK);
+        uint8_t b = (uint8_t)(harness_random(seed) >> 20);
+        if (n % 3) b &= 0x7Fu;
+        while (!(live.bits[b / 64] >> (b % 64) & 1u)) b++;
+        text[n] = b;
+        q = arti_re_step(c, q, b);
+    }
+    return arti_re_accepts(c, q) ? cap : 0;
+}
+
+/* As validation has it. */
+static bool fits(arti_re_ctx *c, arti_re t, arti_re plain, arti_mem *mem, const char *text) {
+    bool holds;
+    assert(arti_format_labels_hold(c, mem, (const uint8_t *)text, strlen(text), &holds, NULL) == ART_OK);
+    return accepts(c, holds ? t : plain, text);
+}
+
+/* The check says yes to all that can be generated. */
+static void test_plain_labels(void) {
+    static const char *const names[] = {"hostname", "idn-hostname", "idn-email"};
+    uint64_t seed = 11;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        arti_mem mem;
+        arti_re_ctx *c;
+        arti_re t, plain;
+        arti_mem_init(&mem, &alloc, 0);
+        assert(arti_re_ctx_new(&mem, &c, NULL) == ART_OK);
+        assert(arti_format(c, names[i], strlen(names[i]), &t, &plain, NULL) == ART_OK && t != plain);
+        for (uint32_t k = 0; k < 60; k++) {
+            uint8_t text[64];
+            const size_t len = random_text(c, plain, &seed, text, sizeof text);
+            bool holds = true;
+            if (len) assert(arti_format_labels_hold(c, &mem, text, len, &holds, NULL) == ART_OK);
+            assert(holds);
+        }
+        arti_re_ctx_free(c);
+    }
+}
+
 static void test_examples(void) {
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
         const example *e = &examples[i];
         arti_mem mem;
         arti_re_ctx *c;
-        arti_re t;
+        arti_re t, plain;
         arti_mem_init(&mem, &alloc, 0);
         assert(arti_re_ctx_new(&mem, &c, NULL) == ART_OK);
         assert(arti_format_is_defined(e->format, strlen(e->format)));
-        assert(arti_format(c, e->format, strlen(e->format), &t, NULL) == ART_OK);
-        if (!accepts(c, t, e->yes) || accepts(c, t, e->no)) {
-            fprintf(stderr, "%s: \"%s\" %d, \"%s\" %d\n", e->format, e->yes, accepts(c, t, e->yes), e->no,
-                    accepts(c, t, e->no));
+        assert(arti_format(c, e->format, strlen(e->format), &t, &plain, NULL) == ART_OK);
+        const bool yes = fits(c, t, plain, &mem, e->yes), no = fits(c, t, plain, &mem, e->no);
+        if (!yes || no) {
+            fprintf(stderr, "%s: \"%s\" %d, \"%s\" %d\n", e->format, e->yes, yes, e->no, no);
             assert(0);
         }
         uint8_t text[64];
@@ -90,9 +139,9 @@ static void test_examples(void) {
 static void test_leap_seconds(void) {
     arti_mem mem;
     arti_re_ctx *c;
-    arti_re t;
+    arti_re t, plain;
     arti_mem_init(&mem, &alloc, 0);
-    assert(arti_re_ctx_new(&mem, &c, NULL) == ART_OK && arti_format(c, "time", 4, &t, NULL) == ART_OK);
+    assert(arti_re_ctx_new(&mem, &c, NULL) == ART_OK && arti_format(c, "time", 4, &t, &plain, NULL) == ART_OK);
     uint64_t seed = 5;
     for (int i = 0; i < 20000; i++) {
         const int minute = (int)(harness_random(&seed) % 1440), sign = harness_random(&seed) % 2 ? 1 : -1;
@@ -119,28 +168,30 @@ static void test_leap_seconds(void) {
 static void test_names(void) {
     arti_mem mem;
     arti_re_ctx *c;
-    arti_re t = 77;
+    arti_re t = 77, plain;
     arti_mem_init(&mem, &alloc, 0);
     assert(arti_re_ctx_new(&mem, &c, NULL) == ART_OK);
-    assert(arti_format(c, "colour", 6, &t, NULL) == ART_REJECTED && t == 77);
-    assert(arti_format(c, "dat", 3, &t, NULL) == ART_REJECTED && arti_format(c, "dates", 5, &t, NULL) == ART_REJECTED);
+    assert(arti_format(c, "colour", 6, &t, &plain, NULL) == ART_REJECTED && t == 77);
+    assert(arti_format(c, "dat", 3, &t, &plain, NULL) == ART_REJECTED &&
+           arti_format(c, "dates", 5, &t, &plain, NULL) == ART_REJECTED);
     assert(!arti_format_is_defined("", 0));
     arti_re a, b;
-    assert(arti_format(c, "uri", 3, &a, NULL) == ART_OK && arti_format(c, "uri", 3, &b, NULL) == ART_OK && a == b);
+    assert(arti_format(c, "uri", 3, &a, &plain, NULL) == ART_OK &&
+           arti_format(c, "uri", 3, &b, &plain, NULL) == ART_OK && a == b);
     arti_re_ctx_free(c);
 }
 
 static bool build_all(const char *name) {
     arti_mem mem;
     arti_re_ctx *c;
-    arti_re t;
+    arti_re t, plain;
     art_error err;
     arti_mem_init(&mem, &alloc, 0);
     if (arti_re_ctx_new(&mem, &c, &err) != ART_OK) {
         assert(err.code == ART_E_NOMEM);
         return false;
     }
-    const art_status s = arti_format(c, name, strlen(name), &t, &err);
+    const art_status s = arti_format(c, name, strlen(name), &t, &plain, &err);
     assert(s == ART_OK || (s == ART_E_NOMEM && err.code == ART_E_NOMEM));
     arti_re_ctx_free(c);
     return s == ART_OK;
@@ -154,6 +205,7 @@ static void test_allocations(void) {
 int main(void) {
     alloc = harness_alloc(&heap);
     test_examples();
+    test_plain_labels();
     test_leap_seconds();
     test_names();
     test_allocations();
