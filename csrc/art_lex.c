@@ -671,6 +671,48 @@ static bool build_key_row(arti_lex *lex, const art_vocab *v) {
     return true;
 }
 
+/* Sets the tokens of a subtree of digits. */
+static void set_digit_tokens(uint32_t *row, const arti_lex_trie *t, uint32_t i) {
+    arti_bits_set_ids(row, t->ids + t->node[i].tok, t->node[t->node[i].next].tok - t->node[i].tok);
+}
+
+static bool build_start_rows(arti_lex *lex, const art_vocab *v) {
+    const arti_lex_trie *t = &lex->out;
+    for (uint32_t r = 0; r < 4; r++) {
+        uint32_t *row = keep(lex, v->n_words, sizeof *row);
+        if (!row) return false;
+        arti_bits_copy(row, v->space_row, v->n_words);
+        lex->start_rows[r] = row;
+        const uint32_t quote = t->child['"'];
+        if (r & 1u && quote) {
+            const arti_lex_open *o = &t->opens[t->node[quote].open];
+            arti_bits_set_ids(row, t->ids + t->node[quote].tok, t->node[quote + 1].tok - t->node[quote].tok);
+            arti_bits_set_ids(row, t->stay_ids + o->stay, o->n_stay);
+            for (uint32_t k = o->odd; k < o->odd + o->n_odd; k++)
+                if (t->odds[k].stays) arti_bits_set(row, t->ids[t->odds[k].entry]);
+        }
+        if (!(r & 2u)) continue;
+        lex->has_number_rows = true;
+        for (uint8_t b = '0'; b <= '9'; b++) {
+            const uint32_t i = t->child[b];
+            if (!i) continue;
+            lex->has_number_rows &= t->node[i].digits != 0;
+            if (b == '0') /* no more digits */
+                arti_bits_set_ids(row, t->ids + t->node[i].tok, t->node[i + 1].tok - t->node[i].tok);
+            else
+                set_digit_tokens(row, t, i);
+        }
+        const uint32_t minus = t->child['-'];
+        if (!minus) continue;
+        arti_bits_set_ids(row, t->ids + t->node[minus].tok, t->node[minus + 1].tok - t->node[minus].tok);
+        for (uint32_t i = minus + 1; i < t->node[minus].next; i = t->node[i].next) {
+            lex->has_number_rows &= t->node[i].digits != 0 && t->node[i].byte != '0';
+            set_digit_tokens(row, t, i);
+        }
+    }
+    return true;
+}
+
 /* ------------------------------------------------------------------ children */
 
 static bool build_kids(arti_lex *lex, const art_vocab *v) {
@@ -737,7 +779,7 @@ arti_lex *arti_lex_new(const art_vocab *v, const art_alloc *alloc) {
     lex->mem = mem;
     arti_arena_init(&lex->arena, &lex->mem);
     if (build_tries(lex, v) && build_tails(lex, v) && build_escapes(lex, v) && build_key_row(lex, v) &&
-        build_kids(lex, v) && build_space_nodes(lex, v))
+        build_start_rows(lex, v) && build_kids(lex, v) && build_space_nodes(lex, v))
         return lex;
     arti_lex_free(lex);
     return NULL;

@@ -85,6 +85,11 @@ typedef struct arti_lex {
     arti_lex_trie heads;
     const uint32_t *head_tails; /* per entry */
 
+    /* Where a value or a key may begin and whitespace is not limited: whitespace; 1: and tokens that open a string without bounds and stay in
+     * it; 2: and those of a number without bounds; 3: both. */
+    const uint32_t *start_rows[4];
+    bool has_number_rows; /* 2 and 3 are of use: all that begins like a number is digits */
+
     /* The vocabulary's free_row, and tokens that leave with no more than a colon and whitespace behind the quote. */
     const uint32_t *key_row;
     /* Per escape of the vocabulary that leaves: what follows its quote; UINT32_MAX: no tail is the same. */

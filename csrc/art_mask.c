@@ -66,10 +66,21 @@ static bool memo_grow(arti_mask_memo *m) {
     return true;
 }
 
+/* The tokens of a mask, if there are at most SPARSE_MAX; else UINT32_MAX. Dense masks show that early. */
+static uint32_t list_tokens(const uint32_t *words, uint32_t n_words, uint32_t *ids) {
+    uint32_t n = 0;
+    for (uint32_t w = 0; w < n_words; w++) {
+        if (!words[w]) continue;
+        if (n > SPARSE_MAX - 32) return UINT32_MAX;
+        for (uint32_t v = words[w]; v; v &= v - 1) ids[n++] = w * 32 + arti_bits_lowest(v);
+    }
+    return n;
+}
+
 void arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words) {
+    uint32_t ids[SPARSE_MAX];
     m->n_words = n_words;
-    const size_t count = arti_bits_count(words, n_words);
-    arti_mask_row r = {{key[0], key[1]}, NULL, count <= SPARSE_MAX ? (uint32_t)count : UINT32_MAX};
+    arti_mask_row r = {{key[0], key[1]}, NULL, list_tokens(words, n_words, ids)};
     for (int attempt = 0; attempt < 2 && !r.data; attempt++) {
         if ((m->n + 1) * 2 > m->size && !memo_grow(m)) {
             memo_clear(m);
@@ -80,15 +91,10 @@ void arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t
     }
     m->mem.over_limit = false;
     if (!r.data) return;
-    if (r.n_ids == UINT32_MAX) {
+    if (r.n_ids == UINT32_MAX)
         arti_bits_copy(r.data, words, n_words);
-    } else {
-        uint32_t n = 0;
-        for (uint32_t w = 0; w < n_words; w++)
-            for (uint32_t v = words[w]; v; v &= v - 1) {
-                r.data[n++] = w * 32 + arti_bits_lowest(v);
-            }
-    }
+    else
+        memcpy(r.data, ids, r.n_ids * sizeof *ids);
     *memo_slot(m, key) = r;
     m->n++;
 }

@@ -121,6 +121,13 @@ static bool any_offered(const arti_state *st, uint32_t lo, uint32_t hi) {
     return false;
 }
 
+static bool is_space(uint8_t b) {
+    return b == ' ' || b == '\n' || b == '\t' || b == '\r';
+}
+static bool begins_value(uint8_t b) {
+    return (b >= '0' && b <= '9') || memchr("\"{[-tfn", b, 7);
+}
+
 /* Tokens at and below `node` of the vocabulary's trie, which closes name `name`: what else they hold is the name's own. */
 static bool close_name(leaver *l, uint32_t node, uint32_t name) {
     arti_walk *w = l->w;
@@ -129,11 +136,15 @@ static bool close_name(leaver *l, uint32_t node, uint32_t name) {
     if (!is_offered(l->st, name)) return true;
     for (uint32_t k = n->tok; k < v->node[node + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
     const uint32_t colon = arti_lex_child(v->lex, node, ':');
-    if (colon && n->next == colon + 1 && colon == node + 1) { /* nothing but the colon: it always may */
-        for (uint32_t k = v->node[colon].tok; k < v->node[n->next].tok; k++) arti_bits_set(w->words, v->order[k]);
-        return true;
+    bool more = n->next > node + 1; /* besides a colon, which always may, something that JSON admits follows */
+    if (colon) {
+        for (uint32_t k = v->node[colon].tok; k < v->node[colon + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
+        more = false;
+        for (uint32_t k = node + 1; k < n->next && !more; k = v->node[k].next) more = is_space(v->node[k].byte);
+        for (uint32_t k = colon + 1; k < v->node[colon].next && !more; k = v->node[k].next)
+            more = is_space(v->node[k].byte) || begins_value(v->node[k].byte);
     }
-    if (n->next == node + 1) return true;
+    if (!more) return true;
     arti_jctx *x = w->x;
     const arti_region_mark mark = arti_region_mark_now(x->region);
     const arti_object_machine *m = l->st->text.machine;
@@ -193,6 +204,15 @@ static bool walk_names(leaver *l) {
     return ok;
 }
 
+/* May an escape that is cut off become a character of these first bytes? As far as that is plain to see. */
+static bool may_escape(const art_vocab *v, const arti_escaped *e, const uint64_t next[4]) {
+    size_t len;
+    const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
+    if (next[2] | next[3]) return true;
+    if (len - e->tail <= 2) return next[0] | next[1];
+    return bytes[e->tail + 2] == '0'; /* ASCII */
+}
+
 /* Only declared names may come, and the key stands between two characters. */
 static bool walk_names_only(leaver *l) {
     const art_vocab *v = l->w->v;
@@ -203,7 +223,7 @@ static bool walk_names_only(leaver *l) {
     for (uint32_t k = 0; k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
         const uint8_t first = v->escape_text[e->text]; /* without text, an escape may become any character */
-        if (e->len && !(next[first / 64] >> (first % 64) & 1u)) continue;
+        if (e->len ? !(next[first / 64] >> (first % 64) & 1u) : !may_escape(v, e, next)) continue;
         if (!leave_alone(l, e->token)) return false;
     }
     return walk_names(l);

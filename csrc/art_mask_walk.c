@@ -240,15 +240,16 @@ static bool walk_close(const folded *f, const arti_lex_close *c, const arti_stat
     return walk_folded(f, c->node + 1, node->next, after);
 }
 
-/* Below the opening quote of a string that is open; st: behind the quote. */
-static bool walk_open(const folded *f, const arti_lex_open *o, const arti_state *st) {
+/* Below the opening quote of a string that is open; st: behind the quote. has_stay: tokens that stay in it are set. */
+static bool walk_open(const folded *f, const arti_lex_open *o, const arti_state *st, bool has_stay) {
     arti_walk *w = f->w;
     arti_jctx *x = w->x;
     const arti_lex_trie *t = f->t;
     const uint8_t *bytes = w->v->bytes;
-    set_entries(f, t->stay_ids + o->stay, t->stay_spaces + o->stay, o->n_stay);
+    if (!has_stay) set_entries(f, t->stay_ids + o->stay, t->stay_spaces + o->stay, o->n_stay);
     for (uint32_t k = 0; k < o->n_odd; k++) {
         const arti_lex_odd *odd = &t->odds[o->odd + k];
+        if (has_stay && odd->stays) continue;
         if (is_spelled(f, t->spaces[odd->entry]) && (odd->stays || arti_walk_tail(w, st, bytes + odd->rest, odd->len)))
             set_one(f, t->ids[odd->entry]);
         if (arti_faulted(x->s)) return false;
@@ -368,7 +369,7 @@ static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_st
         if (node->open != UINT32_MAX && is_open_text(f->w, to)) {
             const arti_state at = *to;
             set_range(f, node->tok, t->node[i + 1].tok);
-            if (!walk_open(f, &t->opens[node->open], &at)) return false;
+            if (!walk_open(f, &t->opens[node->open], &at, false)) return false;
             i = node->next;
             continue;
         }
@@ -411,35 +412,81 @@ static bool walk_embedded(arti_walk *w, const arti_state *st, const uint8_t *byt
     return true;
 }
 
+/* Bytes that may come but for whitespace, ended by 0: none that is missing may. */
+static bool first_bytes(arti_jctx *x, const arti_state *st, uint8_t out[24]) {
+    const char *bytes = "";
+    size_t n = 0;
+    switch ((arti_mode)st->mode) {
+    case ARTI_M_FIRST_KEY: bytes = "\"}"; break;
+    case ARTI_M_KEY: bytes = "\""; break;
+    case ARTI_M_COLON: bytes = ":"; break;
+    case ARTI_M_AFTER: bytes = st->top->is_object ? ",}" : ",]"; break;
+    case ARTI_M_FIRST_VALUE: bytes = "]"; break;
+    default: break;
+    }
+    for (; *bytes; bytes++) out[n++] = (uint8_t)*bytes;
+    if ((st->mode == ARTI_M_VALUE || st->mode == ARTI_M_FIRST_VALUE) && st->goals) {
+        static const char *const by_type[ARTI_N_TYPES] = {
+            [ARTI_T_NULL] = "n",    [ARTI_T_BOOL] = "tf", [ARTI_T_NUMBER] = "1023456789-",
+            [ARTI_T_STRING] = "\"", [ARTI_T_ARRAY] = "[", [ARTI_T_OBJECT] = "{"};
+        for (uint32_t t = 0; t < ARTI_N_TYPES; t++) {
+            const arti_goal_type *gt = arti_goals_type(x->s, st->goals, (arti_type)t);
+            if (!gt) return false;
+            for (const char *b = by_type[t]; gt->n_alts && *b; b++) out[n++] = (uint8_t)*b;
+        }
+    }
+    out[n] = 0;
+    return true;
+}
+
+/* Writes the row of tokens that a place admits as a whole, and takes the bytes from the list for which nothing else is left. *opened: the
+ * state behind an opening quote; mode TEXT or KEY_TEXT if what stays in that string is in the row. */
+static void copy_start_row(const folded *f, const arti_state *st, uint8_t *bytes, arti_state *opened) {
+    arti_walk *w = f->w;
+    const arti_lex *lex = w->v->lex;
+    uint32_t row = 0;
+    uint8_t *end = bytes;
+    opened->mode = ARTI_M_DONE;
+    for (const uint8_t *b = bytes; *b; b++) {
+        arti_state next = *st;
+        const bool is_number = *b == '-' || (*b >= '0' && *b <= '9');
+        if (*b == '"' && lex->out.child['"'] && arti_state_step(w->x, &next, '"') && is_open_text(w, &next)) {
+            row |= 1u; /* what it needs lies in the region until the walk ends */
+            *opened = next;
+        }
+        if (*b == '1' && lex->has_number_rows && arti_state_step(w->x, &next, '1') && !arti_unique_frame(&next) &&
+            arti_number_is_open(w->v, &next))
+            row |= 2u;
+        if (!is_number || !(row & 2u)) *end++ = *b;
+    }
+    *end = 0;
+    arti_bits_copy(w->words, lex->start_rows[row], w->v->n_words);
+}
+
 /* is_first: the words are not written yet, else they are added to. */
 static bool walk_structure(arti_walk *w, const arti_state *st, bool is_first) {
-    static const uint8_t value[] = "\"{[-0123456789tfn", first_value[] = "\"{[-0123456789tfn]";
-    const uint8_t *bytes = value;
+    uint8_t bytes[24];
     const bool any_space = w->x->space_max == UINT8_MAX && !w->x->spaced && !w->x->embedded;
     if (is_first && !any_space) arti_bits_zero(w->words, w->v->n_words);
     if (st->mode == ARTI_M_DONE && w->x->embedded) return true;
-    switch ((arti_mode)st->mode) {
-    case ARTI_M_FIRST_VALUE: bytes = first_value; break;
-    case ARTI_M_FIRST_KEY: bytes = (const uint8_t *)"\"}"; break;
-    case ARTI_M_KEY: bytes = (const uint8_t *)"\""; break;
-    case ARTI_M_COLON: bytes = (const uint8_t *)":"; break;
-    case ARTI_M_AFTER: bytes = (const uint8_t *)(st->top->is_object ? ",}" : ",]"); break;
-    case ARTI_M_DONE: bytes = (const uint8_t *)""; break;
-    default: break;
-    }
+    if (!first_bytes(w->x, st, bytes)) return false;
     if (w->x->embedded) return walk_embedded(w, st, bytes);
     const folded f = folded_from(w, &w->v->lex->out, st);
-    if (any_space) {
-        if (is_first)
-            arti_bits_copy(w->words, w->v->space_row, w->v->n_words);
-        else
-            arti_bits_or(w->words, w->v->space_row, w->v->n_words);
-    } else if (f.lead) {
+    arti_state opened = {.mode = ARTI_M_DONE};
+    if (any_space && is_first)
+        copy_start_row(&f, st, bytes, &opened);
+    else if (any_space)
+        arti_bits_or(w->words, w->v->space_row, w->v->n_words);
+    else if (f.lead)
         set_range(&f, f.t->node[0].tok, f.t->node[1].tok);
-    }
+    if (arti_faulted(w->x->s)) return false;
     for (const uint8_t *b = bytes; *b; b++) {
         const uint32_t i = f.t->child[*b];
-        if (i && !walk_folded(&f, i, f.t->node[i].next, st)) return false;
+        if (*b == '"' && opened.mode != ARTI_M_DONE) {
+            if (!walk_open(&f, &f.t->opens[f.t->node[i].open], &opened, true)) return false;
+        } else if (i && !walk_folded(&f, i, f.t->node[i].next, st)) {
+            return false;
+        }
     }
     return true;
 }
