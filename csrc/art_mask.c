@@ -99,17 +99,21 @@ void arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t
     m->n++;
 }
 
-/* Was the mask asked for lately? It is from now on. */
-static bool was_recent(arti_mask_memo *m, const uint64_t key[2]) {
+#define ASKED_BITS 2u /* of a slot; the rest are the key's */
+#define ASKED_OFTEN ((UINT64_C(1) << ASKED_BITS) - 1)
+
+/* Was the mask asked for several times lately? Counts this time. */
+static bool is_asked_often(arti_mask_memo *m, const uint64_t key[2]) {
     if (!m->recent) m->recent = arti_calloc(&m->mem, ARTI_MASK_RECENT * sizeof *m->recent);
     if (!m->recent) {
         m->mem.over_limit = false;
         return true;
     }
     uint64_t *slot = &m->recent[key[0] % ARTI_MASK_RECENT];
-    const bool yes = *slot == key[1];
-    *slot = key[1];
-    return yes;
+    if ((*slot ^ key[1]) >> ASKED_BITS) *slot = key[1] & ~ASKED_OFTEN;
+    if ((*slot & ASKED_OFTEN) == ASKED_OFTEN) return true;
+    ++*slot;
+    return false;
 }
 
 /* ------------------------------------------------------------------ keys of states */
@@ -226,6 +230,6 @@ bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const a
     if (keep && arti_mask_memo_get(m, key, words, v->n_words)) return true;
     arti_walk w = {.x = x, .m = m, .v = v, .exit = exit, .words = words};
     if (!arti_walk_begin(&w) || !arti_walk_state(&w, st)) return false;
-    if (keep && (w.work >= ARTI_WORK_DEAR || was_recent(m, key))) arti_mask_memo_put(m, key, words, v->n_words);
+    if (keep && (w.work >= ARTI_WORK_DEAR || is_asked_often(m, key))) arti_mask_memo_put(m, key, words, v->n_words);
     return true;
 }

@@ -505,19 +505,33 @@ bool arti_number_is_open(const art_vocab *v, const arti_state *st) {
            n->lex >= ARTI_NUM_MINUS && n->lex <= ARTI_NUM_INT;
 }
 
-/* Do all values with the digits of `sig` and `levels` more lie within the rule's bounds, where only bounds and "whole" matter? */
+/* v * 10^-n_frac; limbs: storage that the result borrows. */
+static arti_dec scaled(int64_t v, uint32_t n_frac, uint32_t limbs[3]) {
+    arti_dec d = arti_dec_int(v, limbs);
+    if (v) d.exp -= n_frac;
+    d.is_small &= n_frac == 0;
+    return d;
+}
+
+/* Do all values that begin with the digits of *n and have up to `levels` more lie within the rule's bounds? Only where nothing else is
+ * asked but, before any fraction, that the value is whole. */
 static bool covers_digits(const arti_num_rule *r, const arti_num *n, uint32_t levels) {
     static const int64_t power[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
-    if (r->n_not_step || r->n_not_value || (r->step && !(r->step->is_small && r->step->small == 1))) return false;
-    if (levels >= sizeof power / sizeof *power || n->n_sig + levels > 17 || n->lex != ARTI_NUM_INT) return false;
-    int64_t least = (int64_t)n->sig * power[levels], most = least + power[levels] - 1;
+    if (r->n_not_step || r->n_not_value || levels >= sizeof power / sizeof *power || n->n_sig + levels > 17)
+        return false;
+    const bool is_whole = r->step && r->step->is_small && r->step->small == 1;
+    if (r->step && (!is_whole || n->lex != ARTI_NUM_INT)) return false;
+    /* A fraction's further digits stay below the next value of the last one; whole numbers grow. */
+    const bool grows = n->lex == ARTI_NUM_INT;
+    int64_t least = (int64_t)n->sig * (grows ? power[levels] : 1);
+    int64_t most = grows ? least + power[levels] - 1 : least + 1;
     if (n->neg) {
         const int64_t t = least;
         least = -most, most = -t;
     }
-    if (r->is_small) return least >= r->small_lo && most <= r->small_hi;
+    if (r->is_small && grows) return least >= r->small_lo && most <= r->small_hi;
     uint32_t limbs[2][3];
-    const arti_dec low = arti_dec_int(least, limbs[0]), high = arti_dec_int(most, limbs[1]);
+    const arti_dec low = scaled(least, n->n_frac, limbs[0]), high = scaled(most, n->n_frac, limbs[1]);
     return arti_num_rule_has(r, &low) && arti_num_rule_has(r, &high);
 }
 
@@ -535,10 +549,16 @@ bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t l
 static bool walk_number(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
     static const uint8_t bytes[] = "0123456789.eE+-";
-    const arti_num *n = &st->number.num;
     const arti_lex_trie *t = &w->v->lex->num;
     const folded f = {.w = w, .t = t, .spaced = x->spaced, .run = x->space_max};
-    const bool digits = arti_number_is_open(w->v, st) && (n->lex == ARTI_NUM_INT || n->lex == ARTI_NUM_FRAC);
+    uint32_t levels = 0; /* of tokens that are digits throughout, at most */
+    for (uint8_t b = '0'; b <= '9'; b++) {
+        if (!t->child[b]) continue;
+        const uint8_t below = t->node[t->child[b]].digits;
+        if (below == 0) levels = w->v->token_len_max;
+        if (below > levels) levels = below;
+    }
+    const bool digits = arti_number_is_settled(w->v, st, levels);
     if (digits) arti_bits_or(w->words, w->v->digit_row, w->v->n_words);
     for (const uint8_t *b = bytes; *b; b++) {
         const uint32_t i = t->child[*b];
@@ -626,7 +646,10 @@ bool arti_walk_state(arti_walk *w, const arti_state *st) {
     static const char *const words[] = {"false", "true", "null"};
     const size_t n_words = w->v->n_words;
     switch ((arti_mode)st->mode) {
-    case ARTI_M_TEXT: arti_bits_zero(w->words, n_words); return arti_walk_text(w, st);
+    case ARTI_M_TEXT:
+        arti_bits_zero(w->words, n_words);
+        if (((const arti_text_machine *)st->text.machine)->parts[0].kind == ARTI_PART_SET) w->work += ARTI_WORK_DEAR;
+        return arti_walk_text(w, st);
     case ARTI_M_KEY_TEXT: return arti_walk_key(w, st);
     case ARTI_M_NUMBER: arti_bits_zero(w->words, n_words); return walk_number(w, st);
     case ARTI_M_WORD:
