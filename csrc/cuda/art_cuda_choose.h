@@ -30,6 +30,7 @@ struct shared_state {
     uint64_t step;
     uint32_t status;    /* not 0: the row has this error, negated */
     uint32_t n_patches; /* slots in use, a power of two; 0: none */
+    uint32_t n_wrong;   /* patches out of range */
     uint32_t is_last;   /* this block goes on with the row */
     /* of all tiles */
     float max_all, max_ok;
@@ -182,7 +183,7 @@ ART_DEV_COLD void prepare_patches(block &b, const art_cuda_sample_args &a, const
                         q.key = one.token * 2u + 1u;
                         q.value = i - n_told; /* biases of one token keep their order */
                     } else {
-                        atomic_add(&k.s->status, static_cast<uint32_t>(-ART_CUDA_ROW_PARAM));
+                        atomic_add(&k.s->n_wrong, 1u);
                     }
                 }
                 k.patches[i] = q;
@@ -204,7 +205,9 @@ ART_DEV_COLD void prepare_patches(block &b, const art_cuda_sample_args &a, const
                               });
     });
     phase_first(b, [&](warp_id w) {
-        if (one_lane(w)) k.s->n_patches = slots;
+        if (!one_lane(w)) return;
+        k.s->n_patches = slots;
+        if (k.s->n_wrong) k.s->status = -ART_CUDA_ROW_PARAM;
     });
 }
 
@@ -391,14 +394,13 @@ ART_DEV_COLD void weigh_some(block &b, const row_view<D> &r, const workbench &k,
             at(left, lane) = u;
             at(count, lane) = c;
         });
-        double s = k.s->before + reduce_sum(w, before), t = k.s->after + reduce_sum(w, after);
-        double u = k.s->left_ok + reduce_sum(w, left);
-        uint32_t c = k.s->n_before + reduce_sum(w, count);
+        double s = reduce_sum(w, before), t = reduce_sum(w, after), u = reduce_sum(w, left);
+        uint32_t c = reduce_sum(w, count);
         if (!one_lane(w)) return;
-        k.s->before = s;
-        k.s->after = t;
-        k.s->left_ok = u;
-        k.s->n_before = c;
+        k.s->before += s;
+        k.s->after += t;
+        k.s->left_ok += u;
+        k.s->n_before += c;
     });
 }
 
@@ -723,7 +725,7 @@ ART_DEV void begin_row(block &b, const art_cuda_sample_args &a, const workbench 
         k.s->p = reinterpret_cast<const art_cuda_row *>(a.rows)[b.x];
         k.s->step = reinterpret_cast<const uint64_t *>(a.steps)[b.x] + a.step;
         k.s->status = is_valid(k.s->p) ? 0u : static_cast<uint32_t>(-ART_CUDA_ROW_PARAM);
-        k.s->n_patches = 0;
+        k.s->n_patches = k.s->n_wrong = 0;
         k.s->drawn_id = ART_NO_ID;
     });
 }
