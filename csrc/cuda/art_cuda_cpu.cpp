@@ -2,7 +2,13 @@
 #include "art_cuda_cpu.h"
 
 #include "art_cuda_choose.h"
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <new>
 #include <stdlib.h>
+#include <thread>
+#include <vector>
 
 namespace {
 
@@ -33,16 +39,72 @@ uint32_t most_threads(uint32_t kernel) {
     return kernel < ART_CUDA_MASKS ? ART_CUDA_BLOCK : kernel < ART_CUDA_SET ? ART_CUDA_MASK_BLOCK : ART_CUDA_LANES;
 }
 
+int check(const art_cuda_launch *l) {
+    if (l->kernel >= ART_CUDA_N_KERNELS) return ART_CUDA_CPU_UNKNOWN;
+    uint32_t n_warps = l->block_x / ART_CUDA_LANES;
+    bool ok = l->grid_x && l->grid_y && l->grid_y <= 65535u && l->block_x && l->block_x % ART_CUDA_LANES == 0 &&
+              l->block_x <= most_threads(l->kernel) && !(n_warps & (n_warps - 1u)) && l->shared_bytes <= 227u * 1024u;
+    return ok ? 0 : ART_CUDA_CPU_SHAPE;
+}
+
+/* What is in shared memory when a block begins is not known. */
+unsigned char *shared_memory(uint32_t n_bytes) {
+    unsigned char *p = static_cast<unsigned char *>(malloc(n_bytes ? n_bytes : 1u));
+    if (p) memset(p, 0xCD, n_bytes);
+    return p;
+}
+
+class barrier {
+  public:
+    explicit barrier(uint32_t n) : n_(n) {}
+
+    void wait() {
+        std::unique_lock<std::mutex> lock(mutex_);
+        uint64_t round = round_;
+        if (++n_here_ == n_) {
+            n_here_ = 0;
+            round_++;
+            all_.notify_all();
+        } else {
+            all_.wait(lock, [&] { return round_ != round; });
+        }
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable all_;
+    uint32_t n_, n_here_ = 0;
+    uint64_t round_ = 0;
+};
+
+/* The blocks of row x, a thread a warp. */
+void run_row(const art_cuda_launch *l, uint32_t x, const std::vector<unsigned char *> &shared, const void *args) {
+    uint32_t n_warps = l->block_x / ART_CUDA_LANES;
+    std::vector<std::unique_ptr<barrier>> barriers;
+    std::vector<std::thread> threads;
+    for (uint32_t y = 0; y < l->grid_y; y++) {
+        memset(shared[y], 0xCD, l->shared_bytes);
+        barriers.emplace_back(new barrier(n_warps));
+    }
+    for (uint32_t i = 0; i < l->grid_y * n_warps; i++)
+        threads.emplace_back([&, i] {
+            uint32_t y = i / n_warps;
+            block b = {x, y, l->grid_y, n_warps, l->shared_bytes, shared[y], 0, i % n_warps, barriers[y].get()};
+            kernels[l->kernel](b, args);
+        });
+    for (std::thread &t : threads) t.join();
+}
+
 } // namespace
 
+void art_cuda_cpu_wait(void *b) {
+    static_cast<barrier *>(b)->wait();
+}
+
 int art_cuda_cpu_launch_shuffled(const art_cuda_launch *l, uint64_t shuffle, const void *args) {
-    if (l->kernel >= ART_CUDA_N_KERNELS) return ART_CUDA_CPU_UNKNOWN;
-    if (!l->grid_x || !l->grid_y || l->grid_y > 65535u || !l->block_x || l->block_x % ART_CUDA_LANES ||
-        l->block_x > most_threads(l->kernel) || l->shared_bytes > 227u * 1024u)
-        return ART_CUDA_CPU_SHAPE;
-    uint32_t n_warps = l->block_x / ART_CUDA_LANES;
-    if (n_warps & (n_warps - 1u)) return ART_CUDA_CPU_SHAPE;
-    unsigned char *shared = static_cast<unsigned char *>(malloc(l->shared_bytes ? l->shared_bytes : 1u));
+    int error = check(l);
+    if (error) return error;
+    unsigned char *shared = shared_memory(l->shared_bytes);
     if (!shared) return ART_CUDA_CPU_NOMEM;
     uint64_t n = static_cast<uint64_t>(l->grid_x) * l->grid_y, start = shuffle % n;
     for (uint64_t i = 0; i < n; i++) {
@@ -51,14 +113,33 @@ int art_cuda_cpu_launch_shuffled(const art_cuda_launch *l, uint64_t shuffle, con
         block b = {static_cast<uint32_t>(at % l->grid_x),
                    static_cast<uint32_t>(at / l->grid_x),
                    l->grid_y,
-                   n_warps,
+                   l->block_x / ART_CUDA_LANES,
                    l->shared_bytes,
                    shared,
-                   shuffle};
+                   shuffle,
+                   0,
+                   nullptr};
         kernels[l->kernel](b, args);
     }
     free(shared);
     return 0;
+}
+
+int art_cuda_cpu_launch_threaded(const art_cuda_launch *l, const void *args) {
+    int error = check(l);
+    if (error) return error;
+    std::vector<unsigned char *> shared;
+    try {
+        for (uint32_t y = 0; y < l->grid_y && !error; y++) {
+            shared.push_back(shared_memory(l->shared_bytes));
+            if (!shared.back()) error = ART_CUDA_CPU_NOMEM;
+        }
+        for (uint32_t x = 0; x < l->grid_x && !error; x++) run_row(l, x, shared, args);
+    } catch (const std::bad_alloc &) {
+        error = ART_CUDA_CPU_NOMEM;
+    }
+    for (unsigned char *p : shared) free(p);
+    return error;
 }
 
 int art_cuda_cpu_launch(const char *kernel, uint32_t grid_x, uint32_t grid_y, uint32_t grid_z, uint32_t block_x,

@@ -26,6 +26,9 @@ int art_cuda_cpu_launch(const char *kernel, uint32_t grid_x, uint32_t grid_y, ui
 /* The same with blocks, warps and lanes in an order that `shuffle` decides; 0: ascending. */
 int art_cuda_cpu_launch_shuffled(const art_cuda_launch *launch, uint64_t shuffle, const void *args);
 
+/* The same with a thread for each warp of the blocks that share a row: slow, and for the thread sanitizer. */
+int art_cuda_cpu_launch_threaded(const art_cuda_launch *launch, const void *args);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,7 +6,7 @@
  *           by shuffles and reductions only. A block is a sequence of phases: phase() has every warp run a function, phase_first()
  *           warp 0 between two barriers; a barrier follows both. Warps speak to each other through shared memory, from one phase to a later one.
  *           On a GPU a wide<T> is one register and lane_each() a plain call; on the CPU it is an array and a loop, and the warps of a
- *           phase follow each other in any order, so that two of them that race give different results.
+ *           phase follow each other in any order, or are threads, in which the thread sanitizer finds races.
  * Rules     inside a phase control flow around shuffles and reductions is the same for all lanes; between phases it is the same for all
  *           warps, so what decides it is written by phase_first() only, or by a phase whose result is read before any later one.
  * Cost      nothing on a GPU. */
@@ -326,19 +326,27 @@ ART_DEV void store_shared_by_blocks(float *p, float v) {
 ART_DEV void fence_device() {}
 
 ART_DEV uint32_t atomic_add(uint32_t *p, uint32_t n) {
-    uint32_t before = *p;
-    *p = before + n;
-    return before;
+    return __atomic_fetch_add(p, n, __ATOMIC_ACQ_REL);
 }
 
 struct block {
     uint32_t x, y, n_y, n_warps, shared_bytes;
     unsigned char *shared;
     uint64_t shuffle; /* 0: warps and lanes run in ascending order */
+    uint32_t warp;    /* with a barrier: which warp this thread is */
+    void *barrier;    /* NULL: one thread is all warps, in turn */
 };
+
+void art_cuda_cpu_wait(void *barrier); /* until all warps of the block are here */
 
 /* Another odd stride and start for every phase: each a permutation, as n_warps is a power of two. */
 template <class F> ART_DEV void phase(block &b, F f) {
+    if (b.barrier) {
+        warp_id w = {b.warp, 0u};
+        f(w);
+        art_cuda_cpu_wait(b.barrier);
+        return;
+    }
     if (b.shuffle) b.shuffle = b.shuffle * 6364136223846793005u + 1442695040888963407u;
     uint32_t random = static_cast<uint32_t>(b.shuffle >> 32), stride = (random >> 8) * 2u + 1u;
     for (uint32_t i = 0; i < b.n_warps; i++) {
@@ -348,8 +356,10 @@ template <class F> ART_DEV void phase(block &b, F f) {
 }
 
 template <class F> ART_DEV void phase_first(block &b, F f) {
+    if (b.barrier) art_cuda_cpu_wait(b.barrier);
     warp_id w = {0u, static_cast<uint32_t>(b.shuffle >> 59)};
-    f(w);
+    if (!b.barrier || b.warp == 0) f(w);
+    if (b.barrier) art_cuda_cpu_wait(b.barrier);
 }
 
 #endif

@@ -241,7 +241,8 @@ static placed place_rows(const batch_case *c) {
     return p;
 }
 
-static void run_case(const batch_case *c, result out[ROWS]) {
+/* n_threads: 0, or the threads of a block whose warps run at once. */
+static void run_case(const batch_case *c, uint32_t n_threads, result out[ROWS]) {
     placed at = place_rows(c);
     uint32_t n = c->n_rows, n_sm = 1 + below(64), n_patches = 0, n_bias = 0;
     art_cuda_row rows[ROWS];
@@ -294,8 +295,11 @@ static void run_case(const batch_case *c, result out[ROWS]) {
                               .ids_64 = c->ids_64};
     art_cuda_launch launches[ART_CUDA_LAUNCHES_MAX];
     uint32_t n_launches = art_cuda_plan_sample(n, c->n_vocab, c->dtype, n_patches, n_sm, launches);
-    for (uint32_t i = 0; i < n_launches; i++)
-        assert(art_cuda_cpu_launch_shuffled(&launches[i], harness_random(&seed_), &a) == 0);
+    for (uint32_t i = 0; i < n_launches; i++) {
+        if (n_threads) launches[i].block_x = n_threads;
+        assert((n_threads ? art_cuda_cpu_launch_threaded(&launches[i], &a)
+                          : art_cuda_cpu_launch_shuffled(&launches[i], harness_random(&seed_), &a)) == 0);
+    }
     for (uint32_t i = 0; i < n; i++) {
         const row_case *r = &c->row[i];
         int32_t small;
@@ -507,10 +511,10 @@ static void test_random_cases(unsigned long cases) {
         uint64_t before = seed_;
         random_case(&c);
         result first[ROWS], again[ROWS];
-        run_case(&c, first);
+        run_case(&c, 0, first);
         for (uint32_t i = 0; i < c.n_rows; i++, n++) check_row(&c, i, first[i]);
         if (chance(4)) { /* placed, launched and shuffled differently */
-            run_case(&c, again);
+            run_case(&c, chance(10) ? 64u << below(3) : 0, again);
             for (uint32_t i = 0; i < c.n_rows; i++)
                 if (first[i].id != again[i].id || (first[i].id >= 0 && first[i].logprob != again[i].logprob)) {
                     fprintf(stderr, "row %u of the case with state %llu: %lld, then %lld\n", i,
