@@ -56,8 +56,7 @@ static uint64_t beyond_ascii(void) {
     return bits;
 }
 
-/* The ranges of characters that a regex context is asked about are the atoms. */
-static void know_atoms(arti_re_ctx *re) {
+void arti_lang_begin(arti_re_ctx *re) {
     if (arti_re_has_ranges(re)) return;
     arti_re_range ranges[ARTI_N_ATOMS];
     for (uint32_t i = 0; i < ARTI_N_ATOMS; i++) ranges[i] = (arti_re_range){arti_atoms[i].lo, arti_atoms[i].hi};
@@ -442,7 +441,7 @@ static bool walk_left(lang *l) {
 
 static bool term_stay(lang *l) {
     const art_vocab *v = l->w->v;
-    know_atoms(l->w->x->s->re);
+    arti_lang_begin(l->w->x->s->re);
     l->verdicts = arti_region_get(l->w->x->region, v->n_groups + 1u);
     if (!l->verdicts) return arti_fault_mem(l->w->x->s);
     if (!make_plans(l)) return false;

@@ -15,6 +15,8 @@
 
 #include "art_mask_walk.h"
 
+/* Before arti_re_get_safe() and the like: the ranges of characters that a regex context is asked about are the atoms. */
+void arti_lang_begin(arti_re_ctx *re);
 /* Of a pattern in state q between characters: do its lengths make no difference to tokens, after n_cp characters? */
 bool arti_lang_is_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, bool *out);
 /* Writes all of `row` (w->words, or as many words elsewhere). q: state of the part between characters, not dead; n_cp: characters read. */

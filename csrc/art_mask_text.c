@@ -474,6 +474,7 @@ bool arti_walk_text(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
     const arti_frame *f = st->top;
     leaver l = {.w = w, .st = st, .n_parts = arti_text_parts(st)};
+    arti_lang_begin(x->s->re);
     const bool unique = f && !f->is_object && ((const arti_array_machine *)f->machine)->unique;
     if (unique) l.taken = f->set;
     for (const arti_frame *up = f; up && up->hashing; up = up->parent)

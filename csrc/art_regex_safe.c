@@ -9,6 +9,8 @@
  * taken. Every choice is right; they differ in how much is known afterwards. */
 #include "art_regex_impl.h"
 
+#include <assert.h>
+
 #define SAFE_ROOM_MAX 128u   /* characters that are looked ahead */
 #define SAFE_ROOM_ENOUGH 32u /* .. beyond which no more than this part of the work is spent */
 #define SAFE_WORK_ENOUGH (ARTI_RE_SAFE_WORK_MAX / 4)
@@ -93,6 +95,7 @@ static bool find_fan(arti_re_ctx *c, arti_re t, arti_re_fan *out) {
 art_status arti_re_get_fan(arti_re_ctx *c, arti_re_state s, arti_re_fan *out) {
     *out = (arti_re_fan){.partly = 0};
     _Static_assert(ARTI_RE_DEAD == 0, "cleared");
+    assert(c->n_ranges > 0);
     if (s == ARTI_RE_FAIL) return c->err.code;
     const re_info *info = re_info_of(c, s);
     if (s == ARTI_RE_DEAD || c->splits[info->split]->u8 != ARTI_U8_0) return ART_OK;
@@ -260,6 +263,7 @@ static bool find_safe(arti_re_ctx *c, uint32_t v, bool with_lengths) {
 }
 
 art_status arti_re_get_safe(arti_re_ctx *c, arti_re_state s, bool with_lengths, arti_re_safe *out) {
+    assert(c->n_ranges > 0);
     *out = (arti_re_safe){.out = UINT64_MAX};
     if (s == ARTI_RE_FAIL) return c->err.code;
     const re_info *info = re_info_of(c, s);
