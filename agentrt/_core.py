@@ -22,7 +22,18 @@ from agentrt.errors import (
     StateError,
 )
 
-__all__ = ["DRAFTS", "allocator", "check", "ffi", "lib", "limit_memory", "memory_in_use", "new_error", "text"]
+__all__ = [
+    "DRAFTS",
+    "allocator",
+    "check",
+    "exception",
+    "ffi",
+    "lib",
+    "limit_memory",
+    "memory_in_use",
+    "new_error",
+    "text",
+]
 
 DRAFTS = {4: "4", 6: "6", 7: "7", 2019: "2019-09", 2020: "2020-12"}
 
@@ -82,6 +93,14 @@ def new_error() -> Any:
 def text(chars: Any) -> str:
     """A NUL-terminated C string as str."""
     return str(ffi.string(chars).decode("utf-8", "replace"))
+
+
+def exception(err: Any) -> AgentrtError:
+    """The exception that an `art_error` stands for."""
+    try:
+        _raise(err.code, err)
+    except AgentrtError as error:
+        return error
 
 
 def check(status: int, err: Any = None) -> int:

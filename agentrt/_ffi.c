@@ -585,43 +585,43 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 
 static void *_cffi_types[] = {
 /*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 23), // art_alloc const *()(art_budget const *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 634), // art_budget const *
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 642), // art_budget const *
 /*  2 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 4), // art_cuda_array *()(art_cuda_array *)
-/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_cuda_array *
+/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_cuda_array *
 /*  5 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 4), // art_cuda_array *()(art_cuda_batch const *)
-/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 642), // art_cuda_batch const *
+/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_cuda_batch const *
 /*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 673), // art_span const *()(art_matcher const *, size_t *)
-/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 663), // art_matcher const *
+/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 681), // art_span const *()(art_matcher const *, size_t *)
+/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 671), // art_matcher const *
 /* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 51), // size_t *
 /* 12 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 13 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_constraint *, art_matcher * *, art_error *)
-/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 636), // art_constraint *
+/* 13 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_constraint *, art_matcher * *, art_error *)
+/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_constraint *
 /* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 157), // art_matcher * *
-/* 16 */ _CFFI_OP(_CFFI_OP_POINTER, 656), // art_error *
+/* 16 */ _CFFI_OP(_CFFI_OP_POINTER, 664), // art_error *
 /* 17 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 639), // art_ctransformers *
-/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 693), // char const *
+/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_ctransformers *
+/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 702), // char const *
 /* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 665), // art_model_params const *
-/* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 631), // art_alloc const *
+/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 673), // art_model_params const *
+/* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 639), // art_alloc const *
 /* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 196), // art_model * *
 /* 25 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 26 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 27 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, art_cuda_call const *, art_error *)
-/* 28 */ _CFFI_OP(_CFFI_OP_POINTER, 640), // art_cuda *
-/* 29 */ _CFFI_OP(_CFFI_OP_POINTER, 643), // art_cuda_call const *
+/* 27 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, art_cuda_call const *, art_error *)
+/* 28 */ _CFFI_OP(_CFFI_OP_POINTER, 648), // art_cuda *
+/* 29 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_cuda_call const *
 /* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint32_t, art_error *)
+/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint32_t, art_error *)
 /* 33 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 34 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
 /* 35 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 36 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 37 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, art_cuda_batch * *, art_error *)
+/* 37 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, art_cuda_batch * *, art_error *)
 /* 38 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 39 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 40 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
@@ -631,7 +631,7 @@ static void *_cffi_types[] = {
 /* 44 */ _CFFI_OP(_CFFI_OP_POINTER, 103), // art_cuda_batch * *
 /* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 46 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint32_t, uint64_t, size_t, art_cuda_array * *, art_error *)
+/* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint32_t, uint64_t, size_t, art_cuda_array * *, art_error *)
 /* 48 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 49 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
@@ -639,43 +639,43 @@ static void *_cffi_types[] = {
 /* 52 */ _CFFI_OP(_CFFI_OP_POINTER, 4), // art_cuda_array * *
 /* 53 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint32_t, uint64_t, uint64_t, art_error *)
+/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint32_t, uint64_t, uint64_t, art_error *)
 /* 56 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 57 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
 /* 59 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
 /* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 61 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, art_error *)
+/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, art_error *)
 /* 63 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 64 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 65 */ _CFFI_OP(_CFFI_OP_POINTER, 710), // uint8_t const *
+/* 65 */ _CFFI_OP(_CFFI_OP_POINTER, 719), // uint8_t const *
 /* 66 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 67 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 68 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, char *, size_t, art_cuda_code * *, art_error *)
+/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, char *, size_t, art_cuda_code * *, art_error *)
 /* 70 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 71 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 72 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
 /* 73 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 693), // char *
+/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 702), // char *
 /* 75 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 76 */ _CFFI_OP(_CFFI_OP_POINTER, 577), // art_cuda_code * *
+/* 76 */ _CFFI_OP(_CFFI_OP_POINTER, 585), // art_cuda_code * *
 /* 77 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 79 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda *, uint64_t, uint32_t *, art_error *)
+/* 79 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint64_t, uint32_t *, art_error *)
 /* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 81 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
 /* 82 */ _CFFI_OP(_CFFI_OP_POINTER, 34), // uint32_t *
 /* 83 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 84 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 85 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda const *, uint32_t, art_cuda_device *, art_error *)
-/* 86 */ _CFFI_OP(_CFFI_OP_POINTER, 640), // art_cuda const *
+/* 85 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda const *, uint32_t, art_cuda_device *, art_error *)
+/* 86 */ _CFFI_OP(_CFFI_OP_POINTER, 648), // art_cuda const *
 /* 87 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 88 */ _CFFI_OP(_CFFI_OP_POINTER, 645), // art_cuda_device *
+/* 88 */ _CFFI_OP(_CFFI_OP_POINTER, 653), // art_cuda_device *
 /* 89 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda_array *, size_t, uint32_t, uint32_t, uint32_t, int64_t, int, void * *, art_error *)
+/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda_array *, size_t, uint32_t, uint32_t, uint32_t, int64_t, int, void * *, art_error *)
 /* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 93 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 94 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
@@ -686,51 +686,51 @@ static void *_cffi_types[] = {
 /* 99 */ _CFFI_OP(_CFFI_OP_POINTER, 124), // void * *
 /* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 101 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 102 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda_batch *, art_cuda_call const *, art_error *)
-/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 642), // art_cuda_batch *
+/* 102 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda_batch *, art_cuda_call const *, art_error *)
+/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_cuda_batch *
 /* 104 */ _CFFI_OP(_CFFI_OP_NOOP, 29),
 /* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 106 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 107 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_cuda_batch *, uint32_t, uint32_t, art_cuda_row_params const *, uint64_t, art_error *)
+/* 107 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda_batch *, uint32_t, uint32_t, art_cuda_row_params const *, uint64_t, art_error *)
 /* 108 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
 /* 109 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 110 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 111 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_cuda_row_params const *
+/* 111 */ _CFFI_OP(_CFFI_OP_POINTER, 657), // art_cuda_row_params const *
 /* 112 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
 /* 113 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 114 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 115 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
-/* 116 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_dialog_spec const *
-/* 117 */ _CFFI_OP(_CFFI_OP_POINTER, 691), // art_vocab *
+/* 115 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
+/* 116 */ _CFFI_OP(_CFFI_OP_POINTER, 659), // art_dialog_spec const *
+/* 117 */ _CFFI_OP(_CFFI_OP_POINTER, 700), // art_vocab *
 /* 118 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 119 */ _CFFI_OP(_CFFI_OP_POINTER, 14), // art_constraint * *
 /* 120 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 121 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 122 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
-/* 123 */ _CFFI_OP(_CFFI_OP_POINTER, 654), // art_engine const *
-/* 124 */ _CFFI_OP(_CFFI_OP_POINTER, 714), // void *
+/* 122 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
+/* 123 */ _CFFI_OP(_CFFI_OP_POINTER, 662), // art_engine const *
+/* 124 */ _CFFI_OP(_CFFI_OP_POINTER, 723), // void *
 /* 125 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 126 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
 /* 127 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 128 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 129 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 130 */ _CFFI_OP(_CFFI_OP_POINTER, 661), // art_llama *
+/* 129 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 130 */ _CFFI_OP(_CFFI_OP_POINTER, 669), // art_llama *
 /* 131 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
 /* 132 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
 /* 133 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 134 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
 /* 135 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 136 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 137 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
+/* 137 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
 /* 138 */ _CFFI_OP(_CFFI_OP_NOOP, 130),
 /* 139 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 140 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_device *
+/* 140 */ _CFFI_OP(_CFFI_OP_POINTER, 658), // art_device *
 /* 141 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 142 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 143 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 144 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_mask_pool *, art_matcher * const *, size_t, uint32_t *, size_t, size_t, uint32_t *, size_t *, art_error *)
-/* 146 */ _CFFI_OP(_CFFI_OP_POINTER, 662), // art_mask_pool *
+/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_mask_pool *, art_matcher * const *, size_t, uint32_t *, size_t, size_t, uint32_t *, size_t *, art_error *)
+/* 146 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_mask_pool *
 /* 147 */ _CFFI_OP(_CFFI_OP_POINTER, 157), // art_matcher * const *
 /* 148 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 149 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
@@ -740,63 +740,63 @@ static void *_cffi_types[] = {
 /* 153 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 154 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 155 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher *)
-/* 157 */ _CFFI_OP(_CFFI_OP_POINTER, 663), // art_matcher *
+/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher *)
+/* 157 */ _CFFI_OP(_CFFI_OP_POINTER, 671), // art_matcher *
 /* 158 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 159 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher *, size_t)
+/* 159 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher *, size_t)
 /* 160 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
 /* 161 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 162 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 163 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
+/* 163 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
 /* 164 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
 /* 165 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
 /* 166 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 167 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
 /* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 169 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 170 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher *, uint32_t)
+/* 170 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher *, uint32_t)
 /* 171 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
 /* 172 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 173 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 174 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
+/* 174 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
 /* 175 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
-/* 176 */ _CFFI_OP(_CFFI_OP_POINTER, 710), // uint8_t *
+/* 176 */ _CFFI_OP(_CFFI_OP_POINTER, 719), // uint8_t *
 /* 177 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 179 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
+/* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
 /* 181 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
 /* 182 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
 /* 183 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 184 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 185 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 186 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher const *, art_error *)
+/* 186 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher const *, art_error *)
 /* 187 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
 /* 188 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 189 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 190 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_matcher const *, art_matcher * *, art_error *)
+/* 190 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher const *, art_matcher * *, art_error *)
 /* 191 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
 /* 192 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
 /* 193 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 194 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 195 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
-/* 196 */ _CFFI_OP(_CFFI_OP_POINTER, 664), // art_model *
-/* 197 */ _CFFI_OP(_CFFI_OP_POINTER, 638), // art_context_params const *
+/* 195 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
+/* 196 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_model *
+/* 197 */ _CFFI_OP(_CFFI_OP_POINTER, 646), // art_context_params const *
 /* 198 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 199 */ _CFFI_OP(_CFFI_OP_POINTER, 261), // art_session * *
+/* 199 */ _CFFI_OP(_CFFI_OP_POINTER, 269), // art_session * *
 /* 200 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 201 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 202 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_model *, art_engine_caps *, art_error *)
+/* 202 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_model *, art_engine_caps *, art_error *)
 /* 203 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
-/* 204 */ _CFFI_OP(_CFFI_OP_POINTER, 655), // art_engine_caps *
+/* 204 */ _CFFI_OP(_CFFI_OP_POINTER, 663), // art_engine_caps *
 /* 205 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 206 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 207 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_model *, art_vocab * *, art_error *)
+/* 207 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_model *, art_vocab * *, art_error *)
 /* 208 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
 /* 209 */ _CFFI_OP(_CFFI_OP_POINTER, 117), // art_vocab * *
 /* 210 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 211 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 212 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
+/* 212 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
 /* 213 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
 /* 214 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
 /* 215 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
@@ -804,7 +804,7 @@ static void *_cffi_types[] = {
 /* 217 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 218 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 219 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 220 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 220 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
 /* 221 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
 /* 222 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
 /* 223 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
@@ -814,7 +814,7 @@ static void *_cffi_types[] = {
 /* 227 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 228 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 229 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 230 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
+/* 230 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
 /* 231 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
 /* 232 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
 /* 233 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
@@ -823,482 +823,491 @@ static void *_cffi_types[] = {
 /* 236 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 237 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 238 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 239 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
-/* 240 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_schema *
-/* 241 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
-/* 242 */ _CFFI_OP(_CFFI_OP_POINTER, 637), // art_constraint_opts const *
-/* 243 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 244 */ _CFFI_OP(_CFFI_OP_NOOP, 119),
+/* 239 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_schema *, art_survey *, art_error *, size_t, size_t *, art_error *)
+/* 240 */ _CFFI_OP(_CFFI_OP_POINTER, 678), // art_schema *
+/* 241 */ _CFFI_OP(_CFFI_OP_POINTER, 697), // art_survey *
+/* 242 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 243 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 244 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 245 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 246 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 247 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_schema *, char *, size_t, size_t *, art_error *)
+/* 247 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
 /* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
-/* 249 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 250 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 251 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 253 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 254 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
-/* 255 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
-/* 256 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
-/* 257 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 258 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 259 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 260 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_session *, art_error *)
-/* 261 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_session *
-/* 262 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 263 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 264 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_session *, art_event *, art_error *)
-/* 265 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
-/* 266 */ _CFFI_OP(_CFFI_OP_POINTER, 657), // art_event *
-/* 267 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 268 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 269 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_session *, art_session *, size_t, art_error *)
-/* 270 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
-/* 271 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
-/* 272 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 273 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 274 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 275 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
-/* 276 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
-/* 277 */ _CFFI_OP(_CFFI_OP_POINTER, 232), // int32_t const *
-/* 278 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 279 */ _CFFI_OP(_CFFI_OP_POINTER, 660), // art_generate_params const *
-/* 280 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 281 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 282 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
-/* 283 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
-/* 284 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
-/* 285 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 286 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 287 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 288 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 289 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
-/* 290 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
-/* 291 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
-/* 292 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 293 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 294 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 295 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(art_vocab const *, char const *, art_error *)
-/* 296 */ _CFFI_OP(_CFFI_OP_POINTER, 691), // art_vocab const *
-/* 297 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 298 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 299 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 300 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
-/* 301 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 302 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 303 */ _CFFI_OP(_CFFI_OP_POINTER, 19), // art_ctransformers * *
-/* 304 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 305 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 306 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, art_alloc const *, art_cuda * *, art_error *)
-/* 307 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 308 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 309 */ _CFFI_OP(_CFFI_OP_POINTER, 28), // art_cuda * *
-/* 310 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 311 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 312 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
-/* 313 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 314 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 315 */ _CFFI_OP(_CFFI_OP_NOOP, 209),
-/* 316 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 317 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 318 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, art_cuda_file const *, size_t, char const * const *, size_t, int, art_alloc const *, char *, size_t, art_cuda_code * *, art_error *)
-/* 319 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 320 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_cuda_file const *
-/* 321 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 322 */ _CFFI_OP(_CFFI_OP_POINTER, 20), // char const * const *
-/* 323 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 324 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 325 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 326 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 327 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 328 */ _CFFI_OP(_CFFI_OP_NOOP, 76),
-/* 329 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 330 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 331 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
-/* 332 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 333 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 334 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 335 */ _CFFI_OP(_CFFI_OP_POINTER, 130), // art_llama * *
-/* 336 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 337 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
-/* 339 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 340 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 341 */ _CFFI_OP(_CFFI_OP_POINTER, 671), // art_schema_opts const *
+/* 249 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
+/* 250 */ _CFFI_OP(_CFFI_OP_POINTER, 645), // art_constraint_opts const *
+/* 251 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 119),
+/* 253 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 254 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 255 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_schema *, char *, size_t, size_t *, art_error *)
+/* 256 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
+/* 257 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 258 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 259 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 260 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 261 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 262 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
+/* 263 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
+/* 264 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
+/* 265 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 266 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 267 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 268 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_session *, art_error *)
+/* 269 */ _CFFI_OP(_CFFI_OP_POINTER, 680), // art_session *
+/* 270 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 271 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 272 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_session *, art_event *, art_error *)
+/* 273 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
+/* 274 */ _CFFI_OP(_CFFI_OP_POINTER, 665), // art_event *
+/* 275 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 276 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 277 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_session *, art_session *, size_t, art_error *)
+/* 278 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
+/* 279 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
+/* 280 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 281 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 282 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 283 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
+/* 284 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
+/* 285 */ _CFFI_OP(_CFFI_OP_POINTER, 232), // int32_t const *
+/* 286 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 287 */ _CFFI_OP(_CFFI_OP_POINTER, 668), // art_generate_params const *
+/* 288 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 289 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 290 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
+/* 291 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
+/* 292 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
+/* 293 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 294 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 295 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 297 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
+/* 298 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
+/* 299 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
+/* 300 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 301 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 302 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_vocab const *, char const *, art_error *)
+/* 304 */ _CFFI_OP(_CFFI_OP_POINTER, 700), // art_vocab const *
+/* 305 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 306 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 307 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
+/* 309 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 310 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 311 */ _CFFI_OP(_CFFI_OP_POINTER, 19), // art_ctransformers * *
+/* 312 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 313 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 314 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, art_alloc const *, art_cuda * *, art_error *)
+/* 315 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 316 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 317 */ _CFFI_OP(_CFFI_OP_POINTER, 28), // art_cuda * *
+/* 318 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 319 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 320 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
+/* 321 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 322 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 323 */ _CFFI_OP(_CFFI_OP_NOOP, 209),
+/* 324 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 325 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 326 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, art_cuda_file const *, size_t, char const * const *, size_t, int, art_alloc const *, char *, size_t, art_cuda_code * *, art_error *)
+/* 327 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 328 */ _CFFI_OP(_CFFI_OP_POINTER, 655), // art_cuda_file const *
+/* 329 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 330 */ _CFFI_OP(_CFFI_OP_POINTER, 20), // char const * const *
+/* 331 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 332 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 333 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 334 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 335 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 336 */ _CFFI_OP(_CFFI_OP_NOOP, 76),
+/* 337 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 339 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
+/* 340 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 341 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
 /* 342 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 343 */ _CFFI_OP(_CFFI_OP_POINTER, 240), // art_schema * *
+/* 343 */ _CFFI_OP(_CFFI_OP_POINTER, 130), // art_llama * *
 /* 344 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 345 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 346 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(char const *, uint32_t *, uint32_t *, art_error *)
+/* 346 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
 /* 347 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 348 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
-/* 349 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
-/* 350 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 351 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 352 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(size_t, art_alloc const *, art_budget * *, art_error *)
-/* 353 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 354 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 355 */ _CFFI_OP(_CFFI_OP_POINTER, 559), // art_budget * *
-/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 357 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 358 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(uint32_t, art_alloc const *, art_mask_pool * *, art_error *)
-/* 359 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 360 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 361 */ _CFFI_OP(_CFFI_OP_POINTER, 146), // art_mask_pool * *
-/* 362 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 363 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 364 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
-/* 365 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
-/* 366 */ _CFFI_OP(_CFFI_OP_POINTER, 34), // uint32_t const *
+/* 348 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 349 */ _CFFI_OP(_CFFI_OP_POINTER, 679), // art_schema_opts const *
+/* 350 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 351 */ _CFFI_OP(_CFFI_OP_POINTER, 240), // art_schema * *
+/* 352 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 353 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 354 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, uint32_t *, uint32_t *, art_error *)
+/* 355 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
+/* 357 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
+/* 358 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 359 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 360 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(size_t, art_alloc const *, art_budget * *, art_error *)
+/* 361 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 362 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 363 */ _CFFI_OP(_CFFI_OP_POINTER, 567), // art_budget * *
+/* 364 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 365 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 366 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(uint32_t, art_alloc const *, art_mask_pool * *, art_error *)
 /* 367 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 368 */ _CFFI_OP(_CFFI_OP_NOOP, 366),
-/* 369 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 370 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 371 */ _CFFI_OP(_CFFI_OP_NOOP, 209),
-/* 372 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 373 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 374 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, art_context_params const *, void * *, art_error *)
-/* 375 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 376 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
-/* 377 */ _CFFI_OP(_CFFI_OP_NOOP, 99),
-/* 378 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 379 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 380 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, art_engine_caps *, art_error *)
-/* 381 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 382 */ _CFFI_OP(_CFFI_OP_NOOP, 204),
-/* 383 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 384 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 385 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, char const *, char *, size_t, size_t *)
-/* 386 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 387 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 388 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 389 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 390 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 391 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 392 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 393 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 394 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 395 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 396 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 397 */ _CFFI_OP(_CFFI_OP_NOOP, 225),
-/* 398 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 399 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 400 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 401 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 402 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
-/* 403 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 404 */ _CFFI_OP(_CFFI_OP_NOOP, 277),
-/* 405 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 368 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 369 */ _CFFI_OP(_CFFI_OP_POINTER, 146), // art_mask_pool * *
+/* 370 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 371 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 372 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
+/* 373 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
+/* 374 */ _CFFI_OP(_CFFI_OP_POINTER, 34), // uint32_t const *
+/* 375 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 376 */ _CFFI_OP(_CFFI_OP_NOOP, 374),
+/* 377 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 378 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 379 */ _CFFI_OP(_CFFI_OP_NOOP, 209),
+/* 380 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 381 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 382 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, art_context_params const *, void * *, art_error *)
+/* 383 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 384 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
+/* 385 */ _CFFI_OP(_CFFI_OP_NOOP, 99),
+/* 386 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 387 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 388 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, art_engine_caps *, art_error *)
+/* 389 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 390 */ _CFFI_OP(_CFFI_OP_NOOP, 204),
+/* 391 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 392 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 393 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, char const *, char *, size_t, size_t *)
+/* 394 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 395 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 396 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 397 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 398 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 399 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 400 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 401 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 402 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 403 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 404 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 405 */ _CFFI_OP(_CFFI_OP_NOOP, 225),
 /* 406 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 407 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 408 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 409 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 410 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 411 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 412 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 413 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
+/* 407 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 408 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 409 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 410 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
+/* 411 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 412 */ _CFFI_OP(_CFFI_OP_NOOP, 285),
+/* 413 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 414 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 415 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 415 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 416 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 417 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, size_t, art_error *)
+/* 417 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
 /* 418 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 419 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 420 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 421 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 422 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 423 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 424 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
-/* 425 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 426 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 427 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 428 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 429 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 430 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 431 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
-/* 432 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 419 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 420 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 421 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
+/* 422 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 423 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 424 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 425 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, size_t, art_error *)
+/* 426 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 427 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 428 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 429 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 430 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 431 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 432 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
 /* 433 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 434 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 435 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 436 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void *, void *, size_t, art_error *)
-/* 437 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 434 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 435 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 436 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 437 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
 /* 438 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 439 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 440 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 441 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 442 */ _CFFI_OP(_CFFI_OP_FUNCTION, 455), // art_status()(void const *, int, art_tensor *, art_error *)
-/* 443 */ _CFFI_OP(_CFFI_OP_POINTER, 714), // void const *
-/* 444 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 445 */ _CFFI_OP(_CFFI_OP_POINTER, 689), // art_tensor *
-/* 446 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 447 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 448 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_llama const *)
-/* 449 */ _CFFI_OP(_CFFI_OP_POINTER, 661), // art_llama const *
-/* 450 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 451 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_model const *)
-/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 664), // art_model const *
-/* 453 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 454 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_status)
-/* 455 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_status
-/* 456 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 457 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(void)
+/* 439 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
+/* 440 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 441 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 442 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 443 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 444 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, void *, size_t, art_error *)
+/* 445 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 446 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 447 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 448 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 449 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 450 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void const *, int, art_tensor *, art_error *)
+/* 451 */ _CFFI_OP(_CFFI_OP_POINTER, 723), // void const *
+/* 452 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 453 */ _CFFI_OP(_CFFI_OP_POINTER, 698), // art_tensor *
+/* 454 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 455 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 456 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_llama const *)
+/* 457 */ _CFFI_OP(_CFFI_OP_POINTER, 669), // art_llama const *
 /* 458 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 459 */ _CFFI_OP(_CFFI_OP_FUNCTION, 494), // float const *()(void *)
-/* 460 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 459 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_model const *)
+/* 460 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_model const *
 /* 461 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 462 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_cuda *, uint32_t)
-/* 463 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
-/* 464 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 465 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 466 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_cuda *, uint32_t, uint64_t)
-/* 467 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
-/* 468 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 469 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 470 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 471 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_matcher *)
-/* 472 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
+/* 462 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_status)
+/* 463 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_status
+/* 464 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 465 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(void)
+/* 466 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 467 */ _CFFI_OP(_CFFI_OP_FUNCTION, 502), // float const *()(void *)
+/* 468 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 469 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 470 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_cuda *, uint32_t)
+/* 471 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 472 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 473 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 474 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_matcher const *)
-/* 475 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
-/* 476 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 477 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(uintptr_t, void *, int)
-/* 478 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
-/* 479 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 480 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 474 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_cuda *, uint32_t, uint64_t)
+/* 475 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 476 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 477 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 478 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 479 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_matcher *)
+/* 480 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
 /* 481 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 482 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(void *)
-/* 483 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 482 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_matcher const *)
+/* 483 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
 /* 484 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 485 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(void *, int32_t)
-/* 486 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 487 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 488 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 489 */ _CFFI_OP(_CFFI_OP_FUNCTION, 277), // int32_t const *()(art_session const *, size_t *)
-/* 490 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_session const *
-/* 491 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 485 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(uintptr_t, void *, int)
+/* 486 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
+/* 487 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 488 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 489 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 490 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(void *)
+/* 491 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
 /* 492 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 493 */ _CFFI_OP(_CFFI_OP_FUNCTION, 97), // int64_t()(float const *, size_t, uint32_t const *)
-/* 494 */ _CFFI_OP(_CFFI_OP_POINTER, 704), // float const *
-/* 495 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 496 */ _CFFI_OP(_CFFI_OP_NOOP, 366),
-/* 497 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 498 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_budget const *)
-/* 499 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 493 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(void *, int32_t)
+/* 494 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 495 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 496 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 497 */ _CFFI_OP(_CFFI_OP_FUNCTION, 285), // int32_t const *()(art_session const *, size_t *)
+/* 498 */ _CFFI_OP(_CFFI_OP_POINTER, 680), // art_session const *
+/* 499 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 500 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 501 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_constraint const *)
-/* 502 */ _CFFI_OP(_CFFI_OP_POINTER, 636), // art_constraint const *
-/* 503 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 504 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_matcher *)
-/* 505 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
-/* 506 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 507 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_matcher const *)
-/* 508 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
-/* 509 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 510 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_schema const *)
-/* 511 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_schema const *
-/* 512 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 513 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_vocab const *)
-/* 514 */ _CFFI_OP(_CFFI_OP_NOOP, 296),
-/* 515 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 516 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(void *)
-/* 517 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 518 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 519 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_cuda const *)
-/* 520 */ _CFFI_OP(_CFFI_OP_NOOP, 86),
-/* 521 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 522 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_mask_pool const *)
-/* 523 */ _CFFI_OP(_CFFI_OP_POINTER, 662), // art_mask_pool const *
-/* 524 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 525 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_session const *)
-/* 526 */ _CFFI_OP(_CFFI_OP_NOOP, 490),
-/* 527 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 528 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_vocab const *)
-/* 529 */ _CFFI_OP(_CFFI_OP_NOOP, 296),
-/* 530 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 531 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void *)
-/* 532 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 533 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 534 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void)
+/* 501 */ _CFFI_OP(_CFFI_OP_FUNCTION, 97), // int64_t()(float const *, size_t, uint32_t const *)
+/* 502 */ _CFFI_OP(_CFFI_OP_POINTER, 713), // float const *
+/* 503 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 504 */ _CFFI_OP(_CFFI_OP_NOOP, 374),
+/* 505 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 506 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_budget const *)
+/* 507 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 508 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 509 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_constraint const *)
+/* 510 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_constraint const *
+/* 511 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 512 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_matcher *)
+/* 513 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
+/* 514 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 515 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_matcher const *)
+/* 516 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 517 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 518 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_schema const *)
+/* 519 */ _CFFI_OP(_CFFI_OP_POINTER, 678), // art_schema const *
+/* 520 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 521 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_vocab const *)
+/* 522 */ _CFFI_OP(_CFFI_OP_NOOP, 304),
+/* 523 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 524 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(void *)
+/* 525 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 526 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 527 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_cuda const *)
+/* 528 */ _CFFI_OP(_CFFI_OP_NOOP, 86),
+/* 529 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 530 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_mask_pool const *)
+/* 531 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_mask_pool const *
+/* 532 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 533 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_session const *)
+/* 534 */ _CFFI_OP(_CFFI_OP_NOOP, 498),
 /* 535 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 536 */ _CFFI_OP(_CFFI_OP_FUNCTION, 50), // uint64_t()(art_cuda_array const *)
-/* 537 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_cuda_array const *
+/* 536 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_vocab const *)
+/* 537 */ _CFFI_OP(_CFFI_OP_NOOP, 304),
 /* 538 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 539 */ _CFFI_OP(_CFFI_OP_FUNCTION, 65), // uint8_t const *()(art_cuda_code const *, size_t *)
-/* 540 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_cuda_code const *
-/* 541 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 542 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 543 */ _CFFI_OP(_CFFI_OP_FUNCTION, 65), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
-/* 544 */ _CFFI_OP(_CFFI_OP_NOOP, 296),
-/* 545 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 546 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 547 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 548 */ _CFFI_OP(_CFFI_OP_FUNCTION, 124), // void *()(uintptr_t, int *)
-/* 549 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26),
-/* 550 */ _CFFI_OP(_CFFI_OP_POINTER, 98), // int *
-/* 551 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 552 */ _CFFI_OP(_CFFI_OP_FUNCTION, 124), // void *()(void *, void *, size_t, size_t)
-/* 553 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 554 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 555 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 556 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 557 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 558 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_budget *)
-/* 559 */ _CFFI_OP(_CFFI_OP_POINTER, 634), // art_budget *
-/* 560 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 561 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_constraint *)
-/* 562 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 563 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 564 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_ctransformers *)
-/* 565 */ _CFFI_OP(_CFFI_OP_NOOP, 19),
-/* 566 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 567 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_cuda *)
-/* 568 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
-/* 569 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 570 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_cuda_array *)
-/* 571 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
-/* 572 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 573 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_cuda_batch *)
-/* 574 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
-/* 575 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 576 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_cuda_code *)
-/* 577 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_cuda_code *
-/* 578 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 579 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_generate_params *)
-/* 580 */ _CFFI_OP(_CFFI_OP_POINTER, 660), // art_generate_params *
-/* 581 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 582 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_llama *)
-/* 583 */ _CFFI_OP(_CFFI_OP_NOOP, 130),
-/* 584 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 585 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_llama *, char *, size_t, size_t *)
-/* 586 */ _CFFI_OP(_CFFI_OP_NOOP, 130),
-/* 587 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 588 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 589 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 590 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 591 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_mask_pool *)
-/* 592 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
-/* 593 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 594 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_matcher *)
-/* 595 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
-/* 596 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 597 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_model *)
-/* 598 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
-/* 599 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 600 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_model_params *)
-/* 601 */ _CFFI_OP(_CFFI_OP_POINTER, 665), // art_model_params *
-/* 602 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 603 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_sample_params *)
-/* 604 */ _CFFI_OP(_CFFI_OP_POINTER, 669), // art_sample_params *
-/* 605 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 606 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_schema *)
-/* 607 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
-/* 608 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 609 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_session *)
-/* 610 */ _CFFI_OP(_CFFI_OP_NOOP, 261),
-/* 611 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 612 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_session const *, art_usage *)
-/* 613 */ _CFFI_OP(_CFFI_OP_NOOP, 490),
-/* 614 */ _CFFI_OP(_CFFI_OP_POINTER, 690), // art_usage *
-/* 615 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 616 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(art_vocab *)
-/* 617 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
-/* 618 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 619 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(void *)
-/* 620 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 621 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 622 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(void *, int(*)(void *), void *)
-/* 623 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 624 */ _CFFI_OP(_CFFI_OP_POINTER, 482), // int(*)(void *)
-/* 625 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 539 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void *)
+/* 540 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 541 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 542 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void)
+/* 543 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 544 */ _CFFI_OP(_CFFI_OP_FUNCTION, 50), // uint64_t()(art_cuda_array const *)
+/* 545 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_cuda_array const *
+/* 546 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 547 */ _CFFI_OP(_CFFI_OP_FUNCTION, 65), // uint8_t const *()(art_cuda_code const *, size_t *)
+/* 548 */ _CFFI_OP(_CFFI_OP_POINTER, 652), // art_cuda_code const *
+/* 549 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 550 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 551 */ _CFFI_OP(_CFFI_OP_FUNCTION, 65), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
+/* 552 */ _CFFI_OP(_CFFI_OP_NOOP, 304),
+/* 553 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 554 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 555 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 556 */ _CFFI_OP(_CFFI_OP_FUNCTION, 124), // void *()(uintptr_t, int *)
+/* 557 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26),
+/* 558 */ _CFFI_OP(_CFFI_OP_POINTER, 98), // int *
+/* 559 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 560 */ _CFFI_OP(_CFFI_OP_FUNCTION, 124), // void *()(void *, void *, size_t, size_t)
+/* 561 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 562 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 563 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 564 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 565 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 566 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_budget *)
+/* 567 */ _CFFI_OP(_CFFI_OP_POINTER, 642), // art_budget *
+/* 568 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 569 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_constraint *)
+/* 570 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 571 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 572 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_ctransformers *)
+/* 573 */ _CFFI_OP(_CFFI_OP_NOOP, 19),
+/* 574 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 575 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_cuda *)
+/* 576 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 577 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 578 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_cuda_array *)
+/* 579 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 580 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 581 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_cuda_batch *)
+/* 582 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
+/* 583 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 584 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_cuda_code *)
+/* 585 */ _CFFI_OP(_CFFI_OP_POINTER, 652), // art_cuda_code *
+/* 586 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 587 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_generate_params *)
+/* 588 */ _CFFI_OP(_CFFI_OP_POINTER, 668), // art_generate_params *
+/* 589 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 590 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_llama *)
+/* 591 */ _CFFI_OP(_CFFI_OP_NOOP, 130),
+/* 592 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 593 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_llama *, char *, size_t, size_t *)
+/* 594 */ _CFFI_OP(_CFFI_OP_NOOP, 130),
+/* 595 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
+/* 596 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 597 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 598 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 599 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_mask_pool *)
+/* 600 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
+/* 601 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 602 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_matcher *)
+/* 603 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
+/* 604 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 605 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_model *)
+/* 606 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
+/* 607 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 608 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_model_params *)
+/* 609 */ _CFFI_OP(_CFFI_OP_POINTER, 673), // art_model_params *
+/* 610 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 611 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_sample_params *)
+/* 612 */ _CFFI_OP(_CFFI_OP_POINTER, 677), // art_sample_params *
+/* 613 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 614 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_schema *)
+/* 615 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
+/* 616 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 617 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_session *)
+/* 618 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
+/* 619 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 620 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_session const *, art_usage *)
+/* 621 */ _CFFI_OP(_CFFI_OP_NOOP, 498),
+/* 622 */ _CFFI_OP(_CFFI_OP_POINTER, 699), // art_usage *
+/* 623 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 624 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_vocab *)
+/* 625 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
 /* 626 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 627 */ _CFFI_OP(_CFFI_OP_FUNCTION, 714), // void()(void *, int)
+/* 627 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(void *)
 /* 628 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 629 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 630 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 631 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
-/* 632 */ _CFFI_OP(_CFFI_OP_POINTER, 633), // art_bias const *
-/* 633 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
-/* 634 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_budget
-/* 635 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
-/* 636 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint
-/* 637 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_constraint_opts
-/* 638 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_context_params
-/* 639 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_ctransformers
-/* 640 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_cuda
-/* 641 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_cuda_array
-/* 642 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_cuda_batch
-/* 643 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_cuda_call
-/* 644 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_cuda_code
-/* 645 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_cuda_device
-/* 646 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_cuda_dtype
-/* 647 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_cuda_file
-/* 648 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_cuda_row_error
-/* 649 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_cuda_row_params
-/* 650 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_device
-/* 651 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_dialog_spec
-/* 652 */ _CFFI_OP(_CFFI_OP_POINTER, 653), // art_dialog_tool const *
-/* 653 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_dialog_tool
-/* 654 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_engine
-/* 655 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_engine_caps
-/* 656 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_error
-/* 657 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_event
-/* 658 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_event_kind
-/* 659 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_formats
-/* 660 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_generate_params
-/* 661 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_llama
-/* 662 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_mask_pool
-/* 663 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_matcher
-/* 664 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_model
-/* 665 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_model_params
-/* 666 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_order
-/* 667 */ _CFFI_OP(_CFFI_OP_POINTER, 668), // art_resource const *
-/* 668 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_resource
-/* 669 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_sample_params
-/* 670 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_schema
-/* 671 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_schema_opts
-/* 672 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_session
-/* 673 */ _CFFI_OP(_CFFI_OP_POINTER, 674), // art_span const *
-/* 674 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_span
-/* 675 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_span_kind
-/* 676 */ _CFFI_OP(_CFFI_OP_POINTER, 374), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
-/* 677 */ _CFFI_OP(_CFFI_OP_POINTER, 380), // art_status(*)(void *, art_engine_caps *, art_error *)
-/* 678 */ _CFFI_OP(_CFFI_OP_POINTER, 385), // art_status(*)(void *, char const *, char *, size_t, size_t *)
-/* 679 */ _CFFI_OP(_CFFI_OP_POINTER, 392), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 680 */ _CFFI_OP(_CFFI_OP_POINTER, 402), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
-/* 681 */ _CFFI_OP(_CFFI_OP_POINTER, 409), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 682 */ _CFFI_OP(_CFFI_OP_POINTER, 417), // art_status(*)(void *, size_t, art_error *)
-/* 683 */ _CFFI_OP(_CFFI_OP_POINTER, 422), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 684 */ _CFFI_OP(_CFFI_OP_POINTER, 429), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 685 */ _CFFI_OP(_CFFI_OP_POINTER, 436), // art_status(*)(void *, void *, size_t, art_error *)
-/* 686 */ _CFFI_OP(_CFFI_OP_ENUM, 8), // art_stop
-/* 687 */ _CFFI_OP(_CFFI_OP_POINTER, 688), // art_str const *
-/* 688 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_str
-/* 689 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_tensor
-/* 690 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_usage
-/* 691 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 37), // art_vocab
-/* 692 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_whitespace
-/* 693 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 694 */ _CFFI_OP(_CFFI_OP_ARRAY, 693), // char[256]
-/* 695 */ (_cffi_opcode_t)(256),
-/* 696 */ _CFFI_OP(_CFFI_OP_ARRAY, 693), // char[32]
-/* 697 */ (_cffi_opcode_t)(32),
-/* 698 */ _CFFI_OP(_CFFI_OP_ARRAY, 693), // char[400]
-/* 699 */ (_cffi_opcode_t)(400),
-/* 700 */ _CFFI_OP(_CFFI_OP_ARRAY, 693), // char[96]
-/* 701 */ (_cffi_opcode_t)(96),
-/* 702 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
-/* 703 */ _CFFI_OP(_CFFI_OP_POINTER, 459), // float const *(*)(void *)
-/* 704 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
-/* 705 */ _CFFI_OP(_CFFI_OP_POINTER, 485), // int(*)(void *, int32_t)
-/* 706 */ _CFFI_OP(_CFFI_OP_ARRAY, 97), // int64_t[4]
-/* 707 */ (_cffi_opcode_t)(4),
-/* 708 */ _CFFI_OP(_CFFI_OP_POINTER, 516), // size_t(*)(void *)
-/* 709 */ _CFFI_OP(_CFFI_OP_POINTER, 531), // uint32_t(*)(void *)
-/* 710 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 711 */ _CFFI_OP(_CFFI_OP_POINTER, 552), // void *(*)(void *, void *, size_t, size_t)
-/* 712 */ _CFFI_OP(_CFFI_OP_POINTER, 619), // void(*)(void *)
-/* 713 */ _CFFI_OP(_CFFI_OP_POINTER, 622), // void(*)(void *, int(*)(void *), void *)
-/* 714 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 629 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 630 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(void *, int(*)(void *), void *)
+/* 631 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 632 */ _CFFI_OP(_CFFI_OP_POINTER, 490), // int(*)(void *)
+/* 633 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 634 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 635 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(void *, int)
+/* 636 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
+/* 637 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 638 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 639 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
+/* 640 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_bias const *
+/* 641 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
+/* 642 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_budget
+/* 643 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
+/* 644 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint
+/* 645 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_constraint_opts
+/* 646 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_context_params
+/* 647 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_ctransformers
+/* 648 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_cuda
+/* 649 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_cuda_array
+/* 650 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_cuda_batch
+/* 651 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_cuda_call
+/* 652 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_cuda_code
+/* 653 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_cuda_device
+/* 654 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_cuda_dtype
+/* 655 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_cuda_file
+/* 656 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_cuda_row_error
+/* 657 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_cuda_row_params
+/* 658 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_device
+/* 659 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_dialog_spec
+/* 660 */ _CFFI_OP(_CFFI_OP_POINTER, 661), // art_dialog_tool const *
+/* 661 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_dialog_tool
+/* 662 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_engine
+/* 663 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_engine_caps
+/* 664 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_error
+/* 665 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_event
+/* 666 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_event_kind
+/* 667 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_formats
+/* 668 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_generate_params
+/* 669 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_llama
+/* 670 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_mask_pool
+/* 671 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_matcher
+/* 672 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_model
+/* 673 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_model_params
+/* 674 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_order
+/* 675 */ _CFFI_OP(_CFFI_OP_POINTER, 676), // art_resource const *
+/* 676 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_resource
+/* 677 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_sample_params
+/* 678 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_schema
+/* 679 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_schema_opts
+/* 680 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_session
+/* 681 */ _CFFI_OP(_CFFI_OP_POINTER, 682), // art_span const *
+/* 682 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_span
+/* 683 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_span_kind
+/* 684 */ _CFFI_OP(_CFFI_OP_POINTER, 382), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
+/* 685 */ _CFFI_OP(_CFFI_OP_POINTER, 388), // art_status(*)(void *, art_engine_caps *, art_error *)
+/* 686 */ _CFFI_OP(_CFFI_OP_POINTER, 393), // art_status(*)(void *, char const *, char *, size_t, size_t *)
+/* 687 */ _CFFI_OP(_CFFI_OP_POINTER, 400), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 688 */ _CFFI_OP(_CFFI_OP_POINTER, 410), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
+/* 689 */ _CFFI_OP(_CFFI_OP_POINTER, 417), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 690 */ _CFFI_OP(_CFFI_OP_POINTER, 425), // art_status(*)(void *, size_t, art_error *)
+/* 691 */ _CFFI_OP(_CFFI_OP_POINTER, 430), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 692 */ _CFFI_OP(_CFFI_OP_POINTER, 437), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 693 */ _CFFI_OP(_CFFI_OP_POINTER, 444), // art_status(*)(void *, void *, size_t, art_error *)
+/* 694 */ _CFFI_OP(_CFFI_OP_ENUM, 8), // art_stop
+/* 695 */ _CFFI_OP(_CFFI_OP_POINTER, 696), // art_str const *
+/* 696 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_str
+/* 697 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_survey
+/* 698 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_tensor
+/* 699 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 37), // art_usage
+/* 700 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 38), // art_vocab
+/* 701 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_whitespace
+/* 702 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 703 */ _CFFI_OP(_CFFI_OP_ARRAY, 702), // char[256]
+/* 704 */ (_cffi_opcode_t)(256),
+/* 705 */ _CFFI_OP(_CFFI_OP_ARRAY, 702), // char[32]
+/* 706 */ (_cffi_opcode_t)(32),
+/* 707 */ _CFFI_OP(_CFFI_OP_ARRAY, 702), // char[400]
+/* 708 */ (_cffi_opcode_t)(400),
+/* 709 */ _CFFI_OP(_CFFI_OP_ARRAY, 702), // char[96]
+/* 710 */ (_cffi_opcode_t)(96),
+/* 711 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
+/* 712 */ _CFFI_OP(_CFFI_OP_POINTER, 467), // float const *(*)(void *)
+/* 713 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
+/* 714 */ _CFFI_OP(_CFFI_OP_POINTER, 493), // int(*)(void *, int32_t)
+/* 715 */ _CFFI_OP(_CFFI_OP_ARRAY, 97), // int64_t[4]
+/* 716 */ (_cffi_opcode_t)(4),
+/* 717 */ _CFFI_OP(_CFFI_OP_POINTER, 524), // size_t(*)(void *)
+/* 718 */ _CFFI_OP(_CFFI_OP_POINTER, 539), // uint32_t(*)(void *)
+/* 719 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 720 */ _CFFI_OP(_CFFI_OP_POINTER, 560), // void *(*)(void *, void *, size_t, size_t)
+/* 721 */ _CFFI_OP(_CFFI_OP_POINTER, 627), // void(*)(void *)
+/* 722 */ _CFFI_OP(_CFFI_OP_POINTER, 630), // void(*)(void *, int(*)(void *), void *)
+/* 723 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_const_ART_CHOICE_AUTO(unsigned long long *o)
@@ -1805,10 +1814,10 @@ _cffi_f_agentrt_capsule_take(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(550), arg1, (char **)&x1);
+      _cffi_type(558), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(550), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(558), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1851,10 +1860,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(494), arg0, (char **)&x0);
+      _cffi_type(502), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (float const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(494), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(502), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1864,10 +1873,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(366), arg2, (char **)&x2);
+      _cffi_type(374), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(366), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(374), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1938,10 +1947,10 @@ _cffi_f_art_budget_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(559), arg0, (char **)&x0);
+      _cffi_type(567), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_budget *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(559), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(567), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1999,10 +2008,10 @@ _cffi_f_art_budget_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(355), arg2, (char **)&x2);
+      _cffi_type(363), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_budget * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(355), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(363), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2023,7 +2032,7 @@ _cffi_f_art_budget_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2147,7 +2156,7 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2206,10 +2215,10 @@ _cffi_f_art_constraint_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(502), arg0, (char **)&x0);
+      _cffi_type(510), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(502), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(510), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2276,10 +2285,10 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(242), arg2, (char **)&x2);
+      _cffi_type(250), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_constraint_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(242), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(250), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2318,7 +2327,7 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2488,7 +2497,7 @@ _cffi_f_art_ctransformers_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2539,10 +2548,10 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(303), arg2, (char **)&x2);
+      _cffi_type(311), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_ctransformers * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(303), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(311), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2563,7 +2572,7 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2653,7 +2662,7 @@ _cffi_f_art_cuda_apply_masks(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2676,10 +2685,10 @@ _cffi_f_art_cuda_array_address(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(537), arg0, (char **)&x0);
+      _cffi_type(545), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_array const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(537), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(545), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2809,7 +2818,7 @@ _cffi_f_art_cuda_array_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2951,7 +2960,7 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3081,7 +3090,7 @@ _cffi_f_art_cuda_batch_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3163,7 +3172,7 @@ _cffi_f_art_cuda_batch_set(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3230,10 +3239,10 @@ _cffi_f_art_cuda_code_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(540), arg0, (char **)&x0);
+      _cffi_type(548), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_code const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(540), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(548), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3275,10 +3284,10 @@ _cffi_f_art_cuda_code_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(577), arg0, (char **)&x0);
+      _cffi_type(585), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_code *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(577), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(585), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3398,7 +3407,7 @@ _cffi_f_art_cuda_device_info(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3468,7 +3477,7 @@ _cffi_f_art_cuda_device_of(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3720,7 +3729,7 @@ _cffi_f_art_cuda_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3771,10 +3780,10 @@ _cffi_f_art_cuda_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(309), arg2, (char **)&x2);
+      _cffi_type(317), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_cuda * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(309), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(317), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3795,7 +3804,7 @@ _cffi_f_art_cuda_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3866,7 +3875,7 @@ _cffi_f_art_cuda_order(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3930,7 +3939,7 @@ _cffi_f_art_cuda_sample(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3989,7 +3998,7 @@ _cffi_f_art_cuda_synchronize(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4135,7 +4144,7 @@ _cffi_f_art_dlpack_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4168,10 +4177,10 @@ _cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(443), arg0, (char **)&x0);
+      _cffi_type(451), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (void const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(443), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(451), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4181,10 +4190,10 @@ _cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(445), arg2, (char **)&x2);
+      _cffi_type(453), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_tensor *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(445), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(453), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4205,7 +4214,7 @@ _cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4226,10 +4235,10 @@ _cffi_f_art_generate_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(580), arg0, (char **)&x0);
+      _cffi_type(588), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_generate_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(580), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(588), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4328,7 +4337,7 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4529,7 +4538,7 @@ _cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4591,10 +4600,10 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(335), arg3, (char **)&x3);
+      _cffi_type(343), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_llama * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(335), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(343), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4615,7 +4624,7 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4638,10 +4647,10 @@ _cffi_f_art_llama_version(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(449), arg0, (char **)&x0);
+      _cffi_type(457), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(449), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(457), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4768,7 +4777,7 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4850,10 +4859,10 @@ _cffi_f_art_mask_pool_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(361), arg2, (char **)&x2);
+      _cffi_type(369), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_mask_pool * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(361), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(369), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4874,7 +4883,7 @@ _cffi_f_art_mask_pool_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4897,10 +4906,10 @@ _cffi_f_art_mask_pool_threads(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(523), arg0, (char **)&x0);
+      _cffi_type(531), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_mask_pool const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(523), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(531), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4960,7 +4969,7 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5030,7 +5039,7 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5078,7 +5087,7 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5142,7 +5151,7 @@ _cffi_f_art_matcher_copy(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5195,7 +5204,7 @@ _cffi_f_art_matcher_error(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5276,7 +5285,7 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5346,7 +5355,7 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5598,7 +5607,7 @@ _cffi_f_art_matcher_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5636,7 +5645,7 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5684,7 +5693,7 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5754,7 +5763,7 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5845,7 +5854,7 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(673));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(681));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5909,7 +5918,7 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5930,10 +5939,10 @@ _cffi_f_art_model_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(601), arg0, (char **)&x0);
+      _cffi_type(609), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(601), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(609), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5968,10 +5977,10 @@ _cffi_f_art_model_engine(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(452), arg0, (char **)&x0);
+      _cffi_type(460), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(452), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(460), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6111,7 +6120,7 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6197,7 +6206,7 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6290,7 +6299,7 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6394,7 +6403,7 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6458,7 +6467,7 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6514,10 +6523,10 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(320), arg1, (char **)&x1);
+      _cffi_type(328), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_cuda_file const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(320), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(328), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6527,10 +6536,10 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(322), arg3, (char **)&x3);
+      _cffi_type(330), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (char const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(322), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(330), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6590,7 +6599,7 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6665,7 +6674,7 @@ _cffi_f_art_nvrtc_version(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6686,10 +6695,10 @@ _cffi_f_art_sample_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(604), arg0, (char **)&x0);
+      _cffi_type(612), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_sample_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(604), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(612), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6751,10 +6760,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(341), arg2, (char **)&x2);
+      _cffi_type(349), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_schema_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(341), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(349), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6769,10 +6778,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(343), arg4, (char **)&x4);
+      _cffi_type(351), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_schema * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(343), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(351), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6793,7 +6802,7 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6874,7 +6883,7 @@ _cffi_f_art_schema_conflict(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6933,10 +6942,10 @@ _cffi_f_art_schema_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(511), arg0, (char **)&x0);
+      _cffi_type(519), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(511), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(519), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6954,6 +6963,98 @@ _cffi_f_art_schema_memory(PyObject *self, PyObject *arg0)
 }
 #else
 #  define _cffi_f_art_schema_memory _cffi_d_art_schema_memory
+#endif
+
+static art_status _cffi_d_art_schema_survey(art_schema * x0, art_survey * x1, art_error * x2, size_t x3, size_t * x4, art_error * x5)
+{
+  return art_schema_survey(x0, x1, x2, x3, x4, x5);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_schema_survey(PyObject *self, PyObject *args)
+{
+  art_schema * x0;
+  art_survey * x1;
+  art_error * x2;
+  size_t x3;
+  size_t * x4;
+  art_error * x5;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  art_status result;
+  PyObject *pyresult;
+  PyObject *arg0;
+  PyObject *arg1;
+  PyObject *arg2;
+  PyObject *arg3;
+  PyObject *arg4;
+  PyObject *arg5;
+
+  if (!PyArg_UnpackTuple(args, "art_schema_survey", 6, 6, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5))
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(240), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(240), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(241), arg1, (char **)&x1);
+  if (datasize != 0) {
+    x1 = ((size_t)datasize) <= 640 ? (art_survey *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(241), arg1, (char **)&x1,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(16), arg2, (char **)&x2);
+  if (datasize != 0) {
+    x2 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(16), arg2, (char **)&x2,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  x3 = _cffi_to_c_int(arg3, size_t);
+  if (x3 == (size_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(11), arg4, (char **)&x4);
+  if (datasize != 0) {
+    x4 = ((size_t)datasize) <= 640 ? (size_t *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(11), arg4, (char **)&x4,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(16), arg5, (char **)&x5);
+  if (datasize != 0) {
+    x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(16), arg5, (char **)&x5,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_schema_survey(x0, x1, x2, x3, x4, x5); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_schema_survey _cffi_d_art_schema_survey
 #endif
 
 static art_status _cffi_d_art_schema_validate(art_schema * x0, uint8_t const * x1, size_t x2, art_error * x3)
@@ -7018,7 +7119,7 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7039,10 +7140,10 @@ _cffi_f_art_session_cancel(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(261), arg0, (char **)&x0);
+      _cffi_type(269), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7087,19 +7188,19 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(261), arg0, (char **)&x0);
+      _cffi_type(269), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(261), arg1, (char **)&x1);
+      _cffi_type(269), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(261), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(269), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7124,7 +7225,7 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7145,10 +7246,10 @@ _cffi_f_art_session_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(261), arg0, (char **)&x0);
+      _cffi_type(269), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7193,10 +7294,10 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(261), arg0, (char **)&x0);
+      _cffi_type(269), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7230,7 +7331,7 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7253,10 +7354,10 @@ _cffi_f_art_session_n_ctx(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(490), arg0, (char **)&x0);
+      _cffi_type(498), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(490), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(498), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7354,7 +7455,7 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7385,19 +7486,19 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(261), arg0, (char **)&x0);
+      _cffi_type(269), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(266), arg1, (char **)&x1);
+      _cffi_type(274), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_event *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(266), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(274), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7418,7 +7519,7 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7447,10 +7548,10 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(261), arg0, (char **)&x0);
+      _cffi_type(269), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7471,7 +7572,7 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7506,10 +7607,10 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(261), arg0, (char **)&x0);
+      _cffi_type(269), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7552,7 +7653,7 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7587,19 +7688,19 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(261), arg0, (char **)&x0);
+      _cffi_type(269), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(261), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(277), arg1, (char **)&x1);
+      _cffi_type(285), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(277), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(285), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7609,10 +7710,10 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(279), arg3, (char **)&x3);
+      _cffi_type(287), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_generate_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(279), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(287), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7633,7 +7734,7 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7662,10 +7763,10 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(490), arg0, (char **)&x0);
+      _cffi_type(498), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(490), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(498), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7686,7 +7787,7 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(277));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(285));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7713,19 +7814,19 @@ _cffi_f_art_session_usage(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(490), arg0, (char **)&x0);
+      _cffi_type(498), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(490), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(498), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(614), arg1, (char **)&x1);
+      _cffi_type(622), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_usage *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(614), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(622), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7757,7 +7858,7 @@ _cffi_f_art_status_name(PyObject *self, PyObject *arg0)
   char const * result;
   PyObject *pyresult;
 
-  if (_cffi_to_c((char *)&x0, _cffi_type(455), arg0) < 0)
+  if (_cffi_to_c((char *)&x0, _cffi_type(463), arg0) < 0)
     return NULL;
 
   Py_BEGIN_ALLOW_THREADS
@@ -7851,10 +7952,10 @@ _cffi_f_art_vocab_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(296), arg0, (char **)&x0);
+      _cffi_type(304), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(296), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(304), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7916,10 +8017,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(366), arg1, (char **)&x1);
+      _cffi_type(374), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(366), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(374), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7929,10 +8030,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(366), arg3, (char **)&x3);
+      _cffi_type(374), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(366), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(374), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7975,7 +8076,7 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -8050,7 +8151,7 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -8081,10 +8182,10 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(296), arg0, (char **)&x0);
+      _cffi_type(304), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(296), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(304), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8114,7 +8215,7 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(455));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -8137,10 +8238,10 @@ _cffi_f_art_vocab_size(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(296), arg0, (char **)&x0);
+      _cffi_type(304), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(296), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(304), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8183,10 +8284,10 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(296), arg0, (char **)&x0);
+      _cffi_type(304), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(296), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(304), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8542,6 +8643,21 @@ static void _cffi_checkfld__art_str(art_str *p)
 struct _cffi_align__art_str { char x; art_str y; };
 
 _CFFI_UNUSED_FN
+static void _cffi_checkfld__art_survey(art_survey *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  (void)((p->draft) | 0);  /* check that 'art_survey.draft' is an integer */
+  (void)((p->n_places) | 0);  /* check that 'art_survey.n_places' is an integer */
+  (void)((p->n_parts) | 0);  /* check that 'art_survey.n_parts' is an integer */
+  (void)((p->n_alternatives) | 0);  /* check that 'art_survey.n_alternatives' is an integer */
+  (void)((p->n_states) | 0);  /* check that 'art_survey.n_states' is an integer */
+  (void)((p->memory) | 0);  /* check that 'art_survey.memory' is an integer */
+  (void)((p->is_complete) | 0);  /* check that 'art_survey.is_complete' is an integer */
+}
+struct _cffi_align__art_survey { char x; art_survey y; };
+
+_CFFI_UNUSED_FN
 static void _cffi_checkfld__art_tensor(art_tensor *p)
 {
   /* only to generate compile-time warnings or errors */
@@ -8636,61 +8752,61 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_SPACED", (void *)_cffi_const_ART_WS_SPACED, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
-  { "agentrt_capsule_give", (void *)_cffi_f_agentrt_capsule_give, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 477), (void *)_cffi_d_agentrt_capsule_give },
-  { "agentrt_capsule_take", (void *)_cffi_f_agentrt_capsule_take, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 548), (void *)_cffi_d_agentrt_capsule_take },
-  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 624), (void *)agentrt_poll },
-  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 493), (void *)_cffi_d_art_argmax },
+  { "agentrt_capsule_give", (void *)_cffi_f_agentrt_capsule_give, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 485), (void *)_cffi_d_agentrt_capsule_give },
+  { "agentrt_capsule_take", (void *)_cffi_f_agentrt_capsule_take, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 556), (void *)_cffi_d_agentrt_capsule_take },
+  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 632), (void *)agentrt_poll },
+  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 501), (void *)_cffi_d_art_argmax },
   { "art_budget_alloc", (void *)_cffi_f_art_budget_alloc, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 0), (void *)_cffi_d_art_budget_alloc },
-  { "art_budget_free", (void *)_cffi_f_art_budget_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 558), (void *)_cffi_d_art_budget_free },
-  { "art_budget_new", (void *)_cffi_f_art_budget_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 352), (void *)_cffi_d_art_budget_new },
-  { "art_budget_used", (void *)_cffi_f_art_budget_used, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 498), (void *)_cffi_d_art_budget_used },
+  { "art_budget_free", (void *)_cffi_f_art_budget_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 566), (void *)_cffi_d_art_budget_free },
+  { "art_budget_new", (void *)_cffi_f_art_budget_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 360), (void *)_cffi_d_art_budget_new },
+  { "art_budget_used", (void *)_cffi_f_art_budget_used, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 506), (void *)_cffi_d_art_budget_used },
   { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 115), (void *)_cffi_d_art_constraint_dialog },
-  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 561), (void *)_cffi_d_art_constraint_free },
-  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 501), (void *)_cffi_d_art_constraint_memory },
-  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 239), (void *)_cffi_d_art_constraint_new },
-  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 534), (void *)_cffi_d_art_cpu_count },
-  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 564), (void *)_cffi_d_art_ctransformers_free },
+  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 569), (void *)_cffi_d_art_constraint_free },
+  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 509), (void *)_cffi_d_art_constraint_memory },
+  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 247), (void *)_cffi_d_art_constraint_new },
+  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 542), (void *)_cffi_d_art_cpu_count },
+  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 572), (void *)_cffi_d_art_ctransformers_free },
   { "art_ctransformers_model_load", (void *)_cffi_f_art_ctransformers_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_art_ctransformers_model_load },
-  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 300), (void *)_cffi_d_art_ctransformers_open },
-  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 457), (void *)_cffi_d_art_ctransformers_variant },
+  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 308), (void *)_cffi_d_art_ctransformers_open },
+  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 465), (void *)_cffi_d_art_ctransformers_variant },
   { "art_cuda_apply_masks", (void *)_cffi_f_art_cuda_apply_masks, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 27), (void *)_cffi_d_art_cuda_apply_masks },
-  { "art_cuda_array_address", (void *)_cffi_f_art_cuda_array_address, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 536), (void *)_cffi_d_art_cuda_array_address },
-  { "art_cuda_array_free", (void *)_cffi_f_art_cuda_array_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 570), (void *)_cffi_d_art_cuda_array_free },
+  { "art_cuda_array_address", (void *)_cffi_f_art_cuda_array_address, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 544), (void *)_cffi_d_art_cuda_array_address },
+  { "art_cuda_array_free", (void *)_cffi_f_art_cuda_array_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 578), (void *)_cffi_d_art_cuda_array_free },
   { "art_cuda_array_new", (void *)_cffi_f_art_cuda_array_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 47), (void *)_cffi_d_art_cuda_array_new },
   { "art_cuda_array_ref", (void *)_cffi_f_art_cuda_array_ref, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 3), (void *)_cffi_d_art_cuda_array_ref },
   { "art_cuda_assemble", (void *)_cffi_f_art_cuda_assemble, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 69), (void *)_cffi_d_art_cuda_assemble },
-  { "art_cuda_batch_free", (void *)_cffi_f_art_cuda_batch_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 573), (void *)_cffi_d_art_cuda_batch_free },
+  { "art_cuda_batch_free", (void *)_cffi_f_art_cuda_batch_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 581), (void *)_cffi_d_art_cuda_batch_free },
   { "art_cuda_batch_new", (void *)_cffi_f_art_cuda_batch_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 37), (void *)_cffi_d_art_cuda_batch_new },
   { "art_cuda_batch_set", (void *)_cffi_f_art_cuda_batch_set, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 107), (void *)_cffi_d_art_cuda_batch_set },
   { "art_cuda_batch_steps", (void *)_cffi_f_art_cuda_batch_steps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 6), (void *)_cffi_d_art_cuda_batch_steps },
-  { "art_cuda_code_bytes", (void *)_cffi_f_art_cuda_code_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 539), (void *)_cffi_d_art_cuda_code_bytes },
-  { "art_cuda_code_free", (void *)_cffi_f_art_cuda_code_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 576), (void *)_cffi_d_art_cuda_code_free },
-  { "art_cuda_device_count", (void *)_cffi_f_art_cuda_device_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 519), (void *)_cffi_d_art_cuda_device_count },
+  { "art_cuda_code_bytes", (void *)_cffi_f_art_cuda_code_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 547), (void *)_cffi_d_art_cuda_code_bytes },
+  { "art_cuda_code_free", (void *)_cffi_f_art_cuda_code_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 584), (void *)_cffi_d_art_cuda_code_free },
+  { "art_cuda_device_count", (void *)_cffi_f_art_cuda_device_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 527), (void *)_cffi_d_art_cuda_device_count },
   { "art_cuda_device_info", (void *)_cffi_f_art_cuda_device_info, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 85), (void *)_cffi_d_art_cuda_device_info },
   { "art_cuda_device_of", (void *)_cffi_f_art_cuda_device_of, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 79), (void *)_cffi_d_art_cuda_device_of },
-  { "art_cuda_driver_version", (void *)_cffi_f_art_cuda_driver_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 519), (void *)_cffi_d_art_cuda_driver_version },
-  { "art_cuda_free", (void *)_cffi_f_art_cuda_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 567), (void *)_cffi_d_art_cuda_free },
-  { "art_cuda_is_capturing", (void *)_cffi_f_art_cuda_is_capturing, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 466), (void *)_cffi_d_art_cuda_is_capturing },
-  { "art_cuda_is_loaded", (void *)_cffi_f_art_cuda_is_loaded, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 462), (void *)_cffi_d_art_cuda_is_loaded },
+  { "art_cuda_driver_version", (void *)_cffi_f_art_cuda_driver_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 527), (void *)_cffi_d_art_cuda_driver_version },
+  { "art_cuda_free", (void *)_cffi_f_art_cuda_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 575), (void *)_cffi_d_art_cuda_free },
+  { "art_cuda_is_capturing", (void *)_cffi_f_art_cuda_is_capturing, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 474), (void *)_cffi_d_art_cuda_is_capturing },
+  { "art_cuda_is_loaded", (void *)_cffi_f_art_cuda_is_loaded, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 470), (void *)_cffi_d_art_cuda_is_loaded },
   { "art_cuda_load", (void *)_cffi_f_art_cuda_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_cuda_load },
-  { "art_cuda_open", (void *)_cffi_f_art_cuda_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 306), (void *)_cffi_d_art_cuda_open },
+  { "art_cuda_open", (void *)_cffi_f_art_cuda_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 314), (void *)_cffi_d_art_cuda_open },
   { "art_cuda_order", (void *)_cffi_f_art_cuda_order, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 55), (void *)_cffi_d_art_cuda_order },
   { "art_cuda_sample", (void *)_cffi_f_art_cuda_sample, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 102), (void *)_cffi_d_art_cuda_sample },
   { "art_cuda_synchronize", (void *)_cffi_f_art_cuda_synchronize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 32), (void *)_cffi_d_art_cuda_synchronize },
-  { "art_dlpack_free", (void *)_cffi_f_art_dlpack_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 627), (void *)_cffi_d_art_dlpack_free },
+  { "art_dlpack_free", (void *)_cffi_f_art_dlpack_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 635), (void *)_cffi_d_art_dlpack_free },
   { "art_dlpack_new", (void *)_cffi_f_art_dlpack_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 91), (void *)_cffi_d_art_dlpack_new },
-  { "art_dlpack_read", (void *)_cffi_f_art_dlpack_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 442), (void *)_cffi_d_art_dlpack_read },
-  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 579), (void *)_cffi_d_art_generate_defaults },
+  { "art_dlpack_read", (void *)_cffi_f_art_dlpack_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 450), (void *)_cffi_d_art_dlpack_read },
+  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 587), (void *)_cffi_d_art_generate_defaults },
   { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 137), (void *)_cffi_d_art_llama_devices },
-  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 582), (void *)_cffi_d_art_llama_free },
-  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 585), (void *)_cffi_d_art_llama_log },
+  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 590), (void *)_cffi_d_art_llama_free },
+  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 593), (void *)_cffi_d_art_llama_log },
   { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 129), (void *)_cffi_d_art_llama_model_load },
-  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 331), (void *)_cffi_d_art_llama_open },
-  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 448), (void *)_cffi_d_art_llama_version },
+  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 339), (void *)_cffi_d_art_llama_open },
+  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 456), (void *)_cffi_d_art_llama_version },
   { "art_mask_pool_fill", (void *)_cffi_f_art_mask_pool_fill, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 145), (void *)_cffi_d_art_mask_pool_fill },
-  { "art_mask_pool_free", (void *)_cffi_f_art_mask_pool_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 591), (void *)_cffi_d_art_mask_pool_free },
-  { "art_mask_pool_new", (void *)_cffi_f_art_mask_pool_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 358), (void *)_cffi_d_art_mask_pool_new },
-  { "art_mask_pool_threads", (void *)_cffi_f_art_mask_pool_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 522), (void *)_cffi_d_art_mask_pool_threads },
+  { "art_mask_pool_free", (void *)_cffi_f_art_mask_pool_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 599), (void *)_cffi_d_art_mask_pool_free },
+  { "art_mask_pool_new", (void *)_cffi_f_art_mask_pool_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 366), (void *)_cffi_d_art_mask_pool_new },
+  { "art_mask_pool_threads", (void *)_cffi_f_art_mask_pool_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 530), (void *)_cffi_d_art_mask_pool_threads },
   { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 170), (void *)_cffi_d_art_matcher_accept },
   { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 180), (void *)_cffi_d_art_matcher_accept_bytes },
   { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 170), (void *)_cffi_d_art_matcher_allows },
@@ -8698,61 +8814,62 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 186), (void *)_cffi_d_art_matcher_error },
   { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 163), (void *)_cffi_d_art_matcher_fill_mask },
   { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 174), (void *)_cffi_d_art_matcher_forced },
-  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 594), (void *)_cffi_d_art_matcher_free },
-  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 507), (void *)_cffi_d_art_matcher_held },
-  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 471), (void *)_cffi_d_art_matcher_is_closed },
-  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 471), (void *)_cffi_d_art_matcher_is_complete },
-  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 474), (void *)_cffi_d_art_matcher_is_ended },
+  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 602), (void *)_cffi_d_art_matcher_free },
+  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 515), (void *)_cffi_d_art_matcher_held },
+  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 479), (void *)_cffi_d_art_matcher_is_closed },
+  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 479), (void *)_cffi_d_art_matcher_is_complete },
+  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 482), (void *)_cffi_d_art_matcher_is_ended },
   { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 13), (void *)_cffi_d_art_matcher_new },
   { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 156), (void *)_cffi_d_art_matcher_reset },
   { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 159), (void *)_cffi_d_art_matcher_rollback },
   { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 174), (void *)_cffi_d_art_matcher_shortest },
-  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 504), (void *)_cffi_d_art_matcher_shortest_len },
+  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 512), (void *)_cffi_d_art_matcher_shortest_len },
   { "art_matcher_spans", (void *)_cffi_f_art_matcher_spans, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_art_matcher_spans },
   { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 202), (void *)_cffi_d_art_model_caps },
-  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 600), (void *)_cffi_d_art_model_defaults },
-  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 451), (void *)_cffi_d_art_model_engine },
-  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 597), (void *)_cffi_d_art_model_free },
+  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 608), (void *)_cffi_d_art_model_defaults },
+  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 459), (void *)_cffi_d_art_model_engine },
+  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 605), (void *)_cffi_d_art_model_free },
   { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 212), (void *)_cffi_d_art_model_meta },
   { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 122), (void *)_cffi_d_art_model_new },
   { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 230), (void *)_cffi_d_art_model_token_bytes },
   { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 220), (void *)_cffi_d_art_model_tokenize },
   { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 207), (void *)_cffi_d_art_model_vocab },
-  { "art_nvrtc_compile", (void *)_cffi_f_art_nvrtc_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 318), (void *)_cffi_d_art_nvrtc_compile },
-  { "art_nvrtc_version", (void *)_cffi_f_art_nvrtc_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 346), (void *)_cffi_d_art_nvrtc_version },
-  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 603), (void *)_cffi_d_art_sample_defaults },
-  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 338), (void *)_cffi_d_art_schema_compile },
-  { "art_schema_conflict", (void *)_cffi_f_art_schema_conflict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 247), (void *)_cffi_d_art_schema_conflict },
-  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 606), (void *)_cffi_d_art_schema_free },
-  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 510), (void *)_cffi_d_art_schema_memory },
-  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 254), (void *)_cffi_d_art_schema_validate },
-  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 609), (void *)_cffi_d_art_session_cancel },
-  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 269), (void *)_cffi_d_art_session_fork },
-  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 609), (void *)_cffi_d_art_session_free },
-  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 289), (void *)_cffi_d_art_session_load },
-  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 525), (void *)_cffi_d_art_session_n_ctx },
+  { "art_nvrtc_compile", (void *)_cffi_f_art_nvrtc_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 326), (void *)_cffi_d_art_nvrtc_compile },
+  { "art_nvrtc_version", (void *)_cffi_f_art_nvrtc_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 354), (void *)_cffi_d_art_nvrtc_version },
+  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 611), (void *)_cffi_d_art_sample_defaults },
+  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 346), (void *)_cffi_d_art_schema_compile },
+  { "art_schema_conflict", (void *)_cffi_f_art_schema_conflict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 255), (void *)_cffi_d_art_schema_conflict },
+  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 614), (void *)_cffi_d_art_schema_free },
+  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 518), (void *)_cffi_d_art_schema_memory },
+  { "art_schema_survey", (void *)_cffi_f_art_schema_survey, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 239), (void *)_cffi_d_art_schema_survey },
+  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 262), (void *)_cffi_d_art_schema_validate },
+  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 617), (void *)_cffi_d_art_session_cancel },
+  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 277), (void *)_cffi_d_art_session_fork },
+  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 617), (void *)_cffi_d_art_session_free },
+  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 297), (void *)_cffi_d_art_session_load },
+  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 533), (void *)_cffi_d_art_session_n_ctx },
   { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 195), (void *)_cffi_d_art_session_new },
-  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 264), (void *)_cffi_d_art_session_next },
-  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 260), (void *)_cffi_d_art_session_reset },
-  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 282), (void *)_cffi_d_art_session_save },
-  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 275), (void *)_cffi_d_art_session_start },
-  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 489), (void *)_cffi_d_art_session_tokens },
-  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 612), (void *)_cffi_d_art_session_usage },
-  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 454), (void *)_cffi_d_art_status_name },
-  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 457), (void *)_cffi_d_art_version },
-  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 616), (void *)_cffi_d_art_vocab_free },
-  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 513), (void *)_cffi_d_art_vocab_memory },
-  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 364), (void *)_cffi_d_art_vocab_new },
-  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 312), (void *)_cffi_d_art_vocab_open },
-  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 295), (void *)_cffi_d_art_vocab_save },
-  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 528), (void *)_cffi_d_art_vocab_size },
-  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 543), (void *)_cffi_d_art_vocab_token },
+  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 272), (void *)_cffi_d_art_session_next },
+  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 268), (void *)_cffi_d_art_session_reset },
+  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 290), (void *)_cffi_d_art_session_save },
+  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 283), (void *)_cffi_d_art_session_start },
+  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 497), (void *)_cffi_d_art_session_tokens },
+  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 620), (void *)_cffi_d_art_session_usage },
+  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 462), (void *)_cffi_d_art_status_name },
+  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 465), (void *)_cffi_d_art_version },
+  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 624), (void *)_cffi_d_art_vocab_free },
+  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 521), (void *)_cffi_d_art_vocab_memory },
+  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 372), (void *)_cffi_d_art_vocab_new },
+  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 320), (void *)_cffi_d_art_vocab_open },
+  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 303), (void *)_cffi_d_art_vocab_save },
+  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 536), (void *)_cffi_d_art_vocab_size },
+  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 551), (void *)_cffi_d_art_vocab_token },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "fn", offsetof(art_alloc, fn),
           sizeof(((art_alloc *)0)->fn),
-          _CFFI_OP(_CFFI_OP_NOOP, 711) },
+          _CFFI_OP(_CFFI_OP_NOOP, 720) },
   { "ud", offsetof(art_alloc, ud),
           sizeof(((art_alloc *)0)->ud),
           _CFFI_OP(_CFFI_OP_NOOP, 124) },
@@ -8761,10 +8878,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "bias", offsetof(art_bias, bias),
             sizeof(((art_bias *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 704) },
+            _CFFI_OP(_CFFI_OP_NOOP, 713) },
   { "property_order", offsetof(art_constraint_opts, property_order),
                       sizeof(((art_constraint_opts *)0)->property_order),
-                      _CFFI_OP(_CFFI_OP_NOOP, 666) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 674) },
   { "whitespace", offsetof(art_constraint_opts, whitespace),
                   sizeof(((art_constraint_opts *)0)->whitespace),
                   _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -8830,7 +8947,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "name", offsetof(art_cuda_device, name),
             sizeof(((art_cuda_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 700) },
+            _CFFI_OP(_CFFI_OP_NOOP, 709) },
   { "major", offsetof(art_cuda_device, major),
              sizeof(((art_cuda_device *)0)->major),
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -8854,22 +8971,22 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "sample", offsetof(art_cuda_row_params, sample),
               sizeof(((art_cuda_row_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 669) },
+              _CFFI_OP(_CFFI_OP_NOOP, 677) },
   { "step", offsetof(art_cuda_row_params, step),
             sizeof(((art_cuda_row_params *)0)->step),
             _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "history", offsetof(art_cuda_row_params, history),
                sizeof(((art_cuda_row_params *)0)->history),
-               _CFFI_OP(_CFFI_OP_NOOP, 277) },
+               _CFFI_OP(_CFFI_OP_NOOP, 285) },
   { "n_history", offsetof(art_cuda_row_params, n_history),
                  sizeof(((art_cuda_row_params *)0)->n_history),
                  _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "name", offsetof(art_device, name),
             sizeof(((art_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 696) },
+            _CFFI_OP(_CFFI_OP_NOOP, 705) },
   { "description", offsetof(art_device, description),
                    sizeof(((art_device *)0)->description),
-                   _CFFI_OP(_CFFI_OP_NOOP, 700) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 709) },
   { "is_gpu", offsetof(art_device, is_gpu),
               sizeof(((art_device *)0)->is_gpu),
               _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -8884,25 +9001,25 @@ static const struct _cffi_field_s _cffi_fields[] = {
                     _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "begin", offsetof(art_dialog_spec, begin),
              sizeof(((art_dialog_spec *)0)->begin),
-             _CFFI_OP(_CFFI_OP_NOOP, 688) },
+             _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "name_prefix", offsetof(art_dialog_spec, name_prefix),
                    sizeof(((art_dialog_spec *)0)->name_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 688) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "args_prefix", offsetof(art_dialog_spec, args_prefix),
                    sizeof(((art_dialog_spec *)0)->args_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 688) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "call_suffix", offsetof(art_dialog_spec, call_suffix),
                    sizeof(((art_dialog_spec *)0)->call_suffix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 688) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "separator", offsetof(art_dialog_spec, separator),
                  sizeof(((art_dialog_spec *)0)->separator),
-                 _CFFI_OP(_CFFI_OP_NOOP, 688) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "between", offsetof(art_dialog_spec, between),
                sizeof(((art_dialog_spec *)0)->between),
-               _CFFI_OP(_CFFI_OP_NOOP, 688) },
+               _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "end", offsetof(art_dialog_spec, end),
            sizeof(((art_dialog_spec *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 688) },
+           _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "begin_token", offsetof(art_dialog_spec, begin_token),
                    sizeof(((art_dialog_spec *)0)->begin_token),
                    _CFFI_OP(_CFFI_OP_NOOP, 232) },
@@ -8911,13 +9028,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "reasoning_open", offsetof(art_dialog_spec, reasoning_open),
                       sizeof(((art_dialog_spec *)0)->reasoning_open),
-                      _CFFI_OP(_CFFI_OP_NOOP, 688) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "reasoning_close", offsetof(art_dialog_spec, reasoning_close),
                        sizeof(((art_dialog_spec *)0)->reasoning_close),
-                       _CFFI_OP(_CFFI_OP_NOOP, 688) },
+                       _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "tools", offsetof(art_dialog_spec, tools),
              sizeof(((art_dialog_spec *)0)->tools),
-             _CFFI_OP(_CFFI_OP_NOOP, 652) },
+             _CFFI_OP(_CFFI_OP_NOOP, 660) },
   { "n_tools", offsetof(art_dialog_spec, n_tools),
                sizeof(((art_dialog_spec *)0)->n_tools),
                _CFFI_OP(_CFFI_OP_NOOP, 51) },
@@ -8926,13 +9043,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "choice", offsetof(art_dialog_spec, choice),
               sizeof(((art_dialog_spec *)0)->choice),
-              _CFFI_OP(_CFFI_OP_NOOP, 635) },
+              _CFFI_OP(_CFFI_OP_NOOP, 643) },
   { "value", offsetof(art_dialog_spec, value),
              sizeof(((art_dialog_spec *)0)->value),
              _CFFI_OP(_CFFI_OP_NOOP, 14) },
   { "name", offsetof(art_dialog_tool, name),
             sizeof(((art_dialog_tool *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 688) },
+            _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "args", offsetof(art_dialog_tool, args),
             sizeof(((art_dialog_tool *)0)->args),
             _CFFI_OP(_CFFI_OP_NOOP, 14) },
@@ -8944,58 +9061,58 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "model_free", offsetof(art_engine, model_free),
                   sizeof(((art_engine *)0)->model_free),
-                  _CFFI_OP(_CFFI_OP_NOOP, 712) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 721) },
   { "model_caps", offsetof(art_engine, model_caps),
                   sizeof(((art_engine *)0)->model_caps),
-                  _CFFI_OP(_CFFI_OP_NOOP, 677) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 685) },
   { "tokenize", offsetof(art_engine, tokenize),
                 sizeof(((art_engine *)0)->tokenize),
-                _CFFI_OP(_CFFI_OP_NOOP, 679) },
+                _CFFI_OP(_CFFI_OP_NOOP, 687) },
   { "token_bytes", offsetof(art_engine, token_bytes),
                    sizeof(((art_engine *)0)->token_bytes),
-                   _CFFI_OP(_CFFI_OP_NOOP, 681) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 689) },
   { "token_is_eog", offsetof(art_engine, token_is_eog),
                     sizeof(((art_engine *)0)->token_is_eog),
-                    _CFFI_OP(_CFFI_OP_NOOP, 705) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 714) },
   { "token_is_control", offsetof(art_engine, token_is_control),
                         sizeof(((art_engine *)0)->token_is_control),
-                        _CFFI_OP(_CFFI_OP_NOOP, 705) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 714) },
   { "meta", offsetof(art_engine, meta),
             sizeof(((art_engine *)0)->meta),
-            _CFFI_OP(_CFFI_OP_NOOP, 678) },
+            _CFFI_OP(_CFFI_OP_NOOP, 686) },
   { "ctx_new", offsetof(art_engine, ctx_new),
                sizeof(((art_engine *)0)->ctx_new),
-               _CFFI_OP(_CFFI_OP_NOOP, 676) },
+               _CFFI_OP(_CFFI_OP_NOOP, 684) },
   { "ctx_free", offsetof(art_engine, ctx_free),
                 sizeof(((art_engine *)0)->ctx_free),
-                _CFFI_OP(_CFFI_OP_NOOP, 712) },
+                _CFFI_OP(_CFFI_OP_NOOP, 721) },
   { "ctx_size", offsetof(art_engine, ctx_size),
                 sizeof(((art_engine *)0)->ctx_size),
-                _CFFI_OP(_CFFI_OP_NOOP, 709) },
+                _CFFI_OP(_CFFI_OP_NOOP, 718) },
   { "eval", offsetof(art_engine, eval),
             sizeof(((art_engine *)0)->eval),
-            _CFFI_OP(_CFFI_OP_NOOP, 680) },
+            _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "logits", offsetof(art_engine, logits),
               sizeof(((art_engine *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 703) },
+              _CFFI_OP(_CFFI_OP_NOOP, 712) },
   { "kv_drop", offsetof(art_engine, kv_drop),
                sizeof(((art_engine *)0)->kv_drop),
-               _CFFI_OP(_CFFI_OP_NOOP, 682) },
+               _CFFI_OP(_CFFI_OP_NOOP, 690) },
   { "kv_copy", offsetof(art_engine, kv_copy),
                sizeof(((art_engine *)0)->kv_copy),
-               _CFFI_OP(_CFFI_OP_NOOP, 685) },
+               _CFFI_OP(_CFFI_OP_NOOP, 693) },
   { "state_size", offsetof(art_engine, state_size),
                   sizeof(((art_engine *)0)->state_size),
-                  _CFFI_OP(_CFFI_OP_NOOP, 708) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 717) },
   { "state_save", offsetof(art_engine, state_save),
                   sizeof(((art_engine *)0)->state_save),
-                  _CFFI_OP(_CFFI_OP_NOOP, 683) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 691) },
   { "state_load", offsetof(art_engine, state_load),
                   sizeof(((art_engine *)0)->state_load),
-                  _CFFI_OP(_CFFI_OP_NOOP, 684) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 692) },
   { "set_abort", offsetof(art_engine, set_abort),
                  sizeof(((art_engine *)0)->set_abort),
-                 _CFFI_OP(_CFFI_OP_NOOP, 713) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 722) },
   { "n_vocab", offsetof(art_engine_caps, n_vocab),
                sizeof(((art_engine_caps *)0)->n_vocab),
                _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9031,7 +9148,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "code", offsetof(art_error, code),
             sizeof(((art_error *)0)->code),
-            _CFFI_OP(_CFFI_OP_NOOP, 455) },
+            _CFFI_OP(_CFFI_OP_NOOP, 463) },
   { "pos", offsetof(art_error, pos),
            sizeof(((art_error *)0)->pos),
            _CFFI_OP(_CFFI_OP_NOOP, 51) },
@@ -9040,13 +9157,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "keyword", offsetof(art_error, keyword),
                sizeof(((art_error *)0)->keyword),
-               _CFFI_OP(_CFFI_OP_NOOP, 696) },
+               _CFFI_OP(_CFFI_OP_NOOP, 705) },
   { "path", offsetof(art_error, path),
             sizeof(((art_error *)0)->path),
-            _CFFI_OP(_CFFI_OP_NOOP, 694) },
+            _CFFI_OP(_CFFI_OP_NOOP, 703) },
   { "msg", offsetof(art_error, msg),
            sizeof(((art_error *)0)->msg),
-           _CFFI_OP(_CFFI_OP_NOOP, 698) },
+           _CFFI_OP(_CFFI_OP_NOOP, 707) },
   { "kind", offsetof(art_event, kind),
             sizeof(((art_event *)0)->kind),
             _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9067,13 +9184,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
            _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "sample", offsetof(art_generate_params, sample),
               sizeof(((art_generate_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 669) },
+              _CFFI_OP(_CFFI_OP_NOOP, 677) },
   { "max_tokens", offsetof(art_generate_params, max_tokens),
                   sizeof(((art_generate_params *)0)->max_tokens),
                   _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "stops", offsetof(art_generate_params, stops),
              sizeof(((art_generate_params *)0)->stops),
-             _CFFI_OP(_CFFI_OP_NOOP, 687) },
+             _CFFI_OP(_CFFI_OP_NOOP, 695) },
   { "n_stops", offsetof(art_generate_params, n_stops),
                sizeof(((art_generate_params *)0)->n_stops),
                _CFFI_OP(_CFFI_OP_NOOP, 51) },
@@ -9088,7 +9205,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "poll", offsetof(art_generate_params, poll),
             sizeof(((art_generate_params *)0)->poll),
-            _CFFI_OP(_CFFI_OP_NOOP, 624) },
+            _CFFI_OP(_CFFI_OP_NOOP, 632) },
   { "poll_ud", offsetof(art_generate_params, poll_ud),
                sizeof(((art_generate_params *)0)->poll_ud),
                _CFFI_OP(_CFFI_OP_NOOP, 124) },
@@ -9124,25 +9241,25 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 51) },
   { "temperature", offsetof(art_sample_params, temperature),
                    sizeof(((art_sample_params *)0)->temperature),
-                   _CFFI_OP(_CFFI_OP_NOOP, 704) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 713) },
   { "top_k", offsetof(art_sample_params, top_k),
              sizeof(((art_sample_params *)0)->top_k),
              _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "top_p", offsetof(art_sample_params, top_p),
              sizeof(((art_sample_params *)0)->top_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 704) },
+             _CFFI_OP(_CFFI_OP_NOOP, 713) },
   { "min_p", offsetof(art_sample_params, min_p),
              sizeof(((art_sample_params *)0)->min_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 704) },
+             _CFFI_OP(_CFFI_OP_NOOP, 713) },
   { "repetition_penalty", offsetof(art_sample_params, repetition_penalty),
                           sizeof(((art_sample_params *)0)->repetition_penalty),
-                          _CFFI_OP(_CFFI_OP_NOOP, 704) },
+                          _CFFI_OP(_CFFI_OP_NOOP, 713) },
   { "frequency_penalty", offsetof(art_sample_params, frequency_penalty),
                          sizeof(((art_sample_params *)0)->frequency_penalty),
-                         _CFFI_OP(_CFFI_OP_NOOP, 704) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 713) },
   { "presence_penalty", offsetof(art_sample_params, presence_penalty),
                         sizeof(((art_sample_params *)0)->presence_penalty),
-                        _CFFI_OP(_CFFI_OP_NOOP, 704) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 713) },
   { "penalty_last_n", offsetof(art_sample_params, penalty_last_n),
                       sizeof(((art_sample_params *)0)->penalty_last_n),
                       _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9151,7 +9268,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 50) },
   { "bias", offsetof(art_sample_params, bias),
             sizeof(((art_sample_params *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 632) },
+            _CFFI_OP(_CFFI_OP_NOOP, 640) },
   { "n_bias", offsetof(art_sample_params, n_bias),
               sizeof(((art_sample_params *)0)->n_bias),
               _CFFI_OP(_CFFI_OP_NOOP, 51) },
@@ -9160,10 +9277,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                      _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "formats", offsetof(art_schema_opts, formats),
                sizeof(((art_schema_opts *)0)->formats),
-               _CFFI_OP(_CFFI_OP_NOOP, 659) },
+               _CFFI_OP(_CFFI_OP_NOOP, 667) },
   { "registry", offsetof(art_schema_opts, registry),
                 sizeof(((art_schema_opts *)0)->registry),
-                _CFFI_OP(_CFFI_OP_NOOP, 667) },
+                _CFFI_OP(_CFFI_OP_NOOP, 675) },
   { "n_registry", offsetof(art_schema_opts, n_registry),
                   sizeof(((art_schema_opts *)0)->n_registry),
                   _CFFI_OP(_CFFI_OP_NOOP, 51) },
@@ -9188,6 +9305,27 @@ static const struct _cffi_field_s _cffi_fields[] = {
   { "len", offsetof(art_str, len),
            sizeof(((art_str *)0)->len),
            _CFFI_OP(_CFFI_OP_NOOP, 51) },
+  { "draft", offsetof(art_survey, draft),
+             sizeof(((art_survey *)0)->draft),
+             _CFFI_OP(_CFFI_OP_NOOP, 34) },
+  { "n_places", offsetof(art_survey, n_places),
+                sizeof(((art_survey *)0)->n_places),
+                _CFFI_OP(_CFFI_OP_NOOP, 51) },
+  { "n_parts", offsetof(art_survey, n_parts),
+               sizeof(((art_survey *)0)->n_parts),
+               _CFFI_OP(_CFFI_OP_NOOP, 51) },
+  { "n_alternatives", offsetof(art_survey, n_alternatives),
+                      sizeof(((art_survey *)0)->n_alternatives),
+                      _CFFI_OP(_CFFI_OP_NOOP, 51) },
+  { "n_states", offsetof(art_survey, n_states),
+                sizeof(((art_survey *)0)->n_states),
+                _CFFI_OP(_CFFI_OP_NOOP, 51) },
+  { "memory", offsetof(art_survey, memory),
+              sizeof(((art_survey *)0)->memory),
+              _CFFI_OP(_CFFI_OP_NOOP, 51) },
+  { "is_complete", offsetof(art_survey, is_complete),
+                   sizeof(((art_survey *)0)->is_complete),
+                   _CFFI_OP(_CFFI_OP_NOOP, 98) },
   { "address", offsetof(art_tensor, address),
                sizeof(((art_tensor *)0)->address),
                _CFFI_OP(_CFFI_OP_NOOP, 50) },
@@ -9211,10 +9349,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 232) },
   { "shape", offsetof(art_tensor, shape),
              sizeof(((art_tensor *)0)->shape),
-             _CFFI_OP(_CFFI_OP_NOOP, 706) },
+             _CFFI_OP(_CFFI_OP_NOOP, 715) },
   { "strides", offsetof(art_tensor, strides),
                sizeof(((art_tensor *)0)->strides),
-               _CFFI_OP(_CFFI_OP_NOOP, 706) },
+               _CFFI_OP(_CFFI_OP_NOOP, 715) },
   { "is_read_only", offsetof(art_tensor, is_read_only),
                     sizeof(((art_tensor *)0)->is_read_only),
                     _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9238,169 +9376,172 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "prefill_ms", offsetof(art_usage, prefill_ms),
                   sizeof(((art_usage *)0)->prefill_ms),
-                  _CFFI_OP(_CFFI_OP_NOOP, 702) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 711) },
   { "decode_ms", offsetof(art_usage, decode_ms),
                  sizeof(((art_usage *)0)->decode_ms),
-                 _CFFI_OP(_CFFI_OP_NOOP, 702) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 711) },
   { "total_ms", offsetof(art_usage, total_ms),
                 sizeof(((art_usage *)0)->total_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 702) },
+                _CFFI_OP(_CFFI_OP_NOOP, 711) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "art_alloc", 631, _CFFI_F_CHECK_FIELDS,
+  { "art_alloc", 639, _CFFI_F_CHECK_FIELDS,
     sizeof(art_alloc), offsetof(struct _cffi_align__art_alloc, y), 0, 2 },
-  { "art_bias", 633, _CFFI_F_CHECK_FIELDS,
+  { "art_bias", 641, _CFFI_F_CHECK_FIELDS,
     sizeof(art_bias), offsetof(struct _cffi_align__art_bias, y), 2, 2 },
-  { "art_budget", 634, _CFFI_F_OPAQUE,
+  { "art_budget", 642, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint", 636, _CFFI_F_OPAQUE,
+  { "art_constraint", 644, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint_opts", 637, _CFFI_F_CHECK_FIELDS,
+  { "art_constraint_opts", 645, _CFFI_F_CHECK_FIELDS,
     sizeof(art_constraint_opts), offsetof(struct _cffi_align__art_constraint_opts, y), 4, 3 },
-  { "art_context_params", 638, _CFFI_F_CHECK_FIELDS,
+  { "art_context_params", 646, _CFFI_F_CHECK_FIELDS,
     sizeof(art_context_params), offsetof(struct _cffi_align__art_context_params, y), 7, 3 },
-  { "art_ctransformers", 639, _CFFI_F_OPAQUE,
+  { "art_ctransformers", 647, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda", 640, _CFFI_F_OPAQUE,
+  { "art_cuda", 648, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_array", 641, _CFFI_F_OPAQUE,
+  { "art_cuda_array", 649, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_batch", 642, _CFFI_F_OPAQUE,
+  { "art_cuda_batch", 650, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_call", 643, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_call", 651, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_call), offsetof(struct _cffi_align__art_cuda_call, y), 10, 16 },
-  { "art_cuda_code", 644, _CFFI_F_OPAQUE,
+  { "art_cuda_code", 652, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_device", 645, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_device", 653, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_device), offsetof(struct _cffi_align__art_cuda_device, y), 26, 6 },
-  { "art_cuda_file", 647, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_file", 655, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_file), offsetof(struct _cffi_align__art_cuda_file, y), 32, 2 },
-  { "art_cuda_row_params", 649, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_row_params", 657, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_row_params), offsetof(struct _cffi_align__art_cuda_row_params, y), 34, 4 },
-  { "art_device", 650, _CFFI_F_CHECK_FIELDS,
+  { "art_device", 658, _CFFI_F_CHECK_FIELDS,
     sizeof(art_device), offsetof(struct _cffi_align__art_device, y), 38, 6 },
-  { "art_dialog_spec", 651, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_spec", 659, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_spec), offsetof(struct _cffi_align__art_dialog_spec, y), 44, 16 },
-  { "art_dialog_tool", 653, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_tool", 661, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_tool), offsetof(struct _cffi_align__art_dialog_tool, y), 60, 2 },
-  { "art_engine", 654, _CFFI_F_CHECK_FIELDS,
+  { "art_engine", 662, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine), offsetof(struct _cffi_align__art_engine, y), 62, 20 },
-  { "art_engine_caps", 655, _CFFI_F_CHECK_FIELDS,
+  { "art_engine_caps", 663, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine_caps), offsetof(struct _cffi_align__art_engine_caps, y), 82, 11 },
-  { "art_error", 656, _CFFI_F_CHECK_FIELDS,
+  { "art_error", 664, _CFFI_F_CHECK_FIELDS,
     sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 93, 6 },
-  { "art_event", 657, _CFFI_F_CHECK_FIELDS,
+  { "art_event", 665, _CFFI_F_CHECK_FIELDS,
     sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 99, 6 },
-  { "art_generate_params", 660, _CFFI_F_CHECK_FIELDS,
+  { "art_generate_params", 668, _CFFI_F_CHECK_FIELDS,
     sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 105, 11 },
-  { "art_llama", 661, _CFFI_F_OPAQUE,
+  { "art_llama", 669, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_mask_pool", 662, _CFFI_F_OPAQUE,
+  { "art_mask_pool", 670, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_matcher", 663, _CFFI_F_OPAQUE,
+  { "art_matcher", 671, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model", 664, _CFFI_F_OPAQUE,
+  { "art_model", 672, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model_params", 665, _CFFI_F_CHECK_FIELDS,
+  { "art_model_params", 673, _CFFI_F_CHECK_FIELDS,
     sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 116, 4 },
-  { "art_resource", 668, _CFFI_F_CHECK_FIELDS,
+  { "art_resource", 676, _CFFI_F_CHECK_FIELDS,
     sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 120, 4 },
-  { "art_sample_params", 669, _CFFI_F_CHECK_FIELDS,
+  { "art_sample_params", 677, _CFFI_F_CHECK_FIELDS,
     sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 124, 11 },
-  { "art_schema", 670, _CFFI_F_OPAQUE,
+  { "art_schema", 678, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_schema_opts", 671, _CFFI_F_CHECK_FIELDS,
+  { "art_schema_opts", 679, _CFFI_F_CHECK_FIELDS,
     sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 135, 5 },
-  { "art_session", 672, _CFFI_F_OPAQUE,
+  { "art_session", 680, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_span", 674, _CFFI_F_CHECK_FIELDS,
+  { "art_span", 682, _CFFI_F_CHECK_FIELDS,
     sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 140, 4 },
-  { "art_str", 688, _CFFI_F_CHECK_FIELDS,
+  { "art_str", 696, _CFFI_F_CHECK_FIELDS,
     sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 144, 2 },
-  { "art_tensor", 689, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_tensor), offsetof(struct _cffi_align__art_tensor, y), 146, 10 },
-  { "art_usage", 690, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 156, 9 },
-  { "art_vocab", 691, _CFFI_F_OPAQUE,
+  { "art_survey", 697, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_survey), offsetof(struct _cffi_align__art_survey, y), 146, 7 },
+  { "art_tensor", 698, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_tensor), offsetof(struct _cffi_align__art_tensor, y), 153, 10 },
+  { "art_usage", 699, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 163, 9 },
+  { "art_vocab", 700, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
 };
 
 static const struct _cffi_enum_s _cffi_enums[] = {
-  { "art_choice", 635, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
+  { "art_choice", 643, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
     "ART_CHOICE_AUTO,ART_CHOICE_REQUIRED,ART_CHOICE_NONE" },
-  { "art_cuda_dtype", 646, _cffi_prim_int(sizeof(art_cuda_dtype), ((art_cuda_dtype)-1) <= 0),
+  { "art_cuda_dtype", 654, _cffi_prim_int(sizeof(art_cuda_dtype), ((art_cuda_dtype)-1) <= 0),
     "ART_CUDA_FLOAT32,ART_CUDA_FLOAT16,ART_CUDA_BFLOAT16" },
-  { "art_cuda_row_error", 648, _cffi_prim_int(sizeof(art_cuda_row_error), ((art_cuda_row_error)-1) <= 0),
+  { "art_cuda_row_error", 656, _cffi_prim_int(sizeof(art_cuda_row_error), ((art_cuda_row_error)-1) <= 0),
     "ART_CUDA_EMPTY,ART_CUDA_NAN,ART_CUDA_INVALID" },
-  { "art_event_kind", 658, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
+  { "art_event_kind", 666, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
     "ART_EV_TEXT,ART_EV_REASONING,ART_EV_CALL_START,ART_EV_CALL_ARGS,ART_EV_CALL_END,ART_EV_DONE" },
-  { "art_formats", 659, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
+  { "art_formats", 667, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
     "ART_FORMATS_ASSERT,ART_FORMATS_ANNOTATE" },
-  { "art_order", 666, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
+  { "art_order", 674, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
     "ART_ORDER_ANY,ART_ORDER_SCHEMA" },
-  { "art_span_kind", 675, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
+  { "art_span_kind", 683, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
     "ART_SPAN_TEXT,ART_SPAN_REASONING,ART_SPAN_MARKUP,ART_SPAN_NAME,ART_SPAN_ARGS,ART_SPAN_VALUE,ART_SPAN_CALL_START,"
     "ART_SPAN_CALL_END" },
-  { "art_status", 455, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
+  { "art_status", 463, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
     "ART_OK,ART_MORE,ART_DONE,ART_REJECTED,ART_E_ARG,ART_E_NOMEM,ART_E_LIMIT,ART_E_STATE,ART_E_BUSY,ART_E_FORKED,"
     "ART_E_SYNTAX,ART_E_SCHEMA,ART_E_UNSUPPORTED,ART_E_UNSATISFIABLE,ART_E_REF,ART_E_PATTERN,ART_E_IO,ART_E_FORMAT,"
     "ART_E_ENGINE,ART_E_CONTEXT,ART_E_CANCELLED,ART_E_DEVICE" },
-  { "art_stop", 686, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
+  { "art_stop", 694, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
     "ART_STOP_NONE,ART_STOP_EOS,ART_STOP_STRING,ART_STOP_LENGTH,ART_STOP_COMPLETE,ART_STOP_CANCELLED,ART_STOP_CONTEXT" },
-  { "art_whitespace", 692, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
+  { "art_whitespace", 701, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
     "ART_WS_ANY,ART_WS_COMPACT,ART_WS_SPACED" },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "art_alloc", 631 },
-  { "art_bias", 633 },
-  { "art_budget", 634 },
-  { "art_choice", 635 },
-  { "art_constraint", 636 },
-  { "art_constraint_opts", 637 },
-  { "art_context_params", 638 },
-  { "art_ctransformers", 639 },
-  { "art_cuda", 640 },
-  { "art_cuda_array", 641 },
-  { "art_cuda_batch", 642 },
-  { "art_cuda_call", 643 },
-  { "art_cuda_code", 644 },
-  { "art_cuda_device", 645 },
-  { "art_cuda_dtype", 646 },
-  { "art_cuda_file", 647 },
-  { "art_cuda_row_error", 648 },
-  { "art_cuda_row_params", 649 },
-  { "art_device", 650 },
-  { "art_dialog_spec", 651 },
-  { "art_dialog_tool", 653 },
-  { "art_engine", 654 },
-  { "art_engine_caps", 655 },
-  { "art_error", 656 },
-  { "art_event", 657 },
-  { "art_event_kind", 658 },
-  { "art_formats", 659 },
-  { "art_generate_params", 660 },
-  { "art_llama", 661 },
-  { "art_mask_pool", 662 },
-  { "art_matcher", 663 },
-  { "art_model", 664 },
-  { "art_model_params", 665 },
-  { "art_order", 666 },
-  { "art_resource", 668 },
-  { "art_sample_params", 669 },
-  { "art_schema", 670 },
-  { "art_schema_opts", 671 },
-  { "art_session", 672 },
-  { "art_span", 674 },
-  { "art_span_kind", 675 },
-  { "art_status", 455 },
-  { "art_stop", 686 },
-  { "art_str", 688 },
-  { "art_tensor", 689 },
-  { "art_usage", 690 },
-  { "art_vocab", 691 },
-  { "art_whitespace", 692 },
+  { "art_alloc", 639 },
+  { "art_bias", 641 },
+  { "art_budget", 642 },
+  { "art_choice", 643 },
+  { "art_constraint", 644 },
+  { "art_constraint_opts", 645 },
+  { "art_context_params", 646 },
+  { "art_ctransformers", 647 },
+  { "art_cuda", 648 },
+  { "art_cuda_array", 649 },
+  { "art_cuda_batch", 650 },
+  { "art_cuda_call", 651 },
+  { "art_cuda_code", 652 },
+  { "art_cuda_device", 653 },
+  { "art_cuda_dtype", 654 },
+  { "art_cuda_file", 655 },
+  { "art_cuda_row_error", 656 },
+  { "art_cuda_row_params", 657 },
+  { "art_device", 658 },
+  { "art_dialog_spec", 659 },
+  { "art_dialog_tool", 661 },
+  { "art_engine", 662 },
+  { "art_engine_caps", 663 },
+  { "art_error", 664 },
+  { "art_event", 665 },
+  { "art_event_kind", 666 },
+  { "art_formats", 667 },
+  { "art_generate_params", 668 },
+  { "art_llama", 669 },
+  { "art_mask_pool", 670 },
+  { "art_matcher", 671 },
+  { "art_model", 672 },
+  { "art_model_params", 673 },
+  { "art_order", 674 },
+  { "art_resource", 676 },
+  { "art_sample_params", 677 },
+  { "art_schema", 678 },
+  { "art_schema_opts", 679 },
+  { "art_session", 680 },
+  { "art_span", 682 },
+  { "art_span_kind", 683 },
+  { "art_status", 463 },
+  { "art_stop", 694 },
+  { "art_str", 696 },
+  { "art_survey", 697 },
+  { "art_tensor", 698 },
+  { "art_usage", 699 },
+  { "art_vocab", 700 },
+  { "art_whitespace", 701 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -9410,12 +9551,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   _cffi_enums,
   _cffi_typenames,
-  170,  /* num_globals */
-  38,  /* num_struct_unions */
+  171,  /* num_globals */
+  39,  /* num_struct_unions */
   10,  /* num_enums */
-  48,  /* num_typenames */
+  49,  /* num_typenames */
   NULL,  /* no includes */
-  715,  /* num_types */
+  724,  /* num_types */
   1,  /* flags */
 };
 

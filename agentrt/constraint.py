@@ -16,12 +16,13 @@ import itertools
 import os
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from ._core import DRAFTS, allocator, check, ffi, lib, limit_memory, memory_in_use, new_error
+from ._core import DRAFTS, allocator, check, exception, ffi, lib, limit_memory, memory_in_use, new_error
 from .errors import ArgumentError, LimitExceeded, SchemaError
 
-__all__ = ["Constraint", "Matcher", "Schema", "Vocab", "limit_memory", "memory_in_use"]
+__all__ = ["Constraint", "Matcher", "Schema", "Survey", "Vocab", "limit_memory", "memory_in_use"]
 
 _DRAFTS = {name: number for number, name in DRAFTS.items()}
 _FORMATS = {"assert": lib.ART_FORMATS_ASSERT, "annotate": lib.ART_FORMATS_ANNOTATE}
@@ -29,6 +30,7 @@ _ORDERS = {"any": lib.ART_ORDER_ANY, "schema": lib.ART_ORDER_SCHEMA}
 _WHITESPACE = {"any": lib.ART_WS_ANY, "compact": lib.ART_WS_COMPACT, "spaced": lib.ART_WS_SPACED}
 _CHOICES = {"auto": lib.ART_CHOICE_AUTO, "required": lib.ART_CHOICE_REQUIRED, "none": lib.ART_CHOICE_NONE}
 _FORCED_BYTES = 4096
+_FINDINGS = 50  # of a survey that are told
 
 
 def _option(name: str, table: Mapping[str, int], value: Any) -> int:
@@ -142,6 +144,31 @@ def _json_text(schema: Any) -> bytes:
         raise SchemaError(f"not JSON: {error}") from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What a schema can lead to.
+
+    draft:         of its root, for example "2020-12".
+    places:        schema objects that can be reached.
+    parts:         combinations of them that are asked of one value; alternatives: of these, by JSON type.
+    states:        of the automata of patterns and formats.
+    memory:        bytes that the schema holds with all that.
+    is_complete:   False: there is more, beyond ART_SURVEY_PARTS_MAX.
+    refused_late:  parts that are refused when an output gets there.
+    empty:         schema objects that no value fits: an optional member of this kind is never offered.
+    """
+
+    draft: str
+    places: int
+    parts: int
+    alternatives: int
+    states: int
+    memory: int
+    is_complete: bool
+    refused_late: tuple[SchemaError | LimitExceeded, ...]
+    empty: tuple[SchemaError, ...]
+
+
 class Schema:
     """A JSON Schema, read and its references resolved.
 
@@ -209,6 +236,34 @@ class Schema:
         if check(status, err) != lib.ART_OK:
             return ()
         return tuple(bytes(ffi.buffer(buf, n[0])).decode("utf-8", "surrogatepass").split("\0")[:-1])
+
+    def survey(self) -> Survey:
+        """Look at everything the schema can lead to, ahead of any output: for people who write schemas.
+
+        Raises: OutOfMemory.
+        Cost:   everything is expanded and stays in memory, which outputs do only as far as they get.
+        """
+        out, err, n = ffi.new("art_survey *"), new_error(), ffi.new("size_t *")
+        findings = ffi.new("art_error[]", _FINDINGS)
+        check(lib.art_schema_survey(self._ptr, out, findings, _FINDINGS, n, err), err)
+        errors = [exception(findings[i]) for i in range(min(n[0], _FINDINGS))]
+        return Survey(
+            draft=DRAFTS[out.draft],
+            places=out.n_places,
+            parts=out.n_parts,
+            alternatives=out.n_alternatives,
+            states=out.n_states,
+            memory=out.memory,
+            is_complete=bool(out.is_complete),
+            refused_late=tuple(
+                error
+                for error in errors
+                if isinstance(error, (SchemaError, LimitExceeded)) and error.code != lib.ART_E_UNSATISFIABLE
+            ),
+            empty=tuple(
+                error for error in errors if isinstance(error, SchemaError) and error.code == lib.ART_E_UNSATISFIABLE
+            ),
+        )
 
     @property
     def memory(self) -> int:

@@ -141,6 +141,22 @@ size_t art_schema_memory(const art_schema *s); /* bytes held now, lazily built t
  * bounded: beyond its caps the keywords still can not hold together, but some could perhaps be missed.) *len is the length of them all even
  * when cap is too small (then ART_E_LIMIT); 0 when it could not be told at all. ART_REJECTED: there are values that fit. */
 art_status art_schema_conflict(art_schema *s, char *buf, size_t cap, size_t *len, art_error *err);
+
+typedef struct art_survey {
+    uint32_t draft;        /* of the schema's root: 4, 6, 7, 2019, 2020 */
+    size_t n_places;       /* schema objects that can be reached */
+    size_t n_parts;        /* combinations of them that are asked of one value */
+    size_t n_alternatives; /* of these, by JSON type */
+    size_t n_states;       /* of the automata of patterns and formats */
+    size_t memory;         /* bytes that the schema holds with all that */
+    int is_complete;       /* 0: there is more than ART_SURVEY_PARTS_MAX */
+} art_survey;
+
+/* Looks at everything that a schema can lead to, ahead of any output: for people who write schemas. findings[0 .. min(cap, *n_findings) - 1]:
+ * ART_E_UNSATISFIABLE, a schema object that no value fits (as an optional member it is never offered); any other status, a part
+ * that will be refused when an output gets there. */
+art_status art_schema_survey(art_schema *s, art_survey *out, art_error *findings, size_t cap, size_t *n_findings,
+                             art_error *err);
 /* ART_OK: the document fits. ART_REJECTED: it does not, err->pos is the first byte that no valid document has there.
  * ART_E_SYNTAX is not used here: text that is not JSON is ART_REJECTED as well. */
 art_status art_schema_validate(art_schema *s, const uint8_t *json, size_t len, art_error *err);
@@ -679,7 +695,8 @@ uint32_t art_cpu_count(void);
 #define ART_SCHEMA_BYTES_MAX (16u << 20)             /* of one schema document */
 #define ART_SCHEMA_DEPTH_MAX 512u                    /* nesting of a schema document, and of a validated one */
 #define ART_SCHEMA_MEMORY_DEFAULT ((size_t)64 << 20) /* schema and everything derived from it */
-#define ART_CACHE_MEMORY_DEFAULT ((size_t)32 << 20)  /* memoised masks and transitions of one constraint */
+#define ART_SURVEY_PARTS_MAX 20000u
+#define ART_CACHE_MEMORY_DEFAULT ((size_t)32 << 20) /* memoised masks and transitions of one constraint */
 #define ART_VOCAB_TOKENS_MAX (1u << 22)
 #define ART_TOKEN_LEN_MAX 65535u /* bytes */
 #define ART_ROLLBACK_MAX 4096u   /* accepts that can be undone */

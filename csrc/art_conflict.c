@@ -393,8 +393,7 @@ const arti_conflict *arti_conflict_find(art_schema *s) {
     s->without = &x.c;
     bool ok = true;
     if (s->root == ARTI_LIT_FALSE) {
-        const arti_res *r = &s->res[s->root_res];
-        ok = add_false(&x, r->root, r->doc, false);
+        ok = add_false(&x, s->root_json, s->res[s->root_res].doc, false);
         x.c = x.fresh;
         x.fresh = (arti_conflict){0};
     } else {

@@ -722,7 +722,10 @@ static bool iterate(decision *d) {
                 arti_shape *sh = f->shapes[k];
                 if (sh->type < ARTI_T_ARRAY && sh->len != ARTI_LEN_NONE) continue; /* these depend on nothing */
                 const uint32_t len = shape_len(s, sh);
-                if (arti_faulted(s)) return false;
+                if (arti_faulted(s)) {
+                    arti_conj_locate_fault(s, c);
+                    return false;
+                }
                 if (len >= sh->len) continue;
                 sh->len = len;
                 changed = true;
@@ -741,10 +744,11 @@ static bool is_held(const decision *d) {
         const arti_facet *f = &s->norm->conj[d->items[i].conj]->facet[d->items[i].type];
         for (uint32_t k = 0; k < f->n_shapes; k++) {
             const arti_shape *sh = f->shapes[k];
-            if (sh->type == ARTI_T_OBJECT && sh->len != ARTI_LEN_NONE && sh->object.depends_on_class)
-                return arti_fault(
-                    s, ART_E_UNSUPPORTED, NULL, 0, "maxProperties",
-                    "conditions on some member whose name fits a pattern, together with \"maxProperties\"");
+            if (sh->type != ARTI_T_OBJECT || sh->len == ARTI_LEN_NONE || !sh->object.depends_on_class) continue;
+            arti_fault(s, ART_E_UNSUPPORTED, NULL, 0, "maxProperties",
+                       "conditions on some member whose name fits a pattern, together with \"maxProperties\"");
+            arti_conj_locate_fault(s, s->norm->conj[d->items[i].conj]);
+            return false;
         }
     }
     return true;

@@ -358,7 +358,7 @@ static bool expand(arti_expansion *x, const arti_conj_info *c) {
 }
 
 /* A fault in the middle of a tableau has no place of its own: give it that of the first schema in the conjunction. */
-static void locate_fault(art_schema *s, const arti_conj_info *c) {
+void arti_conj_locate_fault(art_schema *s, const arti_conj_info *c) {
     if (s->fault.path[0] || s->fault.code == ART_E_NOMEM) return;
     for (uint32_t i = 0; i < c->n_lits; i++) {
         const arti_pos_info *p = &s->pos[ARTI_LIT_POS(c->lits[i])];
@@ -395,7 +395,7 @@ bool arti_facet_expand(art_schema *s, arti_conj c, arti_type t) {
             f->is_expanded = true;
         }
     }
-    if (!ok) locate_fault(s, info);
+    if (!ok) arti_conj_locate_fault(s, info);
     arti_arena_free(&x.arena);
     arti_free(&s->mem, x.scopes, x.scopes_cap * sizeof *x.scopes);
     arti_free(&s->mem, x.stack, x.stack_cap * sizeof *x.stack);

@@ -185,6 +185,8 @@ arti_conj arti_conj_of(art_schema *s, arti_lit *lits, uint32_t n);
 /* The conjunction c and one more literal. */
 arti_conj arti_conj_and(art_schema *s, arti_conj c, arti_lit lit);
 
+/* Gives a fault without a place that of the first schema object in the conjunction. */
+void arti_conj_locate_fault(art_schema *s, const arti_conj_info *c);
 /* Expands a facet: shapes are there, their emptiness is not known. */
 bool arti_facet_expand(art_schema *s, arti_conj c, arti_type t);
 /* Decides a facet or all facets of a conjunction. */

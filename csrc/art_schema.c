@@ -766,7 +766,7 @@ static bool read_root(art_schema *s) {
     if (!reserve(s, (void **)&s->pos, &s->pos_cap, 1, sizeof *s->pos)) return false;
     s->pos[0] = (arti_pos_info){.kind = ARTI_POS_ANY};
     s->n_pos = 1;
-    s->root = lit_at(s, s->res[s->root_res].root, s->root_res, 0);
+    s->root = lit_at(s, s->root_json, s->root_res, 0);
     return s->root != ARTI_LIT_FAIL && arti_norm_new(s);
 }
 
@@ -805,7 +805,9 @@ static bool build(art_schema *s, const char *json, size_t len, const art_schema_
     s->n_scopes = 1;
     if (arti_re_ctx_new(&s->mem, &s->re, &s->fault) != ART_OK) return false;
     s->root_res = load(s, "", 0, text, len);
-    return s->root_res != NO_RES && read_root(s) && check_reachable(s);
+    if (s->root_res == NO_RES) return false;
+    s->root_json = s->res[s->root_res].root;
+    return read_root(s) && check_reachable(s);
 }
 
 art_status art_schema_compile(const char *json, size_t json_len, const art_schema_opts *opts, const art_alloc *alloc,

@@ -194,6 +194,7 @@ struct art_schema {
         worlds[2 * ARTI_FORMATS_CHECKED]; /* of those formats and their complements, as far as they were asked for */
     uint32_t n_worlds;
 
+    const arti_json *root_json;
     uint32_t root_res;
     arti_lit root;
     arti_norm *norm;

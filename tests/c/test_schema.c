@@ -476,6 +476,42 @@ static void test_limits(void) {
     assert(art_schema_compile("{}", 2, &wrong, NULL, &s, &err) == ART_E_ARG);
 }
 
+static bool look_ahead(const art_alloc *alloc, bool closely) {
+    static const char text[] = S({
+        "properties" : {
+            "fine" : {"type" : "array", "items" : {"pattern" : "^a+$"}},
+            "empty" : {"type" : "string", "minLength" : 3, "maxLength" : 2},
+            "late" : {"type" : "array", "contains" : true, "minContains" : 100000}
+        },
+        "patternProperties" : {"^x" : {"enum" : []}, "y$" : {"type" : "array", "minItems" : 3, "maxItems" : 1}}
+    });
+    art_schema *s = NULL;
+    art_survey v;
+    art_error err, found[8];
+    size_t n = 0;
+    art_status st = art_schema_compile(text, sizeof text - 1, NULL, alloc, &s, &err);
+    if (st == ART_OK) st = art_schema_survey(s, &v, found, 8, &n, &err);
+    assert(st == ART_OK || st == ART_E_NOMEM);
+    if (st == ART_OK && closely) {
+        static const char *const expected[][2] = {{"/properties/late", "contains"},
+                                                  {"/properties/empty/minLength", "minLength"},
+                                                  {"/patternProperties/^x/enum", "enum"},
+                                                  {"/patternProperties/y$/minItems", "minItems"}};
+        for (size_t i = 0; i < 4; i++) {
+            size_t j = 0;
+            while (j < n && strcmp(found[j].path, expected[i][0]) != 0) j++;
+            assert(j < n && strcmp(found[j].keyword, expected[i][1]) == 0);
+            assert((found[j].code == ART_E_UNSATISFIABLE) == (i > 0));
+        }
+        assert(n == 4 && v.is_complete && v.draft == 2020 && v.n_places >= 7 && v.n_parts >= 5 && v.n_states > 2);
+        assert(v.memory == art_schema_memory(s));
+        assert(art_schema_survey(s, &v, NULL, 0, &n, &err) == ART_OK && n >= 4);
+        assert(art_schema_validate(s, (const uint8_t *)"3", 1, &err) != ART_REJECTED);
+    }
+    art_schema_free(s);
+    return st == ART_OK;
+}
+
 int main(void) {
     test_refused();
     test_drafts();
@@ -489,6 +525,8 @@ int main(void) {
     harness h;
     const art_alloc alloc = harness_alloc(&h);
     FAIL_EVERY_ALLOCATION(&h, tell_conflict(&alloc));
+    FAIL_EVERY_ALLOCATION(&h, look_ahead(&alloc, false));
+    assert(look_ahead(NULL, true));
     test_text_clauses();
     test_cases_by_a_member();
     test_limits();

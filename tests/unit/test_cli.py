@@ -179,6 +179,38 @@ def test_schema_check_refuses(schema, words):
     assert "Traceback" not in done.stderr
 
 
+def test_schema_check_tells_what_is_wrong():
+    def report(schema):
+        return json.loads(agentrt("schema", "check", "-", "--json", input=json.dumps(schema)).stdout)
+
+    none = {"type": "object", "properties": {"a": {"minimum": 5}}, "required": ["a"]}
+    found = report({**none, "allOf": [{"properties": {"a": {"type": "integer", "maximum": 3}}}]})
+    assert not found["supported"]
+    assert found["conflict"]["/properties/a/minimum"] == "5"
+    assert found["conflict"]["/allOf/0/properties/a/maximum"] == "3"
+    some = {"not": {"propertyNames": {"not": {"pattern": "a"}}}}
+    other = {"not": {"propertyNames": {"not": {"pattern": "b"}}}}
+    found = report(
+        {
+            "properties": {
+                "typo": {"type": "string", "minLenght": 3, "format": "color"},
+                "empty": {"type": "string", "minLength": 3, "maxLength": 2},
+                "late": {"type": "object", "allOf": [some, other], "maxProperties": 2},
+            }
+        }
+    )
+    assert found["supported"]
+    assert found["draft"] == "2020-12"
+    assert found["ignored"] == ["/properties/typo/minLenght"]
+    assert found["annotations"] == ["/properties/typo/format 'color'"]
+    assert found["keywords"]["type"] == 3
+    assert [said.partition(":")[0] for said in found["empty"]] == ["/properties/empty/minLength"]
+    assert "/properties/late" in found["refused_late"][0]
+    assert found["parts"] > 3
+    assert found["alternatives"] > 3
+    assert found["memory"] > 1000
+
+
 def test_engines_and_models_need_no_model(tmp_path):
     environment = {"XDG_CACHE_HOME": str(tmp_path), "AGENTRT_LIBLLAMA": str(tmp_path / "nothing.so")}
     os.environ.update(environment)
