@@ -716,20 +716,22 @@ static bool build_start_rows(arti_lex *lex, const art_vocab *v) {
 /* ------------------------------------------------------------------ children */
 
 static bool build_kids(arti_lex *lex, const art_vocab *v) {
-    uint32_t *first = keep(lex, (size_t)v->n_nodes + 2, sizeof *first), *node = keep(lex, v->n_nodes, sizeof *node);
-    uint8_t *byte = keep(lex, v->n_nodes, 1);
-    lex->kid_first = first, lex->kid_node = node, lex->kid_byte = byte;
-    if (!first || !node || !byte) return false;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < v->n_nodes; i++) {
-        first[i] = n;
-        const uint32_t end = i ? v->node[i].next : v->n_nodes;
-        for (uint32_t k = i + 1; k < end; k = v->node[k].next) {
-            byte[n] = v->node[k].byte;
-            node[n++] = k;
+    uint32_t *node = NULL;
+    uint8_t *byte = NULL;
+    for (int pass = 0; pass < 2; pass++) {
+        uint32_t n = 0;
+        for (uint32_t b = 0; b < 256; b++) {
+            const uint32_t parent = v->root_child[b];
+            lex->kid_first[b] = n;
+            for (uint32_t k = parent + 1; parent && k < v->node[parent].next; k = v->node[k].next, n++)
+                if (pass) byte[n] = v->node[k].byte, node[n] = k;
         }
+        lex->kid_first[256] = n;
+        if (pass) break;
+        lex->kid_node = node = keep(lex, n, sizeof *node);
+        lex->kid_byte = byte = keep(lex, n, 1);
+        if (!node || !byte) return false;
     }
-    first[v->n_nodes] = first[v->n_nodes + 1] = n;
     return true;
 }
 

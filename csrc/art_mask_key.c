@@ -135,7 +135,7 @@ static bool close_name(leaver *l, uint32_t node, uint32_t name) {
     const arti_node *n = &v->node[node];
     if (!is_offered(l->st, name)) return true;
     for (uint32_t k = n->tok; k < v->node[node + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
-    const uint32_t colon = arti_lex_child(v->lex, node, ':');
+    const uint32_t colon = arti_lex_child(v, node, ':');
     bool more = n->next > node + 1; /* besides a colon, which always may, something that JSON admits follows */
     if (colon) {
         for (uint32_t k = v->node[colon].tok; k < v->node[colon + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
@@ -182,7 +182,7 @@ static bool walk_names(leaver *l) {
     while (n && ok) {
         name_level at = stack[--n];
         if (m->names[at.lo].len == at.depth) { /* the shortest comes first */
-            const uint32_t quote = arti_lex_child(v->lex, at.node, '"');
+            const uint32_t quote = arti_lex_child(v, at.node, '"');
             if (quote) ok = close_name(l, quote, at.lo);
             at.lo++;
         }
@@ -190,8 +190,7 @@ static bool walk_names(leaver *l) {
             const uint8_t byte = (uint8_t)m->names[at.lo].ptr[at.depth];
             uint32_t end = at.lo + 1;
             while (end < at.hi && (uint8_t)m->names[end].ptr[at.depth] == byte) end++;
-            const uint32_t node =
-                byte == '"' || byte == '\\' || byte < 0x20 ? 0 : arti_lex_child(v->lex, at.node, byte);
+            const uint32_t node = byte == '"' || byte == '\\' || byte < 0x20 ? 0 : arti_lex_child(v, at.node, byte);
             if (node && any_offered(l->st, at.lo, end)) {
                 for (uint32_t k = v->node[node].tok; k < v->node[node + 1].tok; k++)
                     arti_bits_set(w->words, v->order[k]);
@@ -476,7 +475,6 @@ static bool drop_used_up(leaver *l) {
     arti_walk *w = l->w;
     arti_jctx *x = w->x;
     const art_vocab *v = w->v;
-    const arti_lex *lex = v->lex;
     const arti_hset *heads = l->st->top->heads;
     arti_text_level *levels = w->m->levels;
     if (!arti_hset_has(heads, l->st->text.hash)) return true;
@@ -486,14 +484,15 @@ static bool drop_used_up(leaver *l) {
     uint32_t *kid = path + w->m->depth_cap; /* next child to look at, per level */
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
     levels[0].hash = l->st->text.hash;
-    path[0] = 0, kid[0] = lex->kid_first[0];
+    path[0] = 0, kid[0] = 1;
     for (uint32_t d = 0;;) {
-        if (kid[d] == lex->kid_first[path[d] + 1]) {
+        if (kid[d] >= (d ? v->node[path[d]].next : v->n_nodes)) {
             if (d-- == 0) return true;
             continue;
         }
-        const uint8_t byte = lex->kid_byte[kid[d]];
-        const uint32_t node = lex->kid_node[kid[d]++];
+        const uint32_t node = kid[d];
+        const uint8_t byte = v->node[node].byte;
+        kid[d] = v->node[node].next;
         const uint64_t hash = arti_hash_mix(levels[d].hash, byte);
         if (byte == '"' || byte == '\\' || byte < 0x20 || !arti_hset_has(heads, hash)) continue;
         uint64_t *to = q + (d + 1) * l->n_parts;
@@ -508,7 +507,7 @@ static bool drop_used_up(leaver *l) {
         }
         d++;
         levels[d].hash = hash;
-        path[d] = node, kid[d] = lex->kid_first[node];
+        path[d] = node, kid[d] = node + 1;
     }
 }
 

@@ -17,7 +17,7 @@ static void test_children(const art_vocab *v) {
         uint32_t child[256] = {0};
         const uint32_t end = i ? v->node[i].next : v->n_nodes;
         for (uint32_t k = i + 1; k < end; k = v->node[k].next) child[v->node[k].byte] = k;
-        for (uint32_t b = 0; b < 256; b++) assert(arti_lex_child(v->lex, i, (uint8_t)b) == child[b]);
+        for (uint32_t b = 0; b < 256; b++) assert(arti_lex_child(v, i, (uint8_t)b) == child[b]);
     }
 }
 
