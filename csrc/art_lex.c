@@ -661,14 +661,22 @@ static bool build_escapes(arti_lex *lex, const art_vocab *v) {
     return tails != NULL;
 }
 
-static bool build_key_row(arti_lex *lex, const art_vocab *v) {
+/* most: of `plain`. */
+static const uint32_t *leaving_row(arti_lex *lex, const art_vocab *v, uint8_t most) {
     uint32_t *row = keep(lex, v->n_words, sizeof *row);
-    lex->key_row = row;
-    if (!row) return false;
+    if (!row) return NULL;
     arti_bits_copy(row, v->free_row, v->n_words);
-    for (uint32_t e = 0; e < lex->heads.n_entries; e++)
-        if (lex->plain[lex->head_tails[e]]) arti_bits_set(row, lex->heads.ids[e]);
-    return true;
+    for (uint32_t e = 0; e < lex->heads.n_entries; e++) {
+        const uint8_t plain = lex->plain[lex->head_tails[e]];
+        if (plain && plain <= most) arti_bits_set(row, lex->heads.ids[e]);
+    }
+    return row;
+}
+
+static bool build_leaving_rows(arti_lex *lex, const art_vocab *v) {
+    lex->text_row = leaving_row(lex, v, 1);
+    lex->key_row = leaving_row(lex, v, 2);
+    return lex->text_row && lex->key_row;
 }
 
 /* Sets the tokens of a subtree of digits. */
@@ -780,7 +788,7 @@ arti_lex *arti_lex_new(const art_vocab *v, const art_alloc *alloc) {
     if (!lex) return NULL;
     lex->mem = mem;
     arti_arena_init(&lex->arena, &lex->mem);
-    if (build_tries(lex, v) && build_tails(lex, v) && build_escapes(lex, v) && build_key_row(lex, v) &&
+    if (build_tries(lex, v) && build_tails(lex, v) && build_escapes(lex, v) && build_leaving_rows(lex, v) &&
         build_start_rows(lex, v) && build_kids(lex, v) && build_space_nodes(lex, v))
         return lex;
     arti_lex_free(lex);

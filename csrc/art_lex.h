@@ -92,6 +92,7 @@ typedef struct arti_lex {
 
     /* The vocabulary's free_row, and tokens that leave with no more than a colon and whitespace behind the quote. */
     const uint32_t *key_row;
+    const uint32_t *text_row; /* the same without colons */
     /* Per escape of the vocabulary that leaves: what follows its quote; UINT32_MAX: no tail is the same. */
     const uint32_t *escape_tails;
 

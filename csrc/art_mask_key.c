@@ -334,17 +334,7 @@ static bool walk_others(leaver *l) {
     arti_quote *sig = signature_of(l, q, l->st->text.n_cp, hash, &failed);
     if (failed || !sig) return false;
     if (sig->closes && !arti_walk_suffixes(w, sig)) return false;
-    const bool free_space = w->x->space_max == UINT8_MAX;
-    arti_bits_copy(w->words, sig->closes && free_space ? lex->key_row : v->free_row, v->n_words);
-    for (uint32_t at = 0; sig->closes && at < set->n_suffix; at += 64) {
-        for (uint64_t bits = sig->suffixes[at / 64]; bits; bits &= bits - 1) {
-            const uint32_t k = at + arti_bits_lowest64(bits);
-            if (k >= set->n_suffix) break;
-            if (free_space && lex->plain[k]) continue; /* in the row */
-            const arti_suffix *sf = &v->suffixes[set->suffix + k];
-            for (uint32_t t = sf->first; t < sf->first + sf->n; t++) arti_bits_set(w->words, v->leave[t].token);
-        }
-    }
+    arti_walk_alike(w, sig, lex->key_row);
     if (!leave_apart(l)) return false;
     for (uint32_t k = v->n_escapes_stay; k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];

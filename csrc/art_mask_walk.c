@@ -634,6 +634,52 @@ bool arti_walk_suffixes(arti_walk *w, arti_quote *quote) {
     return embedded_suffixes(w, quote);
 }
 
+void arti_walk_alike(arti_walk *w, const arti_quote *quote, const uint32_t *row) {
+    const art_vocab *v = w->v;
+    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
+    const bool in_row = w->x->space_max == UINT8_MAX;
+    arti_bits_copy(w->words, quote->closes && in_row ? row : v->free_row, v->n_words);
+    for (uint32_t at = 0; quote->closes && at < set->n_suffix; at += 64) {
+        for (uint64_t bits = quote->suffixes[at / 64]; bits; bits &= bits - 1) {
+            const uint32_t k = at + arti_bits_lowest64(bits);
+            if (k >= set->n_suffix) break;
+            if (in_row && v->lex->plain[k]) continue;
+            const arti_suffix *sf = &v->suffixes[set->suffix + k];
+            for (uint32_t t = sf->first; t < sf->first + sf->n; t++) arti_bits_set(w->words, v->leave[t].token);
+        }
+    }
+}
+
+/* A value's string without any bounds, between characters. */
+static bool is_free_value(const arti_walk *w, const arti_state *st) {
+    const arti_part *p = ((const arti_text_machine *)st->text.machine)->parts;
+    return st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0 && p->lo <= st->text.n_cp &&
+           (p->hi == UINT32_MAX || p->hi - st->text.n_cp >= w->v->token_len_max) && st->text.n_cp <= p->hi &&
+           ((const arti_text_machine *)st->text.machine)->n_parts == 1 && p->kind == ARTI_PART_FREE &&
+           !arti_unique_frame(st) && !(st->top && st->top->hashing) && !w->x->embedded &&
+           w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32;
+}
+
+static bool walk_free_value(arti_walk *w, const arti_state *st) {
+    const art_vocab *v = w->v;
+    arti_quote quote;
+    quote.after = *st;
+    quote.has_suffixes = false;
+    quote.closes = arti_state_step(w->x, &quote.after, '"');
+    if (arti_faulted(w->x->s) || (quote.closes && !arti_walk_suffixes(w, &quote))) return false;
+    arti_walk_alike(w, &quote, v->lex->text_row);
+    for (uint32_t k = v->n_escapes_stay; quote.closes && k < v->n_escapes; k++) {
+        const arti_escaped *e = &v->escapes[k];
+        const uint32_t tail = v->lex->escape_tails[k - v->n_escapes_stay];
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
+        if (tail == UINT32_MAX ? arti_walk_tail(w, &quote.after, bytes + e->tail, len - e->tail)
+                               : (bool)(quote.suffixes[tail / 64] >> (tail % 64) & 1u))
+            arti_bits_set(w->words, e->token);
+    }
+    return !arti_faulted(w->x->s);
+}
+
 bool arti_suffix_ends_container(const art_vocab *v, const arti_suffix *sf) {
     for (uint32_t i = 0; i < sf->len; i++)
         if (v->bytes[sf->bytes + i] == '}' || v->bytes[sf->bytes + i] == ']') return true;
@@ -647,6 +693,7 @@ bool arti_walk_state(arti_walk *w, const arti_state *st) {
     const size_t n_words = w->v->n_words;
     switch ((arti_mode)st->mode) {
     case ARTI_M_TEXT:
+        if (is_free_value(w, st)) return walk_free_value(w, st);
         arti_bits_zero(w->words, n_words);
         if (((const arti_text_machine *)st->text.machine)->parts[0].kind == ARTI_PART_SET) w->work += ARTI_WORK_DEAR;
         return arti_walk_text(w, st);

@@ -60,6 +60,9 @@ typedef struct arti_quote { /* one way to leave a string: which languages accept
 
 /* Fills in `suffixes`. They are remembered in the memo for states that are alike. */
 bool arti_walk_suffixes(arti_walk *w, arti_quote *quote);
+/* Writes the mask of a string that admits everything and that all tokens leave alike, whose suffixes are known, but for tokens with
+ * escapes that leave. row: key_row or text_row of art_lex.h. */
+void arti_walk_alike(arti_walk *w, const arti_quote *quote, const uint32_t *row);
 /* Does a suffix hold a bracket that closes? */
 bool arti_suffix_ends_container(const art_vocab *v, const arti_suffix *sf);
 
