@@ -195,7 +195,7 @@ static bool offer_keys(arti_jctx *x, arti_state *st) {
     st->text.offer_other = other;
     if (any) return true;
     if (!other) return false;
-    if (m->any_free || !f->set) return true;
+    if (m->any_free || (!f->set && !m->n_names)) return true;
     arti_state probe = *st; /* the other names may be used up */
     const arti_region_mark mark = arti_region_mark_now(x->region);
     const bool ok = arti_key_begin(x, &probe);

@@ -188,12 +188,14 @@ static bool any_in_range(const uint64_t *bits, uint32_t lo, uint32_t hi) {
 
 typedef struct word_level {
     arti_re_state q;
-    uint64_t hash;
-    uint32_t byte; /* next one to try */
+    uint64_t name, hash; /* state among the declared names */
+    uint32_t byte;       /* next one to try */
 } word_level;
 
-/* A language with finitely many words: is one of those that go on from q not in the set? Looks at one word more than the set has. */
-static bool has_fresh_word(arti_jctx *x, arti_re_state q, uint64_t hash, const arti_hset *set) {
+/* A language with finitely many words: is one of those that go on from q neither in the set nor a declared name? Looks at one word
+ * more than those are. */
+static bool has_fresh_word(arti_jctx *x, const arti_object_machine *m, arti_re_state q, uint64_t name, uint64_t hash,
+                           const arti_hset *set) {
     art_schema *s = x->s;
     arti_re_lengths l;
     const art_status st = arti_re_get_lengths(s->re, q, &l);
@@ -204,8 +206,9 @@ static bool has_fresh_word(arti_jctx *x, arti_re_state q, uint64_t hash, const a
     size_t n = 0, cap = 0;
     bool found = false;
     if (!arti_vec_reserve(&s->mem, (void **)&stack, &cap, 16, sizeof *stack)) return arti_fault_mem(s);
-    stack[n++] = (word_level){q, hash, 0};
-    if (arti_re_accepts(s->re, q) && !arti_hset_has(set, hash)) found = true;
+    stack[n++] = (word_level){q, name, hash, 0};
+    if (arti_re_accepts(s->re, q) && !arti_hset_has(set, hash) && arti_set_whole(m->names, name) == UINT32_MAX)
+        found = true;
     while (n && !found) {
         word_level *top = &stack[n - 1];
         if (top->byte == 256) {
@@ -220,12 +223,14 @@ static bool has_fresh_word(arti_jctx *x, arti_re_state q, uint64_t hash, const a
         }
         if (to == ARTI_RE_DEAD) continue;
         const uint64_t h = arti_hash_mix(top->hash, b);
-        if (arti_re_accepts(s->re, to) && !arti_hset_has(set, h)) found = true;
+        const uint64_t to_name = top->name ? arti_set_step(m->names, top->name, b) : 0;
+        if (arti_re_accepts(s->re, to) && !arti_hset_has(set, h) && arti_set_whole(m->names, to_name) == UINT32_MAX)
+            found = true;
         if (!arti_vec_reserve(&s->mem, (void **)&stack, &cap, n + 1, sizeof *stack)) {
             arti_fault_mem(s);
             break;
         }
-        stack[n++] = (word_level){to, h, 0};
+        stack[n++] = (word_level){to, to_name, h, 0};
     }
     arti_free(&s->mem, stack, cap * sizeof *stack);
     return found;
@@ -241,8 +246,10 @@ bool arti_key_alive_at(arti_jctx *x, const arti_state *st, const uint64_t *q, ui
         const uint32_t p = m->alts[a].extra_part;
         if (p == ARTI_EXTRA_FREE) return true;
         if (p == ARTI_EXTRA_NONE || q[1 + p] == 0) continue;
-        /* Words that begin like that are there only if the beginning is known. */
-        if (!arti_hset_has(f->heads, hash) || has_fresh_word(x, (arti_re_state)q[1 + p], hash, f->set)) return true;
+        /* Only beginnings of names, and of keys that are there, may lead nowhere else. */
+        if ((!q[0] && !arti_hset_has(f->heads, hash)) ||
+            has_fresh_word(x, m, (arti_re_state)q[1 + p], q[0], hash, f->set))
+            return true;
     }
     return false;
 }

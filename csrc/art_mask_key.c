@@ -460,14 +460,14 @@ static bool set_escapes(leaver *l, bool has_stay) {
     return true;
 }
 
-/* Takes back tokens after which only keys could come that are there: they begin like one of those. */
+/* Takes back tokens after which a language has only keys that are there, and names that may not come: they begin like one of those. */
 static bool drop_used_up(leaver *l) {
     arti_walk *w = l->w;
     arti_jctx *x = w->x;
     const art_vocab *v = w->v;
     const arti_hset *heads = l->st->top->heads;
     arti_text_level *levels = w->m->levels;
-    if (!arti_hset_has(heads, l->st->text.hash)) return true;
+    if (!arti_text_q(l->st)[0] && !arti_hset_has(heads, l->st->text.hash)) return true;
     uint64_t *q = arti_region_get(x->region, w->m->depth_cap * l->n_parts * sizeof *q);
     uint32_t *path = arti_region_get(x->region, 2 * w->m->depth_cap * sizeof *path);
     if (!q || !path) return arti_fault_mem(x->s);
@@ -484,10 +484,12 @@ static bool drop_used_up(leaver *l) {
         const uint8_t byte = v->node[node].byte;
         kid[d] = v->node[node].next;
         const uint64_t hash = arti_hash_mix(levels[d].hash, byte);
-        if (byte == '"' || byte == '\\' || byte < 0x20 || !arti_hset_has(heads, hash)) continue;
+        if (byte == '"' || byte == '\\' || byte < 0x20) continue;
         uint64_t *to = q + (d + 1) * l->n_parts;
         memcpy(to, to - l->n_parts, l->n_parts * sizeof *to);
-        for (uint32_t i = 0; i < l->n_parts; i++)
+        if (!step_part(x, l->st, 0, &to[0], byte)) return false;
+        if (!to[0] && !arti_hset_has(heads, hash)) continue;
+        for (uint32_t i = 1; i < l->n_parts; i++)
             if (!step_part(x, l->st, i, &to[i], byte)) return false;
         if (!arti_key_alive_at(x, l->st, to, hash)) {
             if (arti_faulted(x->s)) return false;
