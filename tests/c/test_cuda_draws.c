@@ -117,7 +117,7 @@ static double chi_square_max(int n) {
     return n * c * c * c;
 }
 
-static unsigned n_checked, n_draws = 1500;
+static unsigned n_checked, n_draws = 750;
 
 static void check_distribution(const row_setup *r) {
     static double chance[VOCAB];
@@ -246,7 +246,7 @@ static void test_filters_large(void) {
     uint64_t seeds[ROWS], steps[ROWS] = {0};
     int32_t ids[ROWS];
     for (uint32_t i = 0; i < ROWS; i++) seeds[i] = harness_random(&seed_);
-    for (unsigned round = 0; round < 60; round++) {
+    for (unsigned round = 0; round < 30; round++) {
         static const float spreads[] = {0.0f, 0.05f, 8.0f, 200.0f};
         make_row(&r, 2000 + below(VOCAB - 2000), spreads[round % 4]);
         if (round % 3 == 0)
