@@ -5,6 +5,7 @@
 #include "art_conflict.h"
 #include "art_json_close.h"
 #include "art_mask.h"
+#include "art_undo.h"
 
 #define COMPACT_MIN                                                                                                    \
     ((size_t)256 << 10) /* a run's memory is compacted when it has grown to twice what was live, and to this */
@@ -93,8 +94,7 @@ typedef struct json_run {
     arti_mem mem;
     arti_region heap, scratch;
     arti_state now;
-    arti_state *past; /* ring of states before the last steps */
-    size_t n_past, first_past, past_cap;
+    arti_undo past;   /* states before the last steps */
     size_t live_size; /* of the heap after the last compaction */
     bool embedded;
     art_error error;
@@ -237,16 +237,20 @@ static bool move_all(mover *m, arti_state *now, arti_state *past, size_t n_past)
     return m->ok;
 }
 
+static arti_state *past_at(const json_run *r, size_t i) {
+    return arti_undo_at(&r->past, i);
+}
+
 static void compact(json_run *r) {
-    const size_t size = (r->n_past + 1) * sizeof(arti_state);
+    const size_t size = (r->past.n + 1) * sizeof(arti_state);
     arti_state *copy = arti_realloc(&r->mem, NULL, 0, size);
     if (!copy) return; /* later, perhaps */
-    for (size_t i = 0; i < r->n_past; i++) copy[i] = r->past[(r->first_past + i) % r->past_cap];
+    for (size_t i = 0; i < r->past.n; i++) copy[i] = *past_at(r, i);
     mover m = {.mem = &r->mem, .ok = true};
     arti_region_init(&m.to, &r->mem);
     arti_state now = r->now;
-    if (move_all(&m, &now, copy, r->n_past)) {
-        for (size_t i = 0; i < r->n_past; i++) r->past[(r->first_past + i) % r->past_cap] = copy[i];
+    if (move_all(&m, &now, copy, r->past.n)) {
+        for (size_t i = 0; i < r->past.n; i++) *past_at(r, i) = copy[i];
         r->now = now;
         arti_region_free(&r->heap);
         r->heap = m.to;
@@ -264,7 +268,7 @@ static void run_free(arti_run *base) {
     if (!r) return;
     arti_region_free(&r->heap);
     arti_region_free(&r->scratch);
-    arti_free(&r->mem, r->past, r->past_cap * sizeof *r->past);
+    arti_undo_free(&r->mem, &r->past);
     arti_mem mem = r->mem;
     arti_free(&mem, r, sizeof *r);
 }
@@ -273,26 +277,12 @@ static art_status run_reset(arti_run *base) {
     json_run *r = run_of(base);
     lock(r);
     arti_region_reset(&r->heap, (arti_region_mark){0});
-    r->n_past = r->first_past = 0;
+    arti_undo_reset(&r->past);
     r->live_size = 0;
     arti_jctx x = ctx_of(r, false);
     arti_state st;
     if (arti_state_start(&x, r->c->root, &st)) r->now = st;
     return unlock(r);
-}
-
-/* Remembers the present state for undo. */
-static bool push_past(json_run *r, const arti_state *st) {
-    if (r->n_past == ART_ROLLBACK_MAX) {
-        r->first_past = (r->first_past + 1) % r->past_cap;
-        r->n_past--;
-    } else if (r->n_past == r->past_cap) { /* the ring is full and not wrapped: it only wraps at its largest size */
-        size_t cap = r->past_cap;
-        if (!arti_vec_reserve(&r->mem, (void **)&r->past, &cap, r->n_past + 1, sizeof *r->past)) return false;
-        r->past_cap = cap;
-    }
-    r->past[(r->first_past + r->n_past++) % r->past_cap] = *st;
-    return true;
 }
 
 static art_status run_step(arti_run *base, const uint8_t *bytes, size_t len, size_t *taken) {
@@ -305,7 +295,7 @@ static art_status run_step(arti_run *base, const uint8_t *bytes, size_t len, siz
     art_status status = ART_OK;
     *taken = 0;
     if (!arti_faulted(x.s) && n > 0) {
-        if (!push_past(r, &r->now)) {
+        if (!arti_undo_push(&r->mem, &r->past, &r->now)) {
             arti_fault_mem(x.s);
         } else {
             r->now = st;
@@ -332,10 +322,10 @@ static bool run_allows(arti_run *base, const uint8_t *bytes, size_t len) {
 
 static art_status run_undo(arti_run *base, size_t n) {
     json_run *r = run_of(base);
-    if (n > r->n_past) return ART_E_ARG;
+    if (n > r->past.n) return ART_E_ARG;
     if (n == 0) return ART_OK;
-    r->n_past -= n;
-    r->now = r->past[(r->first_past + r->n_past) % r->past_cap];
+    r->past.n -= n - 1;
+    r->now = *(const arti_state *)arti_undo_pop(&r->past);
     return ART_OK;
 }
 
@@ -429,6 +419,7 @@ static json_run *run_alloc(arti_json_constraint *c, bool embedded) {
     if (!r) return NULL;
     memset(r, 0, sizeof *r);
     r->base.ops = &ops;
+    r->past.size = sizeof(arti_state);
     r->c = c;
     r->mem = mem;
     r->embedded = embedded;
@@ -457,18 +448,15 @@ static art_status run_copy(const arti_run *base, arti_run **out) {
     *out = NULL;
     json_run *r = run_alloc(from->c, from->embedded);
     if (!r) return ART_E_NOMEM;
-    const size_t n = from->n_past;
-    if (n && !arti_vec_reserve(&r->mem, (void **)&r->past, &r->past_cap, n, sizeof *r->past)) {
+    if (!arti_undo_copy(&r->mem, &r->past, &from->past)) {
         run_free(&r->base);
         return ART_E_NOMEM;
     }
     lock(from);
-    for (size_t i = 0; i < n; i++) r->past[i] = from->past[(from->first_past + i) % from->past_cap];
-    r->n_past = n;
     r->now = from->now;
     mover m = {.mem = &r->mem, .ok = true};
     arti_region_init(&m.to, &r->mem);
-    const bool ok = move_all(&m, &r->now, r->past, n);
+    const bool ok = move_all(&m, &r->now, (arti_state *)(void *)r->past.items, r->past.n); /* oldest first */
     pthread_mutex_unlock(&from->c->schema->lock);
     r->heap = m.to;
     r->live_size = arti_region_used(&r->heap);
