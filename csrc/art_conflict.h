@@ -3,8 +3,8 @@
  * art_conflict.h: which keywords leave a schema without a value (private to csrc; art_schema_conflict() is public, see art.h).
  *
  * Purpose   of a schema that no value fits: a small set of keywords that can not hold together. Keywords are left out, many at
- *           a time and then one by one, as long as still no value fits; what is left at the end is the set. Without any one of
- *           them there is a value.
+ *           a time and then one by one, as long as still no value fits; what is left at the end is the set. All of it but any one
+ *           can hold together. (There may be other sets besides.)
  * Owns      the result lies in the schema's arena and is found once.
  * Threads   under the schema's lock.
  * Errors    NULL with the schema's fault set when memory runs out.
