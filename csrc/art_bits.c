@@ -113,3 +113,10 @@ bool arti_bits_equal(const uint32_t *a, const uint32_t *b, size_t n_words) {
 void arti_bits_set_ids(uint32_t *w, const uint32_t *ids, size_t n) {
     for (size_t i = 0; i < n; i++) arti_bits_set(w, ids[i]);
 }
+
+const char *arti_bits_variant(void) {
+#if USE_AVX2
+    if (has_avx2()) return "AVX2";
+#endif
+    return "portable";
+}

@@ -60,6 +60,9 @@ bool arti_bits_equal(const uint32_t *a, const uint32_t *b, size_t n_words);
 /* Sets bits ids[0 .. n). */
 void arti_bits_set_ids(uint32_t *w, const uint32_t *ids, size_t n);
 
+/* What the functions above run on: "AVX2" or "portable". */
+const char *arti_bits_variant(void);
+
 /* The portable twins, for tests. */
 void arti_bits_or_portable(uint32_t *dst, const uint32_t *src, size_t n_words);
 void arti_bits_and_portable(uint32_t *dst, const uint32_t *src, size_t n_words);
