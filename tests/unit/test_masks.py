@@ -53,6 +53,66 @@ def test_mask_equals_asking_for_each_token(name: str) -> None:
         assert matcher.accept(draw.choice(choices))
 
 
+def random_object(draw: random.Random, depth: int) -> dict[str, Any]:
+    """An object schema with declared names, free or patterned other keys, and more of them below."""
+
+    def value() -> Any:
+        if depth and draw.random() < 0.3:
+            return random_object(draw, depth - 1)
+        return draw.choice(
+            [
+                True,
+                {"type": "string"},
+                {"type": "integer", "minimum": draw.choice([0, 3]), "maximum": draw.choice([9, 120])},
+                {"type": "number", "minimum": 0},
+                {"enum": ["a", "ab", "true", 1, None]},
+                {"type": "array", "items": {"type": "integer"}, "maxItems": 2},
+                {"type": ["boolean", "null"]},
+            ]
+        )
+
+    names = draw.sample(["a", "ab", "name", "id", "type", "kind", "é", ""], draw.randint(0, 5))
+    schema: dict[str, Any] = {"type": "object", "properties": {name: value() for name in names}}
+    if names and draw.random() < 0.5:
+        schema["required"] = draw.sample(names, draw.randint(1, len(names)))
+    if draw.random() < 0.4:
+        patterns = ["^a", "b$", "^[a-z]+$", "^x-", "^[ab]{1,2}$", "^$"]
+        schema["patternProperties"] = {p: value() for p in draw.sample(patterns, draw.randint(1, 2))}
+    if draw.random() < 0.5:
+        schema["additionalProperties"] = draw.choice([False, value()])
+    if draw.random() < 0.2:
+        schema["propertyNames"] = draw.choice(
+            [{"maxLength": 3}, {"pattern": "^[a-z]*$"}, {"enum": ["a", "ab", "é", "x"]}]
+        )
+    if draw.random() < 0.3:
+        schema["maxProperties"] = draw.randint(1, 4)
+    return schema
+
+
+@pytest.mark.parametrize("whitespace", ["any", "compact", "spaced", 1, 3], ids=str)
+@pytest.mark.parametrize("seed", range(12))
+def test_masks_of_random_objects(seed: int, whitespace: str | int) -> None:
+    draw = random.Random(f"{seed} {whitespace}")
+    schema = random_object(draw, 2)
+    order = draw.choice(["any", "schema"])
+    try:
+        constraint = Constraint(schema, VOCAB, whitespace=whitespace, property_order=order)
+    except SchemaError:
+        return  # no value fits: some required name is barred
+    for _ in range(3):
+        matcher, mask = constraint.matcher(), bytearray(N_BYTES)
+        for _ in range(25):
+            matcher.fill_mask(mask)
+            ids = SMALL.allowed(mask)
+            assert ids == [i for i in range(len(TOKENS)) if matcher.allows(i)], schema
+            assert ids, f"dead end: {schema}"
+            quotes = [i for i in ids if b'"' in TOKENS[i] or b":" in TOKENS[i]]
+            choice = draw.choice(quotes if quotes and draw.random() < 0.5 else ids)
+            assert matcher.accept(choice)
+            if choice == EOS_ID:
+                break
+
+
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_allowed_token_goes_on_with_what_is_forced(name: str) -> None:
     constraint = Constraint(SCHEMAS[name], VOCAB, whitespace="compact")
