@@ -454,23 +454,17 @@ static bool term_stay(lang *l) {
 
 typedef struct set_level {
     uint64_t q;
-    uint32_t end;      /* of the children */
     uint64_t bytes[4]; /* that some string goes on with */
 } set_level;
 
 #define SCAN_MAX 256u /* strings whose next bytes are gathered */
 
-static void open_level(const arti_part *p, set_level *at) {
-    const uint32_t lo = arti_set_lo(at->q), hi = arti_set_hi(at->q), d = arti_set_depth(at->q);
-    if (hi - lo > SCAN_MAX) {
-        memset(at->bytes, 0xFF, sizeof at->bytes);
-        return;
-    }
-    memset(at->bytes, 0, sizeof at->bytes);
-    for (uint32_t i = lo; i < hi; i++) {
-        const uint8_t byte =
-            p->set[i].len > d ? (uint8_t)p->set[i].ptr[d] : 0; /* a string that ends here: 0 is no plain byte */
-        at->bytes[byte / 64] |= BIT(byte % 64);
+void arti_lang_next_bytes(const arti_part *part, uint64_t q, uint64_t bits[4]) {
+    const uint32_t lo = arti_set_lo(q), hi = arti_set_hi(q), d = arti_set_depth(q);
+    memset(bits, hi - lo > SCAN_MAX ? 0xFF : 0, 4 * sizeof *bits);
+    for (uint32_t i = lo; i < hi && hi - lo <= SCAN_MAX; i++) {
+        const arti_key *k = &part->set[i];
+        if (k->len > d) bits[(uint8_t)k->ptr[d] / 64] |= BIT((uint8_t)k->ptr[d] % 64);
     }
 }
 
@@ -484,7 +478,7 @@ static bool set_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t *
     if (!levels) return arti_fault_mem(w->x->s);
     arti_bits_zero(row, v->n_words);
     levels[0].q = q;
-    open_level(part, &levels[0]);
+    arti_lang_next_bytes(part, q, levels[0].bytes);
     for (uint32_t b = 0; b < 256; b++) {
         const uint32_t root = v->root_child[b];
         if (!root || !is_open(&levels[0], (uint8_t)b)) continue;
@@ -498,7 +492,7 @@ static bool set_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t *
                 continue;
             }
             for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_bits_set(row, v->order[k]);
-            if (node->next > i + 1) open_level(part, &levels[d]);
+            if (node->next > i + 1) arti_lang_next_bytes(part, levels[d].q, levels[d].bytes);
             i++;
         }
     }

@@ -19,6 +19,8 @@
 void arti_lang_begin(arti_re_ctx *re);
 /* Of a pattern in state q between characters: do its lengths make no difference to tokens, after n_cp characters? */
 bool arti_lang_is_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, bool *out);
+/* Of an enumeration in state q: the bytes, decoded, that some of its strings go on with, or all where there are many. */
+void arti_lang_next_bytes(const arti_part *part, uint64_t q, uint64_t bits[4]);
 /* Writes all of `row` (w->words, or as many words elsewhere). q: state of the part between characters, not dead; n_cp: characters read. */
 bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row);
 

@@ -19,6 +19,7 @@ typedef struct leaver {
     arti_quote *sigs;
     const arti_part *part; /* the only one; else NULL */
     bool is_unbounded;     /* it is a pattern, and its lengths do not matter within a token */
+    uint64_t next[4];      /* bytes that it may go on with; all, if that is not known */
 } leaver;
 
 static const arti_part *text_part(const arti_state *st, uint32_t i) {
@@ -98,6 +99,10 @@ static bool run_parts(leaver *l, uint64_t *q, const uint8_t *text, size_t len) {
         q[0] = arti_re_run(l->w->x->s->re, (arti_re_state)q[0], text, len);
         return q[0] != ARTI_RE_FAIL || arti_fault_re(l->w->x->s, NULL, 0, "pattern");
     }
+    if (l->part && len && !(l->next[text[0] / 64] >> (text[0] % 64) & 1u)) {
+        q[0] = 0;
+        return true;
+    }
     for (uint32_t i = 0; i < l->n_parts; i++)
         for (size_t b = 0; b < len && q[i]; b++)
             if (!arti_part_step(l->w->x->s, text_part(l->st, i), &q[i], text[b])) return false;
@@ -135,6 +140,19 @@ static bool goes_on(const leaver *l, const uint64_t *q, uint32_t n_cp) {
     return false;
 }
 
+/* Of one part among several the row is kept without escapes. */
+static bool part_stay(leaver *l, const arti_part *p, uint64_t q, uint32_t *row) {
+    arti_walk *w = l->w;
+    const uint32_t n_cp = l->st->text.n_cp;
+    const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x70617274), q), q};
+    bool keep = false;
+    if (!l->part && p->kind == ARTI_PART_TERM && !arti_lang_is_unbounded(w, p, q, n_cp, &keep)) return false;
+    if (keep && arti_mask_memo_get(w->m, key, row, w->v->n_words)) return true;
+    if (!arti_lang_stay(w, p, q, n_cp, row)) return false;
+    if (keep) arti_mask_memo_put(w->m, key, row, w->v->n_words);
+    return true;
+}
+
 /* Tokens that stay, without escapes. */
 static bool set_stay(leaver *l) {
     arti_walk *w = l->w;
@@ -147,7 +165,7 @@ static bool set_stay(leaver *l) {
             row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
             if (!row) return arti_fault_mem(w->x->s);
         }
-        if (!arti_lang_stay(w, text_part(l->st, i), q, l->st->text.n_cp, row)) return false;
+        if (!part_stay(l, text_part(l->st, i), q, row)) return false;
         if (!first) arti_bits_or(w->words, row, w->v->n_words);
         first = false;
     }
@@ -467,6 +485,8 @@ static bool walk_whole(leaver *l) {
     if (l->part && l->part->kind == ARTI_PART_TERM &&
         !arti_lang_is_unbounded(w, l->part, arti_text_q(l->st)[0], l->st->text.n_cp, &l->is_unbounded))
         return false;
+    memset(l->next, 0xFF, sizeof l->next);
+    if (l->part && l->part->kind == ARTI_PART_SET) arti_lang_next_bytes(l->part, arti_text_q(l->st)[0], l->next);
     return set_staying(l, q) && set_escapes(l, q, true) && set_leaving(l, q);
 }
 
