@@ -734,15 +734,29 @@ static bool write_piece(arti_jctx *x, arti_state *st, arti_out *out) {
     }
 }
 
+/* The outermost open array whose items must differ; NULL: none. */
+static const arti_frame *outermost_unique(const arti_state *st) {
+    const arti_frame *found = NULL;
+    arti_state at = {0};
+    for (const arti_frame *f = st->top; f; f = f->parent) {
+        at.top = f;
+        if (arti_unique_frame(&at)) found = f;
+    }
+    return found;
+}
+
+/* Piece by piece, each the cheapest. Where that repeats an item of an array whose items must differ, a search ends that array. */
 static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
     size_t cap = 256;
     uint8_t *buf = arti_realloc(x->region->mem, NULL, 0, cap);
-    bool ok = buf != NULL || arti_fault_mem(x->s);
+    bool ok = buf != NULL || arti_fault_mem(x->s), searching = false;
     while (ok && st->mode != ARTI_M_DONE) {
         arti_out piece = {buf, cap, 0};
-        const arti_frame *unique = st->mode == ARTI_M_FIRST_VALUE ? NULL : arti_unique_frame(st);
         arti_state after = *st;
-        ok = unique ? arti_unique_close(x, &after, unique, &piece) : write_piece(x, st, &piece);
+        const arti_frame *unique = searching                        ? outermost_unique(st)
+                                   : st->mode == ARTI_M_FIRST_VALUE ? NULL
+                                                                    : arti_unique_frame(st);
+        ok = unique ? arti_unique_close(x, &after, unique, &piece) : write_piece(x, &after, &piece);
         if (ok && piece.len > cap) { /* once more with room for it */
             uint8_t *bigger = arti_realloc(x->region->mem, buf, cap, piece.len);
             if (!bigger) {
@@ -753,10 +767,17 @@ static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
             cap = piece.len;
             continue;
         }
-        for (size_t i = 0; !unique && ok && i < piece.len; i++) ok = arti_state_step(x, st, buf[i]);
-        if (unique) *st = after;
-        put(out, buf, piece.len);
+        for (size_t i = 0; !unique && ok && i < piece.len; i++) ok = arti_state_step(x, &after, buf[i]);
+        if (ok) {
+            *st = after;
+            put(out, buf, piece.len);
+            searching = false;
+        } else if (!searching && !arti_faulted(x->s) && outermost_unique(st)) {
+            ok = searching = true;
+        }
     }
+    if (!ok && !arti_faulted(x->s))
+        arti_fault(x->s, ART_E_LIMIT, NULL, 0, "uniqueItems", "no item was found that differs from those before");
     arti_free(x->region->mem, buf, buf ? cap : 0);
     return ok;
 }

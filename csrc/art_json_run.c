@@ -127,6 +127,7 @@ static arti_jctx writing_ctx_of(json_run *r) {
 
 static void lock(json_run *r) {
     pthread_mutex_lock(&r->c->schema->lock);
+    r->error.code = ART_OK;
 }
 
 /* Takes the fault, if any, into the run's error, and unlocks. */

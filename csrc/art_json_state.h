@@ -226,6 +226,7 @@ bool arti_number_end(arti_jctx *x, arti_state *st);
 bool arti_text_alive(arti_jctx *x, const arti_state *st);
 
 uint64_t arti_hash_mix(uint64_t h, uint64_t v);
-#define ARTI_TEXT_HASH UINT64_C(2) /* digest of the empty text */
+#define ARTI_TEXT_HASH                                                                                                 \
+    UINT64_C(0x2545F4914F6CDD1D) /* digest of the empty text; no byte or small number, for those cancel it out */
 
 #endif

@@ -292,7 +292,7 @@ static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, u
         nf->set_sum += arti_hash_mix(f->key_hash, 7);
         nf->next_rank = ARTI_RANK_OTHERS;
     }
-    if (f->hashing) nf->hash += arti_hash_mix(f->key_hash, hash);
+    if (f->hashing) nf->hash += arti_hash_mix(arti_hash_mix(f->key_hash, 11), hash); /* a key may equal its value */
     nf->key_hash = nf->matches = 0;
     nf->key = UINT32_MAX;
     if (m->n_alts == 1 && !m->has_some) {
@@ -723,6 +723,7 @@ bool arti_state_step(arti_jctx *x, arti_state *st, uint8_t byte) {
     if (!step(x, &next, byte) || arti_faulted(x->s)) return false;
     const arti_frame *f = arti_unique_frame(&next);
     if (f && !arti_unique_alive(x, &next, f)) return false;
+    if (x->s->norm->has_unique && !arti_unique_inside(x, &next)) return false;
     *st = next;
     return true;
 }

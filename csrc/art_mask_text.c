@@ -8,6 +8,7 @@
 #include "art_bits.h"
 #include "art_mask_lang.h"
 #include "art_rows.h"
+#include "art_unique.h"
 
 typedef struct leaver {
     arti_walk *w;
@@ -490,6 +491,34 @@ static bool walk_whole(leaver *l) {
     return set_staying(l, q) && set_escapes(l, q, true) && set_leaving(l, q);
 }
 
+#define FEW_TOKENS 256u
+
+/* In an array whose items must differ: takes out the tokens that lead to texts which can only end as an item that is there already. They
+ * are those that leave little room, those with escapes, and any where the texts are listed. */
+static bool take_out_repeats(leaver *l) {
+    arti_walk *w = l->w;
+    const art_vocab *v = w->v;
+    const arti_part *p = l->part;
+    uint32_t *doubted = arti_region_get(w->x->region, v->n_words * sizeof *doubted);
+    if (!doubted) return arti_fault_mem(w->x->s);
+    arti_bits_copy(doubted, w->words, v->n_words);
+    if (p && p->kind == ARTI_PART_FREE) {
+        const uint32_t room = p->hi - l->st->text.n_cp;
+        const uint32_t *safe = room < ARTI_UNIQUE_ROOM ? NULL : arti_vocab_stay(v, room - ARTI_UNIQUE_ROOM);
+        if (safe) arti_bits_andnot(doubted, safe, v->n_words);
+    } else if (p && p->kind != ARTI_PART_SET && arti_bits_count(doubted, v->n_words) > FEW_TOKENS) {
+        return true;
+    }
+    for (uint32_t i = 0; i < v->n_words; i++) {
+        for (uint32_t bits = doubted[i]; bits; bits &= bits - 1) {
+            const uint32_t id = i * 32 + arti_bits_lowest(bits);
+            arti_bits_clear(w->words, id);
+            if (!leave_alone(l, id)) return false;
+        }
+    }
+    return true;
+}
+
 bool arti_walk_text(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
     const arti_frame *f = st->top;
@@ -505,5 +534,7 @@ bool arti_walk_text(arti_walk *w, const arti_state *st) {
     if (!l.sigs) return arti_fault_mem(x->s);
     const bool between = st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0;
     if (!between) w->work += ARTI_WORK_DEAR;
-    return (between ? walk_whole(&l) : walk_narrow(&l)) && !arti_faulted(x->s);
+    if (!(between ? walk_whole(&l) : walk_narrow(&l)) || arti_faulted(x->s)) return false;
+    const bool is_free = l.part && l.part->kind == ARTI_PART_FREE && l.part->hi == UINT32_MAX;
+    return !unique || !f->set || is_free || !arti_unique_frame(st) || take_out_repeats(&l);
 }

@@ -191,7 +191,11 @@ static art_status allows(art_matcher *m, uint32_t token) {
     if (is_eos(v, token)) return ops->is_complete(m->run) ? ART_OK : ART_REJECTED;
     size_t len;
     const uint8_t *bytes = arti_vocab_bytes(v, token, &len);
-    if (len) return ops->allows(m->run, bytes, len) ? ART_OK : ART_REJECTED;
+    if (len) {
+        if (ops->allows(m->run, bytes, len)) return ART_OK;
+        const art_status fault = ops->error ? ops->error(m->run, NULL) : ART_OK;
+        return fault == ART_OK ? ART_REJECTED : fault;
+    }
     if (!ops->step_token) return ART_REJECTED;
     art_status s = ops->step_token(m->run, token);
     return s == ART_OK ? ops->undo(m->run, 1) : s;

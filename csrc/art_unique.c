@@ -6,6 +6,7 @@
 #define NUMBER_END 256   /* instead of a byte: the number ends here */
 #define SKIPPED 257      /* nothing is tried */
 #define FRACTION_MAX 12u /* digits tried behind a point */
+#define EXPONENT_MAX 3u  /* and in an exponent */
 
 const arti_frame *arti_unique_frame(const arti_state *st) {
     const arti_frame *f = st->top;
@@ -15,6 +16,12 @@ const arti_frame *arti_unique_frame(const arti_state *st) {
     for (uint32_t a = 0; a < m->n_alts; a++)
         if (arti_live(f, a) && !m->alts[a].shape->unique) return NULL;
     return f;
+}
+
+static bool number_fits(const arti_state *st) {
+    arti_state alone = *st;
+    alone.top = NULL;
+    return arti_state_is_complete(&alone);
 }
 
 /* What is tried k-th from a state: a byte, NUMBER_END, or -1 when that was all. What ends something comes first. */
@@ -30,10 +37,11 @@ static int candidate(const arti_state *st, uint32_t k) {
         if (k == 256 - 0x20) return '\\';
         if (0x20 + k == '\\' || 0x20 + k == '"') return SKIPPED;
         return k == 0 ? '"' : k < 256 - 0x20 ? 0x20 + (int)k : -1;
-    case ARTI_M_NUMBER: {
+    case ARTI_M_NUMBER: { /* an exponent only where the number does not fit without */
         const arti_num *n = &st->number.num;
-        if (k == 0) return NUMBER_END;
-        if (k <= 10) return n->n_frac < FRACTION_MAX && n->n_exp < 3 ? '0' + (int)k - 1 : k == 10 ? '.' : -1;
+        const bool is_exp = n->lex >= ARTI_NUM_E;
+        if (k == 0) return number_fits(st) ? NUMBER_END : is_exp ? '-' : 'e';
+        if (k <= 10) return (is_exp ? n->n_exp < EXPONENT_MAX : n->n_frac < FRACTION_MAX) ? '0' + (int)k - 1 : SKIPPED;
         return k == 11 ? '.' : -1;
     }
     case ARTI_M_WORD: return k == 0 ? words[st->word][st->word_len] : -1;
@@ -61,12 +69,13 @@ typedef enum found { FOUND, NOT_FOUND, GAVE_UP } found;
 /* Depth first to the end of array f. On FOUND the way stands in levels 1 .. *n - 1, the last state behind the bracket. */
 static found search(arti_jctx *x, const arti_state *st, const arti_frame *f, level **levels, size_t *n, size_t *cap) {
     arti_mem *mem = x->region->mem;
-    const bool was_searching = x->searching;
+    const bool was_searching = x->searching, was_spaced = x->spaced;
     *n = *cap = 0;
     *levels = NULL;
     if (!arti_vec_reserve(mem, (void **)levels, cap, 32, sizeof **levels)) return arti_fault_mem(x->s), NOT_FOUND;
     (*levels)[(*n)++] = (level){*st, 0, 0};
     x->searching = true;
+    x->spaced = false; /* spaces change nothing about what can be written */
     found result = NOT_FOUND;
     for (uint32_t steps = 0; *n && result == NOT_FOUND; steps++) {
         if (steps == ARTI_UNIQUE_STEPS_MAX) {
@@ -93,6 +102,7 @@ static found search(arti_jctx *x, const arti_state *st, const arti_frame *f, lev
         if (depth < f->depth) result = FOUND;
     }
     x->searching = was_searching;
+    x->spaced = was_spaced;
     return result;
 }
 
@@ -129,8 +139,7 @@ static bool conj_is_plentiful(art_schema *s, arti_conj c, uint32_t depth) {
     return yes;
 }
 
-/* Are there so many values like the one being written, or to come, that some are always left? */
-static bool is_plentiful(arti_jctx *x, const arti_state *st) {
+bool arti_unique_is_plentiful(arti_jctx *x, const arti_state *st) {
     const bool value = st->mode == ARTI_M_VALUE;
     for (uint32_t i = 0; value && i < st->goals->n; i++)
         if (conj_is_plentiful(x->s, st->goals->conj[i], 2)) return true;
@@ -139,8 +148,9 @@ static bool is_plentiful(arti_jctx *x, const arti_state *st) {
         for (uint32_t i = 0; m && i < m->n_parts; i++) {
             const arti_part *p = &m->parts[i];
             const uint64_t q = value ? 1 : arti_text_q(st)[i];
+            if (q != 0 && p->kind == ARTI_PART_FREE && p->hi - (value ? 0 : st->text.n_cp) >= ARTI_UNIQUE_ROOM)
+                return true;
             if (q == 0 || p->hi != UINT32_MAX) continue;
-            if (p->kind == ARTI_PART_FREE) return true;
             arti_re_lengths l;
             const arti_re_state at = value ? arti_re_start(x->s->re, p->term) : (arti_re_state)q;
             if (p->kind == ARTI_PART_TERM && arti_re_get_lengths(x->s->re, at, &l) == ART_OK &&
@@ -191,7 +201,7 @@ bool arti_unique_alive(arti_jctx *x, const arti_state *st, const arti_frame *f) 
     if (!f->set && min < 2) return true;
     arti_accept acc;
     if (st->mode == ARTI_M_AFTER && arti_frame_accepts(x, f, &acc)) return true;
-    if (is_plentiful(x, st)) return !arti_faulted(x->s);
+    if (arti_unique_is_plentiful(x, st)) return !arti_faulted(x->s);
     if (min <= f->n + 1 && has_fresh_string(x, st, f->set)) return !arti_faulted(x->s);
     level *levels;
     size_t n, cap;
@@ -200,6 +210,46 @@ bool arti_unique_alive(arti_jctx *x, const arti_state *st, const arti_frame *f) 
     arti_free(x->region->mem, levels, cap * sizeof *levels);
     arti_region_reset(x->region, mark);
     return r != NOT_FOUND && !arti_faulted(x->s);
+}
+
+/* A value inside an item has ended: can what is open up to the item be closed, or go on? */
+static bool may_leave(arti_jctx *x, const arti_state *st, const arti_frame *f) {
+    arti_state at = *st;
+    while (at.top && at.top->depth > f->depth && at.mode == ARTI_M_AFTER) {
+        arti_state closed = at, next = at;
+        if (arti_state_step(x, &next, ',')) return true;
+        if (!arti_state_step(x, &closed, at.top->is_object ? '}' : ']')) return false;
+        at = closed;
+    }
+    return true;
+}
+
+bool arti_unique_inside(arti_jctx *x, const arti_state *st) {
+    if (x->searching || x->style == ARTI_NUM_ANY_STYLE || !st->top) return true;
+    for (const arti_frame *item = st->top; item->parent; item = item->parent) {
+        const arti_state at = {.top = item->parent};
+        const arti_frame *f = arti_unique_frame(&at);
+        if (!f || !f->set) continue;
+        bool plentiful = false;
+        for (uint32_t i = 0; i < item->goals->n && !plentiful; i++)
+            plentiful = conj_is_plentiful(x->s, item->goals->conj[i], 2);
+        if (arti_faulted(x->s)) return false;
+        const arti_region_mark mark = arti_region_mark_now(x->region);
+        bool ok = true;
+        if (!plentiful) {
+            level *levels;
+            size_t n, cap;
+            ok = search(x, st, f, &levels, &n, &cap) != NOT_FOUND;
+            arti_free(x->region->mem, levels, cap * sizeof *levels);
+        } else if (st->mode == ARTI_M_AFTER) {
+            x->searching = true;
+            ok = may_leave(x, st, f);
+            x->searching = false;
+        }
+        arti_region_reset(x->region, mark);
+        if (!ok || arti_faulted(x->s)) return false;
+    }
+    return true;
 }
 
 bool arti_unique_close(arti_jctx *x, arti_state *st, const arti_frame *f, arti_out *out) {

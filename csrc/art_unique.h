@@ -14,11 +14,17 @@
 #include "art_json_close.h"
 
 #define ARTI_UNIQUE_STEPS_MAX 20000u
+#define ARTI_UNIQUE_ROOM 4u /* characters with which there are more texts than an array has items */
 
 /* The innermost container if it is an array of unique items (for every live alternative), else NULL. */
 const arti_frame *arti_unique_frame(const arti_state *st);
+/* Are there so many values like the one that *st writes, or begins, that some are always left? */
+bool arti_unique_is_plentiful(arti_jctx *x, const arti_state *st);
 /* Can that array still be ended from *st? */
 bool arti_unique_alive(arti_jctx *x, const arti_state *st, const arti_frame *f);
+/* *st lies within an item, itself a container, of such an array: does something that is not there already still lie ahead? Exact where there are
+ * only so many items; else looked at when a value has ended. */
+bool arti_unique_inside(arti_jctx *x, const arti_state *st);
 /* Writes a way to end it and steps *st over it. false: there is none (or a fault). */
 bool arti_unique_close(arti_jctx *x, arti_state *st, const arti_frame *f, arti_out *out);
 

@@ -31,6 +31,41 @@ INSTANCES: list[tuple[str, Any, Any, bool]] = [
     # Numbers of eleven digits beside a step that they must not have.
     ("2020-12", {"type": "integer", "not": {"multipleOf": 5}}, 12345678901, True),
     ("7", {"type": "integer", "oneOf": [{}, {"multipleOf": 1.5}]}, 12345678901, True),
+    # Members whose key is their value, and characters of small numbers, left no trace in digests.
+    ("2020-12", {"uniqueItems": True}, [{}, {"": ""}, {"a": "a"}], True),
+    ("2020-12", {"uniqueItems": True}, ["\x02", "\x02\x00"], True),
+    # Exponents were not tried for numbers that must differ.
+    ("2020-12", {"prefixItems": [{}, {"enum": [1e-7]}], "uniqueItems": True}, [True, 1e-7], True),
+]
+NAMES = {"type": "object", "propertyNames": {"enum": ["b", "é", "c"]}}
+TWO = {"type": "array", "uniqueItems": True, "minItems": 2}
+SMALL_NUMBERS = {"type": ["number", "null", "array"], "maximum": 0.5, "exclusiveMaximum": 0.5}
+NO_OR_THREE = {"anyOf": [{"type": "object", "minProperties": 3}, {"type": "object", "maxProperties": 0}]}
+ORDERED = {"property_order": "schema"}
+SPACED = {"whitespace": "spaced"}
+PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
+    # The mask let begin what would have repeated an item.
+    ({"items": {"maxLength": 3}, "uniqueItems": True}, ORDERED, b'["a \\u0062", "a '),
+    ({"items": {"maxLength": 1}, "uniqueItems": True}, {}, b'["1", "'),
+    ({"items": {"enum": ["if", "else"]}, "uniqueItems": True}, {}, b'["if", "'),
+    # Looking ahead, no space was written after a comma.
+    (TWO, SPACED, b"[0E+"),
+    ({"prefixItems": [{"type": "object", "additionalProperties": False}], **TWO}, SPACED, b"[{"),
+    # Names ran out, in schema order.
+    ({**NAMES, "additionalProperties": {"minProperties": 3, **NAMES}}, {**ORDERED, **SPACED}, b'{"\\u00e9": {"c'),
+    ({**NAMES, **NO_OR_THREE}, {**ORDERED, "whitespace": "compact"}, b'{"\xc3\xa9'),
+    # Numbers that only fit with an exponent, where items must differ.
+    ({"items": {"type": "number", "maximum": 1e-07}, "uniqueItems": True}, {"whitespace": 1}, b"[-101,\n6.12312365"),
+    ({"items": SMALL_NUMBERS, "uniqueItems": True}, {}, b"[null,\n\n4.79752100"),
+    ({"items": {"enum": [11, 2, 3]}, "uniqueItems": True}, {}, b"[1."),
+    # The cheapest end of an item that is a container repeated one that was there.
+    ({"items": {"maxLength": 1}, "uniqueItems": True}, {}, b"[{}\n,\n{\n"),
+    ({"items": {"type": "array", "items": {"type": "boolean"}, "maxItems": 1}, **TWO}, {}, b"[[],[true],["),
+    (
+        {"items": {"properties": {"a": {"type": "string"}}, "additionalProperties": False}, **TWO},
+        {},
+        b'[{"a":"x"},{"a":"x',
+    ),
 ]
 
 
@@ -41,3 +76,19 @@ def test_instance(draft: str, schema: Any, instance: Any, valid: bool) -> None:
     assert checker.validate(text) == valid
     matcher = Constraint(checker, SMALL.vocab).matcher()
     assert (matcher.accept_bytes(text) == len(text) and matcher.is_complete) == valid
+
+
+@pytest.mark.parametrize(("schema", "options", "prefix"), PREFIXES)
+def test_state(schema: Any, options: dict[str, Any], prefix: bytes) -> None:
+    """A state has a mask that is not empty, is what is allowed, and a way to its end."""
+    matcher = Constraint(schema, SMALL.vocab, **options).matcher()
+    prefix = prefix[: matcher.accept_bytes(prefix)]
+    mask = bytearray(SMALL.n_bytes)
+    matcher.fill_mask(mask)
+    ids = SMALL.allowed(mask)
+    assert ids
+    assert ids == [i for i in range(len(SMALL.tokens)) if matcher.allows(i)]
+    rest = matcher.shortest_completion()
+    assert Schema(schema).validate(prefix + rest)
+    assert matcher.accept_bytes(rest) == len(rest)
+    assert matcher.is_complete

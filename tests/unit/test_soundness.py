@@ -25,7 +25,7 @@ from agentrt import AgentrtError, Constraint, Schema
 
 SAMPLE = int(os.environ.get("ART_MASKBENCH_SAMPLE", "40")) or 1_000_000
 ROUNDS = int(os.environ.get("ART_WALKS", "1"))
-GENERATED = int(os.environ.get("ART_GENERATED_SAMPLE", "100"))
+GENERATED = int(os.environ.get("ART_GENERATED_SAMPLE", "300"))
 BUDGETS = [0, 10, 40, 120, 400]
 MODES: list[dict[str, Any]] = [
     {"property_order": order, "whitespace": whitespace}

@@ -24,7 +24,7 @@ FILES = [path for path in os.environ.get("ART_VOCABULARIES", "").split(os.pathse
 NAMES = [*MADE_UP, *FILES]
 PLACES = [
     "anything", "string", "long string", "pattern", "unanchored pattern", "date-time", "number", "enum", "object",
-    "pattern properties", "property names", "recursive", "discriminated",
+    "pattern properties", "property names", "unique", "recursive", "discriminated",
 ]  # fmt: skip
 
 
