@@ -749,7 +749,9 @@ static const arti_frame *outermost_unique(const arti_state *st) {
 static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
     size_t cap = 256;
     uint8_t *buf = arti_realloc(x->region->mem, NULL, 0, cap);
-    bool ok = buf != NULL || arti_fault_mem(x->s), searching = false;
+    bool ok = buf != NULL || arti_fault_mem(x->s), searching = false, again = false;
+    const arti_state first = *st;
+    const size_t first_len = out->len;
     while (ok && st->mode != ARTI_M_DONE) {
         arti_out piece = {buf, cap, 0};
         arti_state after = *st;
@@ -774,6 +776,10 @@ static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
             searching = false;
         } else if (!searching && !arti_faulted(x->s) && outermost_unique(st)) {
             ok = searching = true;
+        } else if (!again && !arti_faulted(x->s) && outermost_unique(&first)) { /* the cheapest beginning led nowhere */
+            *st = first;
+            out->len = first_len;
+            ok = searching = again = true;
         }
     }
     if (!ok && !arti_faulted(x->s))

@@ -13,6 +13,7 @@
 typedef struct leaver {
     arti_walk *w;
     const arti_state *st;   /* where the walk begins */
+    bool is_scarce;         /* within an item that must differ from few: no two texts end alike */
     const arti_hset *taken; /* texts with these digests do not end like others: items that must differ */
     bool exact_tail;        /* what comes behind the quote may depend on the digest too, where it ends a container */
     bool needs_hash;
@@ -62,7 +63,7 @@ static arti_state whole(const leaver *l, const uint64_t *q, uint32_t n_cp, uint6
 static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, bool *failed) {
     *failed = false;
     const uint64_t bits = accepting(l, q, n_cp);
-    if (l->taken && arti_hset_has(l->taken, hash)) return NULL;
+    if (l->is_scarce || (l->taken && arti_hset_has(l->taken, hash))) return NULL;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].accepts == bits) return &l->sigs[i];
     if (l->n == ARTI_QUOTES) return NULL;
@@ -528,6 +529,8 @@ bool arti_walk_text(arti_walk *w, const arti_state *st) {
     if (unique) l.taken = f->set;
     for (const arti_frame *up = f; up && up->hashing; up = up->parent)
         if (up->parent && !up->parent->is_object && up->parent->set) l.exact_tail = true;
+    l.is_scarce = f && x->s->norm->has_unique && arti_unique_is_scarce(x, st);
+    l.exact_tail |= l.is_scarce;
     l.needs_hash = unique || (f && f->hashing);
     if (l.n_parts == 1) l.part = text_part(st, 0);
     l.sigs = arti_region_get(x->region, ARTI_QUOTES * sizeof *l.sigs);
@@ -535,6 +538,7 @@ bool arti_walk_text(arti_walk *w, const arti_state *st) {
     const bool between = st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0;
     if (!between) w->work += ARTI_WORK_DEAR;
     if (!(between ? walk_whole(&l) : walk_narrow(&l)) || arti_faulted(x->s)) return false;
+    if (l.is_scarce) return take_out_repeats(&l);
     const bool is_free = l.part && l.part->kind == ARTI_PART_FREE && l.part->hi == UINT32_MAX;
     return !unique || !f->set || is_free || !arti_unique_frame(st) || take_out_repeats(&l);
 }

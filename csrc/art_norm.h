@@ -154,7 +154,8 @@ typedef struct arti_conj_info {
     uint32_t n_lits;
     uint32_t len; /* over all types, once is_decided */
     bool is_decided;
-    uint8_t plenty; /* art_unique.c: 1 infinitely many values, 2 perhaps not, 0 not asked */
+    uint8_t
+        plenty; /* art_unique.c, two bits each for all values, objects and arrays: 1 many, 2 perhaps not, 0 not asked */
     arti_facet facet[ARTI_N_TYPES];
 } arti_conj_info;
 

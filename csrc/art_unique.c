@@ -7,6 +7,7 @@
 #define SKIPPED 257      /* nothing is tried */
 #define FRACTION_MAX 12u /* digits tried behind a point */
 #define EXPONENT_MAX 3u  /* and in an exponent */
+#define LONG_TEXT 8u     /* a language with texts of so many characters is taken to have many of them */
 
 const arti_frame *arti_unique_frame(const arti_state *st) {
     const arti_frame *f = st->top;
@@ -106,17 +107,34 @@ static found search(arti_jctx *x, const arti_state *st, const arti_frame *f, lev
     return result;
 }
 
+/* So many that an array will not have them all; of a language, that is only guessed from its lengths. */
+static bool texts_are_plentiful(art_schema *s, const arti_text_shape *t) {
+    arti_re_lengths l;
+    if (t->set) return false;
+    if (t->term == ARTI_RE_ANY) return t->hi >= ARTI_UNIQUE_ROOM;
+    return arti_re_get_lengths(s->re, arti_re_start(s->re, t->term), &l) == ART_OK && l.longest >= LONG_TEXT &&
+           t->hi >= LONG_TEXT;
+}
+
+typedef enum plenty_of {
+    ALL_VALUES = 0,
+    OBJECTS = 2,
+    ARRAYS = 4
+} plenty_of; /* place of the answer in arti_conj_info */
+
 /* Are there infinitely many values of a conjunction, as far as a short look tells? Kept on the conjunction; depth is bounded. */
-static bool conj_is_plentiful(art_schema *s, arti_conj c, uint32_t depth) {
+static bool conj_is_plentiful(art_schema *s, arti_conj c, plenty_of of, uint32_t depth) {
     arti_conj_info *info = s->norm->conj[c];
-    if (info->plenty) return info->plenty == 1;
+    const uint32_t known = info->plenty >> of & 3u;
+    if (known) return known == 1;
     if (arti_conj_len(s, c) == ARTI_LEN_NONE) return false;
     bool yes = false;
     for (int t = 0; t < ARTI_N_TYPES && !yes; t++) {
+        if ((of == OBJECTS && t != ARTI_T_OBJECT) || (of == ARRAYS && t != ARTI_T_ARRAY)) continue;
         for (uint32_t i = 0; i < info->facet[t].n_shapes && !yes; i++) {
             arti_shape *sh = info->facet[t].shapes[i];
             if (t == ARTI_T_STRING) {
-                yes = !sh->text.set && sh->text.term == ARTI_RE_ANY && sh->text.hi == UINT32_MAX;
+                yes = texts_are_plentiful(s, &sh->text);
             } else if (t == ARTI_T_NUMBER) {
                 yes = !sh->number.lo || !sh->number.hi;
             } else if (t == ARTI_T_ARRAY) {
@@ -129,20 +147,20 @@ static bool conj_is_plentiful(art_schema *s, arti_conj c, uint32_t depth) {
                 yes = o->extra_is_free;
                 for (uint32_t k = 0; k < o->n_names && k < 64 && depth > 0 && !yes; k++) {
                     const arti_conj v = arti_object_name_conj(s, o, k);
-                    yes = v != ARTI_CONJ_FAIL && conj_is_plentiful(s, v, depth - 1);
+                    yes = v != ARTI_CONJ_FAIL && conj_is_plentiful(s, v, ALL_VALUES, depth - 1);
                 }
             }
             if (arti_faulted(s)) return false;
         }
     }
-    if (depth == 2 || yes) info->plenty = yes ? 1 : 2;
+    if (depth == 2 || yes) info->plenty |= (uint8_t)((yes ? 1u : 2u) << of);
     return yes;
 }
 
 bool arti_unique_is_plentiful(arti_jctx *x, const arti_state *st) {
     const bool value = st->mode == ARTI_M_VALUE;
     for (uint32_t i = 0; value && i < st->goals->n; i++)
-        if (conj_is_plentiful(x->s, st->goals->conj[i], 2)) return true;
+        if (conj_is_plentiful(x->s, st->goals->conj[i], ALL_VALUES, 2)) return true;
     if (st->mode == ARTI_M_TEXT || value) {
         const arti_text_machine *m = value ? arti_goals_text(x->s, st->goals) : st->text.machine;
         for (uint32_t i = 0; m && i < m->n_parts; i++) {
@@ -212,44 +230,40 @@ bool arti_unique_alive(arti_jctx *x, const arti_state *st, const arti_frame *f) 
     return r != NOT_FOUND && !arti_faulted(x->s);
 }
 
-/* A value inside an item has ended: can what is open up to the item be closed, or go on? */
-static bool may_leave(arti_jctx *x, const arti_state *st, const arti_frame *f) {
-    arti_state at = *st;
-    while (at.top && at.top->depth > f->depth && at.mode == ARTI_M_AFTER) {
-        arti_state closed = at, next = at;
-        if (arti_state_step(x, &next, ',')) return true;
-        if (!arti_state_step(x, &closed, at.top->is_object ? '}' : ']')) return false;
-        at = closed;
+/* Around *st: the next array, from `item` on outwards, whose items must differ and run out; *item is what is open of its item. NULL: none. */
+static const arti_frame *scarce_around(arti_jctx *x, const arti_frame **item) {
+    if (x->searching || x->style == ARTI_NUM_ANY_STYLE) return NULL;
+    for (const arti_frame *at = *item; at && at->parent; at = at->parent) {
+        const arti_state around = {.top = at->parent};
+        const arti_frame *f = arti_unique_frame(&around);
+        bool plentiful = !f || !f->set;
+        for (uint32_t i = 0; i < at->goals->n && !plentiful; i++)
+            plentiful = conj_is_plentiful(x->s, at->goals->conj[i], at->is_object ? OBJECTS : ARRAYS, 2);
+        *item = at;
+        if (!plentiful || arti_faulted(x->s)) return f;
     }
-    return true;
+    return NULL;
+}
+
+bool arti_unique_is_scarce(arti_jctx *x, const arti_state *st) {
+    const arti_frame *item = st->top;
+    return scarce_around(x, &item) != NULL;
 }
 
 bool arti_unique_inside(arti_jctx *x, const arti_state *st) {
-    if (x->searching || x->style == ARTI_NUM_ANY_STYLE || !st->top) return true;
-    for (const arti_frame *item = st->top; item->parent; item = item->parent) {
-        const arti_state at = {.top = item->parent};
-        const arti_frame *f = arti_unique_frame(&at);
-        if (!f || !f->set) continue;
-        bool plentiful = false;
-        for (uint32_t i = 0; i < item->goals->n && !plentiful; i++)
-            plentiful = conj_is_plentiful(x->s, item->goals->conj[i], 2);
+    const arti_frame *item = st->top, *f;
+    bool ok = true;
+    while (ok && (f = scarce_around(x, &item)) != NULL) {
         if (arti_faulted(x->s)) return false;
+        level *levels;
+        size_t n, cap;
         const arti_region_mark mark = arti_region_mark_now(x->region);
-        bool ok = true;
-        if (!plentiful) {
-            level *levels;
-            size_t n, cap;
-            ok = search(x, st, f, &levels, &n, &cap) != NOT_FOUND;
-            arti_free(x->region->mem, levels, cap * sizeof *levels);
-        } else if (st->mode == ARTI_M_AFTER) {
-            x->searching = true;
-            ok = may_leave(x, st, f);
-            x->searching = false;
-        }
+        ok = search(x, st, f, &levels, &n, &cap) != NOT_FOUND;
+        arti_free(x->region->mem, levels, cap * sizeof *levels);
         arti_region_reset(x->region, mark);
-        if (!ok || arti_faulted(x->s)) return false;
+        item = f;
     }
-    return true;
+    return ok && !arti_faulted(x->s);
 }
 
 bool arti_unique_close(arti_jctx *x, arti_state *st, const arti_frame *f, arti_out *out) {

@@ -62,7 +62,7 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
     ({"items": {"maxLength": 1}, "uniqueItems": True}, {}, b"[{}\n,\n{\n"),
     ({"items": {"type": "array", "items": {"type": "boolean"}, "maxItems": 1}, **TWO}, {}, b"[[],[true],["),
     (
-        {"items": {"properties": {"a": {"type": "string"}}, "additionalProperties": False}, **TWO},
+        {"items": {"properties": {"a": {"enum": ["x", "y", "xy"]}}, "additionalProperties": False}, **TWO},
         {},
         b'[{"a":"x"},{"a":"x',
     ),
