@@ -512,6 +512,7 @@ static bool run_allows(arti_run *base, const uint8_t *bytes, size_t len) {
     uint32_t at = r->at, covered = r->covered;
     size_t taken;
     r->is_quiet = true;
+    r->failed = NULL; /* what is refused without an error is to be told from what fails */
     art_status s = feed(r, bytes, len, &taken);
     restore(r, &was);
     r->is_quiet = false;
