@@ -4,7 +4,7 @@
  *
  * Purpose   masks of a state over a vocabulary, and the memo that keeps them.
  * Owns      a memo owns its rows; it is emptied when its budget is used up, and never fails for lack of memory. A mask that is quick
- *           to compute is kept when it is asked for a second time, because most never are.
+ *           to compute is kept when it is asked for a fourth time, because most never are.
  * Threads   under the schema's lock.
  * Errors    false with the schema's fault set, or when the allocator refuses working memory.
  * Cost      inside free strings a copied row and a few set bits; elsewhere a walk over the part of the trie that is alive. */
@@ -31,7 +31,8 @@ typedef struct arti_mask_memo {
     uint32_t n_words;
     uint64_t *tails; /* what may follow a closing quote, by the state behind it: see art_mask_walk.c */
     size_t tails_size;
-    uint64_t *recent; /* keys of cheap masks that were computed lately: ARTI_MASK_RECENT slots; NULL: none yet */
+    uint64_t *
+        recent; /* keys of cheap masks that were computed lately, and how often: ARTI_MASK_RECENT slots; NULL: none yet */
     /* Working memory and small tables of the walks (art_mask_walk.c); not part of the budget. */
     arti_mem work_mem;
     size_t depth_cap;
