@@ -183,7 +183,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         t = arti_re_pattern(c, (const char *)pattern, pattern_len);
     } else {
         const char *name = names[(data[0] - 236u) % (sizeof names / sizeof *names)];
-        CHECK(arti_format(c, name, strlen(name), &t, NULL) == ART_OK);
+        arti_re plain;
+        CHECK(arti_format(c, name, strlen(name), &t, &plain, NULL) == ART_OK);
+        if (data[1] & 1u) t = plain;
     }
     if (t == ARTI_RE_FAIL) {
         art_error err;
