@@ -59,6 +59,36 @@ static int candidate(const arti_state *st, uint32_t k) {
     }
 }
 
+/* Is one of the listed strings that the text may still become, or that may come, not taken? */
+static bool has_fresh_string(arti_jctx *x, const arti_state *st, const arti_hset *taken, uint32_t n_taken) {
+    const bool value = st->mode == ARTI_M_VALUE;
+    if (!value && (st->mode != ARTI_M_TEXT || st->text.escape != ARTI_ESC_NONE)) return false;
+    const arti_text_machine *m = value ? arti_goals_text(x->s, st->goals) : st->text.machine;
+    for (uint32_t k = 0; m && k < m->n_parts; k++) {
+        const arti_part *p = &m->parts[k];
+        if (p->kind != ARTI_PART_SET) continue;
+        const uint64_t q = value ? arti_set_state(0, p->n_set, 0) : arti_text_q(st)[k];
+        if (q && arti_set_hi(q) - arti_set_lo(q) > n_taken) return true;
+        for (uint32_t i = arti_set_lo(q); q && i < arti_set_hi(q); i++) {
+            uint64_t h = value ? ARTI_TEXT_HASH : st->text.hash;
+            for (uint32_t b = arti_set_depth(q); b < p->set[i].len; b++)
+                h = arti_hash_mix(h, (uint8_t)p->set[i].ptr[b]);
+            if (!arti_hset_has(taken, h)) return true;
+        }
+    }
+    return false;
+}
+
+/* The text can only become one of listed strings, and those are all taken. */
+static bool is_spent(arti_jctx *x, const arti_state *st, const arti_frame *f) {
+    if (st->top != f || st->mode != ARTI_M_TEXT || st->text.escape != ARTI_ESC_NONE || st->text.u8 != ARTI_U8_0)
+        return false;
+    const arti_text_machine *m = st->text.machine;
+    for (uint32_t i = 0; i < m->n_parts; i++)
+        if (m->parts[i].kind != ARTI_PART_SET && arti_text_q(st)[i]) return false;
+    return !has_fresh_string(x, st, f->set, f->n);
+}
+
 typedef struct level {
     arti_state st;
     uint32_t next; /* candidate */
@@ -93,7 +123,7 @@ static found search(arti_jctx *x, const arti_state *st, const arti_frame *f, lev
         arti_state next = top->st;
         const bool ok = c == NUMBER_END ? next.top && arti_number_end(x, &next) : arti_state_step(x, &next, (uint8_t)c);
         if (arti_faulted(x->s)) break;
-        if (!ok) continue;
+        if (!ok || (f->set && is_spent(x, &next, f))) continue;
         if (!arti_vec_reserve(mem, (void **)levels, cap, *n + 1, sizeof **levels)) {
             arti_fault_mem(x->s);
             break;
@@ -190,25 +220,6 @@ bool arti_unique_is_plentiful(arti_jctx *x, const arti_state *st) {
     return false;
 }
 
-/* Is one of the listed strings that the text may still become, or that may come, not taken? */
-static bool has_fresh_string(arti_jctx *x, const arti_state *st, const arti_hset *taken) {
-    const bool value = st->mode == ARTI_M_VALUE;
-    if (!value && (st->mode != ARTI_M_TEXT || st->text.escape != ARTI_ESC_NONE)) return false;
-    const arti_text_machine *m = value ? arti_goals_text(x->s, st->goals) : st->text.machine;
-    for (uint32_t k = 0; m && k < m->n_parts; k++) {
-        const arti_part *p = &m->parts[k];
-        if (p->kind != ARTI_PART_SET) continue;
-        const uint64_t q = value ? arti_set_state(0, p->n_set, 0) : arti_text_q(st)[k];
-        for (uint32_t i = arti_set_lo(q); q && i < arti_set_hi(q); i++) {
-            uint64_t h = value ? ARTI_TEXT_HASH : st->text.hash;
-            for (uint32_t b = arti_set_depth(q); b < p->set[i].len; b++)
-                h = arti_hash_mix(h, (uint8_t)p->set[i].ptr[b]);
-            if (!arti_hset_has(taken, h)) return true;
-        }
-    }
-    return false;
-}
-
 bool arti_unique_alive(arti_jctx *x, const arti_state *st, const arti_frame *f) {
     const arti_array_machine *m = f->machine;
     if (x->searching || st->mode == ARTI_M_FIRST_VALUE) return true;
@@ -220,7 +231,7 @@ bool arti_unique_alive(arti_jctx *x, const arti_state *st, const arti_frame *f) 
     arti_accept acc;
     if (st->mode == ARTI_M_AFTER && arti_frame_accepts(x, f, &acc)) return true;
     if (arti_unique_is_plentiful(x, st)) return !arti_faulted(x->s);
-    if (min <= f->n + 1 && has_fresh_string(x, st, f->set)) return !arti_faulted(x->s);
+    if (min <= f->n + 1 && has_fresh_string(x, st, f->set, f->n)) return !arti_faulted(x->s);
     level *levels;
     size_t n, cap;
     const arti_region_mark mark = arti_region_mark_now(x->region);
