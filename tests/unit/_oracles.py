@@ -211,6 +211,8 @@ class Oracles:
         self.early = max(since, default=0) > ORDER.index(draft_of(schema, draft))
         self.rust: Any = None
         try:
+            if re.search(r"\\\\[<>]", text):  # ends of words to it, and characters to ECMA 262
+                raise ValueError("a pattern that jsonschema_rs reads otherwise")
             self.rust = rust_class(json.loads(text), validate_formats=formats, offline=True)
         except (ValueError, jsonschema_rs.ValidationError) as error:
             self.excuse = str(error)

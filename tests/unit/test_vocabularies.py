@@ -38,6 +38,7 @@ def vocabulary(name: str) -> Tokens:
     return Tokens(*read_vocabulary(name))
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", NAMES, ids=[Path(name).name for name in NAMES])
 @pytest.mark.parametrize("place", PLACES)
 def test_mask_is_what_is_allowed(name: str, place: str) -> None:
