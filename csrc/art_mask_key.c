@@ -646,13 +646,7 @@ static bool walk_narrow(leaver *l) {
         }
         if (!ok) {
             if (arti_faulted(x->s)) return false;
-            if (from->is_full && w->exit && arti_state_is_complete(&states[d - 1])) {
-                for (uint32_t k = node->tok; k < v->node[node->next].tok; k++) {
-                    size_t len;
-                    const uint8_t *bytes = arti_vocab_bytes(v, v->order[k], &len);
-                    if (w->exit->allows(w->exit->ud, bytes + d - 1, len - d + 1)) arti_bits_set(w->words, v->order[k]);
-                }
-            }
+            if (from->is_full && w->exit && arti_state_is_complete(&states[d - 1])) arti_walk_exit(w, i, d - 1);
             i = node->next;
             continue;
         }

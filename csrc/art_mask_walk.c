@@ -50,8 +50,7 @@ bool arti_walk_begin(arti_walk *w) {
 
 /* ------------------------------------------------------------------ any state, node by node */
 
-/* Tokens below node i that end the value after `depth` bytes and go on with something the surroundings allow. */
-static void walk_exit(arti_walk *w, uint32_t i, uint32_t depth) {
+void arti_walk_exit(arti_walk *w, uint32_t i, uint32_t depth) {
     const art_vocab *v = w->v;
     const uint32_t from = v->node[i].tok, to = v->node[v->node[i].next].tok;
     for (uint32_t k = from; k < to; k++) {
@@ -91,7 +90,7 @@ bool arti_walk_subtree(arti_walk *w, uint32_t i, const arti_state *from) {
         states[d] = states[d - 1];
         if (!arti_state_step(x, &states[d], node->byte)) {
             if (arti_faulted(x->s)) return false;
-            if (w->exit && arti_state_is_complete(&states[d - 1])) walk_exit(w, i, d - 1);
+            if (w->exit && arti_state_is_complete(&states[d - 1])) arti_walk_exit(w, i, d - 1);
             i = node->next;
             continue;
         }

@@ -30,6 +30,8 @@ bool arti_walk_text(arti_walk *w, const arti_state *st);  /* *st is in mode TEXT
 bool arti_walk_key(arti_walk *w, const arti_state *st);   /* *st is in mode KEY_TEXT; writes all words */
 /* Walks the subtree of node i, whose parent is reached in state *from. */
 bool arti_walk_subtree(arti_walk *w, uint32_t i, const arti_state *from);
+/* Sets the tokens below node i that end the value after `depth` bytes and go on with something the surroundings allow. */
+void arti_walk_exit(arti_walk *w, uint32_t i, uint32_t depth);
 /* Does the token's tail, from byte `at` on, lead somewhere from *st? Ends of embedded values included. */
 bool arti_walk_tail(arti_walk *w, const arti_state *st, const uint8_t *bytes, size_t len);
 void arti_walk_tables_free(arti_mask_memo *m);
