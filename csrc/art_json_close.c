@@ -530,7 +530,7 @@ static bool finish_key(arti_jctx *x, const arti_state *st, arti_state *after, ar
         return try_key(x, st, (const uint8_t *)m->names[best].ptr + d, m->names[best].len - d, after, quoted);
     }
     for (uint32_t a = 0; a < m->n_alts; a++) {
-        if (!arti_live(st->top, a) || m->alts[a].extra_part == ARTI_EXTRA_NONE) continue;
+        if (!arti_takes_other(st, a) || m->alts[a].extra_part == ARTI_EXTRA_NONE) continue;
         if (m->alts[a].extra_part == ARTI_EXTRA_FREE) {
             for (uint32_t i = 0; i < 4096; i++) { /* "", "a", ..., "z", "aa", ...: one of them is new */
                 uint8_t word[8];

@@ -217,9 +217,10 @@ static void move_state(mover *m, arti_state *st) {
     if (text && arti_text_parts(st) > 1)
         st->text.q.many = move_bytes(m, st->text.q.many, arti_text_parts(st) * sizeof(uint64_t));
     const bool keys = st->mode == ARTI_M_KEY_TEXT || st->mode == ARTI_M_KEY || st->mode == ARTI_M_FIRST_KEY;
-    if (keys && st->text.offer) {
+    if (keys) {
         const arti_object_machine *om = st->top->machine;
-        st->text.offer = move_bytes(m, st->text.offer, om->n_seen_words * sizeof(uint64_t));
+        if (st->text.offer) st->text.offer = move_bytes(m, st->text.offer, om->n_seen_words * sizeof(uint64_t));
+        if (st->text.others) st->text.others = move_bytes(m, st->text.others, om->n_live_words * sizeof(uint64_t));
     }
     if (st->mode == ARTI_M_KEY_TEXT) move_set(m, &st->text.heads);
     if (st->mode == ARTI_M_NUMBER && st->number.text) {
@@ -380,7 +381,8 @@ static art_status run_shortest(arti_run *base, uint8_t *buf, size_t cap, size_t 
     const bool ok = arti_close_write(&x, &r->now, &out);
     const art_status st = unlock(r);
     *len = out.len;
-    if (st != ART_OK || !ok) return st != ART_OK ? st : ART_E_NOMEM;
+    if (st != ART_OK) return st;
+    if (!ok) return arti_fail(&r->error, ART_E_STATE, 0, "no text was found that ends what is written");
     return out.len > cap ? ART_E_LIMIT : ART_OK;
 }
 

@@ -127,6 +127,7 @@ typedef struct arti_text_state {
         const uint64_t *many; /* of all parts */
     } q;
     const uint64_t *offer;  /* KEY_TEXT, KEY, FIRST_KEY: names that may come; NULL: none */
+    const uint64_t *others; /* likewise: alternatives that may take another name; NULL: all live ones that take any */
     const arti_hset *heads; /* KEY_TEXT: what the frame's will be with this key */
     uint64_t hash;
     uint32_t n_cp;
@@ -195,6 +196,17 @@ static inline const uint32_t *arti_frame_met(const arti_frame *f) {
 }
 static inline const uint32_t *arti_frame_counts(const arti_frame *f) {
     return (const uint32_t *)(f->bits + ((const arti_array_machine *)f->machine)->n_live_words);
+}
+/* In a key: may the alternative take a name that is not declared? For those whose extra_part is not ARTI_EXTRA_NONE. */
+static inline bool arti_takes_other(const arti_state *st, uint32_t alt) {
+    return arti_live(st->top, alt) && (!st->text.others || st->text.others[alt / 64] >> (alt % 64) & 1u);
+}
+/* Is any other name possible? */
+static inline bool arti_takes_any_name(const arti_state *st) {
+    const arti_object_machine *m = st->top->machine;
+    for (uint32_t a = 0; st->text.offer_other && m->any_free && a < m->n_alts; a++)
+        if (m->alts[a].extra_part == ARTI_EXTRA_FREE && arti_takes_other(st, a)) return true;
+    return false;
 }
 static inline bool arti_seen(const arti_frame *f, uint32_t name) {
     const arti_object_machine *m = f->machine;

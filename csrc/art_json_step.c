@@ -163,11 +163,22 @@ static bool other_possible(arti_jctx *x, const arti_frame *f, uint32_t alt) {
     return false;
 }
 
+/* Alternative alt takes no other name now; *others are those that do, NULL while all do. */
+static bool bar_others(arti_jctx *x, const arti_object_machine *m, uint64_t **others, uint32_t alt) {
+    if (!*others) {
+        *others = arti_region_get(x->region, m->n_live_words * sizeof **others);
+        if (!*others) return arti_fault_mem(x->s);
+        memset(*others, 0xFF, m->n_live_words * sizeof **others);
+    }
+    (*others)[alt / 64] &= ~(UINT64_C(1) << (alt % 64));
+    return true;
+}
+
 /* Prepares the state for a key: which names, and whether others. false: none at all. */
 static bool offer_keys(arti_jctx *x, arti_state *st) {
     const arti_frame *f = st->top;
     arti_object_machine *m = f->machine;
-    uint64_t *offer = NULL;
+    uint64_t *offer = NULL, *others = NULL;
     bool any = false, other = false;
     if (m->n_names) {
         offer = arti_region_get(x->region, m->n_seen_words * sizeof *offer);
@@ -188,14 +199,18 @@ static bool offer_keys(arti_jctx *x, arti_state *st) {
             }
             if (arti_faulted(x->s)) return false;
         }
-        if (!other) other = other_possible(x, f, a);
+        if (other_possible(x, f, a))
+            other = true;
+        else if (m->alts[a].extra_part != ARTI_EXTRA_NONE && !bar_others(x, m, &others, a))
+            return false;
         if (arti_faulted(x->s)) return false;
     }
     st->text.offer = offer;
+    st->text.others = others;
     st->text.offer_other = other;
     if (any) return true;
     if (!other) return false;
-    if (m->any_free || (!f->set && !m->n_names)) return true;
+    if (arti_takes_any_name(st) || (!f->set && !m->n_names)) return true;
     arti_state probe = *st; /* the other names may be used up */
     const arti_region_mark mark = arti_region_mark_now(x->region);
     const bool ok = arti_key_begin(x, &probe);

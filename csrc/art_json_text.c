@@ -144,6 +144,7 @@ bool arti_key_begin(arti_jctx *x, arti_state *st) {
     next.text = (arti_text_state){.machine = st->top->machine,
                                   .hash = ARTI_TEXT_HASH,
                                   .offer = st->text.offer,
+                                  .others = st->text.others,
                                   .heads = st->top->heads,
                                   .offer_other = st->text.offer_other};
     if (arti_text_parts(&next) > 1 && !add_head(x, &next.text)) return false;
@@ -242,7 +243,7 @@ bool arti_key_alive_at(arti_jctx *x, const arti_state *st, const uint64_t *q, ui
     if (q[0] && st->text.offer && any_in_range(st->text.offer, arti_set_lo(q[0]), arti_set_hi(q[0]))) return true;
     if (!st->text.offer_other) return false;
     for (uint32_t a = 0; a < m->n_alts; a++) {
-        if (!arti_live(f, a)) continue;
+        if (!arti_takes_other(st, a)) continue;
         const uint32_t p = m->alts[a].extra_part;
         if (p == ARTI_EXTRA_FREE) return true;
         if (p == ARTI_EXTRA_NONE || q[1 + p] == 0) continue;
@@ -303,9 +304,7 @@ static answer range_known(const arti_state *st, uint32_t lo, uint32_t hi) {
         const arti_object_machine *m = st->text.machine;
         if (q[0] && st->text.offer && set_goes_on(m->names, q[0], st->text.offer, lo, hi)) return YES;
         if (!st->text.offer_other) return NO;
-        for (uint32_t a = 0; a < m->n_alts; a++)
-            if (arti_live(st->top, a) && m->alts[a].extra_part == ARTI_EXTRA_FREE) return YES;
-        return UNKNOWN;
+        return arti_takes_any_name(st) ? YES : UNKNOWN;
     }
     const arti_text_machine *m = st->text.machine;
     answer known = NO;

@@ -90,10 +90,7 @@ static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uin
     UINT64_C(0x6f7468657220) /* of some text that is neither there nor asked for, the same for all places */
 
 bool arti_key_is_wide(const arti_state *st) {
-    const arti_object_machine *m = st->text.machine;
-    for (uint32_t a = 0; st->text.offer_other && m->any_free && a < m->n_alts; a++)
-        if (arti_live(st->top, a) && m->alts[a].extra_part == ARTI_EXTRA_FREE) return true;
-    return false;
+    return arti_takes_any_name(st);
 }
 
 void arti_key_name_bytes(const arti_state *st, uint64_t bits[4], bool *ends) {
@@ -509,7 +506,7 @@ static uint64_t live_parts(const leaver *l) {
     uint64_t parts = 0;
     for (uint32_t a = 0; a < m->n_alts; a++) {
         const uint32_t p = m->alts[a].extra_part;
-        if (arti_live(l->st->top, a) && p < ARTI_KEY_PARTS_MAX) parts |= UINT64_C(1) << p;
+        if (arti_takes_other(l->st, a) && p < ARTI_KEY_PARTS_MAX) parts |= UINT64_C(1) << p;
     }
     return parts;
 }

@@ -16,7 +16,7 @@ from _generate import Maker, mutated
 from _oracles import Oracles
 from _walks import SMALL, feed, no_duplicates, spell, walk
 
-from agentrt import AgentrtError, Constraint, Schema, SchemaError
+from agentrt import AgentrtError, Constraint, LimitExceeded, Schema, SchemaError
 
 INSTANCES = 12
 
@@ -74,11 +74,11 @@ class Case:
             return self.check_instances(oracles, schema, constraint, draw) or self.check_walks(
                 oracles, schema, walked, draw
             )
-        except AgentrtError as error:
-            self.counts[f"refused late: {type(error).__name__}"] += 1
+        except (SchemaError, LimitExceeded) as error:
+            self.counts[f"refused late: {str(error).partition('(')[0]}"] += 1
             return ""
-        except AssertionError as error:
-            return f"{modes}: {error}"
+        except (AgentrtError, AssertionError) as error:
+            return f"{modes}: {type(error).__name__}: {error}"
 
     def check_empty(self, oracles: Oracles) -> str:
         for instance in self.instances:

@@ -41,6 +41,7 @@ NAMES = {"type": "object", "propertyNames": {"enum": ["b", "é", "c"]}}
 TWO = {"type": "array", "uniqueItems": True, "minItems": 2}
 SMALL_NUMBERS = {"type": ["number", "null", "array"], "maximum": 0.5, "exclusiveMaximum": 0.5}
 NO_OR_THREE = {"anyOf": [{"type": "object", "minProperties": 3}, {"type": "object", "maxProperties": 0}]}
+BEGINS_WITH_A = {"propertyNames": {"pattern": "^a"}}
 ORDERED = {"property_order": "schema"}
 SPACED = {"whitespace": "spaced"}
 PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
@@ -66,6 +67,9 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
         {},
         b'[{"a":"x"},{"a":"x',
     ),
+    # Keys that only an alternative without room for them would have taken.
+    ({"type": "object", "anyOf": [{"required": ["x"], "maxProperties": 1}, BEGINS_WITH_A]}, {}, b'{"F'),
+    ({"type": "object", "oneOf": [{"required": [""]}, BEGINS_WITH_A]}, ORDERED, b'{"F'),
 ]
 
 
