@@ -585,729 +585,732 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 
 static void *_cffi_types[] = {
 /*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 23), // art_alloc const *()(art_budget const *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 642), // art_budget const *
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_budget const *
 /*  2 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 4), // art_cuda_array *()(art_cuda_array *)
-/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_cuda_array *
+/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_cuda_array *
 /*  5 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 4), // art_cuda_array *()(art_cuda_batch const *)
-/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_cuda_batch const *
+/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 652), // art_cuda_batch const *
 /*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 681), // art_span const *()(art_matcher const *, size_t *)
-/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 671), // art_matcher const *
-/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 51), // size_t *
+/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 684), // art_span const *()(art_matcher const *, size_t *)
+/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 674), // art_matcher const *
+/* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 52), // size_t *
 /* 12 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 13 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_constraint *, art_matcher * *, art_error *)
-/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_constraint *
-/* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 157), // art_matcher * *
-/* 16 */ _CFFI_OP(_CFFI_OP_POINTER, 664), // art_error *
+/* 13 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_constraint *, art_matcher * *, art_error *)
+/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 646), // art_constraint *
+/* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 158), // art_matcher * *
+/* 16 */ _CFFI_OP(_CFFI_OP_POINTER, 667), // art_error *
 /* 17 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_ctransformers *
-/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 702), // char const *
+/* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_ctransformers *
+/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 705), // char const *
 /* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 673), // art_model_params const *
-/* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 639), // art_alloc const *
-/* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 196), // art_model * *
+/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 676), // art_model_params const *
+/* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_alloc const *
+/* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 197), // art_model * *
 /* 25 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 26 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 27 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, art_cuda_call const *, art_error *)
-/* 28 */ _CFFI_OP(_CFFI_OP_POINTER, 648), // art_cuda *
-/* 29 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_cuda_call const *
+/* 27 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda *, art_cuda_call const *, art_error *)
+/* 28 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_cuda *
+/* 29 */ _CFFI_OP(_CFFI_OP_POINTER, 653), // art_cuda_call const *
 /* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint32_t, art_error *)
+/* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda *, uint32_t, art_error *)
 /* 33 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 34 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22), // uint32_t
 /* 35 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 36 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 37 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, art_cuda_batch * *, art_error *)
+/* 37 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda *, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, art_cuda_batch * *, art_error *)
 /* 38 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 39 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 40 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 41 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 42 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 43 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 44 */ _CFFI_OP(_CFFI_OP_POINTER, 103), // art_cuda_batch * *
+/* 44 */ _CFFI_OP(_CFFI_OP_POINTER, 104), // art_cuda_batch * *
 /* 45 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 46 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint32_t, uint64_t, size_t, art_cuda_array * *, art_error *)
+/* 47 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda *, uint32_t, uint32_t, uint8_t const *, size_t, art_error *)
 /* 48 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 49 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
-/* 51 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
-/* 52 */ _CFFI_OP(_CFFI_OP_POINTER, 4), // art_cuda_array * *
+/* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 51 */ _CFFI_OP(_CFFI_OP_POINTER, 722), // uint8_t const *
+/* 52 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
 /* 53 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint32_t, uint64_t, uint64_t, art_error *)
+/* 55 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda *, uint32_t, uint64_t, size_t, art_cuda_array * *, art_error *)
 /* 56 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 57 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 59 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 60 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 61 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, art_error *)
-/* 63 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
-/* 64 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 65 */ _CFFI_OP(_CFFI_OP_POINTER, 719), // uint8_t const *
-/* 66 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 67 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 68 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, char *, size_t, art_cuda_code * *, art_error *)
-/* 70 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
-/* 71 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 72 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
-/* 73 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 74 */ _CFFI_OP(_CFFI_OP_POINTER, 702), // char *
-/* 75 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 76 */ _CFFI_OP(_CFFI_OP_POINTER, 585), // art_cuda_code * *
-/* 77 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 78 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 79 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda *, uint64_t, uint32_t *, art_error *)
-/* 80 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
-/* 81 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 82 */ _CFFI_OP(_CFFI_OP_POINTER, 34), // uint32_t *
-/* 83 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 84 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 85 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda const *, uint32_t, art_cuda_device *, art_error *)
-/* 86 */ _CFFI_OP(_CFFI_OP_POINTER, 648), // art_cuda const *
-/* 87 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 88 */ _CFFI_OP(_CFFI_OP_POINTER, 653), // art_cuda_device *
-/* 89 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 90 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda_array *, size_t, uint32_t, uint32_t, uint32_t, int64_t, int, void * *, art_error *)
-/* 92 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
-/* 93 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 94 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 58 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24), // uint64_t
+/* 59 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 60 */ _CFFI_OP(_CFFI_OP_POINTER, 4), // art_cuda_array * *
+/* 61 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 62 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 63 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda *, uint32_t, uint64_t, uint64_t, art_error *)
+/* 64 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 65 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 66 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 67 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 68 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 69 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 70 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda *, uint32_t, uint8_t const *, size_t, char *, size_t, art_cuda_code * *, art_error *)
+/* 71 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 72 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 51),
+/* 74 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 75 */ _CFFI_OP(_CFFI_OP_POINTER, 705), // char *
+/* 76 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 77 */ _CFFI_OP(_CFFI_OP_POINTER, 587), // art_cuda_code * *
+/* 78 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 79 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 80 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda *, uint64_t, uint32_t *, art_error *)
+/* 81 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 82 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 83 */ _CFFI_OP(_CFFI_OP_POINTER, 34), // uint32_t *
+/* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 85 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda const *, uint32_t, art_cuda_device *, art_error *)
+/* 87 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_cuda const *
+/* 88 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 89 */ _CFFI_OP(_CFFI_OP_POINTER, 655), // art_cuda_device *
+/* 90 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 92 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda_array *, size_t, uint32_t, uint32_t, uint32_t, int64_t, int, void * *, art_error *)
+/* 93 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 94 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 95 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 96 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 97 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
-/* 98 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
-/* 99 */ _CFFI_OP(_CFFI_OP_POINTER, 124), // void * *
-/* 100 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 101 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 102 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda_batch *, art_cuda_call const *, art_error *)
-/* 103 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_cuda_batch *
-/* 104 */ _CFFI_OP(_CFFI_OP_NOOP, 29),
-/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 106 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 107 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_cuda_batch *, uint32_t, uint32_t, art_cuda_row_params const *, uint64_t, art_error *)
-/* 108 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
-/* 109 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 97 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 98 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 23), // int64_t
+/* 99 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7), // int
+/* 100 */ _CFFI_OP(_CFFI_OP_POINTER, 125), // void * *
+/* 101 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 102 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 103 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda_batch *, art_cuda_call const *, art_error *)
+/* 104 */ _CFFI_OP(_CFFI_OP_POINTER, 652), // art_cuda_batch *
+/* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 29),
+/* 106 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 107 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 108 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda_batch *, uint32_t, uint32_t, art_cuda_row_params const *, uint64_t, art_error *)
+/* 109 */ _CFFI_OP(_CFFI_OP_NOOP, 104),
 /* 110 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 111 */ _CFFI_OP(_CFFI_OP_POINTER, 657), // art_cuda_row_params const *
-/* 112 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 113 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 114 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 115 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
-/* 116 */ _CFFI_OP(_CFFI_OP_POINTER, 659), // art_dialog_spec const *
-/* 117 */ _CFFI_OP(_CFFI_OP_POINTER, 700), // art_vocab *
-/* 118 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 119 */ _CFFI_OP(_CFFI_OP_POINTER, 14), // art_constraint * *
-/* 120 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 121 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 122 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
-/* 123 */ _CFFI_OP(_CFFI_OP_POINTER, 662), // art_engine const *
-/* 124 */ _CFFI_OP(_CFFI_OP_POINTER, 723), // void *
-/* 125 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 126 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 127 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 128 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 129 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 130 */ _CFFI_OP(_CFFI_OP_POINTER, 669), // art_llama *
-/* 131 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 132 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
-/* 133 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 134 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
-/* 135 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 136 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 137 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
-/* 138 */ _CFFI_OP(_CFFI_OP_NOOP, 130),
-/* 139 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 140 */ _CFFI_OP(_CFFI_OP_POINTER, 658), // art_device *
-/* 141 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 142 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 143 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 144 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_mask_pool *, art_matcher * const *, size_t, uint32_t *, size_t, size_t, uint32_t *, size_t *, art_error *)
-/* 146 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_mask_pool *
-/* 147 */ _CFFI_OP(_CFFI_OP_POINTER, 157), // art_matcher * const *
-/* 148 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 149 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
-/* 150 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 111 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 112 */ _CFFI_OP(_CFFI_OP_POINTER, 660), // art_cuda_row_params const *
+/* 113 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 114 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 115 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 116 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
+/* 117 */ _CFFI_OP(_CFFI_OP_POINTER, 662), // art_dialog_spec const *
+/* 118 */ _CFFI_OP(_CFFI_OP_POINTER, 703), // art_vocab *
+/* 119 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 120 */ _CFFI_OP(_CFFI_OP_POINTER, 14), // art_constraint * *
+/* 121 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 122 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 123 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
+/* 124 */ _CFFI_OP(_CFFI_OP_POINTER, 665), // art_engine const *
+/* 125 */ _CFFI_OP(_CFFI_OP_POINTER, 726), // void *
+/* 126 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 127 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
+/* 128 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 129 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 130 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
+/* 131 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_llama *
+/* 132 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 133 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
+/* 134 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 135 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
+/* 136 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 137 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 138 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
+/* 139 */ _CFFI_OP(_CFFI_OP_NOOP, 131),
+/* 140 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 141 */ _CFFI_OP(_CFFI_OP_POINTER, 661), // art_device *
+/* 142 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 143 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 144 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 146 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_mask_pool *, art_matcher * const *, size_t, uint32_t *, size_t, size_t, uint32_t *, size_t *, art_error *)
+/* 147 */ _CFFI_OP(_CFFI_OP_POINTER, 673), // art_mask_pool *
+/* 148 */ _CFFI_OP(_CFFI_OP_POINTER, 158), // art_matcher * const *
+/* 149 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 150 */ _CFFI_OP(_CFFI_OP_NOOP, 83),
 /* 151 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 152 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
-/* 153 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 154 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 155 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher *)
-/* 157 */ _CFFI_OP(_CFFI_OP_POINTER, 671), // art_matcher *
-/* 158 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 159 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher *, size_t)
-/* 160 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
-/* 161 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 162 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 163 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
-/* 164 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
-/* 165 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
-/* 166 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 167 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
-/* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 169 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 170 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher *, uint32_t)
-/* 171 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
-/* 172 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 173 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 174 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
-/* 175 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
-/* 176 */ _CFFI_OP(_CFFI_OP_POINTER, 719), // uint8_t *
-/* 177 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 178 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 179 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
-/* 181 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
-/* 182 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
-/* 183 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 184 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 185 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 186 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher const *, art_error *)
-/* 187 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
-/* 188 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 189 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 190 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_matcher const *, art_matcher * *, art_error *)
-/* 191 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
-/* 192 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
-/* 193 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 194 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 195 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
-/* 196 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_model *
-/* 197 */ _CFFI_OP(_CFFI_OP_POINTER, 646), // art_context_params const *
-/* 198 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 199 */ _CFFI_OP(_CFFI_OP_POINTER, 269), // art_session * *
-/* 200 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 201 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 202 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_model *, art_engine_caps *, art_error *)
-/* 203 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
-/* 204 */ _CFFI_OP(_CFFI_OP_POINTER, 663), // art_engine_caps *
-/* 205 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 206 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 207 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_model *, art_vocab * *, art_error *)
-/* 208 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
-/* 209 */ _CFFI_OP(_CFFI_OP_POINTER, 117), // art_vocab * *
-/* 210 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 211 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 212 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
-/* 213 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
-/* 214 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 215 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 216 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 217 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 218 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 219 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 220 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 221 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
-/* 222 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 223 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 224 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 225 */ _CFFI_OP(_CFFI_OP_POINTER, 232), // int32_t *
-/* 226 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 227 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 228 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 229 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 230 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
-/* 231 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
-/* 232 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
-/* 233 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 234 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
-/* 235 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 236 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 237 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 238 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 239 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_schema *, art_survey *, art_error *, size_t, size_t *, art_error *)
-/* 240 */ _CFFI_OP(_CFFI_OP_POINTER, 678), // art_schema *
-/* 241 */ _CFFI_OP(_CFFI_OP_POINTER, 697), // art_survey *
-/* 242 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 243 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 244 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 245 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 246 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 247 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
-/* 248 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
-/* 249 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
-/* 250 */ _CFFI_OP(_CFFI_OP_POINTER, 645), // art_constraint_opts const *
-/* 251 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 119),
-/* 253 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 254 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 255 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_schema *, char *, size_t, size_t *, art_error *)
-/* 256 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
-/* 257 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 258 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 259 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 260 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 261 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 262 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
-/* 263 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
-/* 264 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
-/* 265 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 266 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 267 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 268 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_session *, art_error *)
-/* 269 */ _CFFI_OP(_CFFI_OP_POINTER, 680), // art_session *
-/* 270 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 271 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 272 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_session *, art_event *, art_error *)
-/* 273 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
-/* 274 */ _CFFI_OP(_CFFI_OP_POINTER, 665), // art_event *
-/* 275 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 276 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 277 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_session *, art_session *, size_t, art_error *)
-/* 278 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
-/* 279 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
-/* 280 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 281 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 282 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 283 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
-/* 284 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
-/* 285 */ _CFFI_OP(_CFFI_OP_POINTER, 232), // int32_t const *
-/* 286 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 287 */ _CFFI_OP(_CFFI_OP_POINTER, 668), // art_generate_params const *
-/* 288 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 289 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 290 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
-/* 291 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
-/* 292 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
-/* 293 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 294 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 295 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 296 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 297 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
-/* 298 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
-/* 299 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
-/* 300 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 301 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 302 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(art_vocab const *, char const *, art_error *)
-/* 304 */ _CFFI_OP(_CFFI_OP_POINTER, 700), // art_vocab const *
-/* 305 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 306 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 307 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
-/* 309 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 310 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 311 */ _CFFI_OP(_CFFI_OP_POINTER, 19), // art_ctransformers * *
-/* 312 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 313 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 314 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, art_alloc const *, art_cuda * *, art_error *)
-/* 315 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 316 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 317 */ _CFFI_OP(_CFFI_OP_POINTER, 28), // art_cuda * *
-/* 318 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 319 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 320 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
-/* 321 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 322 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 323 */ _CFFI_OP(_CFFI_OP_NOOP, 209),
-/* 324 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 325 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 326 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, art_cuda_file const *, size_t, char const * const *, size_t, int, art_alloc const *, char *, size_t, art_cuda_code * *, art_error *)
-/* 327 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 328 */ _CFFI_OP(_CFFI_OP_POINTER, 655), // art_cuda_file const *
-/* 329 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 330 */ _CFFI_OP(_CFFI_OP_POINTER, 20), // char const * const *
-/* 331 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 332 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 333 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 334 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 335 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 336 */ _CFFI_OP(_CFFI_OP_NOOP, 76),
-/* 337 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 338 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 339 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
-/* 340 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 152 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 153 */ _CFFI_OP(_CFFI_OP_NOOP, 83),
+/* 154 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 155 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 157 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher *)
+/* 158 */ _CFFI_OP(_CFFI_OP_POINTER, 674), // art_matcher *
+/* 159 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 160 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher *, size_t)
+/* 161 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 162 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 163 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 164 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher *, uint32_t *, size_t, uint32_t *, art_error *)
+/* 165 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 166 */ _CFFI_OP(_CFFI_OP_NOOP, 83),
+/* 167 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 168 */ _CFFI_OP(_CFFI_OP_NOOP, 83),
+/* 169 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 170 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 171 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher *, uint32_t)
+/* 172 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 173 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 174 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 175 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
+/* 176 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 177 */ _CFFI_OP(_CFFI_OP_POINTER, 722), // uint8_t *
+/* 178 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 179 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 181 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher *, uint8_t const *, size_t, size_t *)
+/* 182 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 183 */ _CFFI_OP(_CFFI_OP_NOOP, 51),
+/* 184 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 185 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 186 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 187 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher const *, art_error *)
+/* 188 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 189 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 190 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 191 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher const *, art_matcher * *, art_error *)
+/* 192 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 193 */ _CFFI_OP(_CFFI_OP_NOOP, 15),
+/* 194 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 195 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 196 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
+/* 197 */ _CFFI_OP(_CFFI_OP_POINTER, 675), // art_model *
+/* 198 */ _CFFI_OP(_CFFI_OP_POINTER, 648), // art_context_params const *
+/* 199 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 200 */ _CFFI_OP(_CFFI_OP_POINTER, 270), // art_session * *
+/* 201 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 202 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 203 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_model *, art_engine_caps *, art_error *)
+/* 204 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
+/* 205 */ _CFFI_OP(_CFFI_OP_POINTER, 666), // art_engine_caps *
+/* 206 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 207 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 208 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_model *, art_vocab * *, art_error *)
+/* 209 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
+/* 210 */ _CFFI_OP(_CFFI_OP_POINTER, 118), // art_vocab * *
+/* 211 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 212 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 213 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_model *, char const *, char *, size_t, size_t *, art_error *)
+/* 214 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
+/* 215 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 216 */ _CFFI_OP(_CFFI_OP_NOOP, 75),
+/* 217 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 218 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 219 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 220 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 221 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_model *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 222 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
+/* 223 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 224 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 225 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 226 */ _CFFI_OP(_CFFI_OP_POINTER, 233), // int32_t *
+/* 227 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 228 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 229 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 230 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 231 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_model *, int32_t, int, uint8_t *, size_t, size_t *, art_error *)
+/* 232 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
+/* 233 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21), // int32_t
+/* 234 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 235 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
+/* 236 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 237 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 239 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 240 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_schema *, art_survey *, art_error *, size_t, size_t *, art_error *)
+/* 241 */ _CFFI_OP(_CFFI_OP_POINTER, 681), // art_schema *
+/* 242 */ _CFFI_OP(_CFFI_OP_POINTER, 700), // art_survey *
+/* 243 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 244 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 245 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 246 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 247 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 248 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
+/* 249 */ _CFFI_OP(_CFFI_OP_NOOP, 241),
+/* 250 */ _CFFI_OP(_CFFI_OP_NOOP, 118),
+/* 251 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_constraint_opts const *
+/* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 253 */ _CFFI_OP(_CFFI_OP_NOOP, 120),
+/* 254 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 255 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 256 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_schema *, char *, size_t, size_t *, art_error *)
+/* 257 */ _CFFI_OP(_CFFI_OP_NOOP, 241),
+/* 258 */ _CFFI_OP(_CFFI_OP_NOOP, 75),
+/* 259 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 260 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 261 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 262 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 263 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_schema *, uint8_t const *, size_t, art_error *)
+/* 264 */ _CFFI_OP(_CFFI_OP_NOOP, 241),
+/* 265 */ _CFFI_OP(_CFFI_OP_NOOP, 51),
+/* 266 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 267 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 268 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 269 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_session *, art_error *)
+/* 270 */ _CFFI_OP(_CFFI_OP_POINTER, 683), // art_session *
+/* 271 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 272 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 273 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_session *, art_event *, art_error *)
+/* 274 */ _CFFI_OP(_CFFI_OP_NOOP, 270),
+/* 275 */ _CFFI_OP(_CFFI_OP_POINTER, 668), // art_event *
+/* 276 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 277 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 278 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_session *, art_session *, size_t, art_error *)
+/* 279 */ _CFFI_OP(_CFFI_OP_NOOP, 270),
+/* 280 */ _CFFI_OP(_CFFI_OP_NOOP, 270),
+/* 281 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 282 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 283 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 284 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_session *, int32_t const *, size_t, art_generate_params const *, art_error *)
+/* 285 */ _CFFI_OP(_CFFI_OP_NOOP, 270),
+/* 286 */ _CFFI_OP(_CFFI_OP_POINTER, 233), // int32_t const *
+/* 287 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 288 */ _CFFI_OP(_CFFI_OP_POINTER, 671), // art_generate_params const *
+/* 289 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 290 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 291 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
+/* 292 */ _CFFI_OP(_CFFI_OP_NOOP, 270),
+/* 293 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
+/* 294 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 295 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 296 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 297 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 298 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_session *, uint8_t const *, size_t, art_error *)
+/* 299 */ _CFFI_OP(_CFFI_OP_NOOP, 270),
+/* 300 */ _CFFI_OP(_CFFI_OP_NOOP, 51),
+/* 301 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 302 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 304 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_vocab const *, char const *, art_error *)
+/* 305 */ _CFFI_OP(_CFFI_OP_POINTER, 703), // art_vocab const *
+/* 306 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 307 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 309 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(char const *, art_alloc const *, art_ctransformers * *, art_error *)
+/* 310 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 311 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 312 */ _CFFI_OP(_CFFI_OP_POINTER, 19), // art_ctransformers * *
+/* 313 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 314 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 315 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(char const *, art_alloc const *, art_cuda * *, art_error *)
+/* 316 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 317 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 318 */ _CFFI_OP(_CFFI_OP_POINTER, 28), // art_cuda * *
+/* 319 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 320 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 321 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(char const *, art_alloc const *, art_vocab * *, art_error *)
+/* 322 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 323 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 324 */ _CFFI_OP(_CFFI_OP_NOOP, 210),
+/* 325 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 326 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 327 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(char const *, art_cuda_file const *, size_t, char const * const *, size_t, int, art_alloc const *, char *, size_t, art_cuda_code * *, art_error *)
+/* 328 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 329 */ _CFFI_OP(_CFFI_OP_POINTER, 657), // art_cuda_file const *
+/* 330 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 331 */ _CFFI_OP(_CFFI_OP_POINTER, 20), // char const * const *
+/* 332 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 333 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 334 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 335 */ _CFFI_OP(_CFFI_OP_NOOP, 75),
+/* 336 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 337 */ _CFFI_OP(_CFFI_OP_NOOP, 77),
+/* 338 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 339 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 340 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(char const *, char const *, art_alloc const *, art_llama * *, art_error *)
 /* 341 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 342 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 343 */ _CFFI_OP(_CFFI_OP_POINTER, 130), // art_llama * *
-/* 344 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 345 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 346 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
-/* 347 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 348 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 349 */ _CFFI_OP(_CFFI_OP_POINTER, 679), // art_schema_opts const *
-/* 350 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 351 */ _CFFI_OP(_CFFI_OP_POINTER, 240), // art_schema * *
-/* 352 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 353 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 354 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(char const *, uint32_t *, uint32_t *, art_error *)
-/* 355 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
-/* 357 */ _CFFI_OP(_CFFI_OP_NOOP, 82),
-/* 358 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 359 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 360 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(size_t, art_alloc const *, art_budget * *, art_error *)
-/* 361 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 362 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 363 */ _CFFI_OP(_CFFI_OP_POINTER, 567), // art_budget * *
-/* 364 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 365 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 366 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(uint32_t, art_alloc const *, art_mask_pool * *, art_error *)
-/* 367 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 368 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 369 */ _CFFI_OP(_CFFI_OP_POINTER, 146), // art_mask_pool * *
-/* 370 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 371 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 372 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
-/* 373 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
-/* 374 */ _CFFI_OP(_CFFI_OP_POINTER, 34), // uint32_t const *
-/* 375 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 376 */ _CFFI_OP(_CFFI_OP_NOOP, 374),
-/* 377 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 378 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 379 */ _CFFI_OP(_CFFI_OP_NOOP, 209),
-/* 380 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 381 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 382 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, art_context_params const *, void * *, art_error *)
-/* 383 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 384 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
-/* 385 */ _CFFI_OP(_CFFI_OP_NOOP, 99),
-/* 386 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 387 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 388 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, art_engine_caps *, art_error *)
-/* 389 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 390 */ _CFFI_OP(_CFFI_OP_NOOP, 204),
-/* 391 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 392 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 393 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, char const *, char *, size_t, size_t *)
-/* 394 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 395 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 396 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 397 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 398 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 399 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 400 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 401 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 402 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 403 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 404 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 405 */ _CFFI_OP(_CFFI_OP_NOOP, 225),
-/* 406 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 407 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 408 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 409 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 410 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
-/* 411 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 412 */ _CFFI_OP(_CFFI_OP_NOOP, 285),
-/* 413 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 342 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 343 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 344 */ _CFFI_OP(_CFFI_OP_POINTER, 131), // art_llama * *
+/* 345 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 346 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 347 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
+/* 348 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 349 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 350 */ _CFFI_OP(_CFFI_OP_POINTER, 682), // art_schema_opts const *
+/* 351 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 352 */ _CFFI_OP(_CFFI_OP_POINTER, 241), // art_schema * *
+/* 353 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 354 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 355 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(char const *, uint32_t *, uint32_t *, art_error *)
+/* 356 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 357 */ _CFFI_OP(_CFFI_OP_NOOP, 83),
+/* 358 */ _CFFI_OP(_CFFI_OP_NOOP, 83),
+/* 359 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 360 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 361 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(size_t, art_alloc const *, art_budget * *, art_error *)
+/* 362 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 363 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 364 */ _CFFI_OP(_CFFI_OP_POINTER, 569), // art_budget * *
+/* 365 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 366 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 367 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(uint32_t, art_alloc const *, art_mask_pool * *, art_error *)
+/* 368 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 369 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 370 */ _CFFI_OP(_CFFI_OP_POINTER, 147), // art_mask_pool * *
+/* 371 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 372 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 373 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(uint8_t const *, uint32_t const *, uint32_t, uint32_t const *, uint32_t, art_alloc const *, art_vocab * *, art_error *)
+/* 374 */ _CFFI_OP(_CFFI_OP_NOOP, 51),
+/* 375 */ _CFFI_OP(_CFFI_OP_POINTER, 34), // uint32_t const *
+/* 376 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 377 */ _CFFI_OP(_CFFI_OP_NOOP, 375),
+/* 378 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 379 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
+/* 380 */ _CFFI_OP(_CFFI_OP_NOOP, 210),
+/* 381 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 382 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 383 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void *, art_context_params const *, void * *, art_error *)
+/* 384 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 385 */ _CFFI_OP(_CFFI_OP_NOOP, 198),
+/* 386 */ _CFFI_OP(_CFFI_OP_NOOP, 100),
+/* 387 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 388 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 389 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void *, art_engine_caps *, art_error *)
+/* 390 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 391 */ _CFFI_OP(_CFFI_OP_NOOP, 205),
+/* 392 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 393 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 394 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void *, char const *, char *, size_t, size_t *)
+/* 395 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 396 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 397 */ _CFFI_OP(_CFFI_OP_NOOP, 75),
+/* 398 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 399 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 400 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 401 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 402 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 403 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
+/* 404 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 405 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 406 */ _CFFI_OP(_CFFI_OP_NOOP, 226),
+/* 407 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 408 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 409 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 410 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 411 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void *, int32_t const *, size_t, size_t, art_error *)
+/* 412 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 413 */ _CFFI_OP(_CFFI_OP_NOOP, 286),
 /* 414 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 415 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 416 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 417 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 418 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 419 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 420 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 421 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
-/* 422 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 423 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 424 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 425 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, size_t, art_error *)
-/* 426 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 427 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 428 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 429 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 430 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 431 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 432 */ _CFFI_OP(_CFFI_OP_NOOP, 176),
-/* 433 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 434 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 435 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 436 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 437 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 438 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 439 */ _CFFI_OP(_CFFI_OP_NOOP, 65),
-/* 440 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 415 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 416 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 417 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 418 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 419 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 420 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 421 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 422 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
+/* 423 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 424 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 425 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 426 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void *, size_t, art_error *)
+/* 427 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 428 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 429 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 430 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 431 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 432 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 433 */ _CFFI_OP(_CFFI_OP_NOOP, 177),
+/* 434 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 435 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 436 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 437 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 438 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 439 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 440 */ _CFFI_OP(_CFFI_OP_NOOP, 51),
 /* 441 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 442 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 443 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 444 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void *, void *, size_t, art_error *)
-/* 445 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 446 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 447 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 448 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 449 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 450 */ _CFFI_OP(_CFFI_OP_FUNCTION, 463), // art_status()(void const *, int, art_tensor *, art_error *)
-/* 451 */ _CFFI_OP(_CFFI_OP_POINTER, 723), // void const *
-/* 452 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 453 */ _CFFI_OP(_CFFI_OP_POINTER, 698), // art_tensor *
-/* 454 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
-/* 455 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 456 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_llama const *)
-/* 457 */ _CFFI_OP(_CFFI_OP_POINTER, 669), // art_llama const *
-/* 458 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 459 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_model const *)
-/* 460 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_model const *
-/* 461 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 462 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_status)
-/* 463 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_status
-/* 464 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 465 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(void)
-/* 466 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 467 */ _CFFI_OP(_CFFI_OP_FUNCTION, 502), // float const *()(void *)
-/* 468 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 469 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 470 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_cuda *, uint32_t)
-/* 471 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
-/* 472 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 473 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 474 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_cuda *, uint32_t, uint64_t)
-/* 475 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
-/* 476 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 477 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
-/* 478 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 479 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_matcher *)
-/* 480 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
-/* 481 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 482 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(art_matcher const *)
-/* 483 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
-/* 484 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 485 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(uintptr_t, void *, int)
-/* 486 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
-/* 487 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 488 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 489 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 490 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(void *)
-/* 491 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 492 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 493 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int()(void *, int32_t)
-/* 494 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 495 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 496 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 497 */ _CFFI_OP(_CFFI_OP_FUNCTION, 285), // int32_t const *()(art_session const *, size_t *)
-/* 498 */ _CFFI_OP(_CFFI_OP_POINTER, 680), // art_session const *
-/* 499 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 500 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 501 */ _CFFI_OP(_CFFI_OP_FUNCTION, 97), // int64_t()(float const *, size_t, uint32_t const *)
-/* 502 */ _CFFI_OP(_CFFI_OP_POINTER, 713), // float const *
-/* 503 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 504 */ _CFFI_OP(_CFFI_OP_NOOP, 374),
-/* 505 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 506 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_budget const *)
-/* 507 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
-/* 508 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 509 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_constraint const *)
-/* 510 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_constraint const *
-/* 511 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 512 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_matcher *)
-/* 513 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
-/* 514 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 515 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_matcher const *)
-/* 516 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
-/* 517 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 518 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_schema const *)
-/* 519 */ _CFFI_OP(_CFFI_OP_POINTER, 678), // art_schema const *
-/* 520 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 521 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(art_vocab const *)
-/* 522 */ _CFFI_OP(_CFFI_OP_NOOP, 304),
-/* 523 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 524 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // size_t()(void *)
-/* 525 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 526 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 527 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_cuda const *)
-/* 528 */ _CFFI_OP(_CFFI_OP_NOOP, 86),
-/* 529 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 530 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_mask_pool const *)
-/* 531 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_mask_pool const *
-/* 532 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 533 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_session const *)
-/* 534 */ _CFFI_OP(_CFFI_OP_NOOP, 498),
-/* 535 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 536 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_vocab const *)
-/* 537 */ _CFFI_OP(_CFFI_OP_NOOP, 304),
-/* 538 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 539 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void *)
-/* 540 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 541 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 542 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void)
+/* 442 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 443 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 444 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 445 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void *, void *, size_t, art_error *)
+/* 446 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 447 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 448 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 449 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 450 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 451 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void const *, int, art_tensor *, art_error *)
+/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 726), // void const *
+/* 453 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 701), // art_tensor *
+/* 455 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
+/* 456 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 457 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_llama const *)
+/* 458 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_llama const *
+/* 459 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 460 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_model const *)
+/* 461 */ _CFFI_OP(_CFFI_OP_POINTER, 675), // art_model const *
+/* 462 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 463 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_status)
+/* 464 */ _CFFI_OP(_CFFI_OP_ENUM, 8), // art_status
+/* 465 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 466 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(void)
+/* 467 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 468 */ _CFFI_OP(_CFFI_OP_FUNCTION, 504), // float const *()(void *)
+/* 469 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 470 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 471 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_cuda *, uint32_t, uint32_t)
+/* 472 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 473 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 474 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 475 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 476 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_cuda *, uint32_t, uint64_t)
+/* 477 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 478 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 479 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
+/* 480 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 481 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_matcher *)
+/* 482 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 483 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 484 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_matcher const *)
+/* 485 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 486 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 487 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(uintptr_t, void *, int)
+/* 488 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
+/* 489 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 490 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 491 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 492 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(void *)
+/* 493 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 494 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 495 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(void *, int32_t)
+/* 496 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 497 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 498 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 499 */ _CFFI_OP(_CFFI_OP_FUNCTION, 286), // int32_t const *()(art_session const *, size_t *)
+/* 500 */ _CFFI_OP(_CFFI_OP_POINTER, 683), // art_session const *
+/* 501 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 502 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 503 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int64_t()(float const *, size_t, uint32_t const *)
+/* 504 */ _CFFI_OP(_CFFI_OP_POINTER, 716), // float const *
+/* 505 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 506 */ _CFFI_OP(_CFFI_OP_NOOP, 375),
+/* 507 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 508 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_budget const *)
+/* 509 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 510 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 511 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_constraint const *)
+/* 512 */ _CFFI_OP(_CFFI_OP_POINTER, 646), // art_constraint const *
+/* 513 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 514 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_matcher *)
+/* 515 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 516 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 517 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_matcher const *)
+/* 518 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 519 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 520 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_schema const *)
+/* 521 */ _CFFI_OP(_CFFI_OP_POINTER, 681), // art_schema const *
+/* 522 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 523 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_vocab const *)
+/* 524 */ _CFFI_OP(_CFFI_OP_NOOP, 305),
+/* 525 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 526 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(void *)
+/* 527 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 528 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 529 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_cuda const *)
+/* 530 */ _CFFI_OP(_CFFI_OP_NOOP, 87),
+/* 531 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 532 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_mask_pool const *)
+/* 533 */ _CFFI_OP(_CFFI_OP_POINTER, 673), // art_mask_pool const *
+/* 534 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 535 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_session const *)
+/* 536 */ _CFFI_OP(_CFFI_OP_NOOP, 500),
+/* 537 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 538 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_vocab const *)
+/* 539 */ _CFFI_OP(_CFFI_OP_NOOP, 305),
+/* 540 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 541 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void *)
+/* 542 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
 /* 543 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 544 */ _CFFI_OP(_CFFI_OP_FUNCTION, 50), // uint64_t()(art_cuda_array const *)
-/* 545 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_cuda_array const *
-/* 546 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 547 */ _CFFI_OP(_CFFI_OP_FUNCTION, 65), // uint8_t const *()(art_cuda_code const *, size_t *)
-/* 548 */ _CFFI_OP(_CFFI_OP_POINTER, 652), // art_cuda_code const *
-/* 549 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 550 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 551 */ _CFFI_OP(_CFFI_OP_FUNCTION, 65), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
-/* 552 */ _CFFI_OP(_CFFI_OP_NOOP, 304),
-/* 553 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 554 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 555 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 556 */ _CFFI_OP(_CFFI_OP_FUNCTION, 124), // void *()(uintptr_t, int *)
-/* 557 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26),
-/* 558 */ _CFFI_OP(_CFFI_OP_POINTER, 98), // int *
-/* 559 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 560 */ _CFFI_OP(_CFFI_OP_FUNCTION, 124), // void *()(void *, void *, size_t, size_t)
-/* 561 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 562 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 563 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 564 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 565 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 566 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_budget *)
-/* 567 */ _CFFI_OP(_CFFI_OP_POINTER, 642), // art_budget *
-/* 568 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 569 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_constraint *)
-/* 570 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
-/* 571 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 572 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_ctransformers *)
-/* 573 */ _CFFI_OP(_CFFI_OP_NOOP, 19),
-/* 574 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 575 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_cuda *)
-/* 576 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
-/* 577 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 578 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_cuda_array *)
-/* 579 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
-/* 580 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 581 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_cuda_batch *)
-/* 582 */ _CFFI_OP(_CFFI_OP_NOOP, 103),
-/* 583 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 584 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_cuda_code *)
-/* 585 */ _CFFI_OP(_CFFI_OP_POINTER, 652), // art_cuda_code *
-/* 586 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 587 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_generate_params *)
-/* 588 */ _CFFI_OP(_CFFI_OP_POINTER, 668), // art_generate_params *
-/* 589 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 590 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_llama *)
-/* 591 */ _CFFI_OP(_CFFI_OP_NOOP, 130),
-/* 592 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 593 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_llama *, char *, size_t, size_t *)
-/* 594 */ _CFFI_OP(_CFFI_OP_NOOP, 130),
-/* 595 */ _CFFI_OP(_CFFI_OP_NOOP, 74),
-/* 596 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 597 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 598 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 599 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_mask_pool *)
-/* 600 */ _CFFI_OP(_CFFI_OP_NOOP, 146),
-/* 601 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 602 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_matcher *)
-/* 603 */ _CFFI_OP(_CFFI_OP_NOOP, 157),
-/* 604 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 605 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_model *)
-/* 606 */ _CFFI_OP(_CFFI_OP_NOOP, 196),
-/* 607 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 608 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_model_params *)
-/* 609 */ _CFFI_OP(_CFFI_OP_POINTER, 673), // art_model_params *
-/* 610 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 611 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_sample_params *)
-/* 612 */ _CFFI_OP(_CFFI_OP_POINTER, 677), // art_sample_params *
-/* 613 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 614 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_schema *)
-/* 615 */ _CFFI_OP(_CFFI_OP_NOOP, 240),
-/* 616 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 617 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_session *)
-/* 618 */ _CFFI_OP(_CFFI_OP_NOOP, 269),
-/* 619 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 620 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_session const *, art_usage *)
-/* 621 */ _CFFI_OP(_CFFI_OP_NOOP, 498),
-/* 622 */ _CFFI_OP(_CFFI_OP_POINTER, 699), // art_usage *
-/* 623 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 624 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(art_vocab *)
-/* 625 */ _CFFI_OP(_CFFI_OP_NOOP, 117),
-/* 626 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 627 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(void *)
-/* 628 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 629 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 630 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(void *, int(*)(void *), void *)
-/* 631 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 632 */ _CFFI_OP(_CFFI_OP_POINTER, 490), // int(*)(void *)
-/* 633 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 634 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 635 */ _CFFI_OP(_CFFI_OP_FUNCTION, 723), // void()(void *, int)
-/* 636 */ _CFFI_OP(_CFFI_OP_NOOP, 124),
-/* 637 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 638 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 639 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
-/* 640 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_bias const *
-/* 641 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
-/* 642 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_budget
-/* 643 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
-/* 644 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint
-/* 645 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_constraint_opts
-/* 646 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_context_params
-/* 647 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_ctransformers
-/* 648 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_cuda
-/* 649 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_cuda_array
-/* 650 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_cuda_batch
-/* 651 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_cuda_call
-/* 652 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_cuda_code
-/* 653 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_cuda_device
-/* 654 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_cuda_dtype
-/* 655 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_cuda_file
-/* 656 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_cuda_row_error
-/* 657 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_cuda_row_params
-/* 658 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_device
-/* 659 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_dialog_spec
-/* 660 */ _CFFI_OP(_CFFI_OP_POINTER, 661), // art_dialog_tool const *
-/* 661 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_dialog_tool
-/* 662 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_engine
-/* 663 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_engine_caps
-/* 664 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_error
-/* 665 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_event
-/* 666 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_event_kind
-/* 667 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_formats
-/* 668 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_generate_params
-/* 669 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_llama
-/* 670 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_mask_pool
-/* 671 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_matcher
-/* 672 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_model
-/* 673 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_model_params
-/* 674 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_order
-/* 675 */ _CFFI_OP(_CFFI_OP_POINTER, 676), // art_resource const *
-/* 676 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_resource
-/* 677 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_sample_params
-/* 678 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_schema
-/* 679 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_schema_opts
-/* 680 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_session
-/* 681 */ _CFFI_OP(_CFFI_OP_POINTER, 682), // art_span const *
-/* 682 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_span
-/* 683 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_span_kind
-/* 684 */ _CFFI_OP(_CFFI_OP_POINTER, 382), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
-/* 685 */ _CFFI_OP(_CFFI_OP_POINTER, 388), // art_status(*)(void *, art_engine_caps *, art_error *)
-/* 686 */ _CFFI_OP(_CFFI_OP_POINTER, 393), // art_status(*)(void *, char const *, char *, size_t, size_t *)
-/* 687 */ _CFFI_OP(_CFFI_OP_POINTER, 400), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 688 */ _CFFI_OP(_CFFI_OP_POINTER, 410), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
-/* 689 */ _CFFI_OP(_CFFI_OP_POINTER, 417), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 690 */ _CFFI_OP(_CFFI_OP_POINTER, 425), // art_status(*)(void *, size_t, art_error *)
-/* 691 */ _CFFI_OP(_CFFI_OP_POINTER, 430), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 692 */ _CFFI_OP(_CFFI_OP_POINTER, 437), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 693 */ _CFFI_OP(_CFFI_OP_POINTER, 444), // art_status(*)(void *, void *, size_t, art_error *)
-/* 694 */ _CFFI_OP(_CFFI_OP_ENUM, 8), // art_stop
-/* 695 */ _CFFI_OP(_CFFI_OP_POINTER, 696), // art_str const *
-/* 696 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_str
-/* 697 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_survey
-/* 698 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_tensor
-/* 699 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 37), // art_usage
-/* 700 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 38), // art_vocab
-/* 701 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_whitespace
-/* 702 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 703 */ _CFFI_OP(_CFFI_OP_ARRAY, 702), // char[256]
-/* 704 */ (_cffi_opcode_t)(256),
-/* 705 */ _CFFI_OP(_CFFI_OP_ARRAY, 702), // char[32]
-/* 706 */ (_cffi_opcode_t)(32),
-/* 707 */ _CFFI_OP(_CFFI_OP_ARRAY, 702), // char[400]
-/* 708 */ (_cffi_opcode_t)(400),
-/* 709 */ _CFFI_OP(_CFFI_OP_ARRAY, 702), // char[96]
-/* 710 */ (_cffi_opcode_t)(96),
-/* 711 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
-/* 712 */ _CFFI_OP(_CFFI_OP_POINTER, 467), // float const *(*)(void *)
-/* 713 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
-/* 714 */ _CFFI_OP(_CFFI_OP_POINTER, 493), // int(*)(void *, int32_t)
-/* 715 */ _CFFI_OP(_CFFI_OP_ARRAY, 97), // int64_t[4]
-/* 716 */ (_cffi_opcode_t)(4),
-/* 717 */ _CFFI_OP(_CFFI_OP_POINTER, 524), // size_t(*)(void *)
-/* 718 */ _CFFI_OP(_CFFI_OP_POINTER, 539), // uint32_t(*)(void *)
-/* 719 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 720 */ _CFFI_OP(_CFFI_OP_POINTER, 560), // void *(*)(void *, void *, size_t, size_t)
-/* 721 */ _CFFI_OP(_CFFI_OP_POINTER, 627), // void(*)(void *)
-/* 722 */ _CFFI_OP(_CFFI_OP_POINTER, 630), // void(*)(void *, int(*)(void *), void *)
-/* 723 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 544 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void)
+/* 545 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 546 */ _CFFI_OP(_CFFI_OP_FUNCTION, 58), // uint64_t()(art_cuda_array const *)
+/* 547 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_cuda_array const *
+/* 548 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 549 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // uint8_t const *()(art_cuda_code const *, size_t *)
+/* 550 */ _CFFI_OP(_CFFI_OP_POINTER, 654), // art_cuda_code const *
+/* 551 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 552 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 553 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
+/* 554 */ _CFFI_OP(_CFFI_OP_NOOP, 305),
+/* 555 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 556 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 557 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 558 */ _CFFI_OP(_CFFI_OP_FUNCTION, 125), // void *()(uintptr_t, int *)
+/* 559 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26),
+/* 560 */ _CFFI_OP(_CFFI_OP_POINTER, 99), // int *
+/* 561 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 562 */ _CFFI_OP(_CFFI_OP_FUNCTION, 125), // void *()(void *, void *, size_t, size_t)
+/* 563 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 564 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 565 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 566 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 567 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 568 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_budget *)
+/* 569 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_budget *
+/* 570 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 571 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_constraint *)
+/* 572 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 573 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 574 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_ctransformers *)
+/* 575 */ _CFFI_OP(_CFFI_OP_NOOP, 19),
+/* 576 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 577 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_cuda *)
+/* 578 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 579 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 580 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_cuda_array *)
+/* 581 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 582 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 583 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_cuda_batch *)
+/* 584 */ _CFFI_OP(_CFFI_OP_NOOP, 104),
+/* 585 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 586 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_cuda_code *)
+/* 587 */ _CFFI_OP(_CFFI_OP_POINTER, 654), // art_cuda_code *
+/* 588 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 589 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_generate_params *)
+/* 590 */ _CFFI_OP(_CFFI_OP_POINTER, 671), // art_generate_params *
+/* 591 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 592 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_llama *)
+/* 593 */ _CFFI_OP(_CFFI_OP_NOOP, 131),
+/* 594 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 595 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_llama *, char *, size_t, size_t *)
+/* 596 */ _CFFI_OP(_CFFI_OP_NOOP, 131),
+/* 597 */ _CFFI_OP(_CFFI_OP_NOOP, 75),
+/* 598 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 599 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 600 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 601 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_mask_pool *)
+/* 602 */ _CFFI_OP(_CFFI_OP_NOOP, 147),
+/* 603 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 604 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_matcher *)
+/* 605 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 606 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 607 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_model *)
+/* 608 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
+/* 609 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 610 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_model_params *)
+/* 611 */ _CFFI_OP(_CFFI_OP_POINTER, 676), // art_model_params *
+/* 612 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 613 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_sample_params *)
+/* 614 */ _CFFI_OP(_CFFI_OP_POINTER, 680), // art_sample_params *
+/* 615 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 616 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_schema *)
+/* 617 */ _CFFI_OP(_CFFI_OP_NOOP, 241),
+/* 618 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 619 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_session *)
+/* 620 */ _CFFI_OP(_CFFI_OP_NOOP, 270),
+/* 621 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 622 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_session const *, art_usage *)
+/* 623 */ _CFFI_OP(_CFFI_OP_NOOP, 500),
+/* 624 */ _CFFI_OP(_CFFI_OP_POINTER, 702), // art_usage *
+/* 625 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 626 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_vocab *)
+/* 627 */ _CFFI_OP(_CFFI_OP_NOOP, 118),
+/* 628 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 629 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(void *)
+/* 630 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 631 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 632 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(void *, int(*)(void *), void *)
+/* 633 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 634 */ _CFFI_OP(_CFFI_OP_POINTER, 492), // int(*)(void *)
+/* 635 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 636 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 637 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(void *, int)
+/* 638 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 639 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 640 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 641 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
+/* 642 */ _CFFI_OP(_CFFI_OP_POINTER, 643), // art_bias const *
+/* 643 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
+/* 644 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_budget
+/* 645 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
+/* 646 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint
+/* 647 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_constraint_opts
+/* 648 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_context_params
+/* 649 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_ctransformers
+/* 650 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_cuda
+/* 651 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_cuda_array
+/* 652 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_cuda_batch
+/* 653 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_cuda_call
+/* 654 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_cuda_code
+/* 655 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_cuda_device
+/* 656 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_cuda_dtype
+/* 657 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_cuda_file
+/* 658 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_cuda_part
+/* 659 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_cuda_row_error
+/* 660 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_cuda_row_params
+/* 661 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_device
+/* 662 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_dialog_spec
+/* 663 */ _CFFI_OP(_CFFI_OP_POINTER, 664), // art_dialog_tool const *
+/* 664 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_dialog_tool
+/* 665 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_engine
+/* 666 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_engine_caps
+/* 667 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_error
+/* 668 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_event
+/* 669 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_event_kind
+/* 670 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_formats
+/* 671 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_generate_params
+/* 672 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_llama
+/* 673 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_mask_pool
+/* 674 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_matcher
+/* 675 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_model
+/* 676 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_model_params
+/* 677 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_order
+/* 678 */ _CFFI_OP(_CFFI_OP_POINTER, 679), // art_resource const *
+/* 679 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_resource
+/* 680 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_sample_params
+/* 681 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_schema
+/* 682 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_schema_opts
+/* 683 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_session
+/* 684 */ _CFFI_OP(_CFFI_OP_POINTER, 685), // art_span const *
+/* 685 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_span
+/* 686 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_span_kind
+/* 687 */ _CFFI_OP(_CFFI_OP_POINTER, 383), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
+/* 688 */ _CFFI_OP(_CFFI_OP_POINTER, 389), // art_status(*)(void *, art_engine_caps *, art_error *)
+/* 689 */ _CFFI_OP(_CFFI_OP_POINTER, 394), // art_status(*)(void *, char const *, char *, size_t, size_t *)
+/* 690 */ _CFFI_OP(_CFFI_OP_POINTER, 401), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 691 */ _CFFI_OP(_CFFI_OP_POINTER, 411), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
+/* 692 */ _CFFI_OP(_CFFI_OP_POINTER, 418), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 693 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_status(*)(void *, size_t, art_error *)
+/* 694 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 695 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 696 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // art_status(*)(void *, void *, size_t, art_error *)
+/* 697 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_stop
+/* 698 */ _CFFI_OP(_CFFI_OP_POINTER, 699), // art_str const *
+/* 699 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_str
+/* 700 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_survey
+/* 701 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_tensor
+/* 702 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 37), // art_usage
+/* 703 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 38), // art_vocab
+/* 704 */ _CFFI_OP(_CFFI_OP_ENUM, 10), // art_whitespace
+/* 705 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 706 */ _CFFI_OP(_CFFI_OP_ARRAY, 705), // char[256]
+/* 707 */ (_cffi_opcode_t)(256),
+/* 708 */ _CFFI_OP(_CFFI_OP_ARRAY, 705), // char[32]
+/* 709 */ (_cffi_opcode_t)(32),
+/* 710 */ _CFFI_OP(_CFFI_OP_ARRAY, 705), // char[400]
+/* 711 */ (_cffi_opcode_t)(400),
+/* 712 */ _CFFI_OP(_CFFI_OP_ARRAY, 705), // char[96]
+/* 713 */ (_cffi_opcode_t)(96),
+/* 714 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
+/* 715 */ _CFFI_OP(_CFFI_OP_POINTER, 468), // float const *(*)(void *)
+/* 716 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
+/* 717 */ _CFFI_OP(_CFFI_OP_POINTER, 495), // int(*)(void *, int32_t)
+/* 718 */ _CFFI_OP(_CFFI_OP_ARRAY, 98), // int64_t[4]
+/* 719 */ (_cffi_opcode_t)(4),
+/* 720 */ _CFFI_OP(_CFFI_OP_POINTER, 526), // size_t(*)(void *)
+/* 721 */ _CFFI_OP(_CFFI_OP_POINTER, 541), // uint32_t(*)(void *)
+/* 722 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 723 */ _CFFI_OP(_CFFI_OP_POINTER, 562), // void *(*)(void *, void *, size_t, size_t)
+/* 724 */ _CFFI_OP(_CFFI_OP_POINTER, 629), // void(*)(void *)
+/* 725 */ _CFFI_OP(_CFFI_OP_POINTER, 632), // void(*)(void *, int(*)(void *), void *)
+/* 726 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_const_ART_CHOICE_AUTO(unsigned long long *o)
@@ -1349,6 +1352,27 @@ static int _cffi_const_ART_CUDA_BFLOAT16(unsigned long long *o)
 {
   int n = (ART_CUDA_BFLOAT16) <= 0;
   *o = (unsigned long long)((ART_CUDA_BFLOAT16) | 0);  /* check that ART_CUDA_BFLOAT16 is an integer */
+  return n;
+}
+
+static int _cffi_const_ART_CUDA_FOR_SAMPLE(unsigned long long *o)
+{
+  int n = (ART_CUDA_FOR_SAMPLE) <= 0;
+  *o = (unsigned long long)((ART_CUDA_FOR_SAMPLE) | 0);  /* check that ART_CUDA_FOR_SAMPLE is an integer */
+  return n;
+}
+
+static int _cffi_const_ART_CUDA_FOR_MASKS(unsigned long long *o)
+{
+  int n = (ART_CUDA_FOR_MASKS) <= 0;
+  *o = (unsigned long long)((ART_CUDA_FOR_MASKS) | 0);  /* check that ART_CUDA_FOR_MASKS is an integer */
+  return n;
+}
+
+static int _cffi_const_ART_CUDA_FOR_ROWS(unsigned long long *o)
+{
+  int n = (ART_CUDA_FOR_ROWS) <= 0;
+  *o = (unsigned long long)((ART_CUDA_FOR_ROWS) | 0);  /* check that ART_CUDA_FOR_ROWS is an integer */
   return n;
 }
 
@@ -1762,10 +1786,10 @@ _cffi_f_agentrt_capsule_give(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(124), arg1, (char **)&x1);
+      _cffi_type(125), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(124), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(125), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1814,10 +1838,10 @@ _cffi_f_agentrt_capsule_take(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(558), arg1, (char **)&x1);
+      _cffi_type(560), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(558), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(560), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1829,7 +1853,7 @@ _cffi_f_agentrt_capsule_take(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(124));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(125));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -1860,10 +1884,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(502), arg0, (char **)&x0);
+      _cffi_type(504), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (float const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(502), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(504), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1873,10 +1897,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(374), arg2, (char **)&x2);
+      _cffi_type(375), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(374), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(375), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1947,10 +1971,10 @@ _cffi_f_art_budget_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(567), arg0, (char **)&x0);
+      _cffi_type(569), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_budget *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(567), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(569), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2008,10 +2032,10 @@ _cffi_f_art_budget_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(363), arg2, (char **)&x2);
+      _cffi_type(364), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_budget * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(363), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(364), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2032,7 +2056,7 @@ _cffi_f_art_budget_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2105,19 +2129,19 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(116), arg0, (char **)&x0);
+      _cffi_type(117), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_dialog_spec const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(116), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(117), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(117), arg1, (char **)&x1);
+      _cffi_type(118), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(117), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(118), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2132,10 +2156,10 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(119), arg3, (char **)&x3);
+      _cffi_type(120), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_constraint * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(119), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(120), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2156,7 +2180,7 @@ _cffi_f_art_constraint_dialog(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2215,10 +2239,10 @@ _cffi_f_art_constraint_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(510), arg0, (char **)&x0);
+      _cffi_type(512), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(510), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(512), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2267,28 +2291,28 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(240), arg0, (char **)&x0);
+      _cffi_type(241), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(240), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(241), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(117), arg1, (char **)&x1);
+      _cffi_type(118), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(117), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(118), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(250), arg2, (char **)&x2);
+      _cffi_type(251), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_constraint_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(250), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(251), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2303,10 +2327,10 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(119), arg4, (char **)&x4);
+      _cffi_type(120), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_constraint * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(119), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(120), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2327,7 +2351,7 @@ _cffi_f_art_constraint_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2497,7 +2521,7 @@ _cffi_f_art_ctransformers_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2548,10 +2572,10 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(311), arg2, (char **)&x2);
+      _cffi_type(312), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_ctransformers * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(311), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(312), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2572,7 +2596,7 @@ _cffi_f_art_ctransformers_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2662,7 +2686,7 @@ _cffi_f_art_cuda_apply_masks(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2685,10 +2709,10 @@ _cffi_f_art_cuda_array_address(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(545), arg0, (char **)&x0);
+      _cffi_type(547), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_array const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(545), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(547), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2794,10 +2818,10 @@ _cffi_f_art_cuda_array_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(52), arg4, (char **)&x4);
+      _cffi_type(60), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_cuda_array * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(52), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(60), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2818,7 +2842,7 @@ _cffi_f_art_cuda_array_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2910,10 +2934,10 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(65), arg2, (char **)&x2);
+      _cffi_type(51), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(65), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(51), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2923,10 +2947,10 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg4, (char **)&x4);
+      _cffi_type(75), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(75), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2936,10 +2960,10 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(76), arg6, (char **)&x6);
+      _cffi_type(77), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_cuda_code * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(76), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(77), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2960,7 +2984,7 @@ _cffi_f_art_cuda_assemble(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -2981,10 +3005,10 @@ _cffi_f_art_cuda_batch_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(103), arg0, (char **)&x0);
+      _cffi_type(104), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(103), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(104), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3090,7 +3114,7 @@ _cffi_f_art_cuda_batch_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3127,10 +3151,10 @@ _cffi_f_art_cuda_batch_set(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(103), arg0, (char **)&x0);
+      _cffi_type(104), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(103), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(104), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3144,10 +3168,10 @@ _cffi_f_art_cuda_batch_set(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(111), arg3, (char **)&x3);
+      _cffi_type(112), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_cuda_row_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(111), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(112), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3172,7 +3196,7 @@ _cffi_f_art_cuda_batch_set(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3239,10 +3263,10 @@ _cffi_f_art_cuda_code_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(548), arg0, (char **)&x0);
+      _cffi_type(550), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_code const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(548), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(550), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3263,7 +3287,7 @@ _cffi_f_art_cuda_code_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(65));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(51));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3284,10 +3308,10 @@ _cffi_f_art_cuda_code_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(585), arg0, (char **)&x0);
+      _cffi_type(587), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_code *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(585), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(587), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3322,10 +3346,10 @@ _cffi_f_art_cuda_device_count(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(86), arg0, (char **)&x0);
+      _cffi_type(87), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(86), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(87), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3370,10 +3394,10 @@ _cffi_f_art_cuda_device_info(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(86), arg0, (char **)&x0);
+      _cffi_type(87), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(86), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(87), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3383,10 +3407,10 @@ _cffi_f_art_cuda_device_info(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(88), arg2, (char **)&x2);
+      _cffi_type(89), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_cuda_device *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(88), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(89), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3407,7 +3431,7 @@ _cffi_f_art_cuda_device_info(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3453,10 +3477,10 @@ _cffi_f_art_cuda_device_of(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(82), arg2, (char **)&x2);
+      _cffi_type(83), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(82), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(83), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3477,7 +3501,7 @@ _cffi_f_art_cuda_device_of(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3500,10 +3524,10 @@ _cffi_f_art_cuda_driver_version(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(86), arg0, (char **)&x0);
+      _cffi_type(87), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(86), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(87), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3613,9 +3637,9 @@ _cffi_f_art_cuda_is_capturing(PyObject *self, PyObject *args)
 #  define _cffi_f_art_cuda_is_capturing _cffi_d_art_cuda_is_capturing
 #endif
 
-static int _cffi_d_art_cuda_is_loaded(art_cuda * x0, uint32_t x1)
+static int _cffi_d_art_cuda_is_loaded(art_cuda * x0, uint32_t x1, uint32_t x2)
 {
-  return art_cuda_is_loaded(x0, x1);
+  return art_cuda_is_loaded(x0, x1, x2);
 }
 #ifndef PYPY_VERSION
 static PyObject *
@@ -3623,14 +3647,16 @@ _cffi_f_art_cuda_is_loaded(PyObject *self, PyObject *args)
 {
   art_cuda * x0;
   uint32_t x1;
+  uint32_t x2;
   Py_ssize_t datasize;
   struct _cffi_freeme_s *large_args_free = NULL;
   int result;
   PyObject *pyresult;
   PyObject *arg0;
   PyObject *arg1;
+  PyObject *arg2;
 
-  if (!PyArg_UnpackTuple(args, "art_cuda_is_loaded", 2, 2, &arg0, &arg1))
+  if (!PyArg_UnpackTuple(args, "art_cuda_is_loaded", 3, 3, &arg0, &arg1, &arg2))
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
@@ -3646,9 +3672,13 @@ _cffi_f_art_cuda_is_loaded(PyObject *self, PyObject *args)
   if (x1 == (uint32_t)-1 && PyErr_Occurred())
     return NULL;
 
+  x2 = _cffi_to_c_int(arg2, uint32_t);
+  if (x2 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
   Py_BEGIN_ALLOW_THREADS
   _cffi_restore_errno();
-  { result = art_cuda_is_loaded(x0, x1); }
+  { result = art_cuda_is_loaded(x0, x1, x2); }
   _cffi_save_errno();
   Py_END_ALLOW_THREADS
 
@@ -3661,9 +3691,9 @@ _cffi_f_art_cuda_is_loaded(PyObject *self, PyObject *args)
 #  define _cffi_f_art_cuda_is_loaded _cffi_d_art_cuda_is_loaded
 #endif
 
-static art_status _cffi_d_art_cuda_load(art_cuda * x0, uint32_t x1, uint8_t const * x2, size_t x3, art_error * x4)
+static art_status _cffi_d_art_cuda_load(art_cuda * x0, uint32_t x1, uint32_t x2, uint8_t const * x3, size_t x4, art_error * x5)
 {
-  return art_cuda_load(x0, x1, x2, x3, x4);
+  return art_cuda_load(x0, x1, x2, x3, x4, x5);
 }
 #ifndef PYPY_VERSION
 static PyObject *
@@ -3671,9 +3701,10 @@ _cffi_f_art_cuda_load(PyObject *self, PyObject *args)
 {
   art_cuda * x0;
   uint32_t x1;
-  uint8_t const * x2;
-  size_t x3;
-  art_error * x4;
+  uint32_t x2;
+  uint8_t const * x3;
+  size_t x4;
+  art_error * x5;
   Py_ssize_t datasize;
   struct _cffi_freeme_s *large_args_free = NULL;
   art_status result;
@@ -3683,8 +3714,9 @@ _cffi_f_art_cuda_load(PyObject *self, PyObject *args)
   PyObject *arg2;
   PyObject *arg3;
   PyObject *arg4;
+  PyObject *arg5;
 
-  if (!PyArg_UnpackTuple(args, "art_cuda_load", 5, 5, &arg0, &arg1, &arg2, &arg3, &arg4))
+  if (!PyArg_UnpackTuple(args, "art_cuda_load", 6, 6, &arg0, &arg1, &arg2, &arg3, &arg4, &arg5))
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
@@ -3700,36 +3732,40 @@ _cffi_f_art_cuda_load(PyObject *self, PyObject *args)
   if (x1 == (uint32_t)-1 && PyErr_Occurred())
     return NULL;
 
+  x2 = _cffi_to_c_int(arg2, uint32_t);
+  if (x2 == (uint32_t)-1 && PyErr_Occurred())
+    return NULL;
+
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(65), arg2, (char **)&x2);
+      _cffi_type(51), arg3, (char **)&x3);
   if (datasize != 0) {
-    x2 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(65), arg2, (char **)&x2,
+    x3 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(51), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
-  x3 = _cffi_to_c_int(arg3, size_t);
-  if (x3 == (size_t)-1 && PyErr_Occurred())
+  x4 = _cffi_to_c_int(arg4, size_t);
+  if (x4 == (size_t)-1 && PyErr_Occurred())
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(16), arg4, (char **)&x4);
+      _cffi_type(16), arg5, (char **)&x5);
   if (datasize != 0) {
-    x4 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(16), arg4, (char **)&x4,
+    x5 = ((size_t)datasize) <= 640 ? (art_error *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(16), arg5, (char **)&x5,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   Py_BEGIN_ALLOW_THREADS
   _cffi_restore_errno();
-  { result = art_cuda_load(x0, x1, x2, x3, x4); }
+  { result = art_cuda_load(x0, x1, x2, x3, x4, x5); }
   _cffi_save_errno();
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3780,10 +3816,10 @@ _cffi_f_art_cuda_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(317), arg2, (char **)&x2);
+      _cffi_type(318), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_cuda * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(317), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(318), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3804,7 +3840,7 @@ _cffi_f_art_cuda_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3875,7 +3911,7 @@ _cffi_f_art_cuda_order(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3906,10 +3942,10 @@ _cffi_f_art_cuda_sample(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(103), arg0, (char **)&x0);
+      _cffi_type(104), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_batch *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(103), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(104), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3939,7 +3975,7 @@ _cffi_f_art_cuda_sample(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -3998,7 +4034,7 @@ _cffi_f_art_cuda_synchronize(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4025,10 +4061,10 @@ _cffi_f_art_dlpack_free(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(124), arg0, (char **)&x0);
+      _cffi_type(125), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(124), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(125), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4120,10 +4156,10 @@ _cffi_f_art_dlpack_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(99), arg7, (char **)&x7);
+      _cffi_type(100), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (void * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(99), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(100), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4144,7 +4180,7 @@ _cffi_f_art_dlpack_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4177,10 +4213,10 @@ _cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(451), arg0, (char **)&x0);
+      _cffi_type(452), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (void const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(451), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(452), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4190,10 +4226,10 @@ _cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(453), arg2, (char **)&x2);
+      _cffi_type(454), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_tensor *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(453), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(454), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4214,7 +4250,7 @@ _cffi_f_art_dlpack_read(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4235,10 +4271,10 @@ _cffi_f_art_generate_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(588), arg0, (char **)&x0);
+      _cffi_type(590), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_generate_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(588), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(590), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4287,10 +4323,10 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(130), arg0, (char **)&x0);
+      _cffi_type(131), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(130), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(131), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4300,10 +4336,10 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(140), arg2, (char **)&x2);
+      _cffi_type(141), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_device *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(140), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(141), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4337,7 +4373,7 @@ _cffi_f_art_llama_devices(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4358,10 +4394,10 @@ _cffi_f_art_llama_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(130), arg0, (char **)&x0);
+      _cffi_type(131), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(130), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(131), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4404,19 +4440,19 @@ _cffi_f_art_llama_log(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(130), arg0, (char **)&x0);
+      _cffi_type(131), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(130), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(131), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg1, (char **)&x1);
+      _cffi_type(75), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(75), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4478,10 +4514,10 @@ _cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(130), arg0, (char **)&x0);
+      _cffi_type(131), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(130), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(131), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4538,7 +4574,7 @@ _cffi_f_art_llama_model_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4600,10 +4636,10 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(343), arg3, (char **)&x3);
+      _cffi_type(344), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_llama * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(343), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(344), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4624,7 +4660,7 @@ _cffi_f_art_llama_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4647,10 +4683,10 @@ _cffi_f_art_llama_version(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(457), arg0, (char **)&x0);
+      _cffi_type(458), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_llama const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(457), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(458), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4705,19 +4741,19 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(146), arg0, (char **)&x0);
+      _cffi_type(147), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_mask_pool *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(147), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(147), arg1, (char **)&x1);
+      _cffi_type(148), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_matcher * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(147), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(148), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4727,10 +4763,10 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(82), arg3, (char **)&x3);
+      _cffi_type(83), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(82), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(83), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4744,10 +4780,10 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(82), arg6, (char **)&x6);
+      _cffi_type(83), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(82), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(83), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4777,7 +4813,7 @@ _cffi_f_art_mask_pool_fill(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4798,10 +4834,10 @@ _cffi_f_art_mask_pool_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(146), arg0, (char **)&x0);
+      _cffi_type(147), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_mask_pool *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(146), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(147), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4859,10 +4895,10 @@ _cffi_f_art_mask_pool_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(369), arg2, (char **)&x2);
+      _cffi_type(370), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_mask_pool * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(369), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(370), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4883,7 +4919,7 @@ _cffi_f_art_mask_pool_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -4906,10 +4942,10 @@ _cffi_f_art_mask_pool_threads(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(531), arg0, (char **)&x0);
+      _cffi_type(533), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_mask_pool const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(531), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(533), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4950,10 +4986,10 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(157), arg0, (char **)&x0);
+      _cffi_type(158), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4969,7 +5005,7 @@ _cffi_f_art_matcher_accept(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5002,19 +5038,19 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(157), arg0, (char **)&x0);
+      _cffi_type(158), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(65), arg1, (char **)&x1);
+      _cffi_type(51), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(65), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(51), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5039,7 +5075,7 @@ _cffi_f_art_matcher_accept_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5068,10 +5104,10 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(157), arg0, (char **)&x0);
+      _cffi_type(158), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5087,7 +5123,7 @@ _cffi_f_art_matcher_allows(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5151,7 +5187,7 @@ _cffi_f_art_matcher_copy(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5204,7 +5240,7 @@ _cffi_f_art_matcher_error(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5239,19 +5275,19 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(157), arg0, (char **)&x0);
+      _cffi_type(158), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(82), arg1, (char **)&x1);
+      _cffi_type(83), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(82), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(83), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5261,10 +5297,10 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(82), arg3, (char **)&x3);
+      _cffi_type(83), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(82), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(83), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5285,7 +5321,7 @@ _cffi_f_art_matcher_fill_mask(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5318,19 +5354,19 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(157), arg0, (char **)&x0);
+      _cffi_type(158), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(176), arg1, (char **)&x1);
+      _cffi_type(177), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(176), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(177), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5355,7 +5391,7 @@ _cffi_f_art_matcher_forced(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5376,10 +5412,10 @@ _cffi_f_art_matcher_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(157), arg0, (char **)&x0);
+      _cffi_type(158), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5452,10 +5488,10 @@ _cffi_f_art_matcher_is_closed(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(157), arg0, (char **)&x0);
+      _cffi_type(158), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5490,10 +5526,10 @@ _cffi_f_art_matcher_is_complete(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(157), arg0, (char **)&x0);
+      _cffi_type(158), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5607,7 +5643,7 @@ _cffi_f_art_matcher_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5630,10 +5666,10 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(157), arg0, (char **)&x0);
+      _cffi_type(158), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5645,7 +5681,7 @@ _cffi_f_art_matcher_reset(PyObject *self, PyObject *arg0)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5674,10 +5710,10 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(157), arg0, (char **)&x0);
+      _cffi_type(158), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5693,7 +5729,7 @@ _cffi_f_art_matcher_rollback(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5726,19 +5762,19 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(157), arg0, (char **)&x0);
+      _cffi_type(158), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(176), arg1, (char **)&x1);
+      _cffi_type(177), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(176), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(177), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5763,7 +5799,7 @@ _cffi_f_art_matcher_shortest(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5786,10 +5822,10 @@ _cffi_f_art_matcher_shortest_len(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(157), arg0, (char **)&x0);
+      _cffi_type(158), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_matcher *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(157), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(158), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5854,7 +5890,7 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(681));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(684));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5885,19 +5921,19 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(196), arg0, (char **)&x0);
+      _cffi_type(197), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(197), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(204), arg1, (char **)&x1);
+      _cffi_type(205), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_engine_caps *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(204), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(205), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5918,7 +5954,7 @@ _cffi_f_art_model_caps(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5939,10 +5975,10 @@ _cffi_f_art_model_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(609), arg0, (char **)&x0);
+      _cffi_type(611), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(609), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(611), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5977,10 +6013,10 @@ _cffi_f_art_model_engine(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(460), arg0, (char **)&x0);
+      _cffi_type(461), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(460), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(461), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6013,10 +6049,10 @@ _cffi_f_art_model_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(196), arg0, (char **)&x0);
+      _cffi_type(197), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(197), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6065,10 +6101,10 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(196), arg0, (char **)&x0);
+      _cffi_type(197), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(197), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6083,10 +6119,10 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg2, (char **)&x2);
+      _cffi_type(75), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(75), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6120,7 +6156,7 @@ _cffi_f_art_model_meta(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6155,19 +6191,19 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(123), arg0, (char **)&x0);
+      _cffi_type(124), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_engine const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(123), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(124), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(124), arg1, (char **)&x1);
+      _cffi_type(125), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (void *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(124), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(125), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6206,7 +6242,7 @@ _cffi_f_art_model_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6245,10 +6281,10 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(196), arg0, (char **)&x0);
+      _cffi_type(197), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(197), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6262,10 +6298,10 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(176), arg3, (char **)&x3);
+      _cffi_type(177), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(176), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(177), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6299,7 +6335,7 @@ _cffi_f_art_model_token_bytes(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6340,10 +6376,10 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(196), arg0, (char **)&x0);
+      _cffi_type(197), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(197), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6366,10 +6402,10 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(225), arg4, (char **)&x4);
+      _cffi_type(226), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (int32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(225), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(226), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6403,7 +6439,7 @@ _cffi_f_art_model_tokenize(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6434,19 +6470,19 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(196), arg0, (char **)&x0);
+      _cffi_type(197), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(197), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(209), arg1, (char **)&x1);
+      _cffi_type(210), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(209), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(210), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6467,7 +6503,7 @@ _cffi_f_art_model_vocab(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6523,10 +6559,10 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(328), arg1, (char **)&x1);
+      _cffi_type(329), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_cuda_file const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(328), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(329), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6536,10 +6572,10 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(330), arg3, (char **)&x3);
+      _cffi_type(331), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (char const * const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(330), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(331), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6562,10 +6598,10 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg7, (char **)&x7);
+      _cffi_type(75), arg7, (char **)&x7);
   if (datasize != 0) {
     x7 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg7, (char **)&x7,
+    if (_cffi_convert_array_argument(_cffi_type(75), arg7, (char **)&x7,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6575,10 +6611,10 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(76), arg9, (char **)&x9);
+      _cffi_type(77), arg9, (char **)&x9);
   if (datasize != 0) {
     x9 = ((size_t)datasize) <= 640 ? (art_cuda_code * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(76), arg9, (char **)&x9,
+    if (_cffi_convert_array_argument(_cffi_type(77), arg9, (char **)&x9,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6599,7 +6635,7 @@ _cffi_f_art_nvrtc_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6641,19 +6677,19 @@ _cffi_f_art_nvrtc_version(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(82), arg1, (char **)&x1);
+      _cffi_type(83), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(82), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(83), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(82), arg2, (char **)&x2);
+      _cffi_type(83), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (uint32_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(82), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(83), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6674,7 +6710,7 @@ _cffi_f_art_nvrtc_version(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6695,10 +6731,10 @@ _cffi_f_art_sample_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(612), arg0, (char **)&x0);
+      _cffi_type(614), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_sample_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(612), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(614), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6760,10 +6796,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(349), arg2, (char **)&x2);
+      _cffi_type(350), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_schema_opts const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(349), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(350), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6778,10 +6814,10 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(351), arg4, (char **)&x4);
+      _cffi_type(352), arg4, (char **)&x4);
   if (datasize != 0) {
     x4 = ((size_t)datasize) <= 640 ? (art_schema * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(351), arg4, (char **)&x4,
+    if (_cffi_convert_array_argument(_cffi_type(352), arg4, (char **)&x4,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6802,7 +6838,7 @@ _cffi_f_art_schema_compile(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6837,19 +6873,19 @@ _cffi_f_art_schema_conflict(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(240), arg0, (char **)&x0);
+      _cffi_type(241), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(240), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(241), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(74), arg1, (char **)&x1);
+      _cffi_type(75), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (char *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(74), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(75), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6883,7 +6919,7 @@ _cffi_f_art_schema_conflict(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -6904,10 +6940,10 @@ _cffi_f_art_schema_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(240), arg0, (char **)&x0);
+      _cffi_type(241), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(240), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(241), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6942,10 +6978,10 @@ _cffi_f_art_schema_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(519), arg0, (char **)&x0);
+      _cffi_type(521), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(519), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(521), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6994,19 +7030,19 @@ _cffi_f_art_schema_survey(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(240), arg0, (char **)&x0);
+      _cffi_type(241), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(240), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(241), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(241), arg1, (char **)&x1);
+      _cffi_type(242), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_survey *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(241), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(242), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7049,7 +7085,7 @@ _cffi_f_art_schema_survey(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7082,19 +7118,19 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(240), arg0, (char **)&x0);
+      _cffi_type(241), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(240), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(241), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(65), arg1, (char **)&x1);
+      _cffi_type(51), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(65), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(51), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7119,7 +7155,7 @@ _cffi_f_art_schema_validate(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7140,10 +7176,10 @@ _cffi_f_art_session_cancel(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(269), arg0, (char **)&x0);
+      _cffi_type(270), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(270), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7188,19 +7224,19 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(269), arg0, (char **)&x0);
+      _cffi_type(270), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(270), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(269), arg1, (char **)&x1);
+      _cffi_type(270), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(269), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(270), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7225,7 +7261,7 @@ _cffi_f_art_session_fork(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7246,10 +7282,10 @@ _cffi_f_art_session_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(269), arg0, (char **)&x0);
+      _cffi_type(270), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(270), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7294,19 +7330,19 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(269), arg0, (char **)&x0);
+      _cffi_type(270), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(270), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(65), arg1, (char **)&x1);
+      _cffi_type(51), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(65), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(51), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7331,7 +7367,7 @@ _cffi_f_art_session_load(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7354,10 +7390,10 @@ _cffi_f_art_session_n_ctx(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(498), arg0, (char **)&x0);
+      _cffi_type(500), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(498), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(500), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7404,19 +7440,19 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(196), arg0, (char **)&x0);
+      _cffi_type(197), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(196), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(197), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(197), arg1, (char **)&x1);
+      _cffi_type(198), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_context_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(197), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(198), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7431,10 +7467,10 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(199), arg3, (char **)&x3);
+      _cffi_type(200), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_session * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(199), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(200), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7455,7 +7491,7 @@ _cffi_f_art_session_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7486,19 +7522,19 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(269), arg0, (char **)&x0);
+      _cffi_type(270), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(270), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(274), arg1, (char **)&x1);
+      _cffi_type(275), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_event *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(274), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(275), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7519,7 +7555,7 @@ _cffi_f_art_session_next(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7548,10 +7584,10 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(269), arg0, (char **)&x0);
+      _cffi_type(270), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(270), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7572,7 +7608,7 @@ _cffi_f_art_session_reset(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7607,19 +7643,19 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(269), arg0, (char **)&x0);
+      _cffi_type(270), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(270), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(176), arg1, (char **)&x1);
+      _cffi_type(177), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint8_t *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(176), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(177), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7653,7 +7689,7 @@ _cffi_f_art_session_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7688,19 +7724,19 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(269), arg0, (char **)&x0);
+      _cffi_type(270), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(269), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(270), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(285), arg1, (char **)&x1);
+      _cffi_type(286), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(285), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(286), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7710,10 +7746,10 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(287), arg3, (char **)&x3);
+      _cffi_type(288), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (art_generate_params const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(287), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(288), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7734,7 +7770,7 @@ _cffi_f_art_session_start(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7763,10 +7799,10 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(498), arg0, (char **)&x0);
+      _cffi_type(500), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(498), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(500), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7787,7 +7823,7 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(285));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(286));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -7814,19 +7850,19 @@ _cffi_f_art_session_usage(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(498), arg0, (char **)&x0);
+      _cffi_type(500), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(498), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(500), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(622), arg1, (char **)&x1);
+      _cffi_type(624), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_usage *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(622), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(624), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7858,7 +7894,7 @@ _cffi_f_art_status_name(PyObject *self, PyObject *arg0)
   char const * result;
   PyObject *pyresult;
 
-  if (_cffi_to_c((char *)&x0, _cffi_type(463), arg0) < 0)
+  if (_cffi_to_c((char *)&x0, _cffi_type(464), arg0) < 0)
     return NULL;
 
   Py_BEGIN_ALLOW_THREADS
@@ -7914,10 +7950,10 @@ _cffi_f_art_vocab_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(117), arg0, (char **)&x0);
+      _cffi_type(118), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(117), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(118), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7952,10 +7988,10 @@ _cffi_f_art_vocab_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(304), arg0, (char **)&x0);
+      _cffi_type(305), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(304), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(305), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8008,19 +8044,19 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(65), arg0, (char **)&x0);
+      _cffi_type(51), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (uint8_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(65), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(51), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(374), arg1, (char **)&x1);
+      _cffi_type(375), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(374), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(375), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8030,10 +8066,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(374), arg3, (char **)&x3);
+      _cffi_type(375), arg3, (char **)&x3);
   if (datasize != 0) {
     x3 = ((size_t)datasize) <= 640 ? (uint32_t const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(374), arg3, (char **)&x3,
+    if (_cffi_convert_array_argument(_cffi_type(375), arg3, (char **)&x3,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8052,10 +8088,10 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(209), arg6, (char **)&x6);
+      _cffi_type(210), arg6, (char **)&x6);
   if (datasize != 0) {
     x6 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(209), arg6, (char **)&x6,
+    if (_cffi_convert_array_argument(_cffi_type(210), arg6, (char **)&x6,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8076,7 +8112,7 @@ _cffi_f_art_vocab_new(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -8127,10 +8163,10 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(209), arg2, (char **)&x2);
+      _cffi_type(210), arg2, (char **)&x2);
   if (datasize != 0) {
     x2 = ((size_t)datasize) <= 640 ? (art_vocab * *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(209), arg2, (char **)&x2,
+    if (_cffi_convert_array_argument(_cffi_type(210), arg2, (char **)&x2,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8151,7 +8187,7 @@ _cffi_f_art_vocab_open(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -8182,10 +8218,10 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(304), arg0, (char **)&x0);
+      _cffi_type(305), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(304), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(305), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8215,7 +8251,7 @@ _cffi_f_art_vocab_save(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(463));
+  pyresult = _cffi_from_c_deref((char *)&result, _cffi_type(464));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -8238,10 +8274,10 @@ _cffi_f_art_vocab_size(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(304), arg0, (char **)&x0);
+      _cffi_type(305), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(304), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(305), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8284,10 +8320,10 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(304), arg0, (char **)&x0);
+      _cffi_type(305), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_vocab const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(304), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(305), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8312,7 +8348,7 @@ _cffi_f_art_vocab_token(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(65));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(51));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -8700,6 +8736,9 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_CUDA_EMPTY", (void *)_cffi_const_ART_CUDA_EMPTY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_CUDA_FLOAT16", (void *)_cffi_const_ART_CUDA_FLOAT16, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_CUDA_FLOAT32", (void *)_cffi_const_ART_CUDA_FLOAT32, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "ART_CUDA_FOR_MASKS", (void *)_cffi_const_ART_CUDA_FOR_MASKS, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "ART_CUDA_FOR_ROWS", (void *)_cffi_const_ART_CUDA_FOR_ROWS, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "ART_CUDA_FOR_SAMPLE", (void *)_cffi_const_ART_CUDA_FOR_SAMPLE, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_CUDA_INVALID", (void *)_cffi_const_ART_CUDA_INVALID, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_CUDA_NAN", (void *)_cffi_const_ART_CUDA_NAN, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_DONE", (void *)_cffi_const_ART_DONE, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
@@ -8752,142 +8791,142 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_SPACED", (void *)_cffi_const_ART_WS_SPACED, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
-  { "agentrt_capsule_give", (void *)_cffi_f_agentrt_capsule_give, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 485), (void *)_cffi_d_agentrt_capsule_give },
-  { "agentrt_capsule_take", (void *)_cffi_f_agentrt_capsule_take, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 556), (void *)_cffi_d_agentrt_capsule_take },
-  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 632), (void *)agentrt_poll },
-  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 501), (void *)_cffi_d_art_argmax },
+  { "agentrt_capsule_give", (void *)_cffi_f_agentrt_capsule_give, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 487), (void *)_cffi_d_agentrt_capsule_give },
+  { "agentrt_capsule_take", (void *)_cffi_f_agentrt_capsule_take, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 558), (void *)_cffi_d_agentrt_capsule_take },
+  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 634), (void *)agentrt_poll },
+  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 503), (void *)_cffi_d_art_argmax },
   { "art_budget_alloc", (void *)_cffi_f_art_budget_alloc, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 0), (void *)_cffi_d_art_budget_alloc },
-  { "art_budget_free", (void *)_cffi_f_art_budget_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 566), (void *)_cffi_d_art_budget_free },
-  { "art_budget_new", (void *)_cffi_f_art_budget_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 360), (void *)_cffi_d_art_budget_new },
-  { "art_budget_used", (void *)_cffi_f_art_budget_used, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 506), (void *)_cffi_d_art_budget_used },
-  { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 115), (void *)_cffi_d_art_constraint_dialog },
-  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 569), (void *)_cffi_d_art_constraint_free },
-  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 509), (void *)_cffi_d_art_constraint_memory },
-  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 247), (void *)_cffi_d_art_constraint_new },
-  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 542), (void *)_cffi_d_art_cpu_count },
-  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 572), (void *)_cffi_d_art_ctransformers_free },
+  { "art_budget_free", (void *)_cffi_f_art_budget_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 568), (void *)_cffi_d_art_budget_free },
+  { "art_budget_new", (void *)_cffi_f_art_budget_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 361), (void *)_cffi_d_art_budget_new },
+  { "art_budget_used", (void *)_cffi_f_art_budget_used, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 508), (void *)_cffi_d_art_budget_used },
+  { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 116), (void *)_cffi_d_art_constraint_dialog },
+  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 571), (void *)_cffi_d_art_constraint_free },
+  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 511), (void *)_cffi_d_art_constraint_memory },
+  { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 248), (void *)_cffi_d_art_constraint_new },
+  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 544), (void *)_cffi_d_art_cpu_count },
+  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 574), (void *)_cffi_d_art_ctransformers_free },
   { "art_ctransformers_model_load", (void *)_cffi_f_art_ctransformers_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_art_ctransformers_model_load },
-  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 308), (void *)_cffi_d_art_ctransformers_open },
-  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 465), (void *)_cffi_d_art_ctransformers_variant },
+  { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 309), (void *)_cffi_d_art_ctransformers_open },
+  { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 466), (void *)_cffi_d_art_ctransformers_variant },
   { "art_cuda_apply_masks", (void *)_cffi_f_art_cuda_apply_masks, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 27), (void *)_cffi_d_art_cuda_apply_masks },
-  { "art_cuda_array_address", (void *)_cffi_f_art_cuda_array_address, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 544), (void *)_cffi_d_art_cuda_array_address },
-  { "art_cuda_array_free", (void *)_cffi_f_art_cuda_array_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 578), (void *)_cffi_d_art_cuda_array_free },
-  { "art_cuda_array_new", (void *)_cffi_f_art_cuda_array_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 47), (void *)_cffi_d_art_cuda_array_new },
+  { "art_cuda_array_address", (void *)_cffi_f_art_cuda_array_address, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 546), (void *)_cffi_d_art_cuda_array_address },
+  { "art_cuda_array_free", (void *)_cffi_f_art_cuda_array_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 580), (void *)_cffi_d_art_cuda_array_free },
+  { "art_cuda_array_new", (void *)_cffi_f_art_cuda_array_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 55), (void *)_cffi_d_art_cuda_array_new },
   { "art_cuda_array_ref", (void *)_cffi_f_art_cuda_array_ref, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 3), (void *)_cffi_d_art_cuda_array_ref },
-  { "art_cuda_assemble", (void *)_cffi_f_art_cuda_assemble, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 69), (void *)_cffi_d_art_cuda_assemble },
-  { "art_cuda_batch_free", (void *)_cffi_f_art_cuda_batch_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 581), (void *)_cffi_d_art_cuda_batch_free },
+  { "art_cuda_assemble", (void *)_cffi_f_art_cuda_assemble, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 70), (void *)_cffi_d_art_cuda_assemble },
+  { "art_cuda_batch_free", (void *)_cffi_f_art_cuda_batch_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 583), (void *)_cffi_d_art_cuda_batch_free },
   { "art_cuda_batch_new", (void *)_cffi_f_art_cuda_batch_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 37), (void *)_cffi_d_art_cuda_batch_new },
-  { "art_cuda_batch_set", (void *)_cffi_f_art_cuda_batch_set, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 107), (void *)_cffi_d_art_cuda_batch_set },
+  { "art_cuda_batch_set", (void *)_cffi_f_art_cuda_batch_set, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 108), (void *)_cffi_d_art_cuda_batch_set },
   { "art_cuda_batch_steps", (void *)_cffi_f_art_cuda_batch_steps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 6), (void *)_cffi_d_art_cuda_batch_steps },
-  { "art_cuda_code_bytes", (void *)_cffi_f_art_cuda_code_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 547), (void *)_cffi_d_art_cuda_code_bytes },
-  { "art_cuda_code_free", (void *)_cffi_f_art_cuda_code_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 584), (void *)_cffi_d_art_cuda_code_free },
-  { "art_cuda_device_count", (void *)_cffi_f_art_cuda_device_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 527), (void *)_cffi_d_art_cuda_device_count },
-  { "art_cuda_device_info", (void *)_cffi_f_art_cuda_device_info, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 85), (void *)_cffi_d_art_cuda_device_info },
-  { "art_cuda_device_of", (void *)_cffi_f_art_cuda_device_of, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 79), (void *)_cffi_d_art_cuda_device_of },
-  { "art_cuda_driver_version", (void *)_cffi_f_art_cuda_driver_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 527), (void *)_cffi_d_art_cuda_driver_version },
-  { "art_cuda_free", (void *)_cffi_f_art_cuda_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 575), (void *)_cffi_d_art_cuda_free },
-  { "art_cuda_is_capturing", (void *)_cffi_f_art_cuda_is_capturing, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 474), (void *)_cffi_d_art_cuda_is_capturing },
-  { "art_cuda_is_loaded", (void *)_cffi_f_art_cuda_is_loaded, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 470), (void *)_cffi_d_art_cuda_is_loaded },
-  { "art_cuda_load", (void *)_cffi_f_art_cuda_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 62), (void *)_cffi_d_art_cuda_load },
-  { "art_cuda_open", (void *)_cffi_f_art_cuda_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 314), (void *)_cffi_d_art_cuda_open },
-  { "art_cuda_order", (void *)_cffi_f_art_cuda_order, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 55), (void *)_cffi_d_art_cuda_order },
-  { "art_cuda_sample", (void *)_cffi_f_art_cuda_sample, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 102), (void *)_cffi_d_art_cuda_sample },
+  { "art_cuda_code_bytes", (void *)_cffi_f_art_cuda_code_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 549), (void *)_cffi_d_art_cuda_code_bytes },
+  { "art_cuda_code_free", (void *)_cffi_f_art_cuda_code_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 586), (void *)_cffi_d_art_cuda_code_free },
+  { "art_cuda_device_count", (void *)_cffi_f_art_cuda_device_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 529), (void *)_cffi_d_art_cuda_device_count },
+  { "art_cuda_device_info", (void *)_cffi_f_art_cuda_device_info, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 86), (void *)_cffi_d_art_cuda_device_info },
+  { "art_cuda_device_of", (void *)_cffi_f_art_cuda_device_of, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 80), (void *)_cffi_d_art_cuda_device_of },
+  { "art_cuda_driver_version", (void *)_cffi_f_art_cuda_driver_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 529), (void *)_cffi_d_art_cuda_driver_version },
+  { "art_cuda_free", (void *)_cffi_f_art_cuda_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 577), (void *)_cffi_d_art_cuda_free },
+  { "art_cuda_is_capturing", (void *)_cffi_f_art_cuda_is_capturing, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 476), (void *)_cffi_d_art_cuda_is_capturing },
+  { "art_cuda_is_loaded", (void *)_cffi_f_art_cuda_is_loaded, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 471), (void *)_cffi_d_art_cuda_is_loaded },
+  { "art_cuda_load", (void *)_cffi_f_art_cuda_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 47), (void *)_cffi_d_art_cuda_load },
+  { "art_cuda_open", (void *)_cffi_f_art_cuda_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 315), (void *)_cffi_d_art_cuda_open },
+  { "art_cuda_order", (void *)_cffi_f_art_cuda_order, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 63), (void *)_cffi_d_art_cuda_order },
+  { "art_cuda_sample", (void *)_cffi_f_art_cuda_sample, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 103), (void *)_cffi_d_art_cuda_sample },
   { "art_cuda_synchronize", (void *)_cffi_f_art_cuda_synchronize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 32), (void *)_cffi_d_art_cuda_synchronize },
-  { "art_dlpack_free", (void *)_cffi_f_art_dlpack_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 635), (void *)_cffi_d_art_dlpack_free },
-  { "art_dlpack_new", (void *)_cffi_f_art_dlpack_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 91), (void *)_cffi_d_art_dlpack_new },
-  { "art_dlpack_read", (void *)_cffi_f_art_dlpack_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 450), (void *)_cffi_d_art_dlpack_read },
-  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 587), (void *)_cffi_d_art_generate_defaults },
-  { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 137), (void *)_cffi_d_art_llama_devices },
-  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 590), (void *)_cffi_d_art_llama_free },
-  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 593), (void *)_cffi_d_art_llama_log },
-  { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 129), (void *)_cffi_d_art_llama_model_load },
-  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 339), (void *)_cffi_d_art_llama_open },
-  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 456), (void *)_cffi_d_art_llama_version },
-  { "art_mask_pool_fill", (void *)_cffi_f_art_mask_pool_fill, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 145), (void *)_cffi_d_art_mask_pool_fill },
-  { "art_mask_pool_free", (void *)_cffi_f_art_mask_pool_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 599), (void *)_cffi_d_art_mask_pool_free },
-  { "art_mask_pool_new", (void *)_cffi_f_art_mask_pool_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 366), (void *)_cffi_d_art_mask_pool_new },
-  { "art_mask_pool_threads", (void *)_cffi_f_art_mask_pool_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 530), (void *)_cffi_d_art_mask_pool_threads },
-  { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 170), (void *)_cffi_d_art_matcher_accept },
-  { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 180), (void *)_cffi_d_art_matcher_accept_bytes },
-  { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 170), (void *)_cffi_d_art_matcher_allows },
-  { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 190), (void *)_cffi_d_art_matcher_copy },
-  { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 186), (void *)_cffi_d_art_matcher_error },
-  { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 163), (void *)_cffi_d_art_matcher_fill_mask },
-  { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 174), (void *)_cffi_d_art_matcher_forced },
-  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 602), (void *)_cffi_d_art_matcher_free },
-  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 515), (void *)_cffi_d_art_matcher_held },
-  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 479), (void *)_cffi_d_art_matcher_is_closed },
-  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 479), (void *)_cffi_d_art_matcher_is_complete },
-  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 482), (void *)_cffi_d_art_matcher_is_ended },
+  { "art_dlpack_free", (void *)_cffi_f_art_dlpack_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 637), (void *)_cffi_d_art_dlpack_free },
+  { "art_dlpack_new", (void *)_cffi_f_art_dlpack_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 92), (void *)_cffi_d_art_dlpack_new },
+  { "art_dlpack_read", (void *)_cffi_f_art_dlpack_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 451), (void *)_cffi_d_art_dlpack_read },
+  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 589), (void *)_cffi_d_art_generate_defaults },
+  { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 138), (void *)_cffi_d_art_llama_devices },
+  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 592), (void *)_cffi_d_art_llama_free },
+  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 595), (void *)_cffi_d_art_llama_log },
+  { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 130), (void *)_cffi_d_art_llama_model_load },
+  { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 340), (void *)_cffi_d_art_llama_open },
+  { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 457), (void *)_cffi_d_art_llama_version },
+  { "art_mask_pool_fill", (void *)_cffi_f_art_mask_pool_fill, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 146), (void *)_cffi_d_art_mask_pool_fill },
+  { "art_mask_pool_free", (void *)_cffi_f_art_mask_pool_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 601), (void *)_cffi_d_art_mask_pool_free },
+  { "art_mask_pool_new", (void *)_cffi_f_art_mask_pool_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 367), (void *)_cffi_d_art_mask_pool_new },
+  { "art_mask_pool_threads", (void *)_cffi_f_art_mask_pool_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 532), (void *)_cffi_d_art_mask_pool_threads },
+  { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 171), (void *)_cffi_d_art_matcher_accept },
+  { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 181), (void *)_cffi_d_art_matcher_accept_bytes },
+  { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 171), (void *)_cffi_d_art_matcher_allows },
+  { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 191), (void *)_cffi_d_art_matcher_copy },
+  { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 187), (void *)_cffi_d_art_matcher_error },
+  { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 164), (void *)_cffi_d_art_matcher_fill_mask },
+  { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 175), (void *)_cffi_d_art_matcher_forced },
+  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 604), (void *)_cffi_d_art_matcher_free },
+  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 517), (void *)_cffi_d_art_matcher_held },
+  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 481), (void *)_cffi_d_art_matcher_is_closed },
+  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 481), (void *)_cffi_d_art_matcher_is_complete },
+  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 484), (void *)_cffi_d_art_matcher_is_ended },
   { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 13), (void *)_cffi_d_art_matcher_new },
-  { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 156), (void *)_cffi_d_art_matcher_reset },
-  { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 159), (void *)_cffi_d_art_matcher_rollback },
-  { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 174), (void *)_cffi_d_art_matcher_shortest },
-  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 512), (void *)_cffi_d_art_matcher_shortest_len },
+  { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 157), (void *)_cffi_d_art_matcher_reset },
+  { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 160), (void *)_cffi_d_art_matcher_rollback },
+  { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 175), (void *)_cffi_d_art_matcher_shortest },
+  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 514), (void *)_cffi_d_art_matcher_shortest_len },
   { "art_matcher_spans", (void *)_cffi_f_art_matcher_spans, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_art_matcher_spans },
-  { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 202), (void *)_cffi_d_art_model_caps },
-  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 608), (void *)_cffi_d_art_model_defaults },
-  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 459), (void *)_cffi_d_art_model_engine },
-  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 605), (void *)_cffi_d_art_model_free },
-  { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 212), (void *)_cffi_d_art_model_meta },
-  { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 122), (void *)_cffi_d_art_model_new },
-  { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 230), (void *)_cffi_d_art_model_token_bytes },
-  { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 220), (void *)_cffi_d_art_model_tokenize },
-  { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 207), (void *)_cffi_d_art_model_vocab },
-  { "art_nvrtc_compile", (void *)_cffi_f_art_nvrtc_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 326), (void *)_cffi_d_art_nvrtc_compile },
-  { "art_nvrtc_version", (void *)_cffi_f_art_nvrtc_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 354), (void *)_cffi_d_art_nvrtc_version },
-  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 611), (void *)_cffi_d_art_sample_defaults },
-  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 346), (void *)_cffi_d_art_schema_compile },
-  { "art_schema_conflict", (void *)_cffi_f_art_schema_conflict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 255), (void *)_cffi_d_art_schema_conflict },
-  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 614), (void *)_cffi_d_art_schema_free },
-  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 518), (void *)_cffi_d_art_schema_memory },
-  { "art_schema_survey", (void *)_cffi_f_art_schema_survey, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 239), (void *)_cffi_d_art_schema_survey },
-  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 262), (void *)_cffi_d_art_schema_validate },
-  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 617), (void *)_cffi_d_art_session_cancel },
-  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 277), (void *)_cffi_d_art_session_fork },
-  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 617), (void *)_cffi_d_art_session_free },
-  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 297), (void *)_cffi_d_art_session_load },
-  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 533), (void *)_cffi_d_art_session_n_ctx },
-  { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 195), (void *)_cffi_d_art_session_new },
-  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 272), (void *)_cffi_d_art_session_next },
-  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 268), (void *)_cffi_d_art_session_reset },
-  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 290), (void *)_cffi_d_art_session_save },
-  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 283), (void *)_cffi_d_art_session_start },
-  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 497), (void *)_cffi_d_art_session_tokens },
-  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 620), (void *)_cffi_d_art_session_usage },
-  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 462), (void *)_cffi_d_art_status_name },
-  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 465), (void *)_cffi_d_art_version },
-  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 624), (void *)_cffi_d_art_vocab_free },
-  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 521), (void *)_cffi_d_art_vocab_memory },
-  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 372), (void *)_cffi_d_art_vocab_new },
-  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 320), (void *)_cffi_d_art_vocab_open },
-  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 303), (void *)_cffi_d_art_vocab_save },
-  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 536), (void *)_cffi_d_art_vocab_size },
-  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 551), (void *)_cffi_d_art_vocab_token },
+  { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 203), (void *)_cffi_d_art_model_caps },
+  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 610), (void *)_cffi_d_art_model_defaults },
+  { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 460), (void *)_cffi_d_art_model_engine },
+  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 607), (void *)_cffi_d_art_model_free },
+  { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 213), (void *)_cffi_d_art_model_meta },
+  { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 123), (void *)_cffi_d_art_model_new },
+  { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 231), (void *)_cffi_d_art_model_token_bytes },
+  { "art_model_tokenize", (void *)_cffi_f_art_model_tokenize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 221), (void *)_cffi_d_art_model_tokenize },
+  { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 208), (void *)_cffi_d_art_model_vocab },
+  { "art_nvrtc_compile", (void *)_cffi_f_art_nvrtc_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 327), (void *)_cffi_d_art_nvrtc_compile },
+  { "art_nvrtc_version", (void *)_cffi_f_art_nvrtc_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 355), (void *)_cffi_d_art_nvrtc_version },
+  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 613), (void *)_cffi_d_art_sample_defaults },
+  { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 347), (void *)_cffi_d_art_schema_compile },
+  { "art_schema_conflict", (void *)_cffi_f_art_schema_conflict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 256), (void *)_cffi_d_art_schema_conflict },
+  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 616), (void *)_cffi_d_art_schema_free },
+  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 520), (void *)_cffi_d_art_schema_memory },
+  { "art_schema_survey", (void *)_cffi_f_art_schema_survey, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 240), (void *)_cffi_d_art_schema_survey },
+  { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 263), (void *)_cffi_d_art_schema_validate },
+  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 619), (void *)_cffi_d_art_session_cancel },
+  { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 278), (void *)_cffi_d_art_session_fork },
+  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 619), (void *)_cffi_d_art_session_free },
+  { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 298), (void *)_cffi_d_art_session_load },
+  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 535), (void *)_cffi_d_art_session_n_ctx },
+  { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 196), (void *)_cffi_d_art_session_new },
+  { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 273), (void *)_cffi_d_art_session_next },
+  { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 269), (void *)_cffi_d_art_session_reset },
+  { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 291), (void *)_cffi_d_art_session_save },
+  { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 284), (void *)_cffi_d_art_session_start },
+  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 499), (void *)_cffi_d_art_session_tokens },
+  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 622), (void *)_cffi_d_art_session_usage },
+  { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 463), (void *)_cffi_d_art_status_name },
+  { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 466), (void *)_cffi_d_art_version },
+  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 626), (void *)_cffi_d_art_vocab_free },
+  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 523), (void *)_cffi_d_art_vocab_memory },
+  { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 373), (void *)_cffi_d_art_vocab_new },
+  { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 321), (void *)_cffi_d_art_vocab_open },
+  { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 304), (void *)_cffi_d_art_vocab_save },
+  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 538), (void *)_cffi_d_art_vocab_size },
+  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 553), (void *)_cffi_d_art_vocab_token },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "fn", offsetof(art_alloc, fn),
           sizeof(((art_alloc *)0)->fn),
-          _CFFI_OP(_CFFI_OP_NOOP, 720) },
+          _CFFI_OP(_CFFI_OP_NOOP, 723) },
   { "ud", offsetof(art_alloc, ud),
           sizeof(((art_alloc *)0)->ud),
-          _CFFI_OP(_CFFI_OP_NOOP, 124) },
+          _CFFI_OP(_CFFI_OP_NOOP, 125) },
   { "token", offsetof(art_bias, token),
              sizeof(((art_bias *)0)->token),
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "bias", offsetof(art_bias, bias),
             sizeof(((art_bias *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 713) },
+            _CFFI_OP(_CFFI_OP_NOOP, 716) },
   { "property_order", offsetof(art_constraint_opts, property_order),
                       sizeof(((art_constraint_opts *)0)->property_order),
-                      _CFFI_OP(_CFFI_OP_NOOP, 674) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 677) },
   { "whitespace", offsetof(art_constraint_opts, whitespace),
                   sizeof(((art_constraint_opts *)0)->whitespace),
                   _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "cache_memory_max", offsetof(art_constraint_opts, cache_memory_max),
                         sizeof(((art_constraint_opts *)0)->cache_memory_max),
-                        _CFFI_OP(_CFFI_OP_NOOP, 51) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "n_ctx", offsetof(art_context_params, n_ctx),
              sizeof(((art_context_params *)0)->n_ctx),
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -8899,28 +8938,28 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "logits", offsetof(art_cuda_call, logits),
               sizeof(((art_cuda_call *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 50) },
+              _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "logits_stride", offsetof(art_cuda_call, logits_stride),
                      sizeof(((art_cuda_call *)0)->logits_stride),
-                     _CFFI_OP(_CFFI_OP_NOOP, 97) },
+                     _CFFI_OP(_CFFI_OP_NOOP, 98) },
   { "masks", offsetof(art_cuda_call, masks),
              sizeof(((art_cuda_call *)0)->masks),
-             _CFFI_OP(_CFFI_OP_NOOP, 50) },
+             _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "masks_stride", offsetof(art_cuda_call, masks_stride),
                     sizeof(((art_cuda_call *)0)->masks_stride),
-                    _CFFI_OP(_CFFI_OP_NOOP, 97) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 98) },
   { "mask_rows", offsetof(art_cuda_call, mask_rows),
                  sizeof(((art_cuda_call *)0)->mask_rows),
-                 _CFFI_OP(_CFFI_OP_NOOP, 50) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "ids", offsetof(art_cuda_call, ids),
            sizeof(((art_cuda_call *)0)->ids),
-           _CFFI_OP(_CFFI_OP_NOOP, 50) },
+           _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "logprobs", offsetof(art_cuda_call, logprobs),
                 sizeof(((art_cuda_call *)0)->logprobs),
-                _CFFI_OP(_CFFI_OP_NOOP, 50) },
+                _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "stream", offsetof(art_cuda_call, stream),
               sizeof(((art_cuda_call *)0)->stream),
-              _CFFI_OP(_CFFI_OP_NOOP, 50) },
+              _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "device", offsetof(art_cuda_call, device),
               sizeof(((art_cuda_call *)0)->device),
               _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -8944,10 +8983,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                   _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "step", offsetof(art_cuda_call, step),
             sizeof(((art_cuda_call *)0)->step),
-            _CFFI_OP(_CFFI_OP_NOOP, 50) },
+            _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "name", offsetof(art_cuda_device, name),
             sizeof(((art_cuda_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 709) },
+            _CFFI_OP(_CFFI_OP_NOOP, 712) },
   { "major", offsetof(art_cuda_device, major),
              sizeof(((art_cuda_device *)0)->major),
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -8962,7 +9001,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "memory_total", offsetof(art_cuda_device, memory_total),
                     sizeof(((art_cuda_device *)0)->memory_total),
-                    _CFFI_OP(_CFFI_OP_NOOP, 50) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "name", offsetof(art_cuda_file, name),
             sizeof(((art_cuda_file *)0)->name),
             _CFFI_OP(_CFFI_OP_NOOP, 20) },
@@ -8971,22 +9010,22 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "sample", offsetof(art_cuda_row_params, sample),
               sizeof(((art_cuda_row_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 677) },
+              _CFFI_OP(_CFFI_OP_NOOP, 680) },
   { "step", offsetof(art_cuda_row_params, step),
             sizeof(((art_cuda_row_params *)0)->step),
-            _CFFI_OP(_CFFI_OP_NOOP, 50) },
+            _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "history", offsetof(art_cuda_row_params, history),
                sizeof(((art_cuda_row_params *)0)->history),
-               _CFFI_OP(_CFFI_OP_NOOP, 285) },
+               _CFFI_OP(_CFFI_OP_NOOP, 286) },
   { "n_history", offsetof(art_cuda_row_params, n_history),
                  sizeof(((art_cuda_row_params *)0)->n_history),
-                 _CFFI_OP(_CFFI_OP_NOOP, 51) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "name", offsetof(art_device, name),
             sizeof(((art_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 705) },
+            _CFFI_OP(_CFFI_OP_NOOP, 708) },
   { "description", offsetof(art_device, description),
                    sizeof(((art_device *)0)->description),
-                   _CFFI_OP(_CFFI_OP_NOOP, 709) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 712) },
   { "is_gpu", offsetof(art_device, is_gpu),
               sizeof(((art_device *)0)->is_gpu),
               _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -8995,61 +9034,61 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "memory_free", offsetof(art_device, memory_free),
                    sizeof(((art_device *)0)->memory_free),
-                   _CFFI_OP(_CFFI_OP_NOOP, 50) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "memory_total", offsetof(art_device, memory_total),
                     sizeof(((art_device *)0)->memory_total),
-                    _CFFI_OP(_CFFI_OP_NOOP, 50) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "begin", offsetof(art_dialog_spec, begin),
              sizeof(((art_dialog_spec *)0)->begin),
-             _CFFI_OP(_CFFI_OP_NOOP, 696) },
+             _CFFI_OP(_CFFI_OP_NOOP, 699) },
   { "name_prefix", offsetof(art_dialog_spec, name_prefix),
                    sizeof(((art_dialog_spec *)0)->name_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 696) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 699) },
   { "args_prefix", offsetof(art_dialog_spec, args_prefix),
                    sizeof(((art_dialog_spec *)0)->args_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 696) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 699) },
   { "call_suffix", offsetof(art_dialog_spec, call_suffix),
                    sizeof(((art_dialog_spec *)0)->call_suffix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 696) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 699) },
   { "separator", offsetof(art_dialog_spec, separator),
                  sizeof(((art_dialog_spec *)0)->separator),
-                 _CFFI_OP(_CFFI_OP_NOOP, 696) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 699) },
   { "between", offsetof(art_dialog_spec, between),
                sizeof(((art_dialog_spec *)0)->between),
-               _CFFI_OP(_CFFI_OP_NOOP, 696) },
+               _CFFI_OP(_CFFI_OP_NOOP, 699) },
   { "end", offsetof(art_dialog_spec, end),
            sizeof(((art_dialog_spec *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 696) },
+           _CFFI_OP(_CFFI_OP_NOOP, 699) },
   { "begin_token", offsetof(art_dialog_spec, begin_token),
                    sizeof(((art_dialog_spec *)0)->begin_token),
-                   _CFFI_OP(_CFFI_OP_NOOP, 232) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "end_token", offsetof(art_dialog_spec, end_token),
                  sizeof(((art_dialog_spec *)0)->end_token),
-                 _CFFI_OP(_CFFI_OP_NOOP, 232) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "reasoning_open", offsetof(art_dialog_spec, reasoning_open),
                       sizeof(((art_dialog_spec *)0)->reasoning_open),
-                      _CFFI_OP(_CFFI_OP_NOOP, 696) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 699) },
   { "reasoning_close", offsetof(art_dialog_spec, reasoning_close),
                        sizeof(((art_dialog_spec *)0)->reasoning_close),
-                       _CFFI_OP(_CFFI_OP_NOOP, 696) },
+                       _CFFI_OP(_CFFI_OP_NOOP, 699) },
   { "tools", offsetof(art_dialog_spec, tools),
              sizeof(((art_dialog_spec *)0)->tools),
-             _CFFI_OP(_CFFI_OP_NOOP, 660) },
+             _CFFI_OP(_CFFI_OP_NOOP, 663) },
   { "n_tools", offsetof(art_dialog_spec, n_tools),
                sizeof(((art_dialog_spec *)0)->n_tools),
-               _CFFI_OP(_CFFI_OP_NOOP, 51) },
+               _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "calls_max", offsetof(art_dialog_spec, calls_max),
                  sizeof(((art_dialog_spec *)0)->calls_max),
                  _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "choice", offsetof(art_dialog_spec, choice),
               sizeof(((art_dialog_spec *)0)->choice),
-              _CFFI_OP(_CFFI_OP_NOOP, 643) },
+              _CFFI_OP(_CFFI_OP_NOOP, 645) },
   { "value", offsetof(art_dialog_spec, value),
              sizeof(((art_dialog_spec *)0)->value),
              _CFFI_OP(_CFFI_OP_NOOP, 14) },
   { "name", offsetof(art_dialog_tool, name),
             sizeof(((art_dialog_tool *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 696) },
+            _CFFI_OP(_CFFI_OP_NOOP, 699) },
   { "args", offsetof(art_dialog_tool, args),
             sizeof(((art_dialog_tool *)0)->args),
             _CFFI_OP(_CFFI_OP_NOOP, 14) },
@@ -9061,58 +9100,58 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "model_free", offsetof(art_engine, model_free),
                   sizeof(((art_engine *)0)->model_free),
-                  _CFFI_OP(_CFFI_OP_NOOP, 721) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 724) },
   { "model_caps", offsetof(art_engine, model_caps),
                   sizeof(((art_engine *)0)->model_caps),
-                  _CFFI_OP(_CFFI_OP_NOOP, 685) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 688) },
   { "tokenize", offsetof(art_engine, tokenize),
                 sizeof(((art_engine *)0)->tokenize),
-                _CFFI_OP(_CFFI_OP_NOOP, 687) },
+                _CFFI_OP(_CFFI_OP_NOOP, 690) },
   { "token_bytes", offsetof(art_engine, token_bytes),
                    sizeof(((art_engine *)0)->token_bytes),
-                   _CFFI_OP(_CFFI_OP_NOOP, 689) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 692) },
   { "token_is_eog", offsetof(art_engine, token_is_eog),
                     sizeof(((art_engine *)0)->token_is_eog),
-                    _CFFI_OP(_CFFI_OP_NOOP, 714) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 717) },
   { "token_is_control", offsetof(art_engine, token_is_control),
                         sizeof(((art_engine *)0)->token_is_control),
-                        _CFFI_OP(_CFFI_OP_NOOP, 714) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 717) },
   { "meta", offsetof(art_engine, meta),
             sizeof(((art_engine *)0)->meta),
-            _CFFI_OP(_CFFI_OP_NOOP, 686) },
+            _CFFI_OP(_CFFI_OP_NOOP, 689) },
   { "ctx_new", offsetof(art_engine, ctx_new),
                sizeof(((art_engine *)0)->ctx_new),
-               _CFFI_OP(_CFFI_OP_NOOP, 684) },
+               _CFFI_OP(_CFFI_OP_NOOP, 687) },
   { "ctx_free", offsetof(art_engine, ctx_free),
                 sizeof(((art_engine *)0)->ctx_free),
-                _CFFI_OP(_CFFI_OP_NOOP, 721) },
+                _CFFI_OP(_CFFI_OP_NOOP, 724) },
   { "ctx_size", offsetof(art_engine, ctx_size),
                 sizeof(((art_engine *)0)->ctx_size),
-                _CFFI_OP(_CFFI_OP_NOOP, 718) },
+                _CFFI_OP(_CFFI_OP_NOOP, 721) },
   { "eval", offsetof(art_engine, eval),
             sizeof(((art_engine *)0)->eval),
-            _CFFI_OP(_CFFI_OP_NOOP, 688) },
+            _CFFI_OP(_CFFI_OP_NOOP, 691) },
   { "logits", offsetof(art_engine, logits),
               sizeof(((art_engine *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 712) },
+              _CFFI_OP(_CFFI_OP_NOOP, 715) },
   { "kv_drop", offsetof(art_engine, kv_drop),
                sizeof(((art_engine *)0)->kv_drop),
-               _CFFI_OP(_CFFI_OP_NOOP, 690) },
+               _CFFI_OP(_CFFI_OP_NOOP, 693) },
   { "kv_copy", offsetof(art_engine, kv_copy),
                sizeof(((art_engine *)0)->kv_copy),
-               _CFFI_OP(_CFFI_OP_NOOP, 693) },
+               _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "state_size", offsetof(art_engine, state_size),
                   sizeof(((art_engine *)0)->state_size),
-                  _CFFI_OP(_CFFI_OP_NOOP, 717) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 720) },
   { "state_save", offsetof(art_engine, state_save),
                   sizeof(((art_engine *)0)->state_save),
-                  _CFFI_OP(_CFFI_OP_NOOP, 691) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 694) },
   { "state_load", offsetof(art_engine, state_load),
                   sizeof(((art_engine *)0)->state_load),
-                  _CFFI_OP(_CFFI_OP_NOOP, 692) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 695) },
   { "set_abort", offsetof(art_engine, set_abort),
                  sizeof(((art_engine *)0)->set_abort),
-                 _CFFI_OP(_CFFI_OP_NOOP, 722) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 725) },
   { "n_vocab", offsetof(art_engine_caps, n_vocab),
                sizeof(((art_engine_caps *)0)->n_vocab),
                _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9121,13 +9160,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                    _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "bos", offsetof(art_engine_caps, bos),
            sizeof(((art_engine_caps *)0)->bos),
-           _CFFI_OP(_CFFI_OP_NOOP, 232) },
+           _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "eos", offsetof(art_engine_caps, eos),
            sizeof(((art_engine_caps *)0)->eos),
-           _CFFI_OP(_CFFI_OP_NOOP, 232) },
+           _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "eot", offsetof(art_engine_caps, eot),
            sizeof(((art_engine_caps *)0)->eot),
-           _CFFI_OP(_CFFI_OP_NOOP, 232) },
+           _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "can_copy", (size_t)-1,
                 1 /* bits */,
                 _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
@@ -9148,22 +9187,22 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "code", offsetof(art_error, code),
             sizeof(((art_error *)0)->code),
-            _CFFI_OP(_CFFI_OP_NOOP, 463) },
+            _CFFI_OP(_CFFI_OP_NOOP, 464) },
   { "pos", offsetof(art_error, pos),
            sizeof(((art_error *)0)->pos),
-           _CFFI_OP(_CFFI_OP_NOOP, 51) },
+           _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "draft", offsetof(art_error, draft),
              sizeof(((art_error *)0)->draft),
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "keyword", offsetof(art_error, keyword),
                sizeof(((art_error *)0)->keyword),
-               _CFFI_OP(_CFFI_OP_NOOP, 705) },
+               _CFFI_OP(_CFFI_OP_NOOP, 708) },
   { "path", offsetof(art_error, path),
             sizeof(((art_error *)0)->path),
-            _CFFI_OP(_CFFI_OP_NOOP, 703) },
+            _CFFI_OP(_CFFI_OP_NOOP, 706) },
   { "msg", offsetof(art_error, msg),
            sizeof(((art_error *)0)->msg),
-           _CFFI_OP(_CFFI_OP_NOOP, 707) },
+           _CFFI_OP(_CFFI_OP_NOOP, 710) },
   { "kind", offsetof(art_event, kind),
             sizeof(((art_event *)0)->kind),
             _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9181,22 +9220,22 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "len", offsetof(art_event, len),
            sizeof(((art_event *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 51) },
+           _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "sample", offsetof(art_generate_params, sample),
               sizeof(((art_generate_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 677) },
+              _CFFI_OP(_CFFI_OP_NOOP, 680) },
   { "max_tokens", offsetof(art_generate_params, max_tokens),
                   sizeof(((art_generate_params *)0)->max_tokens),
                   _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "stops", offsetof(art_generate_params, stops),
              sizeof(((art_generate_params *)0)->stops),
-             _CFFI_OP(_CFFI_OP_NOOP, 695) },
+             _CFFI_OP(_CFFI_OP_NOOP, 698) },
   { "n_stops", offsetof(art_generate_params, n_stops),
                sizeof(((art_generate_params *)0)->n_stops),
-               _CFFI_OP(_CFFI_OP_NOOP, 51) },
+               _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "matcher", offsetof(art_generate_params, matcher),
                sizeof(((art_generate_params *)0)->matcher),
-               _CFFI_OP(_CFFI_OP_NOOP, 157) },
+               _CFFI_OP(_CFFI_OP_NOOP, 158) },
   { "flush_ms", offsetof(art_generate_params, flush_ms),
                 sizeof(((art_generate_params *)0)->flush_ms),
                 _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9205,10 +9244,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "poll", offsetof(art_generate_params, poll),
             sizeof(((art_generate_params *)0)->poll),
-            _CFFI_OP(_CFFI_OP_NOOP, 632) },
+            _CFFI_OP(_CFFI_OP_NOOP, 634) },
   { "poll_ud", offsetof(art_generate_params, poll_ud),
                sizeof(((art_generate_params *)0)->poll_ud),
-               _CFFI_OP(_CFFI_OP_NOOP, 124) },
+               _CFFI_OP(_CFFI_OP_NOOP, 125) },
   { "close_early", (size_t)-1,
                    1 /* bits */,
                    _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
@@ -9217,7 +9256,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                     _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
   { "n_gpu_layers", offsetof(art_model_params, n_gpu_layers),
                     sizeof(((art_model_params *)0)->n_gpu_layers),
-                    _CFFI_OP(_CFFI_OP_NOOP, 232) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "n_ctx", offsetof(art_model_params, n_ctx),
              sizeof(((art_model_params *)0)->n_ctx),
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9232,61 +9271,61 @@ static const struct _cffi_field_s _cffi_fields[] = {
            _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "uri_len", offsetof(art_resource, uri_len),
                sizeof(((art_resource *)0)->uri_len),
-               _CFFI_OP(_CFFI_OP_NOOP, 51) },
+               _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "json", offsetof(art_resource, json),
             sizeof(((art_resource *)0)->json),
             _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "json_len", offsetof(art_resource, json_len),
                 sizeof(((art_resource *)0)->json_len),
-                _CFFI_OP(_CFFI_OP_NOOP, 51) },
+                _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "temperature", offsetof(art_sample_params, temperature),
                    sizeof(((art_sample_params *)0)->temperature),
-                   _CFFI_OP(_CFFI_OP_NOOP, 713) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 716) },
   { "top_k", offsetof(art_sample_params, top_k),
              sizeof(((art_sample_params *)0)->top_k),
-             _CFFI_OP(_CFFI_OP_NOOP, 232) },
+             _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "top_p", offsetof(art_sample_params, top_p),
              sizeof(((art_sample_params *)0)->top_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 713) },
+             _CFFI_OP(_CFFI_OP_NOOP, 716) },
   { "min_p", offsetof(art_sample_params, min_p),
              sizeof(((art_sample_params *)0)->min_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 713) },
+             _CFFI_OP(_CFFI_OP_NOOP, 716) },
   { "repetition_penalty", offsetof(art_sample_params, repetition_penalty),
                           sizeof(((art_sample_params *)0)->repetition_penalty),
-                          _CFFI_OP(_CFFI_OP_NOOP, 713) },
+                          _CFFI_OP(_CFFI_OP_NOOP, 716) },
   { "frequency_penalty", offsetof(art_sample_params, frequency_penalty),
                          sizeof(((art_sample_params *)0)->frequency_penalty),
-                         _CFFI_OP(_CFFI_OP_NOOP, 713) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 716) },
   { "presence_penalty", offsetof(art_sample_params, presence_penalty),
                         sizeof(((art_sample_params *)0)->presence_penalty),
-                        _CFFI_OP(_CFFI_OP_NOOP, 713) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 716) },
   { "penalty_last_n", offsetof(art_sample_params, penalty_last_n),
                       sizeof(((art_sample_params *)0)->penalty_last_n),
                       _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "seed", offsetof(art_sample_params, seed),
             sizeof(((art_sample_params *)0)->seed),
-            _CFFI_OP(_CFFI_OP_NOOP, 50) },
+            _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "bias", offsetof(art_sample_params, bias),
             sizeof(((art_sample_params *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 640) },
+            _CFFI_OP(_CFFI_OP_NOOP, 642) },
   { "n_bias", offsetof(art_sample_params, n_bias),
               sizeof(((art_sample_params *)0)->n_bias),
-              _CFFI_OP(_CFFI_OP_NOOP, 51) },
+              _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "default_draft", offsetof(art_schema_opts, default_draft),
                      sizeof(((art_schema_opts *)0)->default_draft),
                      _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "formats", offsetof(art_schema_opts, formats),
                sizeof(((art_schema_opts *)0)->formats),
-               _CFFI_OP(_CFFI_OP_NOOP, 667) },
+               _CFFI_OP(_CFFI_OP_NOOP, 670) },
   { "registry", offsetof(art_schema_opts, registry),
                 sizeof(((art_schema_opts *)0)->registry),
-                _CFFI_OP(_CFFI_OP_NOOP, 675) },
+                _CFFI_OP(_CFFI_OP_NOOP, 678) },
   { "n_registry", offsetof(art_schema_opts, n_registry),
                   sizeof(((art_schema_opts *)0)->n_registry),
-                  _CFFI_OP(_CFFI_OP_NOOP, 51) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "memory_max", offsetof(art_schema_opts, memory_max),
                   sizeof(((art_schema_opts *)0)->memory_max),
-                  _CFFI_OP(_CFFI_OP_NOOP, 51) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "kind", offsetof(art_span, kind),
             sizeof(((art_span *)0)->kind),
             _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9304,37 +9343,37 @@ static const struct _cffi_field_s _cffi_fields[] = {
            _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "len", offsetof(art_str, len),
            sizeof(((art_str *)0)->len),
-           _CFFI_OP(_CFFI_OP_NOOP, 51) },
+           _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "draft", offsetof(art_survey, draft),
              sizeof(((art_survey *)0)->draft),
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "n_places", offsetof(art_survey, n_places),
                 sizeof(((art_survey *)0)->n_places),
-                _CFFI_OP(_CFFI_OP_NOOP, 51) },
+                _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "n_parts", offsetof(art_survey, n_parts),
                sizeof(((art_survey *)0)->n_parts),
-               _CFFI_OP(_CFFI_OP_NOOP, 51) },
+               _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "n_alternatives", offsetof(art_survey, n_alternatives),
                       sizeof(((art_survey *)0)->n_alternatives),
-                      _CFFI_OP(_CFFI_OP_NOOP, 51) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "n_states", offsetof(art_survey, n_states),
                 sizeof(((art_survey *)0)->n_states),
-                _CFFI_OP(_CFFI_OP_NOOP, 51) },
+                _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "memory", offsetof(art_survey, memory),
               sizeof(((art_survey *)0)->memory),
-              _CFFI_OP(_CFFI_OP_NOOP, 51) },
+              _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "is_complete", offsetof(art_survey, is_complete),
                    sizeof(((art_survey *)0)->is_complete),
-                   _CFFI_OP(_CFFI_OP_NOOP, 98) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 99) },
   { "address", offsetof(art_tensor, address),
                sizeof(((art_tensor *)0)->address),
-               _CFFI_OP(_CFFI_OP_NOOP, 50) },
+               _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "device_type", offsetof(art_tensor, device_type),
                    sizeof(((art_tensor *)0)->device_type),
-                   _CFFI_OP(_CFFI_OP_NOOP, 232) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "device_id", offsetof(art_tensor, device_id),
                  sizeof(((art_tensor *)0)->device_id),
-                 _CFFI_OP(_CFFI_OP_NOOP, 232) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "code", offsetof(art_tensor, code),
             sizeof(((art_tensor *)0)->code),
             _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9346,13 +9385,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "ndim", offsetof(art_tensor, ndim),
             sizeof(((art_tensor *)0)->ndim),
-            _CFFI_OP(_CFFI_OP_NOOP, 232) },
+            _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "shape", offsetof(art_tensor, shape),
              sizeof(((art_tensor *)0)->shape),
-             _CFFI_OP(_CFFI_OP_NOOP, 715) },
+             _CFFI_OP(_CFFI_OP_NOOP, 718) },
   { "strides", offsetof(art_tensor, strides),
                sizeof(((art_tensor *)0)->strides),
-               _CFFI_OP(_CFFI_OP_NOOP, 715) },
+               _CFFI_OP(_CFFI_OP_NOOP, 718) },
   { "is_read_only", offsetof(art_tensor, is_read_only),
                     sizeof(((art_tensor *)0)->is_read_only),
                     _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9376,172 +9415,175 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "prefill_ms", offsetof(art_usage, prefill_ms),
                   sizeof(((art_usage *)0)->prefill_ms),
-                  _CFFI_OP(_CFFI_OP_NOOP, 711) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 714) },
   { "decode_ms", offsetof(art_usage, decode_ms),
                  sizeof(((art_usage *)0)->decode_ms),
-                 _CFFI_OP(_CFFI_OP_NOOP, 711) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 714) },
   { "total_ms", offsetof(art_usage, total_ms),
                 sizeof(((art_usage *)0)->total_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 711) },
+                _CFFI_OP(_CFFI_OP_NOOP, 714) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "art_alloc", 639, _CFFI_F_CHECK_FIELDS,
+  { "art_alloc", 641, _CFFI_F_CHECK_FIELDS,
     sizeof(art_alloc), offsetof(struct _cffi_align__art_alloc, y), 0, 2 },
-  { "art_bias", 641, _CFFI_F_CHECK_FIELDS,
+  { "art_bias", 643, _CFFI_F_CHECK_FIELDS,
     sizeof(art_bias), offsetof(struct _cffi_align__art_bias, y), 2, 2 },
-  { "art_budget", 642, _CFFI_F_OPAQUE,
+  { "art_budget", 644, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint", 644, _CFFI_F_OPAQUE,
+  { "art_constraint", 646, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint_opts", 645, _CFFI_F_CHECK_FIELDS,
+  { "art_constraint_opts", 647, _CFFI_F_CHECK_FIELDS,
     sizeof(art_constraint_opts), offsetof(struct _cffi_align__art_constraint_opts, y), 4, 3 },
-  { "art_context_params", 646, _CFFI_F_CHECK_FIELDS,
+  { "art_context_params", 648, _CFFI_F_CHECK_FIELDS,
     sizeof(art_context_params), offsetof(struct _cffi_align__art_context_params, y), 7, 3 },
-  { "art_ctransformers", 647, _CFFI_F_OPAQUE,
+  { "art_ctransformers", 649, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda", 648, _CFFI_F_OPAQUE,
+  { "art_cuda", 650, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_array", 649, _CFFI_F_OPAQUE,
+  { "art_cuda_array", 651, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_batch", 650, _CFFI_F_OPAQUE,
+  { "art_cuda_batch", 652, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_call", 651, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_call", 653, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_call), offsetof(struct _cffi_align__art_cuda_call, y), 10, 16 },
-  { "art_cuda_code", 652, _CFFI_F_OPAQUE,
+  { "art_cuda_code", 654, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_device", 653, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_device", 655, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_device), offsetof(struct _cffi_align__art_cuda_device, y), 26, 6 },
-  { "art_cuda_file", 655, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_file", 657, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_file), offsetof(struct _cffi_align__art_cuda_file, y), 32, 2 },
-  { "art_cuda_row_params", 657, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_row_params", 660, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_row_params), offsetof(struct _cffi_align__art_cuda_row_params, y), 34, 4 },
-  { "art_device", 658, _CFFI_F_CHECK_FIELDS,
+  { "art_device", 661, _CFFI_F_CHECK_FIELDS,
     sizeof(art_device), offsetof(struct _cffi_align__art_device, y), 38, 6 },
-  { "art_dialog_spec", 659, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_spec", 662, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_spec), offsetof(struct _cffi_align__art_dialog_spec, y), 44, 16 },
-  { "art_dialog_tool", 661, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_tool", 664, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_tool), offsetof(struct _cffi_align__art_dialog_tool, y), 60, 2 },
-  { "art_engine", 662, _CFFI_F_CHECK_FIELDS,
+  { "art_engine", 665, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine), offsetof(struct _cffi_align__art_engine, y), 62, 20 },
-  { "art_engine_caps", 663, _CFFI_F_CHECK_FIELDS,
+  { "art_engine_caps", 666, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine_caps), offsetof(struct _cffi_align__art_engine_caps, y), 82, 11 },
-  { "art_error", 664, _CFFI_F_CHECK_FIELDS,
+  { "art_error", 667, _CFFI_F_CHECK_FIELDS,
     sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 93, 6 },
-  { "art_event", 665, _CFFI_F_CHECK_FIELDS,
+  { "art_event", 668, _CFFI_F_CHECK_FIELDS,
     sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 99, 6 },
-  { "art_generate_params", 668, _CFFI_F_CHECK_FIELDS,
+  { "art_generate_params", 671, _CFFI_F_CHECK_FIELDS,
     sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 105, 11 },
-  { "art_llama", 669, _CFFI_F_OPAQUE,
+  { "art_llama", 672, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_mask_pool", 670, _CFFI_F_OPAQUE,
+  { "art_mask_pool", 673, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_matcher", 671, _CFFI_F_OPAQUE,
+  { "art_matcher", 674, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model", 672, _CFFI_F_OPAQUE,
+  { "art_model", 675, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model_params", 673, _CFFI_F_CHECK_FIELDS,
+  { "art_model_params", 676, _CFFI_F_CHECK_FIELDS,
     sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 116, 4 },
-  { "art_resource", 676, _CFFI_F_CHECK_FIELDS,
+  { "art_resource", 679, _CFFI_F_CHECK_FIELDS,
     sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 120, 4 },
-  { "art_sample_params", 677, _CFFI_F_CHECK_FIELDS,
+  { "art_sample_params", 680, _CFFI_F_CHECK_FIELDS,
     sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 124, 11 },
-  { "art_schema", 678, _CFFI_F_OPAQUE,
+  { "art_schema", 681, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_schema_opts", 679, _CFFI_F_CHECK_FIELDS,
+  { "art_schema_opts", 682, _CFFI_F_CHECK_FIELDS,
     sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 135, 5 },
-  { "art_session", 680, _CFFI_F_OPAQUE,
+  { "art_session", 683, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_span", 682, _CFFI_F_CHECK_FIELDS,
+  { "art_span", 685, _CFFI_F_CHECK_FIELDS,
     sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 140, 4 },
-  { "art_str", 696, _CFFI_F_CHECK_FIELDS,
+  { "art_str", 699, _CFFI_F_CHECK_FIELDS,
     sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 144, 2 },
-  { "art_survey", 697, _CFFI_F_CHECK_FIELDS,
+  { "art_survey", 700, _CFFI_F_CHECK_FIELDS,
     sizeof(art_survey), offsetof(struct _cffi_align__art_survey, y), 146, 7 },
-  { "art_tensor", 698, _CFFI_F_CHECK_FIELDS,
+  { "art_tensor", 701, _CFFI_F_CHECK_FIELDS,
     sizeof(art_tensor), offsetof(struct _cffi_align__art_tensor, y), 153, 10 },
-  { "art_usage", 699, _CFFI_F_CHECK_FIELDS,
+  { "art_usage", 702, _CFFI_F_CHECK_FIELDS,
     sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 163, 9 },
-  { "art_vocab", 700, _CFFI_F_OPAQUE,
+  { "art_vocab", 703, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
 };
 
 static const struct _cffi_enum_s _cffi_enums[] = {
-  { "art_choice", 643, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
+  { "art_choice", 645, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
     "ART_CHOICE_AUTO,ART_CHOICE_REQUIRED,ART_CHOICE_NONE" },
-  { "art_cuda_dtype", 654, _cffi_prim_int(sizeof(art_cuda_dtype), ((art_cuda_dtype)-1) <= 0),
+  { "art_cuda_dtype", 656, _cffi_prim_int(sizeof(art_cuda_dtype), ((art_cuda_dtype)-1) <= 0),
     "ART_CUDA_FLOAT32,ART_CUDA_FLOAT16,ART_CUDA_BFLOAT16" },
-  { "art_cuda_row_error", 656, _cffi_prim_int(sizeof(art_cuda_row_error), ((art_cuda_row_error)-1) <= 0),
+  { "art_cuda_part", 658, _cffi_prim_int(sizeof(art_cuda_part), ((art_cuda_part)-1) <= 0),
+    "ART_CUDA_FOR_SAMPLE,ART_CUDA_FOR_MASKS,ART_CUDA_FOR_ROWS" },
+  { "art_cuda_row_error", 659, _cffi_prim_int(sizeof(art_cuda_row_error), ((art_cuda_row_error)-1) <= 0),
     "ART_CUDA_EMPTY,ART_CUDA_NAN,ART_CUDA_INVALID" },
-  { "art_event_kind", 666, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
+  { "art_event_kind", 669, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
     "ART_EV_TEXT,ART_EV_REASONING,ART_EV_CALL_START,ART_EV_CALL_ARGS,ART_EV_CALL_END,ART_EV_DONE" },
-  { "art_formats", 667, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
+  { "art_formats", 670, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
     "ART_FORMATS_ASSERT,ART_FORMATS_ANNOTATE" },
-  { "art_order", 674, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
+  { "art_order", 677, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
     "ART_ORDER_ANY,ART_ORDER_SCHEMA" },
-  { "art_span_kind", 683, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
+  { "art_span_kind", 686, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
     "ART_SPAN_TEXT,ART_SPAN_REASONING,ART_SPAN_MARKUP,ART_SPAN_NAME,ART_SPAN_ARGS,ART_SPAN_VALUE,ART_SPAN_CALL_START,"
     "ART_SPAN_CALL_END" },
-  { "art_status", 463, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
+  { "art_status", 464, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
     "ART_OK,ART_MORE,ART_DONE,ART_REJECTED,ART_E_ARG,ART_E_NOMEM,ART_E_LIMIT,ART_E_STATE,ART_E_BUSY,ART_E_FORKED,"
     "ART_E_SYNTAX,ART_E_SCHEMA,ART_E_UNSUPPORTED,ART_E_UNSATISFIABLE,ART_E_REF,ART_E_PATTERN,ART_E_IO,ART_E_FORMAT,"
     "ART_E_ENGINE,ART_E_CONTEXT,ART_E_CANCELLED,ART_E_DEVICE" },
-  { "art_stop", 694, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
+  { "art_stop", 697, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
     "ART_STOP_NONE,ART_STOP_EOS,ART_STOP_STRING,ART_STOP_LENGTH,ART_STOP_COMPLETE,ART_STOP_CANCELLED,ART_STOP_CONTEXT" },
-  { "art_whitespace", 701, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
+  { "art_whitespace", 704, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
     "ART_WS_ANY,ART_WS_COMPACT,ART_WS_SPACED" },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "art_alloc", 639 },
-  { "art_bias", 641 },
-  { "art_budget", 642 },
-  { "art_choice", 643 },
-  { "art_constraint", 644 },
-  { "art_constraint_opts", 645 },
-  { "art_context_params", 646 },
-  { "art_ctransformers", 647 },
-  { "art_cuda", 648 },
-  { "art_cuda_array", 649 },
-  { "art_cuda_batch", 650 },
-  { "art_cuda_call", 651 },
-  { "art_cuda_code", 652 },
-  { "art_cuda_device", 653 },
-  { "art_cuda_dtype", 654 },
-  { "art_cuda_file", 655 },
-  { "art_cuda_row_error", 656 },
-  { "art_cuda_row_params", 657 },
-  { "art_device", 658 },
-  { "art_dialog_spec", 659 },
-  { "art_dialog_tool", 661 },
-  { "art_engine", 662 },
-  { "art_engine_caps", 663 },
-  { "art_error", 664 },
-  { "art_event", 665 },
-  { "art_event_kind", 666 },
-  { "art_formats", 667 },
-  { "art_generate_params", 668 },
-  { "art_llama", 669 },
-  { "art_mask_pool", 670 },
-  { "art_matcher", 671 },
-  { "art_model", 672 },
-  { "art_model_params", 673 },
-  { "art_order", 674 },
-  { "art_resource", 676 },
-  { "art_sample_params", 677 },
-  { "art_schema", 678 },
-  { "art_schema_opts", 679 },
-  { "art_session", 680 },
-  { "art_span", 682 },
-  { "art_span_kind", 683 },
-  { "art_status", 463 },
-  { "art_stop", 694 },
-  { "art_str", 696 },
-  { "art_survey", 697 },
-  { "art_tensor", 698 },
-  { "art_usage", 699 },
-  { "art_vocab", 700 },
-  { "art_whitespace", 701 },
+  { "art_alloc", 641 },
+  { "art_bias", 643 },
+  { "art_budget", 644 },
+  { "art_choice", 645 },
+  { "art_constraint", 646 },
+  { "art_constraint_opts", 647 },
+  { "art_context_params", 648 },
+  { "art_ctransformers", 649 },
+  { "art_cuda", 650 },
+  { "art_cuda_array", 651 },
+  { "art_cuda_batch", 652 },
+  { "art_cuda_call", 653 },
+  { "art_cuda_code", 654 },
+  { "art_cuda_device", 655 },
+  { "art_cuda_dtype", 656 },
+  { "art_cuda_file", 657 },
+  { "art_cuda_part", 658 },
+  { "art_cuda_row_error", 659 },
+  { "art_cuda_row_params", 660 },
+  { "art_device", 661 },
+  { "art_dialog_spec", 662 },
+  { "art_dialog_tool", 664 },
+  { "art_engine", 665 },
+  { "art_engine_caps", 666 },
+  { "art_error", 667 },
+  { "art_event", 668 },
+  { "art_event_kind", 669 },
+  { "art_formats", 670 },
+  { "art_generate_params", 671 },
+  { "art_llama", 672 },
+  { "art_mask_pool", 673 },
+  { "art_matcher", 674 },
+  { "art_model", 675 },
+  { "art_model_params", 676 },
+  { "art_order", 677 },
+  { "art_resource", 679 },
+  { "art_sample_params", 680 },
+  { "art_schema", 681 },
+  { "art_schema_opts", 682 },
+  { "art_session", 683 },
+  { "art_span", 685 },
+  { "art_span_kind", 686 },
+  { "art_status", 464 },
+  { "art_stop", 697 },
+  { "art_str", 699 },
+  { "art_survey", 700 },
+  { "art_tensor", 701 },
+  { "art_usage", 702 },
+  { "art_vocab", 703 },
+  { "art_whitespace", 704 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -9551,12 +9593,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   _cffi_enums,
   _cffi_typenames,
-  171,  /* num_globals */
+  174,  /* num_globals */
   39,  /* num_struct_unions */
-  10,  /* num_enums */
-  49,  /* num_typenames */
+  11,  /* num_enums */
+  50,  /* num_typenames */
   NULL,  /* no includes */
-  724,  /* num_types */
+  727,  /* num_types */
   1,  /* flags */
 };
 

@@ -1,5 +1,8 @@
 """From the kernels' source to machine code for one device: found in the cache, or compiled and put there.
 
+That happens in parts, so that the first call waits for what it needs alone: sampling by type of the logits, masks,
+and the parameters' rows.
+
 The source comes with the package. Compiling takes NVRTC (NVIDIA's run-time compiler), or nothing but the driver where
 the package was built with nvcc and has PTX too.
 """
@@ -20,13 +23,16 @@ from typing import Any
 from ._core import check, ffi, lib, new_error, text
 from .errors import AgentrtError, DeviceError
 
-__all__ = ["load"]
+__all__ = ["PARTS", "load"]
 
 _log = logging.getLogger("agentrt.cuda")
 
 _MAGIC = b"agentrt cuda code 1\n"
 _LOG_BYTES = 1 << 16
 _OPTIONS = ("--std=c++17",)
+
+PARTS = ("f32", "f16", "bf16", "masks", "rows")
+"""By art_cuda_part: what is compiled, kept and loaded apart."""
 _NVRTC_NAMES = ("libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so")
 
 
@@ -130,12 +136,16 @@ def _checked(status: int, err: Any, log: Any) -> None:
         raise
 
 
-def compile_source(path: str, files: list[tuple[str, str]], architecture: str) -> bytes:
+def compile_options(part: int) -> tuple[str, ...]:
+    return (*_OPTIONS, f"-DART_CUDA_PART={part}")
+
+
+def compile_source(path: str, files: list[tuple[str, str]], architecture: str, part: int) -> bytes:
     """Machine code ("sm_90") or PTX ("compute_90") by one NVRTC.
 
     Raises: DeviceError, whose `log` has the compiler's messages.
     """
-    options = [f"--gpu-architecture={architecture}", *_OPTIONS]
+    options = [f"--gpu-architecture={architecture}", *compile_options(part)]
     kept = [ffi.new("char[]", s.encode()) for s in options]
     bodies = [(ffi.new("char[]", name.encode()), ffi.new("char[]", body.encode())) for name, body in files]
     out, err, log = ffi.new("art_cuda_code **"), new_error(), ffi.new("char[]", _LOG_BYTES)
@@ -215,49 +225,49 @@ def write_cached(file: Path, code: bytes) -> None:
 # ---------------------------------------------------------------- all of it
 
 
-def _ways(cuda: Any, device: int, sm: int) -> Iterator[tuple[Path, Any]]:
+def _ways(cuda: Any, device: int, part: int, sm: int) -> Iterator[tuple[Path, Any]]:
     """Cache files and the functions that make what belongs into them, in the order in which they are tried."""
     folder = source_folder()
     files = sources(folder)
     driver = int(lib.art_cuda_driver_version(cuda))
 
     def cached(how: str, options: str) -> Path:
-        return cache_dir() / f"{_digest(files, options)}-{how}-sm{sm}-driver{driver}.cubin"
+        return cache_dir() / f"{_digest(files, options)}-{PARTS[part]}-{how}-sm{sm}-driver{driver}.cubin"
 
-    prebuilt = folder / "kernels.ptx"
+    prebuilt = folder / f"kernels-{PARTS[part]}.ptx"
     if prebuilt.exists():
         ptx = prebuilt.read_bytes()
         yield cached("ptx", hashlib.sha256(ptx).hexdigest()), lambda: assemble(cuda, device, ptx)
     for path, version, newest in find_nvrtc(driver):
-        file = cached(f"nvrtc{version}", " ".join(_OPTIONS))
+        file = cached(f"nvrtc{version}", " ".join(compile_options(part)))
         if newest and sm > newest:  # a device that came after this compiler: the driver finishes the work
 
             def through_ptx(path: str = path, newest: int = newest) -> bytes:
-                return assemble(cuda, device, compile_source(path, files, f"compute_{newest}"))
+                return assemble(cuda, device, compile_source(path, files, f"compute_{newest}", part))
 
             yield file, through_ptx
         else:
-            yield file, lambda path=path: compile_source(path, files, f"sm_{sm}")
+            yield file, lambda path=path: compile_source(path, files, f"sm_{sm}", part)
 
 
-def load(cuda: Any, device: int) -> None:
-    """Give a device its kernels.
+def load(cuda: Any, device: int, part: int) -> None:
+    """Give a device one part of its kernels.
 
     Raises: DeviceError: no way to compile them works; the message has all that were tried.
-    Cost:   a second or more when they have to be compiled, milliseconds when they are in the cache.
+    Cost:   a second or two when they have to be compiled, milliseconds when they are in the cache.
     """
     if sys.byteorder != "little":
         raise DeviceError("the kernels are for little-endian machines")
     info, err = ffi.new("art_cuda_device *"), new_error()
     check(lib.art_cuda_device_info(cuda, device, info, err), err)
     tried: list[DeviceError] = []
-    for file, make in _ways(cuda, device, int(info.major) * 10 + int(info.minor)):
+    for file, make in _ways(cuda, device, part, int(info.major) * 10 + int(info.minor)):
         for from_cache in (True, False):
             try:
                 code = read_cached(file) if from_cache else make()
                 if code is None:
                     continue
-                check(lib.art_cuda_load(cuda, device, ffi.from_buffer("uint8_t[]", code), len(code), err), err)
+                check(lib.art_cuda_load(cuda, device, part, ffi.from_buffer("uint8_t[]", code), len(code), err), err)
             except AgentrtError as error:
                 if error.code not in (lib.ART_E_DEVICE, lib.ART_E_FORMAT):
                     raise

@@ -58,6 +58,10 @@ _LOGITS = {
     (_FLOAT, 16): lib.ART_CUDA_FLOAT16,
     (_BFLOAT, 16): lib.ART_CUDA_BFLOAT16,
 }
+_FOR_SAMPLE, _FOR_MASKS, _FOR_ROWS = (
+    int(part) for part in (lib.ART_CUDA_FOR_SAMPLE, lib.ART_CUDA_FOR_MASKS, lib.ART_CUDA_FOR_ROWS)
+)
+_PART_NAMES = ("float32 logits", "float16 logits", "bfloat16 logits", "masks", "batches")
 _KIND_CODES = {"i": _INT, "u": _UINT, "f": _FLOAT}
 _CODE_NAMES = {_INT: "int", _UINT: "uint", _FLOAT: "float", _BFLOAT: "bfloat", 5: "complex", 6: "bool"}
 _BATCHES_KEPT = 16
@@ -67,25 +71,34 @@ _BATCHES_KEPT = 16
 
 
 class _Driver:
-    """The opened driver, and which devices have their kernels."""
+    """The opened driver, and which devices have which parts of the kernels."""
 
     def __init__(self, path: str | None = None) -> None:
         path = path or os.environ.get("AGENTRT_LIBCUDA") or None
         out, err = ffi.new("art_cuda **"), new_error()
         check(lib.art_cuda_open(ffi.NULL if path is None else os.fsencode(path), ffi.NULL, out, err), err)
         self.pointer = ffi.gc(out[0], lib.art_cuda_free)
+        self.loading = threading.Lock()
+        self.ready: set[tuple[int, int]] = set()  # device, part; grows under `loading`
         self.lock = threading.Lock()
-        self.ready: set[int] = set()
         self.kept: OrderedDict[tuple[int, int, int, int, int], _Kept] = OrderedDict()  # under lock
 
-    def ready_for(self, device: int) -> Any:
-        """The `art_cuda *`, whose kernels for this device are there."""
-        if device not in self.ready:
-            with self.lock:
-                if device not in self.ready:
-                    _kernels.load(self.pointer, device)
-                    self.ready.add(device)
+    def ready_for(self, device: int, part: int, stream: int) -> Any:
+        """The `art_cuda *`, whose kernels of this part are there for this device."""
+        if (device, part) not in self.ready:
+            with self.loading:
+                if (device, part) not in self.ready:
+                    if self.is_capturing(device, stream):
+                        raise StateError(
+                            f"the kernels for {_PART_NAMES[part]} are not loaded yet, and can not be while a graph is "
+                            "captured: call once before"
+                        )
+                    _kernels.load(self.pointer, device, part)
+                    self.ready.add((device, part))
         return self.pointer
+
+    def is_capturing(self, device: int, stream: int) -> bool:
+        return bool(lib.art_cuda_is_capturing(self.pointer, device, stream) == 1)
 
 
 _driver: _Driver | None = None
@@ -629,7 +642,7 @@ class Batch:
 
     def __init__(self, driver: _Driver, *, rows: int, vocab: int, device: int, bias_max: int, history_max: int) -> None:
         out, err = ffi.new("art_cuda_batch **"), new_error()
-        cuda = driver.ready_for(device)
+        cuda = driver.ready_for(device, _FOR_ROWS, _LEGACY_STREAM)
         try:
             status = lib.art_cuda_batch_new(cuda, device, rows, vocab, bias_max, history_max, out, err)
         except (TypeError, OverflowError) as error:
@@ -767,15 +780,14 @@ def sample(
     call, err = ffi.new("art_cuda_call *"), new_error()
     with _Lent(driver) as lent:
         _to_call(lent, call, logits, masks, mask_rows, stream, in_place=False)
-        cuda = driver.ready_for(call.device)
         if out is not None:
             _use_result(lent, call, out)
-        if out is None or not isinstance(params, Batch):
-            if lib.art_cuda_is_capturing(cuda, call.device, call.stream) == 1:
-                raise StateError("while a graph is captured, params have to be a Batch (prepare()) and out is needed")
-            if out is None:
-                out = _new_result(cuda, call.device, call.n_rows, call.stream)
-                call.ids, call.logprobs = out.ids.address, out.logprobs.address
+        if (out is None or not isinstance(params, Batch)) and driver.is_capturing(call.device, call.stream):
+            raise StateError("while a graph is captured, params have to be a Batch (prepare()) and out is needed")
+        cuda = driver.ready_for(call.device, _FOR_SAMPLE + call.dtype, call.stream)
+        if out is None:
+            out = _new_result(cuda, call.device, call.n_rows, call.stream)
+            call.ids, call.logprobs = out.ids.address, out.logprobs.address
         if isinstance(params, Batch):
             check(lib.art_cuda_sample(params._pointer, call, err), err)
         elif call.n_rows:
@@ -810,4 +822,5 @@ def apply_masks(logits: Any, masks: Any, *, mask_rows: Any = None, stream: Any =
     call, err = ffi.new("art_cuda_call *"), new_error()
     with _Lent(driver) as lent:
         _to_call(lent, call, logits, masks, mask_rows, stream, in_place=True)
-        check(lib.art_cuda_apply_masks(driver.ready_for(call.device), call, err), err)
+        cuda = driver.ready_for(call.device, _FOR_MASKS, call.stream)
+        check(lib.art_cuda_apply_masks(cuda, call, err), err)

@@ -581,10 +581,18 @@ art_status art_cuda_assemble(art_cuda *c, uint32_t device, const uint8_t *ptx, s
                              art_cuda_code **out, art_error *err);
 const uint8_t *art_cuda_code_bytes(const art_cuda_code *code, size_t *len);
 void art_cuda_code_free(art_cuda_code *code);
-/* Gives a device its kernels (copied). ART_E_FORMAT when they are damaged or for another device. Once they are there, more calls do
- * nothing. Not while a stream is being captured. */
-art_status art_cuda_load(art_cuda *c, uint32_t device, const uint8_t *code, size_t len, art_error *err);
-int art_cuda_is_loaded(art_cuda *c, uint32_t device);
+
+/* What kernels are for. They are compiled (with -DART_CUDA_PART= this number) and loaded in parts, each when it is first needed. */
+typedef enum art_cuda_part {
+    ART_CUDA_FOR_SAMPLE = 0, /* + art_cuda_dtype: art_cuda_sample() */
+    ART_CUDA_FOR_MASKS = 3,  /* art_cuda_apply_masks() */
+    ART_CUDA_FOR_ROWS = 4    /* art_cuda_batch_new(), art_cuda_batch_set() */
+} art_cuda_part;
+
+/* Gives a device a part of its kernels (copied). ART_E_FORMAT when they are damaged, of another part, or for another device. Once they
+ * are there, more calls do nothing. Not while a stream is being captured. Calls whose kernels are not there are ART_E_STATE. */
+art_status art_cuda_load(art_cuda *c, uint32_t device, uint32_t part, const uint8_t *code, size_t len, art_error *err);
+int art_cuda_is_loaded(art_cuda *c, uint32_t device, uint32_t part);
 /* 1 while work given to the stream is recorded into a graph; 0; or -1 when the driver does not know the stream. */
 int art_cuda_is_capturing(art_cuda *c, uint32_t device, uint64_t stream);
 

@@ -35,12 +35,13 @@ art_cuda *arti_cuda_ref(art_cuda *c) {
 static void release(art_cuda *c) {
     if (!c || atomic_fetch_sub_explicit(&c->refs, 1u, memory_order_acq_rel) != 1) return;
     if (c->pid == (int64_t)getpid()) {
-        for (uint32_t i = 0; i < c->n_modules; i++) { /* a context that is gone took its module along */
+        for (uint32_t i = 0; i < c->n_contexts; i++) { /* a context that is gone took its modules along */
+            const arti_cuda_kernels *k = &c->kernels[i];
             unsigned long long id = 0;
-            if (c->f.ctx_id && c->f.ctx_id(c->module[i].ctx, &id) == CU_OK && id == c->module[i].ctx_id &&
-                c->f.ctx_push(c->module[i].ctx) == CU_OK) {
+            if (c->f.ctx_id && c->f.ctx_id(k->ctx, &id) == CU_OK && id == k->ctx_id && c->f.ctx_push(k->ctx) == CU_OK) {
                 void *popped;
-                c->f.module_unload(c->module[i].module);
+                for (uint32_t part = 0; part < ART_CUDA_N_PARTS; part++)
+                    if (k->module[part]) c->f.module_unload(k->module[part]);
                 c->f.ctx_pop(&popped);
             }
         }
@@ -56,7 +57,8 @@ static void release(art_cuda *c) {
     }
     for (uint32_t i = 0; i < c->n_devices; i++) {
         if (c->dev[i].primary && c->pid == (int64_t)getpid()) c->f.primary_release(c->dev[i].handle);
-        arti_free(&c->mem, c->dev[i].image, c->dev[i].image_len);
+        for (uint32_t part = 0; part < ART_CUDA_N_PARTS; part++)
+            arti_free(&c->mem, c->dev[i].part[part].code, c->dev[i].part[part].len);
     }
     pthread_mutex_destroy(&c->load_lock);
     pthread_mutex_destroy(&c->lock);
@@ -263,32 +265,54 @@ art_status art_cuda_device_of(art_cuda *c, uint64_t address, uint32_t *device, a
 
 /* ------------------------------------------------------------------ kernels */
 
-art_status art_cuda_load(art_cuda *c, uint32_t device, const uint8_t *code, size_t len, art_error *err) {
-    arti_cuda_scope scope;
-    const arti_cuda_module *module;
-    art_status st = arti_cuda_enter(c, device, &scope, err);
-    if (st != ART_OK) return st;
-    pthread_mutex_lock(&c->load_lock);
-    if (!scope.dev->image) {
-        uint8_t *copy = NULL;
-        pthread_mutex_lock(&c->lock);
-        copy = arti_realloc(&c->mem, NULL, 0, len + 1);
+static art_status check_part(uint32_t part, art_error *err) {
+    if (part < ART_CUDA_N_PARTS) return ART_OK;
+    return arti_fail(err, ART_E_ARG, 0, "there is no part %u of the kernels", part);
+}
+
+static const char *part_name(uint32_t part) {
+    static const char *const names[ART_CUDA_N_PARTS] = {"float32 logits", "float16 logits", "bfloat16 logits", "masks",
+                                                        "batches"};
+    return names[part];
+}
+
+/* Keeps a copy of the code, or none when code is NULL. */
+static art_status keep_code(art_cuda *c, arti_cuda_dev *d, uint32_t part, const uint8_t *code, size_t len,
+                            art_error *err) {
+    art_status st = ART_OK;
+    pthread_mutex_lock(&c->lock);
+    if (code) {
+        uint8_t *copy = arti_realloc(&c->mem, NULL, 0, len + 1);
         if (copy) {
             memcpy(copy, code, len);
             copy[len] = 0; /* a driver that is handed text reads up to a NUL */
-            scope.dev->image = copy;
-            scope.dev->image_len = len + 1;
+            d->part[part].code = copy;
+            d->part[part].len = len + 1;
         } else {
             st = arti_mem_fail(&c->mem, err);
         }
-        pthread_mutex_unlock(&c->lock);
-        if (st == ART_OK) st = arti_cuda_kernels(&scope, false, &module, err);
-        if (st != ART_OK && copy) { /* not kernels: the next call may bring better ones */
-            pthread_mutex_lock(&c->lock);
-            arti_free(&c->mem, copy, len + 1);
-            scope.dev->image = NULL;
-            scope.dev->image_len = 0;
-            pthread_mutex_unlock(&c->lock);
+    } else {
+        arti_free(&c->mem, d->part[part].code, d->part[part].len);
+        d->part[part].code = NULL;
+        d->part[part].len = 0;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return st;
+}
+
+art_status art_cuda_load(art_cuda *c, uint32_t device, uint32_t part, const uint8_t *code, size_t len, art_error *err) {
+    arti_cuda_scope scope;
+    const arti_cuda_kernels *kernels;
+    art_status st = check_part(part, err);
+    if (st == ART_OK) st = arti_cuda_enter(c, device, &scope, err);
+    if (st != ART_OK) return st;
+    pthread_mutex_lock(&c->load_lock);
+    if (!art_cuda_is_loaded(c, device, part)) {
+        st = keep_code(c, scope.dev, part, code, len, err);
+        if (st == ART_OK) {
+            st = arti_cuda_need(&scope, part, false, &kernels, err);
+            /* not kernels: the next call may bring better ones */
+            if (st != ART_OK) keep_code(c, scope.dev, part, NULL, 0, NULL);
         }
     }
     pthread_mutex_unlock(&c->load_lock);
@@ -296,67 +320,81 @@ art_status art_cuda_load(art_cuda *c, uint32_t device, const uint8_t *code, size
     return st;
 }
 
-int art_cuda_is_loaded(art_cuda *c, uint32_t device) {
-    if (device >= c->n_devices) return 0;
+int art_cuda_is_loaded(art_cuda *c, uint32_t device, uint32_t part) {
+    if (device >= c->n_devices || part >= ART_CUDA_N_PARTS) return 0;
     pthread_mutex_lock(&c->lock);
-    int yes = c->dev[device].image != NULL;
+    int yes = c->dev[device].part[part].code != NULL;
     pthread_mutex_unlock(&c->lock);
     return yes;
 }
 
-static int fill_module(const arti_cuda_scope *scope, arti_cuda_module *m) {
+static int load_part(const arti_cuda_scope *scope, arti_cuda_kernels *k, uint32_t part) {
     const arti_cuda_api *f = &scope->cuda->f;
-    int r = f->module_load(&m->module, scope->dev->image);
+    void *module;
+    int r = f->module_load(&module, scope->dev->part[part].code);
     if (r != CU_OK) return r;
     for (uint32_t i = 0; i < ART_CUDA_N_KERNELS && r == CU_OK; i++) {
-        r = f->module_function(&m->kernel[i], m->module, art_cuda_kernel_name(i));
+        if (art_cuda_part_of(i) != part) continue;
+        r = f->module_function(&k->kernel[i], module, art_cuda_kernel_name(i));
         uint32_t shared = art_cuda_kernel_shared_max(i);
         if (r == CU_OK && shared > SHARED_WITHOUT_ASKING)
-            r = f->function_set(m->kernel[i], FUNCTION_DYNAMIC_SHARED, (int)shared);
+            r = f->function_set(k->kernel[i], FUNCTION_DYNAMIC_SHARED, (int)shared);
     }
-    if (r != CU_OK) f->module_unload(m->module);
+    if (r == CU_OK)
+        k->module[part] = module;
+    else
+        f->module_unload(module);
     return r;
 }
 
-art_status arti_cuda_kernels(const arti_cuda_scope *scope, bool capturing, const arti_cuda_module **out,
-                             art_error *err) {
+/* The current context's entry, a new one if it has none; NULL: there is no room. The lock is held. */
+static arti_cuda_kernels *entry_of(const arti_cuda_scope *scope) {
     art_cuda *c = scope->cuda;
-    art_status st = ART_OK;
     unsigned long long id = 0;
     if (c->f.ctx_id && c->f.ctx_id(scope->ctx, &id) != CU_OK) id = 0;
+    for (uint32_t i = 0; i < c->n_contexts; i++)
+        if (c->kernels[i].ctx == scope->ctx && c->kernels[i].ctx_id == id) return &c->kernels[i];
+    if (c->n_contexts == ARTI_CUDA_CONTEXTS_MAX) return NULL;
+    arti_cuda_kernels *k = &c->kernels[c->n_contexts++];
+    *k = (arti_cuda_kernels){.ctx = scope->ctx, .ctx_id = id};
+    return k;
+}
+
+art_status arti_cuda_need(const arti_cuda_scope *scope, uint32_t part, bool capturing, const arti_cuda_kernels **out,
+                          art_error *err) {
+    art_cuda *c = scope->cuda;
+    art_status st = ART_OK;
     *out = NULL;
     pthread_mutex_lock(&c->lock);
-    for (uint32_t i = 0; i < c->n_modules && !*out; i++)
-        if (c->module[i].ctx == scope->ctx && c->module[i].ctx_id == id) *out = &c->module[i];
-    if (!*out) {
-        if (!scope->dev->image) {
-            st = arti_fail(err, ART_E_STATE, 0, "the kernels are not loaded for this device");
+    arti_cuda_kernels *k = entry_of(scope);
+    if (!k) {
+        st = arti_fail(err, ART_E_LIMIT, 0, "kernels are loaded in ARTI_CUDA_CONTEXTS_MAX contexts already");
+    } else if (!k->module[part]) {
+        if (!scope->dev->part[part].code) {
+            st = arti_fail(err, ART_E_STATE, 0, "the kernels for %s are not loaded for this device", part_name(part));
         } else if (capturing) {
             st = arti_fail(err, ART_E_STATE, 0,
-                           "the kernels are not loaded in this context, and can not be while a graph is captured");
-        } else if (c->n_modules == ARTI_CUDA_CONTEXTS_MAX) {
-            st = arti_fail(err, ART_E_LIMIT, 0, "kernels are loaded in ARTI_CUDA_CONTEXTS_MAX contexts already");
+                           "the kernels for %s are not loaded in this context, and can not be while a graph is "
+                           "captured: call once before",
+                           part_name(part));
         } else {
-            arti_cuda_module m = {.ctx = scope->ctx, .ctx_id = id};
-            int r = fill_module(scope, &m);
-            if (r == CU_OK) {
-                c->module[c->n_modules] = m;
-                *out = &c->module[c->n_modules++];
-            } else {
+            int r = load_part(scope, k, part);
+            if (r != CU_OK) {
                 st = arti_cuda_fail(c, err, r, "the driver does not take the kernels");
                 if (st == ART_E_DEVICE) st = ART_E_FORMAT;
                 if (err) err->code = st;
             }
         }
     }
+    if (st == ART_OK) *out = k;
     pthread_mutex_unlock(&c->lock);
     return st;
 }
 
-art_status arti_cuda_launch(const arti_cuda_scope *scope, const arti_cuda_module *m, const art_cuda_launch *l,
+art_status arti_cuda_launch(const arti_cuda_scope *scope, const arti_cuda_kernels *k, const art_cuda_launch *l,
                             void *args, uint64_t stream, art_error *err) {
     void *params[1] = {args};
-    int r = scope->cuda->f.launch(m->kernel[l->kernel], l->grid_x, l->grid_y, 1, l->block_x, 1, 1, l->shared_bytes,
+    int r = scope->cuda->f.launch(k->kernel[l->kernel], l->grid_x, l->grid_y, 1, l->block_x, 1, 1, l->shared_bytes,
                                   (void *)(uintptr_t)stream, params, NULL);
     return r == CU_OK ? ART_OK : arti_cuda_fail(scope->cuda, err, r, art_cuda_kernel_name(l->kernel));
 }

@@ -3,8 +3,8 @@
  * art_cuda.h: NVIDIA's driver and compiler behind function pointers (private to csrc; art_cuda_* and art_nvrtc_* are public, see art.h).
  *
  * Purpose   what runs kernels: contexts, modules, memory, launches. Built without CUDA's headers, opened at run time.
- * Owns      art_cuda: the driver's function table, one code image a device, one module a context, arrays that were freed. It is
- *           counted: arrays and batches hold references, so it may be freed in any order.
+ * Owns      art_cuda: the driver's function table; the code of each part of the kernels (art_cuda_part) a device, and its module a
+ *           context; arrays that were freed. It is counted: arrays and batches hold references, so it may be freed in any order.
  * Threads   all functions from any thread. Nothing here waits for a device, but for what makes or releases memory: the first arrays
  *           of a stream, art_cuda_load(), batches, and freeing what is not kept for reuse.
  * Errors    ART_E_DEVICE with the driver's own name for the failure; ART_E_FORKED in a child process, where CUDA does not work.
@@ -91,16 +91,18 @@ typedef struct arti_cuda_dev {
     int handle;
     void *primary; /* retained when first needed; else NULL */
     art_cuda_device info;
-    uint8_t *image; /* machine code; NULL until art_cuda_load() */
-    size_t image_len;
+    struct {
+        uint8_t *code; /* NULL until art_cuda_load() */
+        size_t len;
+    } part[ART_CUDA_N_PARTS];
 } arti_cuda_dev;
 
-typedef struct arti_cuda_module { /* the kernels in one context */
+typedef struct arti_cuda_kernels { /* in one context */
     void *ctx;
     unsigned long long ctx_id; /* tells a context from an older one at the same address; 0 when the driver has no ids */
-    void *module;
+    void *module[ART_CUDA_N_PARTS]; /* NULL until the part is needed */
     void *kernel[ART_CUDA_N_KERNELS];
-} arti_cuda_module;
+} arti_cuda_kernels;
 
 struct art_cuda_array {
     atomic_uint refs;
@@ -122,8 +124,8 @@ struct art_cuda {
     uint32_t n_devices;
     arti_cuda_api f;
     arti_cuda_dev dev[ARTI_CUDA_DEVICES_MAX];
-    arti_cuda_module module[ARTI_CUDA_CONTEXTS_MAX];
-    uint32_t n_modules;
+    arti_cuda_kernels kernels[ARTI_CUDA_CONTEXTS_MAX];
+    uint32_t n_contexts;
     art_cuda_array *kept;
     uint32_t n_kept;
 };
@@ -139,11 +141,11 @@ typedef struct arti_cuda_scope { /* a context that is current from enter to leav
 art_status arti_cuda_fail(const art_cuda *c, art_error *err, int result, const char *what);
 art_status arti_cuda_enter(art_cuda *c, uint32_t device, arti_cuda_scope *scope, art_error *err);
 void arti_cuda_leave(arti_cuda_scope *scope);
-/* The module of the current context, loaded when it is not there yet; lent until art_cuda_free(). */
-art_status arti_cuda_kernels(const arti_cuda_scope *scope, bool capturing, const arti_cuda_module **out,
-                             art_error *err);
+/* The current context's kernels, of which those of `part` are loaded if they are not yet; lent until art_cuda_free(). */
+art_status arti_cuda_need(const arti_cuda_scope *scope, uint32_t part, bool capturing, const arti_cuda_kernels **out,
+                          art_error *err);
 /* Queues a kernel; args is its one argument. */
-art_status arti_cuda_launch(const arti_cuda_scope *scope, const arti_cuda_module *m, const art_cuda_launch *l,
+art_status arti_cuda_launch(const arti_cuda_scope *scope, const arti_cuda_kernels *k, const art_cuda_launch *l,
                             void *args, uint64_t stream, art_error *err);
 art_cuda *arti_cuda_ref(art_cuda *c);
 

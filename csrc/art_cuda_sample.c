@@ -8,7 +8,8 @@
 _Static_assert((int)ART_CUDA_FLOAT32 == ART_CUDA_F32 && (int)ART_CUDA_FLOAT16 == ART_CUDA_F16 &&
                    (int)ART_CUDA_BFLOAT16 == ART_CUDA_BF16 && (int)ART_CUDA_EMPTY == ART_CUDA_ROW_EMPTY &&
                    (int)ART_CUDA_NAN == ART_CUDA_ROW_NAN && (int)ART_CUDA_INVALID == ART_CUDA_ROW_PARAM &&
-                   sizeof(art_bias) == sizeof(art_cuda_bias),
+                   (int)ART_CUDA_FOR_SAMPLE == ART_CUDA_PART_SAMPLE && (int)ART_CUDA_FOR_MASKS == ART_CUDA_PART_MASKS &&
+                   (int)ART_CUDA_FOR_ROWS == ART_CUDA_PART_ROWS && sizeof(art_bias) == sizeof(art_cuda_bias),
                "art.h and the kernels' header agree");
 
 struct art_cuda_batch {
@@ -149,10 +150,10 @@ static layout lay_out(const art_cuda_batch *b, uint32_t n_sm) {
 static art_status allocate(art_cuda_batch *b, art_error *err) {
     art_cuda *c = b->cuda;
     arti_cuda_scope scope;
-    const arti_cuda_module *module;
+    const arti_cuda_kernels *kernels;
     art_status st = arti_cuda_enter(c, b->device, &scope, err);
     if (st != ART_OK) return st;
-    st = arti_cuda_kernels(&scope, false, &module, err);
+    st = arti_cuda_need(&scope, ART_CUDA_PART_ROWS, false, &kernels, err);
     if (st == ART_OK) st = art_cuda_array_new(c, b->device, CU_LEGACY_STREAM, (size_t)b->n_rows * 8, &b->steps, err);
     if (st == ART_OK) {
         layout l = lay_out(b, scope.dev->info.n_sm);
@@ -270,8 +271,8 @@ static int copy_lists(art_cuda_batch *b, uint32_t at, const art_cuda_row_params 
 
 static art_status set_some(art_cuda_batch *b, const arti_cuda_scope *scope, uint32_t first, uint32_t n,
                            const art_cuda_row_params *rows, uint64_t stream, bool capturing, art_error *err) {
-    const arti_cuda_module *module;
-    art_status st = arti_cuda_kernels(scope, capturing, &module, err);
+    const arti_cuda_kernels *kernels;
+    art_status st = arti_cuda_need(scope, ART_CUDA_PART_ROWS, capturing, &kernels, err);
     if (st != ART_OK) return st;
     art_cuda_set_args args = {
         .rows = b->rows, .steps = b->steps->address, .history_n = b->history_n, .first = first, .n = n};
@@ -299,7 +300,7 @@ static art_status set_some(art_cuda_batch *b, const arti_cuda_scope *scope, uint
         args.n_history[i] = kept;
     }
     art_cuda_launch launch = art_cuda_plan_set(n);
-    return arti_cuda_launch(scope, module, &launch, &args, stream, err);
+    return arti_cuda_launch(scope, kernels, &launch, &args, stream, err);
 }
 
 art_status art_cuda_batch_set(art_cuda_batch *b, uint32_t first, uint32_t n, const art_cuda_row_params *rows,
@@ -379,7 +380,7 @@ static art_status sample(art_cuda_batch *b, const arti_cuda_scope *scope, const 
     inputs in = {0};
     place out;
     bool capturing;
-    const arti_cuda_module *module;
+    const arti_cuda_kernels *kernels;
     art_status st = check_inputs(scope, call, &in, err);
     if (st == ART_OK)
         st = check_range(scope, "ids", call->ids, (uint64_t)call->n_rows * (call->ids_64 ? 8 : 4), call->ids_64 ? 8 : 4,
@@ -387,7 +388,7 @@ static art_status sample(art_cuda_batch *b, const arti_cuda_scope *scope, const 
     if (st == ART_OK)
         st = check_range(scope, "logprobs", call->logprobs, (uint64_t)call->n_rows * 4, 4, false, &out, err);
     if (st == ART_OK) st = ask_capturing(scope, call->stream, &capturing, err);
-    if (st == ART_OK) st = arti_cuda_kernels(scope, capturing, &module, err);
+    if (st == ART_OK) st = arti_cuda_need(scope, ART_CUDA_PART_SAMPLE + call->dtype, capturing, &kernels, err);
     if (st != ART_OK) return st;
     art_cuda_sample_args args = {.logits = call->logits,
                                  .logits_stride = call->logits_stride,
@@ -419,7 +420,7 @@ static art_status sample(art_cuda_batch *b, const arti_cuda_scope *scope, const 
     uint32_t n = art_cuda_plan_sample(call->n_rows, call->n_vocab, call->dtype, b->bias_max + b->history_max,
                                       scope->dev->info.n_sm, launches);
     for (uint32_t i = 0; i < n && st == ART_OK; i++)
-        st = arti_cuda_launch(scope, module, &launches[i], &args, call->stream, err);
+        st = arti_cuda_launch(scope, kernels, &launches[i], &args, call->stream, err);
     return st;
 }
 
@@ -447,10 +448,10 @@ art_status art_cuda_sample(art_cuda_batch *b, const art_cuda_call *call, art_err
 static art_status apply(const arti_cuda_scope *scope, const art_cuda_call *call, art_error *err) {
     inputs in = {0};
     bool capturing;
-    const arti_cuda_module *module;
+    const arti_cuda_kernels *kernels;
     art_status st = check_inputs(scope, call, &in, err);
     if (st == ART_OK) st = ask_capturing(scope, call->stream, &capturing, err);
-    if (st == ART_OK) st = arti_cuda_kernels(scope, capturing, &module, err);
+    if (st == ART_OK) st = arti_cuda_need(scope, ART_CUDA_PART_MASKS, capturing, &kernels, err);
     if (st != ART_OK) return st;
     art_cuda_mask_args args = {.logits = call->logits,
                                .logits_stride = call->logits_stride,
@@ -462,7 +463,7 @@ static art_status apply(const arti_cuda_scope *scope, const art_cuda_call *call,
                                .n_masks = call->n_masks,
                                .dtype = call->dtype};
     art_cuda_launch launch = art_cuda_plan_masks(call->n_rows, call->n_vocab, call->dtype);
-    return arti_cuda_launch(scope, module, &launch, &args, call->stream, err);
+    return arti_cuda_launch(scope, kernels, &launch, &args, call->stream, err);
 }
 
 art_status art_cuda_apply_masks(art_cuda *c, const art_cuda_call *call, art_error *err) {

@@ -99,6 +99,13 @@ enum {
     ART_CUDA_N_KERNELS = 7
 };
 
+/* Kernels are compiled, kept and loaded in parts, each when it is first needed. ART_CUDA_PART, when the compiler is given it, is the one
+ * to compile; without it, all are. */
+#define ART_CUDA_PART_SAMPLE 0 /* + dtype: art_sample_* */
+#define ART_CUDA_PART_MASKS 3  /* art_masks_* */
+#define ART_CUDA_PART_ROWS 4   /* art_set */
+#define ART_CUDA_N_PARTS 5
+
 typedef struct art_cuda_launch {
     uint32_t kernel, grid_x, grid_y, block_x, shared_bytes;
 } art_cuda_launch;
@@ -130,6 +137,11 @@ static inline const char *art_cuda_kernel_name(uint32_t kernel) {
                                                           "art_masks_f32",  "art_masks_f16",  "art_masks_bf16",
                                                           "art_set"};
     return kernel < ART_CUDA_N_KERNELS ? names[kernel] : "";
+}
+
+static inline uint32_t art_cuda_part_of(uint32_t kernel) {
+    if (kernel < ART_CUDA_MASKS) return ART_CUDA_PART_SAMPLE + kernel;
+    return kernel < ART_CUDA_SET ? ART_CUDA_PART_MASKS : ART_CUDA_PART_ROWS;
 }
 
 static inline uint32_t art_cuda_n_tiles(uint32_t n_vocab) {

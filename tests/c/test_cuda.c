@@ -24,10 +24,11 @@ static art_cuda *open_loaded(const art_alloc *a) {
     art_cuda *c;
     art_error err;
     if (art_cuda_open(FAKE_CUDA_PATH, a, &c, &err) != ART_OK) return NULL;
-    if (art_cuda_load(c, 0, (const uint8_t *)code, sizeof code, &err) != ART_OK) {
-        art_cuda_free(c);
-        return NULL;
-    }
+    for (uint32_t part = 0; part < ART_CUDA_N_PARTS; part++)
+        if (art_cuda_load(c, 0, part, (const uint8_t *)code, sizeof code, &err) != ART_OK) {
+            art_cuda_free(c);
+            return NULL;
+        }
     return c;
 }
 
@@ -56,17 +57,48 @@ static void test_open(void) {
     art_cuda_device info;
     assert(art_cuda_device_info(c, 1, &info, &err) == ART_OK && info.major == 9 && info.n_sm == 4);
     assert(art_cuda_device_info(c, 2, &info, &err) == ART_E_DEVICE);
-    assert(!art_cuda_is_loaded(c, 0) && !art_cuda_is_loaded(c, 9));
-    assert(art_cuda_load(c, 0, (const uint8_t *)"nothing", 7, &err) == ART_E_FORMAT && err.code == ART_E_FORMAT);
-    assert(!art_cuda_is_loaded(c, 0));
-    art_cuda_batch *b;
-    assert(art_cuda_batch_new(c, 0, 1, 10, 0, 0, &b, &err) == ART_E_STATE && !b);
-    assert(art_cuda_load(c, 0, (const uint8_t *)code, sizeof code, &err) == ART_OK && art_cuda_is_loaded(c, 0));
-    assert(art_cuda_load(c, 0, (const uint8_t *)"nothing", 7, &err) == ART_OK); /* it has its kernels */
-    assert(art_cuda_load(c, 7, (const uint8_t *)code, sizeof code, &err) == ART_E_DEVICE);
-    assert(art_cuda_is_capturing(c, 0, 5) == 0 && art_cuda_is_capturing(c, 9, 5) == -1);
     art_cuda_free(c);
     art_cuda_free(NULL);
+}
+
+/* Each part is loaded by itself, and what needs it says so. */
+static void test_parts(void) {
+    static const char masks[] = "FAKECUBIN sm_90 part 3\n", bf16[] = "FAKECUBIN sm_90 part 2\n";
+    art_cuda *c;
+    art_error err;
+    assert(art_cuda_open(FAKE_CUDA_PATH, &alloc, &c, &err) == ART_OK);
+    assert(!art_cuda_is_loaded(c, 0, ART_CUDA_FOR_ROWS) && !art_cuda_is_loaded(c, 9, ART_CUDA_FOR_ROWS));
+    assert(!art_cuda_is_loaded(c, 0, ART_CUDA_N_PARTS));
+    assert(art_cuda_load(c, 0, ART_CUDA_FOR_ROWS, (const uint8_t *)"nothing", 7, &err) == ART_E_FORMAT);
+    assert(err.code == ART_E_FORMAT && !art_cuda_is_loaded(c, 0, ART_CUDA_FOR_ROWS));
+    assert(art_cuda_load(c, 0, ART_CUDA_FOR_ROWS, (const uint8_t *)masks, sizeof masks, &err) == ART_E_FORMAT);
+    assert(art_cuda_load(c, 0, ART_CUDA_N_PARTS, (const uint8_t *)code, sizeof code, &err) == ART_E_ARG);
+    assert(art_cuda_load(c, 7, ART_CUDA_FOR_ROWS, (const uint8_t *)code, sizeof code, &err) == ART_E_DEVICE);
+    art_cuda_batch *b;
+    assert(art_cuda_batch_new(c, 0, 1, VOCAB, 0, 0, &b, &err) == ART_E_STATE && !b);
+    assert(strstr(err.msg, "kernels for batches are not loaded for this device"));
+    assert(art_cuda_load(c, 0, ART_CUDA_FOR_ROWS, (const uint8_t *)code, sizeof code, &err) == ART_OK);
+    assert(art_cuda_load(c, 0, ART_CUDA_FOR_ROWS, (const uint8_t *)"nothing", 7, &err) == ART_OK); /* it has them */
+    assert(art_cuda_is_loaded(c, 0, ART_CUDA_FOR_ROWS) && !art_cuda_is_loaded(c, 0, ART_CUDA_FOR_MASKS));
+    assert(art_cuda_batch_new(c, 0, 1, VOCAB, 0, 0, &b, &err) == ART_OK);
+    uint64_t logits = device_memory(VOCAB * 4), out = device_memory(16), mask = device_memory(WORDS * 4);
+    art_cuda_call call = {.logits = logits, .ids = out, .logprobs = out + 8, .n_rows = 1, .n_vocab = VOCAB};
+    call.dtype = ART_CUDA_BFLOAT16;
+    assert(art_cuda_sample(b, &call, &err) == ART_E_STATE && strstr(err.msg, "bfloat16"));
+    assert(art_cuda_load(c, 0, ART_CUDA_FOR_SAMPLE + ART_CUDA_BFLOAT16, (const uint8_t *)bf16, sizeof bf16, &err) ==
+           ART_OK);
+    memset((void *)(uintptr_t)logits, 0, VOCAB * 2);
+    assert(art_cuda_sample(b, &call, &err) == ART_OK);
+    call.masks = mask;
+    call.masks_stride = WORDS;
+    call.n_masks = 1;
+    assert(art_cuda_apply_masks(c, &call, &err) == ART_E_STATE && strstr(err.msg, "for masks"));
+    assert(art_cuda_load(c, 0, ART_CUDA_FOR_MASKS, (const uint8_t *)masks, sizeof masks, &err) == ART_OK);
+    assert(art_cuda_apply_masks(c, &call, &err) == ART_OK);
+    flush();
+    assert(art_cuda_is_capturing(c, 0, 5) == 0 && art_cuda_is_capturing(c, 9, 5) == -1);
+    art_cuda_batch_free(b);
+    art_cuda_free(c);
 }
 
 static void test_contexts(void) {
@@ -253,6 +285,7 @@ static void test_compile_errors(void) {
 int main(void) {
     alloc = harness_alloc(&heap);
     test_open();
+    test_parts();
     test_arrays();
     test_dlpack();
     test_batch();

@@ -7,7 +7,8 @@
  *                work is recorded instead, and calls that CUDA refuses then are refused. Addresses are looked up: an argument of a
  *                kernel that does not lie in live memory of its device is a violation, when it is queued and again when it runs.
  * What is not    times, parallel streams (all work runs in the order of submission), real machine code: an image is the text
- *                "FAKECUBIN sm_NN", and kernels run through the CPU build of csrc/cuda.
+ *                "FAKECUBIN sm_NN", or "FAKECUBIN sm_NN part P" with that part of the kernels alone, and kernels run through the CPU
+ *                build of csrc/cuda.
  * Control        fake_* functions, and the environment: FAKE_CUDA_DEVICES, FAKE_CUDA_VERSION, FAKE_CUDA_INIT (a CUresult), FAKE_CUDA_SM. */
 #include "fake_cuda.h"
 #include "../../csrc/cuda/art_cuda_abi.h"
@@ -62,6 +63,7 @@ typedef struct context {
 typedef struct module {
     context *ctx;
     bool live;
+    int part; /* of the kernels; -1: all */
 } module;
 
 typedef struct function {
@@ -492,12 +494,12 @@ int cuCtxSynchronize(void) {
 
 int cuModuleLoadData(void **out, const void *image) {
     ENTER("cuModuleLoadData");
-    int sm = 0, r = current() ? refuse_in_capture("cuModuleLoadData") : INVALID_CONTEXT;
-    if (r == OK && sscanf(image, "FAKECUBIN sm_%d\n", &sm) != 1) r = INVALID_IMAGE;
+    int sm = 0, part = -1, r = current() ? refuse_in_capture("cuModuleLoadData") : INVALID_CONTEXT;
+    if (r == OK && sscanf(image, "FAKECUBIN sm_%d part %d\n", &sm, &part) < 1) r = INVALID_IMAGE;
     if (r == OK && sm != env("FAKE_CUDA_SM", 90)) r = NO_BINARY;
     if (r == OK && n_modules == MODULES_MAX) r = OUT_OF_MEMORY;
     if (r == OK) {
-        modules[n_modules] = (module){current(), true};
+        modules[n_modules] = (module){current(), true, part};
         *out = &modules[n_modules++];
     }
     return leave(r);
@@ -511,9 +513,10 @@ int cuModuleUnload(void *m) {
 
 int cuModuleGetFunction(void **out, void *m, const char *name) {
     ENTER("cuModuleGetFunction");
+    const module *in = m;
     for (uint32_t i = 0; i < ART_CUDA_N_KERNELS; i++) {
         const char *known = art_cuda_kernel_name(i);
-        if (strcmp(known, name) != 0) continue;
+        if (strcmp(known, name) != 0 || (in->part >= 0 && (uint32_t)in->part != art_cuda_part_of(i))) continue;
         size_t args = strncmp(name, "art_sample", 10) == 0 ? sizeof(art_cuda_sample_args)
                       : strncmp(name, "art_masks", 9) == 0 ? sizeof(art_cuda_mask_args)
                                                            : sizeof(art_cuda_set_args);
@@ -671,6 +674,7 @@ int cuEventDestroy_v2(void *event) {
 typedef struct linker {
     char *log;
     size_t log_cap;
+    int part;
     char image[64];
 } linker;
 
@@ -691,7 +695,10 @@ int cuLinkAddData_v2(void *link, int type, void *data, size_t n, const char *nam
     ENTER("cuLinkAddData");
     linker *l = link;
     (void)name, (void)n_options, (void)options, (void)values;
-    if (type == 1 && n > 8 && memcmp(data, "// PTX\n", 7) == 0) return leave(OK);
+    if (type == 1 && n > 8 && memcmp(data, "// PTX", 6) == 0) {
+        if (sscanf(data, "// PTX part %d", &l->part) != 1) l->part = -1;
+        return leave(OK);
+    }
     if (l->log && l->log_cap) snprintf(l->log, l->log_cap, "ptxas fatal: this is no PTX");
     return leave(INVALID_PTX);
 }
@@ -699,7 +706,8 @@ int cuLinkAddData_v2(void *link, int type, void *data, size_t n, const char *nam
 int cuLinkComplete(void *link, void **image, size_t *n) {
     ENTER("cuLinkComplete");
     linker *l = link;
-    *n = (size_t)snprintf(l->image, sizeof l->image, "FAKECUBIN sm_%d\nlinked", env("FAKE_CUDA_SM", 90));
+    *n = (size_t)snprintf(l->image, sizeof l->image, "FAKECUBIN sm_%d part %d\nlinked", env("FAKE_CUDA_SM", 90),
+                          l->part);
     *image = l->image;
     return leave(OK);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fake_nvrtc.c: a stand-in for libnvrtc, for fake_cuda.c. "Compiles" whatever has the kernels' names and no line that begins with
- * "#error". FAKE_NVRTC_VERSION (12080), FAKE_NVRTC_FAIL (when set, compiling fails). fake_nvrtc_compiles() counts. */
+ * fake_nvrtc.c: a stand-in for libnvrtc, for fake_cuda.c. "Compiles" whatever has no line that begins with "#error", to the part of the
+ * kernels that -DART_CUDA_PART says. FAKE_NVRTC_VERSION (12080), FAKE_NVRTC_FAIL (when set, compiling fails). fake_nvrtc_compiles() counts. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@ typedef struct program {
     char log[512];
     char image[256];
     size_t len;
+    int part;
 } program;
 
 static atomic_int compiles;
@@ -55,6 +56,7 @@ int nvrtcCreateProgram(void **out, const char *source, const char *name, int n_h
     program *p = calloc(1, sizeof *p);
     if (!p) return 1;
     p->source = strdup(source);
+    p->part = -1;
     *out = p;
     return 0;
 }
@@ -74,12 +76,14 @@ int nvrtcCompileProgram(void *program_, int n_options, const char *const *option
     for (int i = 0; i < n_options; i++) {
         sscanf(options[i], "--gpu-architecture=sm_%d", &sm);
         sscanf(options[i], "--gpu-architecture=compute_%d", &sm);
+        sscanf(options[i], "-DART_CUDA_PART=%d", &p->part);
     }
     if (!sm || getenv("FAKE_NVRTC_FAIL") || strstr(p->source, "\n#error")) {
         snprintf(p->log, sizeof p->log, "kernels.cu(1): error: this does not compile for sm_%d", sm);
         return COMPILATION;
     }
-    p->len = (size_t)snprintf(p->image, sizeof p->image, "FAKECUBIN sm_%d\nby NVRTC %d", sm, version());
+    p->len =
+        (size_t)snprintf(p->image, sizeof p->image, "FAKECUBIN sm_%d part %d\nby NVRTC %d", sm, p->part, version());
     return 0;
 }
 
@@ -103,14 +107,16 @@ int nvrtcGetCUBIN(void *p, char *image) {
     return 0;
 }
 
+static int write_ptx(const program *p, char *out, size_t cap) {
+    return snprintf(out, cap, "// PTX part %d\n.version", p->part) + 1;
+}
+
 int nvrtcGetPTXSize(void *p, size_t *n) {
-    (void)p;
-    *n = 16;
+    *n = (size_t)write_ptx(p, NULL, 0);
     return 0;
 }
 
 int nvrtcGetPTX(void *p, char *image) {
-    (void)p;
-    memcpy(image, "// PTX\n.version", 16);
+    write_ptx(p, image, 64);
     return 0;
 }

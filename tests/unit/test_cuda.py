@@ -291,11 +291,43 @@ def test_a_captured_step_is_replayed_with_new_logits_masks_and_numbers(gpu: Any)
     assert fake.result_array(batch.steps).tolist() == [6] * 3
 
 
+def test_kernels_are_not_loaded_while_a_graph_is_captured(gpu: Any) -> None:
+    x, half = fake.Tensor(gpu, random_logits(2, 64)), fake.Tensor(gpu, random_logits(2, 64).astype(np.float16))
+    masks = fake.Tensor(gpu, masks_of([[1]] * 2, 64))
+    out = fake.Tensor(gpu, np.zeros(2, np.int32)), fake.Tensor(gpu, np.zeros(2, np.float32))
+    batch = prepare(rows=2, vocab=64)
+    sample(x, masks, batch, out, STREAM)
+    own = gpu.lib.fake_context_new(0)
+    before = gpu.compiles(), gpu.count("cuModuleLoadData")
+    gpu.flush()
+    gpu.lib.fake_capture_begin(STREAM)
+    try:
+        with pytest.raises(StateError, match=r"for float16 logits are not loaded yet.*call once before"):
+            sample(half, masks, batch, out, STREAM)
+        with pytest.raises(StateError, match=r"for masks are not loaded yet.*call once before"):
+            cuda.apply_masks(x, masks, stream=STREAM)
+        gpu.push(own)
+        try:
+            with pytest.raises(
+                StateError, match=r"for float32 logits are not loaded in this context.*call once before"
+            ):
+                sample(x, masks, batch, out, STREAM)
+        finally:
+            gpu.pop()
+        assert (gpu.compiles(), gpu.count("cuModuleLoadData")) == before
+        sample(x, masks, batch, out, STREAM)  # and nothing is lost
+    finally:
+        graph = gpu.lib.fake_capture_end()
+    assert gpu.lib.fake_graph_size(graph) == 1
+    sample(half, masks, batch, out, STREAM)
+
+
 def test_what_can_not_be_captured_says_so(gpu: Any) -> None:
     x = fake.Tensor(gpu, random_logits(2, 64))
     masks = fake.Tensor(gpu, masks_of([[1]] * 2, 64), pinned=True)
     out = fake.Tensor(gpu, np.zeros(2, np.int32)), fake.Tensor(gpu, np.zeros(2, np.float32))
     batch = prepare(rows=2, vocab=64, bias_max=1)
+    sample(x)
     gpu.lib.fake_capture_begin(STREAM)
     try:
         with pytest.raises(StateError, match="params have to be a Batch"):
@@ -814,31 +846,76 @@ def restart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "_driver", None)
 
 
+def kept_parts() -> list[str]:
+    return sorted(file.name.split("-")[1] for file in cached_files())
+
+
 def test_compiled_once_and_kept(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     x = fake.Tensor(gpu, random_logits(2, 64))
     before = gpu.compiles()
     sample(x)
-    (file,) = cached_files()
-    assert gpu.compiles() == before + 1
-    assert file.name.endswith("-nvrtc12080-sm90-driver12080.cubin")
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert file.parent.stat().st_mode & 0o777 == 0o700
-    restart(monkeypatch)
-    sample(x)
-    assert gpu.compiles() == before + 1
-    monkeypatch.setenv("FAKE_NVRTC_VERSION", "12060")
+    assert kept_parts() == ["f32", "rows"]
+    assert gpu.compiles() == before + 2
+    for file in cached_files():
+        assert file.name.endswith("-nvrtc12080-sm90-driver12080.cubin")
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert file.parent.stat().st_mode & 0o777 == 0o700
     restart(monkeypatch)
     sample(x)
     assert gpu.compiles() == before + 2
-    assert len(cached_files()) == 2
+    monkeypatch.setenv("FAKE_NVRTC_VERSION", "12060")
+    restart(monkeypatch)
+    sample(x)
+    assert gpu.compiles() == before + 4
+    assert len(cached_files()) == 4
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "foreign code", "writable by others", "a link"])
+def test_what_is_not_used_is_not_compiled(gpu: Any) -> None:
+    before = gpu.compiles()
+    prepare(rows=2, vocab=64)
+    assert kept_parts() == ["rows"]
+    cuda.apply_masks(fake.Tensor(gpu, random_logits(1, 64)), fake.Tensor(gpu, masks_of([[1]], 64)))
+    assert kept_parts() == ["masks", "rows"]
+    for dtype, part in (("float16", "f16"), ("float32", "f32"), ("float16", "f16")):
+        sample(fake.Tensor(gpu, random_logits(2, 64).astype(dtype)))
+        assert part in kept_parts()
+    raw = (random_logits(2, 64).view(np.uint32) >> 16).astype(np.uint16)
+    sample(fake.Tensor(gpu, raw, bfloat16=True))
+    assert kept_parts() == sorted(_kernels.PARTS)
+    assert gpu.compiles() == before + len(_kernels.PARTS)
+
+
+def test_threads_that_start_together_compile_once(gpu: Any) -> None:
+    tensors = [fake.Tensor(gpu, random_logits(2, 64).astype(dtype)) for dtype in ("float32", "float16")] * 4
+    barrier = threading.Barrier(len(tensors))
+    failures: list[BaseException] = []
+
+    def work(tensor: Any) -> None:
+        try:
+            barrier.wait()
+            sample(tensor)
+        except BaseException as error:
+            failures.append(error)
+
+    before = gpu.compiles(), gpu.count("cuModuleLoadData")
+    threads = [threading.Thread(target=work, args=(tensor,)) for tensor in tensors]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert (gpu.compiles(), gpu.count("cuModuleLoadData")) == (before[0] + 3, before[1] + 3)
+    assert kept_parts() == ["f16", "f32", "rows"]
+
+
+@pytest.mark.parametrize(
+    "damage", ["cut", "flipped", "empty", "foreign code", "another part", "writable by others", "a link"]
+)
 def test_a_damaged_cache_is_made_again(gpu: Any, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
     x = fake.Tensor(gpu, random_logits(2, 64))
     before = gpu.compiles()
     sample(x)
-    (file,) = cached_files()
+    file, _ = sorted(cached_files(), key=lambda one: "-rows-" in one.name)
     good = file.read_bytes()
     if damage == "cut":
         file.write_bytes(good[:-3])
@@ -847,7 +924,9 @@ def test_a_damaged_cache_is_made_again(gpu: Any, monkeypatch: pytest.MonkeyPatch
     elif damage == "empty":
         file.write_bytes(b"")
     elif damage == "foreign code":  # whole, but not for this device
-        _kernels.write_cached(file, b"FAKECUBIN sm_70\nby somebody")
+        _kernels.write_cached(file, b"FAKECUBIN sm_70 part 0\nby somebody")
+    elif damage == "another part":
+        _kernels.write_cached(file, b"FAKECUBIN sm_90 part 1\nby somebody")
     elif damage == "writable by others":
         file.chmod(0o666)
     else:
@@ -856,7 +935,7 @@ def test_a_damaged_cache_is_made_again(gpu: Any, monkeypatch: pytest.MonkeyPatch
         file.symlink_to(moved)
     restart(monkeypatch)
     sample(x)
-    assert gpu.compiles() == before + 2
+    assert gpu.compiles() == before + 3
     assert file.read_bytes() == good
     assert not file.is_symlink()
     assert file.stat().st_mode & 0o777 == 0o600
@@ -890,24 +969,25 @@ def test_a_device_that_is_newer_than_the_compiler(gpu: Any, monkeypatch: pytest.
     monkeypatch.setenv("FAKE_CUDA_SM", "120")
     before = gpu.count("cuLinkComplete")
     sample(fake.Tensor(gpu, random_logits(2, 64)))
-    assert gpu.count("cuLinkComplete") == before + 1
+    assert gpu.count("cuLinkComplete") == before + 2
 
 
 def test_ptx_that_was_built_beforehand(gpu: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = tmp_path / "_cuda"
     folder.mkdir()
     (folder / "art_kernels.cu").write_text("source")
-    (folder / "kernels.ptx").write_text("// PTX\n.version 8.0")
+    for i, part in enumerate(_kernels.PARTS):
+        (folder / f"kernels-{part}.ptx").write_text(f"// PTX part {i}\n.version 8.0")
     monkeypatch.setattr(_kernels, "source_folder", lambda: folder)
     x = fake.Tensor(gpu, random_logits(2, 64))
     before = gpu.compiles(), gpu.count("cuLinkComplete")
     sample(x)
-    assert (gpu.compiles(), gpu.count("cuLinkComplete")) == (before[0], before[1] + 1)
+    assert (gpu.compiles(), gpu.count("cuLinkComplete")) == (before[0], before[1] + 2)
     assert "-ptx-" in cached_files()[0].name
     restart(monkeypatch)
     sample(x)
-    assert gpu.count("cuLinkComplete") == before[1] + 1
-    (folder / "kernels.ptx").write_text("not PTX at all")  # then NVRTC has to do it
+    assert gpu.count("cuLinkComplete") == before[1] + 2
+    (folder / "kernels-f32.ptx").write_text("not PTX at all")  # then NVRTC has to do it
     restart(monkeypatch)
     sample(x)
     assert gpu.compiles() == before[0] + 1
@@ -934,7 +1014,7 @@ def test_processes_that_start_together_share_a_cache(built: tuple[Path, Path], t
     for process in running:
         out, err = process.communicate(timeout=120)
         assert (json.loads(out), err) == ([0, 1, 2, 3], "")
-    assert len(list((tmp_path / "agentrt" / "cuda").iterdir())) == 1
+    assert len(list((tmp_path / "agentrt" / "cuda").iterdir())) == 2
 
 
 # ---------------------------------------------------------------- the bench
@@ -998,13 +1078,15 @@ def test_the_kernels_compile_with_nvrtc(monkeypatch: pytest.MonkeyPatch) -> None
         pytest.skip("NVRTC is not installed: pip install nvidia-cuda-nvrtc, or set ART_TEST_NVRTC")
     _, newest = _kernels._version_of(path)
     files = _kernels.sources(_kernels.source_folder())
-    for architecture in ("sm_90", f"compute_{newest or 80}"):
-        code = _kernels.compile_source(path, files, architecture)
+    names = (b"art_sample_f32", b"art_sample_f16", b"art_sample_bf16", b"art_masks_f32", b"art_set")
+    for part, own in enumerate(names):
+        architecture = "sm_90" if part != 1 else f"compute_{newest or 80}"
+        code = _kernels.compile_source(path, files, architecture, part)
         assert code[:4] == b"\x7fELF" if architecture.startswith("sm_") else b".version" in code
-        for name in ("art_sample_f32", "art_sample_f16", "art_sample_bf16", "art_masks_f32", "art_set"):
-            assert name.encode() in code
+        assert [name for name in names if name in code] == [own]
+        assert len(code) < 200_000 or architecture.startswith("compute_")
     with pytest.raises(DeviceError, match="NVRTC_ERROR_COMPILATION") as caught:
-        _kernels.compile_source(path, [("broken.cu", "__global__ void f() { this is not C++ }")], "sm_80")
+        _kernels.compile_source(path, [("broken.cu", "__global__ void f() { this is not C++ }")], "sm_80", 0)
     assert "broken.cu" in caught.value.log
 
 
