@@ -33,6 +33,32 @@ size_t arti_bits_count_portable(const uint32_t *w, size_t n_words) {
     return n;
 }
 
+#define BLOCK 32u /* words that are compared at once */
+static const uint32_t zeros[BLOCK];
+
+/* The differences of up to BLOCK words, the first of which is word `at` of its row. */
+static inline bool diff_block(const uint32_t *a, const uint32_t *b, size_t at, size_t n, arti_bits_patch *out,
+                              uint32_t *n_out, uint32_t cap) {
+    for (size_t i = 0; i < n; i++) {
+        if (a[i] == b[i]) continue;
+        if (*n_out == cap) return false;
+        out[(*n_out)++] = (arti_bits_patch){(uint32_t)(at + i), a[i]};
+    }
+    return true;
+}
+
+uint32_t arti_bits_diff_portable(const uint32_t *a, const uint32_t *b, size_t n_words, arti_bits_patch *out,
+                                 uint32_t cap) {
+    uint32_t n_out = 0;
+    for (size_t i = 0; i < n_words; i += BLOCK) {
+        const size_t n = n_words - i < BLOCK ? n_words - i : BLOCK;
+        const uint32_t *with = b ? b + i : zeros;
+        if (memcmp(a + i, with, n * sizeof *a) == 0) continue;
+        if (!diff_block(a + i, with, i, n, out, &n_out, cap)) return UINT32_MAX;
+    }
+    return n_out;
+}
+
 #if USE_AVX2
 
 static inline bool has_avx2(void) {
@@ -68,6 +94,41 @@ __attribute__((target("popcnt"))) static size_t count_popcnt(const uint32_t *w, 
     return i < n_words ? n + count_word(w[i]) : n;
 }
 
+__attribute__((target("avx2"))) static inline __m256i load(const uint32_t *p) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+__attribute__((target("avx2"))) static inline __m256i differing(const uint32_t *a, const uint32_t *b) {
+    return _mm256_xor_si256(load(a), load(b));
+}
+
+__attribute__((target("avx2"))) static uint32_t diff_avx2(const uint32_t *a, const uint32_t *b, size_t n_words,
+                                                          arti_bits_patch *out, uint32_t cap) {
+    const size_t stride = b ? 1 : 0;
+    const uint32_t *with = b ? b : zeros;
+    uint32_t n_out = 0;
+    size_t i = 0;
+    for (; i + BLOCK <= n_words; i += BLOCK) { /* most blocks are equal */
+        const uint32_t *y = with + stride * i;
+        const __m256i d0 = differing(a + i, y), d1 = differing(a + i + 8, y + 8), d2 = differing(a + i + 16, y + 16),
+                      d3 = differing(a + i + 24, y + 24);
+        const __m256i any = _mm256_or_si256(_mm256_or_si256(d0, d1), _mm256_or_si256(d2, d3));
+        if (_mm256_testz_si256(any, any)) continue;
+        const __m256i zero = _mm256_setzero_si256();
+        const uint32_t e0 = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(d0, zero)));
+        const uint32_t e1 = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(d1, zero)));
+        const uint32_t e2 = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(d2, zero)));
+        const uint32_t e3 = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(d3, zero)));
+        for (uint32_t bits = ~(e0 | e1 << 8 | e2 << 16 | e3 << 24); bits; bits &= bits - 1) {
+            if (n_out == cap) return UINT32_MAX;
+            const size_t at = i + arti_bits_lowest(bits);
+            out[n_out++] = (arti_bits_patch){(uint32_t)at, a[at]};
+        }
+    }
+    if (!diff_block(a + i, with + stride * i, i, n_words - i, out, &n_out, cap)) return UINT32_MAX;
+    return n_out;
+}
+
 #define DISPATCH(simd, portable) (has_avx2() ? simd : portable)
 #else
 #define DISPATCH(simd, portable) portable
@@ -83,6 +144,10 @@ void arti_bits_and(uint32_t *dst, const uint32_t *src, size_t n_words) {
 
 void arti_bits_andnot(uint32_t *dst, const uint32_t *src, size_t n_words) {
     DISPATCH(arti_bits_andnot_avx2, arti_bits_andnot_portable)(dst, src, n_words);
+}
+
+uint32_t arti_bits_diff(const uint32_t *a, const uint32_t *b, size_t n_words, arti_bits_patch *out, uint32_t cap) {
+    return DISPATCH(diff_avx2, arti_bits_diff_portable)(a, b, n_words, out, cap);
 }
 
 size_t arti_bits_count(const uint32_t *w, size_t n_words) {

@@ -57,6 +57,12 @@ size_t arti_bits_count(const uint32_t *w, size_t n_words);
 /* 0, 1 or 2; 2 stands for "two or more". Stops early: about nothing for dense rows. */
 uint32_t arti_bits_count_to_two(const uint32_t *w, size_t n_words);
 bool arti_bits_equal(const uint32_t *a, const uint32_t *b, size_t n_words);
+/* Where two rows differ: writes pairs of a word's index and its value in `a`, ascending; b NULL: a row of zeros. Returns how many, or
+ * UINT32_MAX when there are more than `cap`. */
+typedef struct arti_bits_patch {
+    uint32_t at, word;
+} arti_bits_patch;
+uint32_t arti_bits_diff(const uint32_t *a, const uint32_t *b, size_t n_words, arti_bits_patch *out, uint32_t cap);
 /* Sets bits ids[0 .. n). */
 void arti_bits_set_ids(uint32_t *w, const uint32_t *ids, size_t n);
 
@@ -68,5 +74,7 @@ void arti_bits_or_portable(uint32_t *dst, const uint32_t *src, size_t n_words);
 void arti_bits_and_portable(uint32_t *dst, const uint32_t *src, size_t n_words);
 void arti_bits_andnot_portable(uint32_t *dst, const uint32_t *src, size_t n_words);
 size_t arti_bits_count_portable(const uint32_t *w, size_t n_words);
+uint32_t arti_bits_diff_portable(const uint32_t *a, const uint32_t *b, size_t n_words, arti_bits_patch *out,
+                                 uint32_t cap);
 
 #endif

@@ -107,10 +107,3 @@ size_t arti_frame_size(const arti_frame *f) {
     }
     return sizeof *f + words * sizeof *f->bits;
 }
-
-uint64_t arti_hash_mix(uint64_t h, uint64_t v) {
-    h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
-    h ^= h >> 32;
-    h *= UINT64_C(0xD6E8FEB86659FD93);
-    return h ^ (h >> 29);
-}

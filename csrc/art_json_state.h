@@ -237,7 +237,12 @@ bool arti_number_end(arti_jctx *x, arti_state *st);
 /* Is the string alive in the middle of an escape? */
 bool arti_text_alive(arti_jctx *x, const arti_state *st);
 
-uint64_t arti_hash_mix(uint64_t h, uint64_t v);
+static inline uint64_t arti_hash_mix(uint64_t h, uint64_t v) {
+    h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
+    h ^= h >> 32;
+    h *= UINT64_C(0xD6E8FEB86659FD93);
+    return h ^ (h >> 29);
+}
 #define ARTI_TEXT_HASH                                                                                                 \
     UINT64_C(0x2545F4914F6CDD1D) /* digest of the empty text; no byte or small number, for those cancel it out */
 

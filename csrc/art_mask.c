@@ -1,29 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_mask.h"
 
-#include "art_bits.h"
 #include "art_lex.h"
 #include "art_mask_walk.h"
-
-#define SPARSE_MAX 512u /* rows with at most this many tokens are kept as lists */
 
 /* ------------------------------------------------------------------ memo */
 
 void arti_mask_memo_init(arti_mask_memo *m, const art_alloc *alloc, size_t max) {
     *m = (arti_mask_memo){0};
     arti_mem_init(&m->mem, alloc, max);
-}
-
-static size_t data_size(const arti_mask_memo *m, const arti_mask_row *r) {
-    return (size_t)(r->n_ids == UINT32_MAX ? m->n_words : r->n_ids + 1) * sizeof *r->data;
+    arti_arena_init(&m->arena, &m->mem);
 }
 
 static void memo_clear(arti_mask_memo *m) {
-    for (size_t i = 0; i < m->size; i++)
-        if (m->rows[i].data) arti_free(&m->mem, m->rows[i].data, data_size(m, &m->rows[i]));
+    arti_arena_free(&m->arena);
     arti_free(&m->mem, m->rows, m->size * sizeof *m->rows);
     m->rows = NULL;
     m->n = m->size = 0;
+    m->n_clears++;
 }
 
 void arti_mask_memo_free(arti_mask_memo *m) {
@@ -34,20 +28,22 @@ void arti_mask_memo_free(arti_mask_memo *m) {
 
 static arti_mask_row *memo_slot(const arti_mask_memo *m, const uint64_t key[2]) {
     size_t i = (size_t)key[0] & (m->size - 1);
-    while (m->rows[i].data && (m->rows[i].key[0] != key[0] || m->rows[i].key[1] != key[1])) i = (i + 1) & (m->size - 1);
+    while (m->rows[i].is_used && (m->rows[i].key[0] != key[0] || m->rows[i].key[1] != key[1]))
+        i = (i + 1) & (m->size - 1);
     return &m->rows[i];
 }
 
-bool arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words, uint32_t n_words) {
+bool arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words, uint32_t n_words,
+                        const uint32_t **base) {
     if (!m->size) return false;
     const arti_mask_row *r = memo_slot(m, key);
-    if (!r->data) return false;
-    if (r->n_ids == UINT32_MAX) {
-        arti_bits_copy(words, r->data, n_words);
-    } else {
+    if (!r->is_used) return false;
+    if (base) *base = r->base;
+    if (r->base)
+        arti_bits_copy(words, r->base, n_words);
+    else
         arti_bits_zero(words, n_words);
-        arti_bits_set_ids(words, r->data, r->n_ids);
-    }
+    for (uint32_t i = 0; i < r->n_patches; i++) words[r->patches[i].at] = r->patches[i].word;
     return true;
 }
 
@@ -59,44 +55,47 @@ static bool memo_grow(arti_mask_memo *m) {
     bigger.rows = rows;
     bigger.size = size;
     for (size_t i = 0; i < m->size; i++)
-        if (m->rows[i].data) *memo_slot(&bigger, m->rows[i].key) = m->rows[i];
+        if (m->rows[i].is_used) *memo_slot(&bigger, m->rows[i].key) = m->rows[i];
     arti_free(&m->mem, m->rows, m->size * sizeof *rows);
     m->rows = rows;
     m->size = size;
     return true;
 }
 
-/* The tokens of a mask, if there are at most SPARSE_MAX; else UINT32_MAX. Dense masks show that early. */
-static uint32_t list_tokens(const uint32_t *words, uint32_t n_words, uint32_t *ids) {
-    uint32_t n = 0;
-    for (uint32_t w = 0; w < n_words; w++) {
-        if (!words[w]) continue;
-        if (n > SPARSE_MAX - 32) return UINT32_MAX;
-        for (uint32_t v = words[w]; v; v &= v - 1) ids[n++] = w * 32 + arti_bits_lowest(v);
-    }
-    return n;
+/* Takes a row in, with a copy of `size` bytes at `data`: those of its base, or of its patches. */
+static bool memo_add(arti_mask_memo *m, arti_mask_row r, const void *data, size_t size, bool is_base) {
+    bool ok = (m->n + 1) * 2 <= m->size || memo_grow(m);
+    void *own = ok ? arti_arena_get(&m->arena, size) : NULL;
+    m->mem.over_limit = false;
+    if (!own) return false;
+    memcpy(own, data, size);
+    if (is_base)
+        r.base = own;
+    else
+        r.patches = own;
+    r.is_used = true;
+    *memo_slot(m, r.key) = r;
+    m->n++;
+    return true;
 }
 
 void arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words) {
-    uint32_t ids[SPARSE_MAX];
-    m->n_words = n_words;
-    arti_mask_row r = {{key[0], key[1]}, NULL, list_tokens(words, n_words, ids)};
-    for (int attempt = 0; attempt < 2 && !r.data; attempt++) {
-        if ((m->n + 1) * 2 > m->size && !memo_grow(m)) {
-            memo_clear(m);
-            continue;
-        }
-        r.data = arti_realloc(&m->mem, NULL, 0, data_size(m, &r));
-        if (!r.data) memo_clear(m);
+    if (arti_mask_memo_put_patched(m, key, words, n_words, NULL)) return;
+    const arti_mask_row r = {.key = {key[0], key[1]}};
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (memo_add(m, r, words, n_words * sizeof *words, true)) return;
+        memo_clear(m);
     }
-    m->mem.over_limit = false;
-    if (!r.data) return;
-    if (r.n_ids == UINT32_MAX)
-        arti_bits_copy(r.data, words, n_words);
-    else
-        memcpy(r.data, ids, r.n_ids * sizeof *ids);
-    *memo_slot(m, key) = r;
-    m->n++;
+}
+
+bool arti_mask_memo_put_patched(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words,
+                                const uint32_t *base) {
+    arti_bits_patch patches[ARTI_MASK_PATCHES_MAX];
+    const uint32_t n = arti_bits_diff(words, base, n_words, patches, ARTI_MASK_PATCHES_MAX);
+    if (n == UINT32_MAX) return false;
+    const arti_mask_row r = {.key = {key[0], key[1]}, .base = base, .n_patches = n};
+    if (!memo_add(m, r, patches, n * sizeof *patches, false)) memo_clear(m);
+    return true;
 }
 
 #define ASKED_BITS 2u /* of a slot; the rest are the key's */
@@ -227,9 +226,13 @@ bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const a
                     uint32_t *words) {
     uint64_t key[2] = {0, 0};
     const bool keep = state_key(x, v, st, exit, key);
-    if (keep && arti_mask_memo_get(m, key, words, v->n_words)) return true;
+    if (keep && arti_mask_memo_get(m, key, words, v->n_words, NULL)) return true;
     arti_walk w = {.x = x, .m = m, .v = v, .exit = exit, .words = words};
+    const uint32_t n_clears = m->n_clears;
     if (!arti_walk_begin(&w) || !arti_walk_state(&w, st)) return false;
-    if (keep && (w.work >= ARTI_WORK_DEAR || is_asked_often(m, key))) arti_mask_memo_put(m, key, words, v->n_words);
+    if (!keep) return true;
+    if (m->n_clears != n_clears) w.base = NULL;
+    if (arti_mask_memo_put_patched(m, key, words, v->n_words, w.base)) return true;
+    if (w.work >= ARTI_WORK_DEAR || is_asked_often(m, key)) arti_mask_memo_put(m, key, words, v->n_words);
     return true;
 }

@@ -3,24 +3,29 @@
  * art_mask.h: which tokens may come next (private to csrc).
  *
  * Purpose   masks of a state over a vocabulary, and the memo that keeps them.
- * Owns      a memo owns its rows; it is emptied when its budget is used up, and never fails for lack of memory. A mask that is quick
- *           to compute is kept when it is asked for a fourth time, because most never are.
+ * Owns      a memo owns its rows; it is emptied when its budget is used up, and never fails for lack of memory. Most masks change a
+ *           few words in a row of the vocabulary, and only those words are kept. A mask of which that is not true, and that is quick to
+ *           compute, is kept when it is asked for a fourth time, because most never are.
  * Threads   under the schema's lock.
  * Errors    false with the schema's fault set, or when the allocator refuses working memory.
  * Cost      inside free strings a copied row and a few set bits; elsewhere a walk over the part of the trie that is alive. */
 #ifndef ART_MASK_H
 #define ART_MASK_H
 
+#include "art_bits.h"
 #include "art_json_state.h"
 #include "art_run.h"
 #include "art_vocab.h"
 
-typedef struct arti_mask_row {
+typedef struct arti_mask_row { /* a row of its own, or another one with some words changed */
     uint64_t key[2];
-    uint32_t *data; /* NULL: slot free. dense: n_words words; else n_ids token ids */
-    uint32_t n_ids; /* UINT32_MAX: dense */
+    const uint32_t *base; /* NULL: zeros */
+    const arti_bits_patch *patches;
+    uint32_t n_patches;
+    bool is_used;
 } arti_mask_row;
 
+#define ARTI_MASK_PATCHES_MAX 512u
 #define ARTI_MASK_RECENT 1024u
 #define ARTI_MASK_TAILS 64u
 
@@ -28,8 +33,9 @@ typedef struct arti_mask_memo {
     arti_mem mem;
     arti_mask_row *rows; /* open addressing */
     size_t n, size;
-    uint32_t n_words;
-    uint64_t *tails; /* what may follow a closing quote, by the state behind it: see art_mask_walk.c */
+    arti_arena arena;  /* what the rows point to */
+    uint32_t n_clears; /* how often all rows were dropped */
+    uint64_t *tails;   /* what may follow a closing quote, by the state behind it: see art_mask_walk.c */
     size_t tails_size;
     uint64_t *
         recent; /* keys of cheap masks that were computed lately, and how often: ARTI_MASK_RECENT slots; NULL: none yet */
@@ -46,9 +52,16 @@ typedef struct arti_mask_memo {
 void arti_mask_memo_init(arti_mask_memo *m, const art_alloc *alloc, size_t max);
 void arti_mask_memo_free(arti_mask_memo *m);
 
-/* Rows that are kept; a 128-bit key stands for what a row depends on. put never fails: at worst nothing is kept. */
-bool arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words, uint32_t n_words);
+/* Rows that are kept; a 128-bit key stands for what a row depends on. *base: a row that the words differ little from, which lives as long as
+ * the memo is not emptied, or NULL; may be NULL. */
+bool arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words, uint32_t n_words,
+                        const uint32_t **base);
+/* Keeps a row. Never fails: at worst nothing is kept. */
 void arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words);
+/* Keeps a row as what it changes in `base` (NULL: zeros), which must live as long as the memo is not emptied. false: it changes more than
+ * ARTI_MASK_PATCHES_MAX words, and nothing was kept. */
+bool arti_mask_memo_put_patched(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words,
+                                const uint32_t *base);
 /* Digest of a frame and its parents: all that masks may depend on. */
 uint64_t arti_frame_id(const arti_frame *f);
 

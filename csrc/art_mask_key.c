@@ -530,7 +530,7 @@ static bool walk_languages(leaver *l) {
 
 /* Any other key, but not all end alike. */
 static bool walk_wide(leaver *l) {
-    arti_bits_copy(l->w->words, l->w->v->free_row, l->w->v->n_words);
+    arti_walk_copy(l->w, l->w->v->free_row);
     return set_escapes(l, true) && leave_by_heads(l, true);
 }
 

@@ -149,7 +149,7 @@ static bool part_stay(leaver *l, const arti_part *p, uint64_t q, uint32_t *row) 
     const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x70617274), q), q};
     bool keep = false;
     if (!l->part && p->kind == ARTI_PART_TERM && !arti_lang_is_unbounded(w, p, q, n_cp, &keep)) return false;
-    if (keep && arti_mask_memo_get(w->m, key, row, w->v->n_words)) return true;
+    if (keep && arti_mask_memo_get(w->m, key, row, w->v->n_words, row == w->words ? &w->base : NULL)) return true;
     if (!arti_lang_stay(w, p, q, n_cp, row)) return false;
     if (keep) arti_mask_memo_put(w->m, key, row, w->v->n_words);
     return true;
@@ -453,7 +453,7 @@ static bool set_staying(leaver *l, uint64_t *q) {
     arti_walk *w = l->w;
     const bool is_open = l->is_unbounded && arti_re_is_open(w->x->s->re, (arti_re_state)arti_text_q(l->st)[0]);
     if (is_open || (l->part && l->part->kind == ARTI_PART_FREE && l->part->hi == UINT32_MAX)) {
-        arti_bits_copy(w->words, w->v->free_row, w->v->n_words);
+        arti_walk_copy(w, w->v->free_row);
         return true;
     }
     if (!l->is_unbounded) {
@@ -463,7 +463,7 @@ static bool set_staying(leaver *l, uint64_t *q) {
     const arti_re_state first = (arti_re_state)arti_text_q(l->st)[0];
     const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x6c616e67), first), first}, *secret = arti_rows_key(w->v->rows);
     uint64_t digest[2];
-    if (arti_mask_memo_get(w->m, key, w->words, w->v->n_words)) return true;
+    if (arti_mask_memo_get(w->m, key, w->words, w->v->n_words, &w->base)) return true;
     const bool shared = secret && arti_re_digest(w->x->s->re, first, secret, digest);
     if (!shared || !arti_rows_get(w->v->rows, digest, w->words)) {
         if (!set_stay(l) || !set_escapes(l, q, false)) return false;

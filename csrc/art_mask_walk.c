@@ -459,7 +459,7 @@ static void copy_start_row(const folded *f, const arti_state *st, uint8_t *bytes
         if (!is_number || !(row & 2u)) *end++ = *b;
     }
     *end = 0;
-    arti_bits_copy(w->words, lex->start_rows[row], w->v->n_words);
+    arti_walk_copy(w, lex->start_rows[row]);
 }
 
 /* is_first: the words are not written yet, else they are added to. */
@@ -637,7 +637,7 @@ void arti_walk_alike(arti_walk *w, const arti_quote *quote, const uint32_t *row)
     const art_vocab *v = w->v;
     const arti_u8_sets *set = &v->u8[ARTI_U8_0];
     const bool in_row = w->x->space_max == UINT8_MAX;
-    arti_bits_copy(w->words, quote->closes && in_row ? row : v->free_row, v->n_words);
+    arti_walk_copy(w, quote->closes && in_row ? row : v->free_row);
     for (uint32_t at = 0; quote->closes && at < set->n_suffix; at += 64) {
         for (uint64_t bits = quote->suffixes[at / 64]; bits; bits &= bits - 1) {
             const uint32_t k = at + arti_bits_lowest64(bits);

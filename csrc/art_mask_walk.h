@@ -21,8 +21,15 @@ typedef struct arti_walk {
     const art_vocab *v;
     const arti_exit *exit;
     uint32_t *words;
-    uint32_t work; /* steps taken, roughly: what it would cost to compute the mask again */
+    const uint32_t *base; /* the row that `words` was begun with, see arti_walk_copy; NULL: zeros, or not known */
+    uint32_t work;        /* steps taken, roughly: what it would cost to compute the mask again */
 } arti_walk;
+
+/* Begins the mask with a row that outlives it: of the vocabulary, or of the memo. */
+static inline void arti_walk_copy(arti_walk *w, const uint32_t *row) {
+    arti_bits_copy(w->words, row, w->v->n_words);
+    w->base = row;
+}
 
 bool arti_walk_begin(arti_walk *w);
 bool arti_walk_state(arti_walk *w, const arti_state *st); /* writes all words */

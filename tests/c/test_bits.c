@@ -55,6 +55,38 @@ static void test_rows(void) {
     }
 }
 
+static void check_diff(const uint32_t *a, const uint32_t *b, uint32_t n) {
+    arti_bits_patch fast[N_MAX + 1], plain[N_MAX + 1];
+    uint32_t row[N_MAX + 1] = {0};
+    const uint32_t found = arti_bits_diff(a, b, n, fast, N_MAX);
+    assert(found <= n && found == arti_bits_diff_portable(a, b, n, plain, N_MAX));
+    if (b) memcpy(row, b, n * sizeof *row);
+    for (uint32_t i = 0; i < found; i++) {
+        assert(fast[i].at == plain[i].at && fast[i].word == plain[i].word && row[fast[i].at] != fast[i].word);
+        assert(i == 0 || fast[i].at > fast[i - 1].at);
+        row[fast[i].at] = fast[i].word;
+    }
+    assert(memcmp(row, a, n * sizeof *row) == 0);
+    if (found == 0) return;
+    fast[found - 1].word = 77;
+    assert(arti_bits_diff(a, b, n, fast, found - 1) == UINT32_MAX && fast[found - 1].word == 77);
+    assert(arti_bits_diff_portable(a, b, n, plain, found - 1) == UINT32_MAX);
+}
+
+static void test_diff(void) {
+    for (uint32_t n = 0; n <= N_MAX; n++) {
+        uint32_t a[N_MAX + 1], b[N_MAX + 1];
+        random_row(a, N_MAX + 1);
+        memcpy(b, a, sizeof a);
+        check_diff(a, b, n);
+        check_diff(a, NULL, n);
+        for (uint32_t k = 0; k < 9 && n; k++) b[harness_random(&seed) % n] ^= 1u << harness_random(&seed) % 32;
+        check_diff(a, b, n);
+        random_row(b, N_MAX + 1);
+        check_diff(a, b, n);
+    }
+}
+
 static double exact_sum(const float *x, size_t n, const uint32_t *mask, float max, float scale) {
     double sum = 0;
     for (size_t i = 0; i < n; i++)
@@ -114,6 +146,7 @@ static void test_logits(void) {
 
 int main(void) {
     test_rows();
+    test_diff();
     test_logits();
     return 0;
 }
