@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ._core import lib
 from .constraint import Constraint, Schema, Vocab
 from .errors import LimitExceeded, SchemaError
 
@@ -21,7 +23,7 @@ _WALK_BYTES = 120  # after so many random bytes an instance is closed
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """supported:     whether the schema can be held to.
     draft:         that it was read as.
-    reason, pointer, keyword: what is in the way, and where.
+    reason, pointer, keyword: what is in the way, and where; place: that in a text which is not JSON.
     conflict:      when no value fits: the keywords that can not hold together, by pointer, with their values.
     keywords:      how often each keyword is used.
     ignored:       members of schemas that ask for nothing: neither keywords nor annotations of any draft, by pointer.
@@ -29,7 +31,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     refused_late:  parts that are refused when an output gets there.
     empty:         schema objects that no value fits.
     compile_ms:    parsing and preparing.
-    first_mask_ms: with a vocabulary: until the first mask is there.
+    first_mask_ms: with a vocabulary: until the first mask is there; tokens: of the vocabulary.
     parts, alternatives, states: what the schema comes to when everything is looked at.
     memory:        bytes that this takes.
     shortest:      a shortest instance; instances: random ones.
@@ -40,6 +42,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     pointer: str = ""
     keyword: str = ""
+    place: str = ""
     conflict: dict[str, str] = {}
     keywords: dict[str, int] = {}
     ignored: list[str] = []
@@ -48,6 +51,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     empty: list[str] = []
     compile_ms: float = 0.0
     first_mask_ms: float | None = None
+    tokens: int = 0
     parts: int = 0
     alternatives: int = 0
     states: int = 0
@@ -69,7 +73,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
                 yield from _listed("conflict", [f"{at}: {value}" for at, value in self.conflict.items()])
             else:
                 yield from _listed("keyword", [self.keyword] if self.keyword else [])
-                yield from _listed("where", [self.pointer or "the root of the schema"])
+                yield from _listed("where", [self.place or self.pointer or "the root of the schema"])
         used = ", ".join(f"{name} {n}" if n > 1 else name for name, n in self.keywords.items())
         yield from _listed("keywords", [used] if used else [])
         yield from _listed("ignored", [f"{at}: no keyword that is known" for at in self.ignored])
@@ -77,7 +81,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         yield from _listed("empty", self.empty)
         if not self.supported:
             return
-        mask = "" if self.first_mask_ms is None else f", first mask after {self.first_mask_ms:.2f} ms"
+        mask = ""
+        if self.first_mask_ms is not None:
+            mask = f", first mask over {self.tokens:,} tokens after {self.first_mask_ms:.2f} ms"
         yield f"cost:      compiled in {self.compile_ms:.2f} ms{mask}"
         yield (
             f"           {self.parts} parts with {self.alternatives} alternatives and {self.states} states; "
@@ -94,9 +100,11 @@ def _listed(name: str, items: list[str], most: int = 12) -> Iterator[str]:
         yield f"{'':11}and {len(items) - most} more"
 
 
-def check(text: str, *, vocab: Vocab | None = None, instances: int = 3, seed: int = 0) -> Report:
-    """Look at the schema that *text* is."""
-    about = _about(text)
+def check(text: bytes, *, vocab: Vocab | None = None, instances: int = 3, seed: int = 0) -> Report:
+    """Look at the schema that *text* is, in UTF-8."""
+    text = text.removeprefix(b"\xef\xbb\xbf")  # some editors begin files with this mark
+    document = _parsed(text)
+    about = _about(document)
     start = time.perf_counter()
     try:
         schema = Schema(text)
@@ -116,13 +124,15 @@ def check(text: str, *, vocab: Vocab | None = None, instances: int = 3, seed: in
             draft=error.draft,
             pointer=error.pointer,
             keyword=error.keyword,
-            conflict=_values(text, error.conflict) if isinstance(error, SchemaError) else {},
+            place=_line(text, error.pos) if error.code == lib.ART_E_SYNTAX else "",
+            conflict=_values(document, error.conflict) if isinstance(error, SchemaError) else {},
             **about,
         )
     draw = random.Random(seed)
     walked = []
-    with contextlib.suppress(SchemaError, LimitExceeded):  # what is refused late is told as such
-        walked = [_instance(constraint, draw) for _ in range(instances)]
+    for _ in range(instances):
+        with contextlib.suppress(SchemaError, LimitExceeded):  # what is refused late is told as such
+            walked.append(_instance(constraint, draw))
     return Report(
         supported=True,
         draft=survey.draft,
@@ -130,6 +140,7 @@ def check(text: str, *, vocab: Vocab | None = None, instances: int = 3, seed: in
         empty=[f"{error.pointer}: {error.reason}" for error in survey.empty],
         compile_ms=compile_ms,
         first_mask_ms=first_mask_ms,
+        tokens=0 if vocab is None else len(vocab),
         parts=survey.parts,
         alternatives=survey.alternatives,
         states=survey.states,
@@ -158,12 +169,22 @@ _FORMATS = {"date-time", "date", "time", "duration", "email", "idn-email", "host
             "relative-json-pointer", "regex"}  # fmt: skip
 
 
-def _about(text: str) -> dict[str, Any]:
-    """Keywords, what is ignored and what only annotates, as far as the document itself tells."""
+def _parsed(text: bytes) -> Any:
+    """The document; True, of which there is nothing to tell, for one that Python does not read."""
     try:
-        document = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return {}
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return True
+
+
+def _line(text: bytes, pos: int) -> str:
+    """Where a byte is, as editors count."""
+    before = text[:pos].decode("utf-8", "replace")
+    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
+
+
+def _about(document: Any) -> dict[str, Any]:
+    """Keywords, what is ignored and what only annotates, as far as the document itself tells."""
     keywords: dict[str, int] = {}
     ignored, annotations = [], []
     todo = [("", document)]
@@ -192,14 +213,12 @@ def _about(text: str) -> dict[str, Any]:
 
 
 def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
+    """A step of a pointer; lone surrogates, which no text has, as question marks."""
+    return key.replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode()
 
 
-def _values(text: str, pointers: tuple[str, ...]) -> dict[str, str]:
+def _values(document: Any, pointers: tuple[str, ...]) -> dict[str, str]:
     """The values at pointers, shortened."""
-    if not pointers:
-        return {}
-    document = msgspec.json.decode(text)
     found = {}
     for pointer in pointers:
         value = document
@@ -207,7 +226,7 @@ def _values(text: str, pointers: tuple[str, ...]) -> dict[str, str]:
             for step in pointer.split("/")[1:]:
                 key = step.replace("~1", "/").replace("~0", "~")
                 value = value[int(key)] if isinstance(value, list) else value[key]
-            said = msgspec.json.encode(value).decode()
+            said = json.dumps(value)
         except (LookupError, ValueError, TypeError):  # in another document
             said = "(in the registry)"
         found[pointer or "the root"] = said if len(said) <= 60 else said[:57] + "..."

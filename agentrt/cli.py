@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     check = schema_commands.add_parser("check", help="can it be held to, what does it cost, what does it allow")
     check.add_argument("file", help="the schema; - reads it from standard input")
     check.add_argument("--model", metavar="MODEL", help="measure masks over this model's vocabulary; 'default': ours")
+    check.add_argument("--engine", metavar="ENGINE", help="that opens the model; see agentrt run --help")
     check.add_argument("--instances", type=int, default=3, metavar="N", help="random instances to show (default 3)")
     check.add_argument("--seed", type=int, default=0, help="of the random instances")
     check.add_argument("--json", action="store_true", help="print JSON")
@@ -398,12 +399,13 @@ def _engines(options: argparse.Namespace) -> int:
 
 
 def _schema_check(options: argparse.Namespace) -> int:
-    text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text(encoding="utf-8")
+    text = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     vocab = None
     if options.model is not None:
         from .model import load
 
-        with load(None if options.model == "default" else options.model) as model:
+        engine = {} if options.engine is None else {"engine": options.engine}
+        with load(None if options.model == "default" else options.model, **engine) as model:
             vocab = model.vocab
     from ._schema_check import check
 
@@ -412,7 +414,7 @@ def _schema_check(options: argparse.Namespace) -> int:
         _print_json(report)
     else:
         for line in report.lines():
-            print(line)
+            print(_harmless(line))
     return 0 if report.supported else 1
 
 

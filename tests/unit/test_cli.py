@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,12 @@ def test_schema_check(tmp_path):
         ('{"properties": {"a": {"pattern": "("}}}', "/properties/a/pattern"),
         ('{"type": "integer", "minimum": 3, "maximum": 2}', "refused"),
         ('{"type": "nonsense"}', "type"),
-        ("{", "refused"),
+        ("{", "line 1, column 2"),
+        ('{\n "type": "string",\n "é": tru }', "line 3, column 10"),
+        ("", "a value is missing"),
+        ('{"minimum": 1e999, "maximum": 2, "type": "integer"}', "/minimum"),
+        ('{"properties": {"\\ud800": {}}, "type": "integer", "minimum": 3, "maximum": 2}', "/maximum: 2"),
+        ("[" * 2000, "nesting deeper than"),
     ],
 )
 def test_schema_check_refuses(schema, words):
@@ -209,6 +215,61 @@ def test_schema_check_tells_what_is_wrong():
     assert found["parts"] > 3
     assert found["alternatives"] > 3
     assert found["memory"] > 1000
+
+
+def test_schema_check_reads_bytes(tmp_path):
+    path = tmp_path / "schema.json"
+    path.write_bytes(b'\xef\xbb\xbf{"type": "integer", "minimum": 7}')
+    assert "shortest:  7" in agentrt("schema", "check", str(path)).stdout
+    path.write_bytes(b'\xff\xfe{"type": "integer"}')
+    done = agentrt("schema", "check", str(path))
+    assert done.returncode == 1
+    assert "line 1, column 1" in done.stdout
+    done = agentrt("schema", "check", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == f"agentrt: {tmp_path}: Is a directory\n"
+
+
+def test_schema_check_keeps_the_terminal_unharmed():
+    schema = '{"properties": {"\\u001b[31m": {"minimun": 1}, "\\ud800": {"maximun": 1}}}'
+    done = agentrt("schema", "check", "-", input=schema)
+    assert done.returncode == 0
+    assert "minimun" in done.stdout
+    assert "maximun" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert len(json.loads(agentrt("schema", "check", "-", "--json", input=schema).stdout)["ignored"]) == 2
+
+
+def test_schema_check_with_a_vocabulary(monkeypatch, tmp_path, capsys):
+    from agentrt import Vocab, model
+
+    asked = []
+
+    @contextlib.contextmanager
+    def load(name, **options):
+        asked.append((name, options))
+        vocab = Vocab([bytes([b]) for b in range(256)] + [b""], eos=256)
+        yield types.SimpleNamespace(vocab=vocab)
+
+    monkeypatch.setattr(model, "load", load)
+    path = tmp_path / "schema.json"
+    path.write_text('{"type": "string", "maxLength": 3}')
+    assert cli.main(["schema", "check", str(path), "--model", "some.gguf", "--engine", "ctransformers"]) == 0
+    assert "first mask over 257 tokens after" in capsys.readouterr().out
+    assert cli.main(["schema", "check", str(path), "--model", "default"]) == 0
+    assert asked == [("some.gguf", {"engine": "ctransformers"}), (None, {})]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no model", b"GGUF" + bytes(60)])
+def test_schema_check_with_a_wrong_model(content, tmp_path):
+    path = tmp_path / "model.gguf"
+    if content is not None:
+        path.write_bytes(content)
+    done = agentrt("schema", "check", "-", "--model", str(path), input="{}")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"agentrt: {path}: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_engines_and_models_need_no_model(tmp_path):
