@@ -231,11 +231,11 @@ def test_schema_check_reads_bytes(tmp_path):
 
 
 def test_schema_check_keeps_the_terminal_unharmed():
-    schema = '{"properties": {"\\u001b[31m": {"minimun": 1}, "\\ud800": {"maximun": 1}}}'
+    schema = '{"properties": {"\\u001b[31m": {"minLenght": 1}, "\\ud800": {"maxLenght": 1}}}'
     done = agentrt("schema", "check", "-", input=schema)
     assert done.returncode == 0
-    assert "minimun" in done.stdout
-    assert "maximun" in done.stdout
+    assert "minLenght" in done.stdout
+    assert "maxLenght" in done.stdout
     assert "\x1b" not in done.stdout
     assert len(json.loads(agentrt("schema", "check", "-", "--json", input=schema).stdout)["ignored"]) == 2
 
