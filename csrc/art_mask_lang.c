@@ -8,6 +8,7 @@
 #include "art_mask_lang.h"
 
 #include "art_bits.h"
+#include "art_rows.h"
 
 #define BOUND_MAX 8u   /* characters that may still come: then lengths become part of the language */
 #define NEAR 16u       /* characters before the longest length allowed */
@@ -549,4 +550,83 @@ bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_
     if (part->kind == ARTI_PART_SET) return set_stay(w, part, q, row);
     lang l = {.w = w, .part = part, .row = row, .q = (arti_re_state)q, .n_cp = n_cp, .room = UINT32_MAX};
     return find_bounds(&l) && bind_bounds(&l) && term_stay(&l);
+}
+
+/* ------------------------------------------------------------------ escapes, and rows that are kept */
+
+static uint32_t hex_digit(uint8_t c) {
+    return c <= '9' ? c - (uint32_t)'0' : (c | 0x20u) - 'a' + 10;
+}
+
+/* The code units that n hexadecimal digits begin. */
+static void unit_range(const uint8_t *digits, size_t n, uint32_t *lo, uint32_t *hi) {
+    *lo = *hi = 0;
+    for (size_t i = 0; i < 4; i++) {
+        *lo = *lo << 4 | (i < n ? hex_digit(digits[i]) : 0);
+        *hi = *hi << 4 | (i < n ? hex_digit(digits[i]) : 15);
+    }
+}
+
+/* Is some character of lo .. hi alive, each of these code units being one of its own? */
+static bool is_unit_alive(arti_re_ctx *re, arti_re_state q, uint32_t lo, uint32_t hi) {
+    return lo <= hi && arti_re_alive_between(re, q, lo, hi);
+}
+
+/* The same for a pair of a high surrogate of first .. last with a low one of lo .. hi; either first is last, or any low one will do. */
+static bool is_pair_alive(arti_re_ctx *re, arti_re_state q, uint32_t first, uint32_t last, uint32_t lo, uint32_t hi) {
+    if (first < 0xD800) first = 0xD800;
+    if (last > 0xDBFF) last = 0xDBFF;
+    if (lo < 0xDC00) lo = 0xDC00;
+    if (hi > 0xDFFF) hi = 0xDFFF;
+    return first <= last && is_unit_alive(re, q, 0x10000 + ((first - 0xD800) << 10) + (lo - 0xDC00),
+                                          0x10000 + ((last - 0xD800) << 10) + (hi - 0xDC00));
+}
+
+/* Is some character alive in state q whose escape begins with these bytes, but is longer? */
+static bool is_cut_alive(arti_re_ctx *re, arti_re_state q, const uint8_t *cut, size_t len) {
+    uint32_t lo, hi, first, last;
+    if (len <= 2)
+        return arti_re_alive_between(re, q, 0, 0x10FFFF); /* \\ or \\u: any character can be written like that */
+    unit_range(cut + 2, len - 2, &first, &last);
+    if (len <= 6) { /* high surrogates stand for what lies beyond U+FFFF; low ones can not come first */
+        return is_unit_alive(re, q, first, last < 0xD7FF ? last : 0xD7FF) ||
+               is_unit_alive(re, q, first > 0xE000 ? first : 0xE000, last) ||
+               is_pair_alive(re, q, first, last, 0xDC00, 0xDFFF);
+    }
+    unit_range(cut + 8, len > 8 ? len - 8 : 0, &lo, &hi);
+    return is_pair_alive(re, q, first, last, lo, hi);
+}
+
+/* Tokens with escapes that stay in the string, or end within an escape. */
+static bool set_escapes(arti_walk *w, arti_re_state first, uint32_t *row) {
+    const art_vocab *v = w->v;
+    art_schema *s = w->x->s;
+    for (uint32_t i = 0; i < v->n_escapes_stay; i++) {
+        const arti_escaped *e = &v->escapes[i];
+        const arti_re_state q = arti_re_run(s->re, first, v->escape_text + e->text, e->len);
+        if (q == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "pattern");
+        if (q == ARTI_RE_DEAD) continue;
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
+        if (e->kind == ARTI_ESCAPED_STAYS || is_cut_alive(s->re, q, bytes + e->tail, len - e->tail))
+            arti_bits_set(row, e->token);
+    }
+    return true;
+}
+
+bool arti_lang_row(arti_walk *w, arti_re_state q, uint32_t *row) {
+    art_schema *s = w->x->s;
+    arti_rows *rows = w->v->rows;
+    const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x6c616e67), q), q}, *secret = arti_rows_key(rows);
+    uint64_t digest[2];
+    const uint32_t **base = row == w->words ? &w->base : NULL;
+    if (arti_mask_memo_get(w->m, key, row, w->v->n_words, base)) return true;
+    const bool shared = secret && arti_re_digest(s->re, q, secret, digest);
+    if (!shared || !arti_rows_get(rows, digest, row)) {
+        lang l = {.w = w, .row = row, .q = q, .room = UINT32_MAX};
+        if (!term_stay(&l) || !set_escapes(w, q, row)) return false;
+        if (shared) arti_rows_put(rows, digest, row);
+    }
+    arti_mask_memo_put(w->m, key, row, w->v->n_words);
+    return true;
 }

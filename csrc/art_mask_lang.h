@@ -3,8 +3,8 @@
  * art_mask_lang.h: which tokens stay inside a string (private to art_mask_*.c).
  *
  * Purpose   of the tokens that have neither quote nor backslash nor control character, those after which one language of a text is still
- *           alive. It does not depend on where the string stands. Tokens with escapes and those that leave the string are
- *           art_mask_text.c's.
+ *           alive. It does not depend on where the string stands. Tokens that leave the string are art_mask_text.c's, and so are those
+ *           with escapes, but for rows that are kept.
  * Owns      nothing.
  * Threads   under the schema's lock.
  * Errors    false with the schema's fault set.
@@ -23,5 +23,8 @@ bool arti_lang_is_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uin
 void arti_lang_next_bytes(const arti_part *part, uint64_t q, uint64_t bits[4]);
 /* Writes all of `row` (w->words, or as many words elsewhere). q: state of the part between characters, not dead; n_cp: characters read. */
 bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row);
+/* The same for a pattern whose lengths make no difference, in state q between characters, with the tokens that have escapes and stay in
+ * the string or end within an escape. Such a row is kept: in the constraint's memo, and with the vocabulary for other constraints. */
+bool arti_lang_row(arti_walk *w, arti_re_state q, uint32_t *row);
 
 #endif

@@ -7,7 +7,6 @@
  * escape few tokens are possible: the trie is walked, by languages as long as the string lasts and by whole states behind it. */
 #include "art_bits.h"
 #include "art_mask_lang.h"
-#include "art_rows.h"
 #include "art_unique.h"
 
 typedef struct leaver {
@@ -174,21 +173,6 @@ static bool set_stay(leaver *l) {
     return true;
 }
 
-static int hex_digit(uint8_t c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
-/* Is some character alive whose escape begins with a code unit of lo .. hi? High surrogates stand for what lies beyond U+FFFF; low ones can
- * not come first. */
-static bool is_unit_alive(const leaver *l, arti_re_state q, uint32_t lo, uint32_t hi) {
-    arti_re_ctx *re = l->w->x->s->re;
-    const uint32_t first = lo > 0xD800 ? lo : 0xD800, last = hi < 0xDBFF ? hi : 0xDBFF;
-    if (lo <= 0xD7FF && arti_re_alive_between(re, q, lo, hi < 0xD7FF ? hi : 0xD7FF)) return true;
-    if (hi >= 0xE000 && arti_re_alive_between(re, q, lo > 0xE000 ? lo : 0xE000, hi)) return true;
-    return first <= last &&
-           arti_re_alive_between(re, q, 0x10000 + ((first - 0xD800) << 10), 0x10000 + ((last - 0xD800) << 10) + 0x3FF);
-}
-
 /* A token that ends within an escape, after whose text the parts are q. */
 static bool is_cut_alive(leaver *l, const arti_escaped *e, const uint64_t *q, uint32_t n_cp) {
     size_t len;
@@ -197,14 +181,6 @@ static bool is_cut_alive(leaver *l, const arti_escaped *e, const uint64_t *q, ui
     if (len - e->tail <= 2) return true; /* \\ or \\u: any character can be written like that */
     const uint8_t *digits = bytes + e->tail + 2;
     const size_t n = len - e->tail - 2;
-    if (n < 4 && l->is_unbounded) {
-        uint32_t lo = 0, hi = 0;
-        for (size_t i = 0; i < 4; i++) {
-            lo = lo << 4 | (uint32_t)(i < n ? hex_digit(digits[i]) : 0);
-            hi = hi << 4 | (uint32_t)(i < n ? hex_digit(digits[i]) : 15);
-        }
-        return is_unit_alive(l, (arti_re_state)q[0], lo, hi);
-    }
     arti_state st = whole(l, q, n_cp, 0, ARTI_U8_0);
     st.text.escape = ARTI_ESC_HEX0;
     st.text.unit = 0;
@@ -447,8 +423,7 @@ static bool walk_narrow(leaver *l) {
 
 /* ------------------------------------------------------------------ entry */
 
-/* Tokens that stay, with escapes and without. For a single pattern the row is kept, in the constraint and for
- * other constraints: it does not depend on what surrounds the string. */
+/* Tokens that stay, with escapes and without. */
 static bool set_staying(leaver *l, uint64_t *q) {
     arti_walk *w = l->w;
     const bool is_open = l->is_unbounded && arti_re_is_open(w->x->s->re, (arti_re_state)arti_text_q(l->st)[0]);
@@ -460,17 +435,7 @@ static bool set_staying(leaver *l, uint64_t *q) {
         if (!l->part || l->part->kind == ARTI_PART_TERM) w->work += ARTI_WORK_DEAR;
         return set_stay(l) && set_escapes(l, q, false);
     }
-    const arti_re_state first = (arti_re_state)arti_text_q(l->st)[0];
-    const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x6c616e67), first), first}, *secret = arti_rows_key(w->v->rows);
-    uint64_t digest[2];
-    if (arti_mask_memo_get(w->m, key, w->words, w->v->n_words, &w->base)) return true;
-    const bool shared = secret && arti_re_digest(w->x->s->re, first, secret, digest);
-    if (!shared || !arti_rows_get(w->v->rows, digest, w->words)) {
-        if (!set_stay(l) || !set_escapes(l, q, false)) return false;
-        if (shared) arti_rows_put(w->v->rows, digest, w->words);
-    }
-    arti_mask_memo_put(w->m, key, w->words, w->v->n_words);
-    return true;
+    return arti_lang_row(w, (arti_re_state)arti_text_q(l->st)[0], w->words);
 }
 
 /* Between two characters. */
