@@ -410,10 +410,16 @@ arti_object_machine *arti_goals_object(art_schema *s, const arti_goals *g) {
     if (!m) return NULL;
     m->n_alts = gt->n_alts;
     m->alts = arti_schema_zero(s, gt->n_alts * sizeof *m->alts);
-    m->parts = arti_schema_get(s, ARTI_KEY_PARTS_MAX * sizeof *m->parts);
-    if (!m->alts || !m->parts) return NULL;
+    if (!m->alts) return NULL;
     m->all_simple = true;
-    for (uint32_t a = 0; a < m->n_alts; a++) m->alts[a].shape = &gt->alts[a].shape->object;
+    size_t n_parts = m->n_alts; /* at most: one language of other names an alternative, and its patterns */
+    for (uint32_t a = 0; a < m->n_alts; a++) {
+        m->alts[a].shape = &gt->alts[a].shape->object;
+        n_parts += m->alts[a].shape->n_pats;
+    }
+    if (n_parts > ARTI_KEY_PARTS_MAX) n_parts = ARTI_KEY_PARTS_MAX;
+    m->parts = arti_schema_get(s, n_parts * sizeof *m->parts);
+    if (!m->parts) return NULL;
     if (!gather_names(s, m)) return NULL;
     m->n_live_words = (m->n_alts + 63) / 64;
     m->n_seen_words = (m->n_names + 63) / 64;

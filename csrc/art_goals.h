@@ -140,6 +140,7 @@ typedef struct arti_goal_type {
 typedef struct arti_goals {
     uint32_t id;
     uint32_t n;
+    bool is_met;           /* by the preparation that is going on (art_prepare.c) */
     const arti_conj *conj; /* ascending; every one has an instance */
     arti_goal_type type[ARTI_N_TYPES];
 } arti_goals;

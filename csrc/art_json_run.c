@@ -5,6 +5,7 @@
 #include "art_conflict.h"
 #include "art_json_close.h"
 #include "art_mask.h"
+#include "art_prepare.h"
 #include "art_undo.h"
 
 #define COMPACT_MIN                                                                                                    \
@@ -38,7 +39,9 @@ static art_status prepare(arti_json_constraint *c, art_error *err) {
     if (c->root == ARTI_CONJ_FAIL) return arti_fault_take(s, err);
     const uint32_t len = arti_conj_len(s, c->root);
     if (len == ARTI_LEN_NONE && !arti_faulted(s)) arti_conflict_fault(s);
-    return arti_fault_take(s, err);
+    const art_status st = arti_fault_take(s, err);
+    if (st == ART_OK) arti_prepare(s, c->root, ARTI_PREPARE_STEPS_MAX);
+    return st;
 }
 
 art_status arti_json_constraint_new(art_schema *schema, art_vocab *vocab, const art_constraint_opts *opts,

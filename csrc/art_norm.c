@@ -136,6 +136,7 @@ arti_conj arti_conj_and(art_schema *s, arti_conj c, arti_lit lit) {
 bool arti_norm_new(art_schema *s) {
     s->norm = arti_calloc(&s->mem, sizeof *s->norm);
     if (!s->norm) return arti_fault_mem(s);
+    s->norm->steps_end = UINT64_MAX;
     const arti_lit never = ARTI_LIT_FALSE;
     return conj_add(s, NULL, 0) != ARTI_CONJ_FAIL && conj_add(s, &never, 1) != ARTI_CONJ_FAIL;
 }
@@ -291,6 +292,8 @@ static bool step_branch(arti_expansion *x, arti_branch *b) {
                 return arti_fault(s, ART_E_LIMIT, NULL, 0, "",
                                   "the schema's alternatives take more than %u steps to expand (ARTI_STEPS_MAX)",
                                   ARTI_STEPS_MAX);
+            if (s->norm->steps_end != UINT64_MAX && s->norm->n_steps + x->n_steps > s->norm->steps_end)
+                return arti_fault(s, ART_E_LIMIT, NULL, 0, "", "not expanded ahead");
             const arti_entry e = b->entries[b->next++];
             if (e.kind != ARTI_E_LIT) continue;
             const arti_verdict v = arti_rule(x, b, &e);
@@ -359,7 +362,7 @@ static bool expand(arti_expansion *x, const arti_conj_info *c) {
 
 /* A fault in the middle of a tableau has no place of its own: give it that of the first schema in the conjunction. */
 void arti_conj_locate_fault(art_schema *s, const arti_conj_info *c) {
-    if (s->fault.path[0] || s->fault.code == ART_E_NOMEM) return;
+    if (s->fault.path[0] || s->fault.code == ART_E_NOMEM || s->norm->steps_end != UINT64_MAX) return;
     for (uint32_t i = 0; i < c->n_lits; i++) {
         const arti_pos_info *p = &s->pos[ARTI_LIT_POS(c->lits[i])];
         if (!p->json) continue;

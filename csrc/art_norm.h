@@ -172,6 +172,7 @@ struct arti_norm {
     size_t text_of_cap;
     uint32_t depth;            /* nested decisions */
     uint64_t n_steps;          /* of all expansions so far */
+    uint64_t steps_end;        /* no expansion goes on beyond these (art_prepare.h); UINT64_MAX else */
     struct arti_goals **goals; /* art_goals.h */
     size_t n_goals, goals_cap;
     uint32_t *goals_map;

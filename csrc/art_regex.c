@@ -1027,12 +1027,13 @@ art_status arti_re_ctx_new(arti_mem *mem, arti_re_ctx **out, art_error *err) {
     if (!c) return arti_mem_fail(mem, err);
     c->mem = mem;
     arti_arena_init(&c->arena, mem);
+    c->work_max = ARTI_RE_WORK_MAX;
     if (!make_constants(c)) {
         const art_status s = arti_re_error(c, err);
         arti_re_ctx_free(c);
         return s;
     }
-    c->work = ARTI_RE_WORK_MAX;
+    c->work = c->work_max;
     c->work_before = 0;
     *out = c;
     return ART_OK;
@@ -1080,7 +1081,12 @@ void arti_re_ctx_free(arti_re_ctx *c) {
 }
 
 uint64_t arti_re_work_done(const arti_re_ctx *c) {
-    return c->work_before + (ARTI_RE_WORK_MAX - c->work);
+    return c->work_before + (c->work_max - c->work);
+}
+
+void arti_re_limit_work(arti_re_ctx *c, uint32_t work_max) {
+    re_begin(c);
+    c->work = c->work_max = work_max;
 }
 
 void arti_re_get_stats(const arti_re_ctx *c, arti_re_stats *out) {

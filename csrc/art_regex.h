@@ -260,6 +260,9 @@ typedef struct arti_re_stats {
 
 /* Terms visited or built by all calls so far, for callers that bound what many calls take together. */
 uint64_t arti_re_work_done(const arti_re_ctx *c);
+/* From now on a call that takes more than this is refused (ART_E_LIMIT); it may be made again with more, up to ARTI_RE_WORK_MAX. At least
+ * ARTI_RE_LENGTHS_WORK_MAX, so that answers are the same. */
+void arti_re_limit_work(arti_re_ctx *c, uint32_t work_max);
 void arti_re_get_stats(const arti_re_ctx *c, arti_re_stats *out);
 
 #endif

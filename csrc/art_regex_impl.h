@@ -220,6 +220,7 @@ struct arti_re_ctx {
     arti_arena arena;
     art_error err;
     uint32_t work;        /* left for this call */
+    uint32_t work_max;    /* of a call */
     uint64_t work_before; /* done by the calls before it */
     uint32_t epoch;
 
@@ -298,8 +299,8 @@ static inline bool re_spend(arti_re_ctx *c, uint32_t n) {
     return true;
 }
 static inline void re_begin(arti_re_ctx *c) {
-    c->work_before += ARTI_RE_WORK_MAX - c->work;
-    c->work = ARTI_RE_WORK_MAX;
+    c->work_before += c->work_max - c->work;
+    c->work = c->work_max;
 }
 
 bool re_index_add(arti_re_ctx *c, re_index *ix, uint32_t hash, uint32_t id);

@@ -3,6 +3,8 @@
  * Finished branches become shapes; and what shapes say of one member or item. */
 #include "art_branch.h"
 
+#include <stddef.h>
+
 #define NAMES_FEW 32u /* names of an object that are listed rather than told apart by patterns */
 #define CLASSES_WORK_MAX (4u * ARTI_RE_WORK_MAX) /* on regular languages, to tell the classes of one shape apart */
 
@@ -1058,8 +1060,16 @@ bool arti_object_know_extra(art_schema *s, arti_object_shape *o) {
 /* ------------------------------------------------------------------ the shape of a branch */
 
 bool arti_shape_of(arti_expansion *x, const arti_branch *b, arti_shape **out) {
+    static const size_t size_of[ARTI_N_TYPES] = {
+        /* of what a type has in common with the others, and its own */
+        [ARTI_T_NULL] = offsetof(arti_shape, number),
+        [ARTI_T_BOOL] = offsetof(arti_shape, number),
+        [ARTI_T_NUMBER] = offsetof(arti_shape, number) + sizeof(arti_num_rule),
+        [ARTI_T_STRING] = offsetof(arti_shape, text) + sizeof(arti_text_shape),
+        [ARTI_T_ARRAY] = offsetof(arti_shape, array) + sizeof(arti_array_shape),
+        [ARTI_T_OBJECT] = offsetof(arti_shape, object) + sizeof(arti_object_shape)};
     *out = NULL;
-    arti_shape *sh = arti_schema_zero(x->s, sizeof *sh);
+    arti_shape *sh = arti_schema_zero(x->s, size_of[x->type]);
     if (!sh) return false;
     sh->type = (uint8_t)x->type;
     sh->len = ARTI_LEN_NONE;

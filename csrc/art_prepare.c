@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "art_prepare.h"
+
+#include "art_goals.h"
+
+#define ITEMS_MAX 64u                   /* positions of one array */
+#define MEMORY_MAX ((size_t)4 << 20)    /* .. and a quarter of what the schema has left */
+#define RE_WORK_A_STEP 4u               /* of a regular language, about as long as a step */
+#define RE_WORK_MAX ((uint32_t)1 << 15) /* of one question to a regular language */
+
+typedef struct preparation {
+    art_schema *s;
+    uint64_t re_work; /* that was counted as steps */
+    const arti_goals **queue;
+    size_t n, cap;
+    arti_conj *conj; /* of one member, over the alternatives */
+    size_t conj_cap;
+} preparation;
+
+/* One step more; false when they are used up, or on a fault. */
+static bool go_on(preparation *p) {
+    arti_norm *m = p->s->norm;
+    const uint64_t work = arti_re_work_done(p->s->re);
+    m->n_steps += 1 + (work - p->re_work) / RE_WORK_A_STEP;
+    p->re_work = work;
+    return m->n_steps < m->steps_end && !arti_faulted(p->s);
+}
+
+static bool meet(preparation *p, const arti_goals *g) {
+    art_schema *s = p->s;
+    if (!g || g->is_met) return !arti_faulted(s);
+    if (!arti_vec_reserve(&s->mem, (void **)&p->queue, &p->cap, p->n + 1, sizeof(void *))) return arti_fault_mem(s);
+    ((arti_goals *)g)->is_met = true;
+    p->queue[p->n++] = g;
+    return true;
+}
+
+/* Room for what n alternatives ask. */
+static bool room_for(preparation *p, uint32_t n) {
+    return arti_vec_reserve(&p->s->mem, (void **)&p->conj, &p->conj_cap, n, sizeof *p->conj) || arti_fault_mem(p->s);
+}
+
+/* The value of name i, as long as all alternatives live. */
+static bool prepare_name(preparation *p, arti_object_machine *m, uint32_t i) {
+    uint32_t n = 0;
+    for (uint32_t a = 0; a < m->n_alts; a++) {
+        const arti_cell *c = go_on(p) ? arti_object_cell(p->s, m, a, i) : NULL;
+        if (!c) return false;
+        if (c->conj != ARTI_CONJ_NEVER) p->conj[n++] = c->conj;
+    }
+    return meet(p, n ? arti_goals_of(p->s, p->conj, n) : NULL);
+}
+
+/* Values of other keys: those that are in no pattern, or in one only. */
+static bool prepare_others(preparation *p, arti_object_machine *m) {
+    for (uint32_t a = 0; a < m->n_alts; a++) {
+        if (m->alts[a].extra_part == ARTI_EXTRA_NONE) continue;
+        arti_object_shape *o = m->alts[a].shape;
+        for (uint32_t k = 0; k <= o->n_pats; k++) {
+            const arti_extra_class *c =
+                go_on(p) ? arti_object_extra_class(p->s, o, k ? UINT64_C(1) << (k - 1) : 0) : NULL;
+            if (!c) return false;
+            arti_conj conj = c->conj;
+            if (!meet(p, arti_goals_of(p->s, &conj, 1))) return false;
+        }
+    }
+    return true;
+}
+
+static bool prepare_object(preparation *p, const arti_goals *g) {
+    arti_object_machine *m = arti_goals_object(p->s, g);
+    if (!m || !room_for(p, m->n_alts)) return !arti_faulted(p->s);
+    for (uint32_t i = 0; i < m->n_names; i++)
+        if (!prepare_name(p, m, i)) return false;
+    return prepare_others(p, m);
+}
+
+static bool prepare_array(preparation *p, const arti_goals *g) {
+    const arti_array_machine *m = arti_goals_array(p->s, g);
+    if (!m || !room_for(p, m->n_alts)) return !arti_faulted(p->s);
+    uint32_t n_items = 0;
+    for (uint32_t a = 0; a < m->n_alts; a++)
+        if (m->alts[a].shape->n_prefix > n_items) n_items = m->alts[a].shape->n_prefix;
+    for (uint32_t i = 0; i <= n_items && i < ITEMS_MAX; i++) {
+        uint32_t n = 0;
+        for (uint32_t a = 0; a < m->n_alts; a++) {
+            if (!go_on(p)) return false;
+            if (i >= m->alts[a].shape->max) continue;
+            const arti_conj c = arti_array_item_conj(p->s, m->alts[a].shape, i);
+            if (c == ARTI_CONJ_FAIL) return false;
+            p->conj[n++] = c;
+        }
+        if (!meet(p, n ? arti_goals_of(p->s, p->conj, n) : NULL)) return false;
+    }
+    return true;
+}
+
+static bool prepare_goals(preparation *p, const arti_goals *g) {
+    art_schema *s = p->s;
+    for (int t = 0; t < ARTI_N_TYPES; t++) {
+        const arti_goal_type *gt = go_on(p) ? arti_goals_type(s, g, (arti_type)t) : NULL;
+        if (!gt) return false;
+        if (gt->n_alts == 0) continue;
+        bool ok = true;
+        switch ((arti_type)t) {
+        case ARTI_T_STRING: ok = arti_goals_text(s, g) != NULL; break;
+        case ARTI_T_ARRAY: ok = prepare_array(p, g); break;
+        case ARTI_T_OBJECT: ok = prepare_object(p, g); break;
+        default: break;
+        }
+        if (!ok) return false;
+    }
+    return true;
+}
+
+arti_prepared arti_prepare(art_schema *s, arti_conj root, uint64_t steps_max) {
+    arti_norm *m = s->norm;
+    const uint64_t first = m->n_steps;
+    const size_t memory_max = s->mem.max, spare = memory_max ? (memory_max - s->mem.used) / 4 : MEMORY_MAX;
+    s->mem.max = s->mem.used + (spare < MEMORY_MAX ? spare : MEMORY_MAX);
+    m->steps_end = first + steps_max;
+    arti_re_limit_work(s->re, RE_WORK_MAX);
+    preparation p = {.s = s, .re_work = arti_re_work_done(s->re)};
+    arti_prepared out = {0};
+    bool ok = meet(&p, arti_goals_of(s, &root, 1));
+    while (ok && out.n_goals < p.n) ok = prepare_goals(&p, p.queue[out.n_goals++]);
+    for (size_t i = 0; i < p.n; i++) ((arti_goals *)p.queue[i])->is_met = false;
+    arti_free(&s->mem, p.queue, p.cap * sizeof *p.queue);
+    arti_free(&s->mem, p.conj, p.conj_cap * sizeof *p.conj);
+    arti_re_limit_work(s->re, ARTI_RE_WORK_MAX);
+    m->steps_end = UINT64_MAX;
+    s->mem.max = memory_max;
+    s->mem.over_limit = false;
+    arti_fault_take(s, NULL);
+    out.n_steps = m->n_steps - first;
+    out.is_complete = ok;
+    return out;
+}
