@@ -208,6 +208,14 @@ static inline bool arti_takes_any_name(const arti_state *st) {
         if (m->alts[a].extra_part == ARTI_EXTRA_FREE && arti_takes_other(st, a)) return true;
     return false;
 }
+/* In a key: can some other name still come of one of the languages, whose states are q[1 ..]? */
+static inline bool arti_key_has_language(const arti_state *st, const uint64_t *q) {
+    const arti_object_machine *m = st->top->machine;
+    for (uint32_t a = 0; st->text.offer_other && a < m->n_alts; a++)
+        if (m->alts[a].extra_part < ARTI_KEY_PARTS_MAX && q[1 + m->alts[a].extra_part] && arti_takes_other(st, a))
+            return true;
+    return false;
+}
 static inline bool arti_seen(const arti_frame *f, uint32_t name) {
     const arti_object_machine *m = f->machine;
     return f->bits[m->n_live_words + name / 64] >> (name % 64) & 1u;

@@ -304,7 +304,8 @@ static answer range_known(const arti_state *st, uint32_t lo, uint32_t hi) {
         const arti_object_machine *m = st->text.machine;
         if (q[0] && st->text.offer && set_goes_on(m->names, q[0], st->text.offer, lo, hi)) return YES;
         if (!st->text.offer_other) return NO;
-        return arti_takes_any_name(st) ? YES : UNKNOWN;
+        if (arti_takes_any_name(st)) return YES;
+        return arti_key_has_language(st, q) ? UNKNOWN : NO;
     }
     const arti_text_machine *m = st->text.machine;
     answer known = NO;
@@ -320,6 +321,19 @@ static answer range_known(const arti_state *st, uint32_t lo, uint32_t hi) {
     return known;
 }
 
+/* A key after the first `len` bytes of one more character. */
+static bool key_alive_after(arti_jctx *x, const arti_state *st, const uint8_t *bytes, uint32_t len) {
+    uint64_t q[1 + ARTI_KEY_PARTS_MAX], hash = st->text.hash;
+    const uint32_t n = arti_text_parts(st);
+    memcpy(q, arti_text_q(st), n * sizeof *q);
+    for (uint32_t k = 0; k < len; k++) {
+        hash = arti_hash_mix(hash, bytes[k]);
+        for (uint32_t i = 0; i < n; i++)
+            if (!step_part(x, st, i, &q[i], bytes[k])) return false;
+    }
+    return arti_key_alive_at(x, st, q, hash);
+}
+
 /* Would the string be alive after some character of lo .. hi? Looks at whole blocks of characters with a common UTF-8 prefix. */
 static bool range_alive(arti_jctx *x, const arti_state *st, uint32_t lo, uint32_t hi) {
     const answer known = range_known(st, lo, hi);
@@ -331,9 +345,13 @@ static bool range_alive(arti_jctx *x, const arti_state *st, uint32_t lo, uint32_
         if (len > 1 && cp % 0x40 == 0 && cp + 0x3F <= hi) size = 0x40, used = len - 1;
         if (len > 2 && cp % 0x1000 == 0 && cp + 0xFFF <= hi) size = 0x1000, used = len - 2;
         if (cp == 0x800 && hi >= 0xFFF) size = 0x800, used = 1;
-        arti_state probe = *st;
-        probe.text.n_cp++;
-        if (feed(x, &probe, b, used) && parts_alive(x, &probe, arti_text_q(&probe), used < len)) return true;
+        if (is_key(st)) {
+            if (key_alive_after(x, st, b, used)) return true;
+        } else {
+            arti_state probe = *st;
+            probe.text.n_cp++;
+            if (feed(x, &probe, b, used) && parts_alive(x, &probe, arti_text_q(&probe), used < len)) return true;
+        }
         if (arti_faulted(x->s)) return false;
         cp += size;
     }

@@ -14,6 +14,15 @@ typedef struct leaver {
     arti_quote *sigs;
 } leaver;
 
+#define OTHER_HASH UINT64_C(0x6f7468657220)
+
+/* Digest of some text that is neither there nor asked for: the same for all places, as a rule. */
+static uint64_t other_hash(const leaver *l) {
+    uint64_t hash = OTHER_HASH;
+    while (l->taken && arti_hset_has(l->taken, hash)) hash = arti_hash_mix(hash, 1);
+    return hash;
+}
+
 /* Part i > 0 of the machine that reads the key. */
 static const arti_part *other_part(const arti_state *st, uint32_t i) {
     return &((const arti_object_machine *)st->text.machine)->parts[i - 1];
@@ -58,6 +67,23 @@ static arti_state whole(const leaver *l, const uint64_t *q, uint32_t n_cp, uint6
     return st;
 }
 
+/* One more quote, behind a text; NULL on a fault, or when there are too many. */
+static arti_quote *add_quote(leaver *l, uint64_t accepts, const uint64_t *q, uint32_t n_cp, uint64_t hash) {
+    if (l->n == ARTI_QUOTES) return NULL;
+    arti_jctx *x = l->w->x;
+    arti_quote *sig = &l->sigs[l->n];
+    sig->accepts = accepts;
+    sig->has_suffixes = false;
+    sig->after = whole(l, q, n_cp, hash, ARTI_U8_0);
+    arti_region *region = x->region; /* these frames must outlive the walk's marks */
+    x->region = &l->w->m->closing;
+    sig->closes = arti_state_step(x, &sig->after, '"');
+    x->region = region;
+    if (arti_faulted(x->s)) return NULL;
+    l->n++;
+    return sig;
+}
+
 /* The signature of a text; NULL when the quote leads to something of its own (a name, an exact text): see arti_walk_tail. */
 static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, bool *failed) {
     *failed = false;
@@ -66,28 +92,13 @@ static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uin
     if (l->taken && arti_hset_has(l->taken, hash)) return NULL;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].accepts == bits) return &l->sigs[i];
-    if (l->n == ARTI_QUOTES) return NULL;
-    arti_jctx *x = l->w->x;
-    arti_quote *sig = &l->sigs[l->n];
-    sig->accepts = bits;
-    sig->has_suffixes = false;
-    sig->after = whole(l, q, n_cp, hash, ARTI_U8_0);
-    arti_region *region = x->region; /* these frames must outlive the walk's marks */
-    x->region = &l->w->m->closing;
-    sig->closes = arti_state_step(x, &sig->after, '"');
-    x->region = region;
-    if (arti_faulted(x->s)) {
-        *failed = true;
-        return NULL;
-    }
-    l->n++;
+    /* Where the digest may matter behind the quote: what goes on after no text may go on after some. */
+    arti_quote *sig = add_quote(l, bits, q, n_cp, l->exact_tail ? other_hash(l) : hash);
+    *failed = arti_faulted(l->w->x->s);
     return sig;
 }
 
 /* ------------------------------------------------------------------ wide keys */
-
-#define OTHER_HASH                                                                                                     \
-    UINT64_C(0x6f7468657220) /* of some text that is neither there nor asked for, the same for all places */
 
 bool arti_key_is_wide(const arti_state *st) {
     return arti_takes_any_name(st);
@@ -326,9 +337,7 @@ static bool walk_others(leaver *l) {
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
     q[0] = 0;
     bool failed;
-    uint64_t hash = OTHER_HASH;
-    while (l->taken && arti_hset_has(l->taken, hash)) hash = arti_hash_mix(hash, 1);
-    arti_quote *sig = signature_of(l, q, l->st->text.n_cp, hash, &failed);
+    arti_quote *sig = signature_of(l, q, l->st->text.n_cp, other_hash(l), &failed);
     if (failed || !sig) return false;
     if (sig->closes && !arti_walk_suffixes(w, sig)) return false;
     arti_walk_alike(w, sig, lex->key_row);
@@ -362,6 +371,7 @@ static bool walk_others(leaver *l) {
 
 #define NO_QUOTE 0xFFu  /* the quote is not allowed, or walk_names() knows */
 #define OWN_QUOTE 0xFEu /* tokens with this head are stepped one by one */
+#define NAME_ACCEPTS 1u /* a declared name that is complete, which many tokens leave at once */
 
 /* How the key ends after each head: index of its quote, or one of the above. The heads are sorted, so common beginnings are read once. */
 static bool judge_heads(leaver *l, bool is_wide, uint8_t *quotes) {
@@ -394,6 +404,10 @@ static bool judge_heads(leaver *l, bool is_wide, uint8_t *quotes) {
         bool failed = false;
         if (at[0] && arti_set_whole(m->names, at[0]) != UINT32_MAX) {
             quotes[h] = is_wide ? OWN_QUOTE : NO_QUOTE;
+            if (!is_wide || head->len) continue;
+            const arti_quote *own = add_quote(l, NAME_ACCEPTS, at, l->st->text.n_cp, hash[0]);
+            if (arti_faulted(x->s)) return false;
+            if (own) quotes[h] = own->closes ? (uint8_t)(own - l->sigs) : NO_QUOTE;
             continue;
         }
         bool any = is_wide;
@@ -401,6 +415,25 @@ static bool judge_heads(leaver *l, bool is_wide, uint8_t *quotes) {
         const arti_quote *sig = any ? signature_of(l, at, l->st->text.n_cp + head->n_cp, hash[done], &failed) : NULL;
         if (failed) return false;
         quotes[h] = !any ? NO_QUOTE : !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
+    }
+    return true;
+}
+
+/* Tokens that go on with suffix k behind the quote. */
+static bool set_suffix(leaver *l, const uint8_t *quotes, uint32_t k) {
+    const art_vocab *v = l->w->v;
+    const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
+    const bool own = k >= ARTI_SUFFIX_WORDS_MAX * 32 || is_twice(v->lex, k);
+    const bool exact = l->exact_tail && arti_suffix_ends_container(v, sf);
+    for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
+        const uint8_t quote = quotes[v->leave[t].head];
+        if (quote == NO_QUOTE) continue;
+        const bool alone = own || quote == OWN_QUOTE;
+        if (!alone && !(l->sigs[quote].suffixes[k / 64] >> (k % 64) & 1u)) continue;
+        if (!alone && (!exact || l->sigs[quote].accepts == NAME_ACCEPTS))
+            arti_bits_set(l->w->words, v->leave[t].token);
+        else if (!leave_alone(l, v->leave[t].token))
+            return false;
     }
     return true;
 }
@@ -415,78 +448,101 @@ static bool leave_by_heads(leaver *l, bool is_wide) {
     if (!judge_heads(l, is_wide, quotes)) return false;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].closes && !arti_walk_suffixes(w, &l->sigs[i])) return false;
-    for (uint32_t k = 0; k < set->n_suffix; k++) {
-        const arti_suffix *sf = &v->suffixes[set->suffix + k];
-        const bool own = k >= ARTI_SUFFIX_WORDS_MAX * 32 || is_twice(v->lex, k) ||
-                         (l->exact_tail && arti_suffix_ends_container(v, sf));
-        for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
-            const uint8_t quote = quotes[v->leave[t].head];
-            if (quote == NO_QUOTE) continue;
-            if (own || quote == OWN_QUOTE) {
-                if (!leave_alone(l, v->leave[t].token)) return false;
-            } else if (l->sigs[quote].suffixes[k / 64] >> (k % 64) & 1u) {
-                arti_bits_set(w->words, v->leave[t].token);
-            }
-        }
+    const bool all =
+        v->lex->n_twice || set->n_suffix > ARTI_SUFFIX_WORDS_MAX * 32 || memchr(quotes, OWN_QUOTE, v->n_heads);
+    for (uint32_t word = 0; word * 64 < set->n_suffix; word++) {
+        uint64_t some = all ? UINT64_MAX : 0; /* suffixes that have to be looked at */
+        for (uint32_t i = 0; i < l->n && !all; i++) some |= l->sigs[i].closes ? l->sigs[i].suffixes[word] : 0;
+        for (uint32_t k = word * 64; some && k < set->n_suffix; k++, some >>= 1)
+            if (some & 1u && !set_suffix(l, quotes, k)) return false;
     }
     return true;
 }
 
-/* Tokens with escapes: those that stay, unless they are set already, and those that leave. */
-static bool set_escapes(leaver *l, bool has_stay) {
+/* Tokens with escapes that leave. */
+static bool leave_with_escapes(leaver *l, bool is_wide) {
     arti_jctx *x = l->w->x;
     const art_vocab *v = l->w->v;
     uint64_t *q = arti_region_get(x->region, l->n_parts * sizeof *q);
     if (!q) return arti_fault_mem(x->s);
-    for (uint32_t k = has_stay ? v->n_escapes_stay : 0; k < v->n_escapes; k++) {
+    for (uint32_t k = v->n_escapes_stay; k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
         const uint8_t *text = v->escape_text + e->text;
-        uint64_t hash = l->st->text.hash;
         memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
-        for (uint32_t b = 0; b < e->len; b++) {
-            hash = arti_hash_mix(hash, text[b]);
+        for (uint32_t b = 0; b < e->len; b++)
             for (uint32_t i = 0; i < l->n_parts; i++)
                 if (!step_part(x, l->st, i, &q[i], text[b])) return false;
-        }
-        if (arti_key_alive_at(x, l->st, q, hash)) {
-            if (!leave_alone(l, e->token)) return false;
-        } else if (arti_faulted(x->s)) {
-            return false;
-        }
+        if ((is_wide || accepting(l, q, l->st->text.n_cp + e->n_cp)) && !leave_alone(l, e->token)) return false;
     }
     return true;
 }
 
-/* Takes back tokens after which a language has only keys that are there, and names that may not come: they begin like one of those. */
+/* What languages say of tokens that begin like a declared name, or a key that is there, is not the last word: those may not come, or come
+ * whatever the languages say. This is about tokens with escapes that stay in the key. */
+static bool correct_escapes(leaver *l) {
+    const art_vocab *v = l->w->v;
+    const arti_object_machine *m = l->st->text.machine;
+    const arti_hset *heads = l->st->top->heads;
+    const uint64_t q0 = arti_text_q(l->st)[0];
+    if (!q0 && !arti_hset_has(heads, l->st->text.hash)) return true;
+    for (uint32_t k = 0; k < v->n_escapes_stay; k++) {
+        const arti_escaped *e = &v->escapes[k];
+        uint64_t name = q0, hash = l->st->text.hash;
+        for (uint32_t b = 0; b < e->len && (name || heads); b++) {
+            const uint8_t byte = v->escape_text[e->text + b];
+            if (name) name = arti_set_step(m->names, name, byte);
+            hash = arti_hash_mix(hash, byte);
+        }
+        if (!name && !arti_hset_has(heads, hash)) continue;
+        arti_bits_clear(l->w->words, e->token);
+        if (!leave_alone(l, e->token)) return false;
+    }
+    return true;
+}
+
+typedef struct used_level { /* of the walk below */
+    uint32_t node, kid;     /* kid: the next child to look at */
+    uint64_t hash, next[4]; /* bytes that declared names go on with */
+    bool is_head;           /* keys that are there begin like this */
+} used_level;
+
+static void used_begin(const leaver *l, used_level *at, uint32_t node, uint64_t name, uint64_t hash) {
+    bool ends;
+    *at = (used_level){.node = node, .kid = node + 1, .hash = hash};
+    at->is_head = arti_hset_has(l->st->top->heads, hash);
+    arti_set_next_bytes(((const arti_object_machine *)l->st->text.machine)->names, name, at->next, &ends);
+}
+
+/* The same for tokens without escapes: takes back those after which a language has only keys that are there, and names that may not
+ * come. */
 static bool drop_used_up(leaver *l) {
     arti_walk *w = l->w;
     arti_jctx *x = w->x;
     const art_vocab *v = w->v;
     const arti_hset *heads = l->st->top->heads;
-    arti_text_level *levels = w->m->levels;
-    if (!arti_text_q(l->st)[0] && !arti_hset_has(heads, l->st->text.hash)) return true;
+    const uint64_t q0 = arti_text_q(l->st)[0];
+    if (!q0 && !arti_hset_has(heads, l->st->text.hash)) return true;
+    used_level *levels = arti_region_get(x->region, w->m->depth_cap * sizeof *levels);
     uint64_t *q = arti_region_get(x->region, w->m->depth_cap * l->n_parts * sizeof *q);
-    uint32_t *path = arti_region_get(x->region, 2 * w->m->depth_cap * sizeof *path);
-    if (!q || !path) return arti_fault_mem(x->s);
-    uint32_t *kid = path + w->m->depth_cap; /* next child to look at, per level */
+    if (!q || !levels) return arti_fault_mem(x->s);
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
-    levels[0].hash = l->st->text.hash;
-    path[0] = 0, kid[0] = 1;
+    used_begin(l, &levels[0], 0, q0, l->st->text.hash);
     for (uint32_t d = 0;;) {
-        if (kid[d] >= (d ? v->node[path[d]].next : v->n_nodes)) {
+        used_level *at = &levels[d];
+        if (at->kid >= (d ? v->node[at->node].next : v->n_nodes)) {
             if (d-- == 0) return true;
             continue;
         }
-        const uint32_t node = kid[d];
+        const uint32_t node = at->kid;
         const uint8_t byte = v->node[node].byte;
-        kid[d] = v->node[node].next;
-        const uint64_t hash = arti_hash_mix(levels[d].hash, byte);
-        if (byte == '"' || byte == '\\' || byte < 0x20) continue;
+        at->kid = v->node[node].next;
+        const bool is_name = at->next[byte / 64] >> (byte % 64) & 1u;
+        if ((!is_name && !at->is_head) || byte == '"' || byte == '\\' || byte < 0x20) continue;
+        const uint64_t hash = arti_hash_mix(at->hash, byte);
+        if (!is_name && !arti_hset_has(heads, hash)) continue;
         uint64_t *to = q + (d + 1) * l->n_parts;
         memcpy(to, to - l->n_parts, l->n_parts * sizeof *to);
-        if (!step_part(x, l->st, 0, &to[0], byte)) return false;
-        if (!to[0] && !arti_hset_has(heads, hash)) continue;
-        for (uint32_t i = 1; i < l->n_parts; i++)
+        for (uint32_t i = 0; i < l->n_parts; i++)
             if (!step_part(x, l->st, i, &to[i], byte)) return false;
         if (!arti_key_alive_at(x, l->st, to, hash)) {
             if (arti_faulted(x->s)) return false;
@@ -494,19 +550,18 @@ static bool drop_used_up(leaver *l) {
                 arti_bits_clear(w->words, v->order[k]);
             continue;
         }
-        d++;
-        levels[d].hash = hash;
-        path[d] = node, kid[d] = node + 1;
+        used_begin(l, &levels[++d], node, to[0], hash);
     }
 }
 
-/* The languages of other keys, as bits over the parts: those that some live alternative takes. */
+/* The languages of other keys that some alternative takes, as bits over the parts. */
 static uint64_t live_parts(const leaver *l) {
     const arti_object_machine *m = l->st->text.machine;
     uint64_t parts = 0;
     for (uint32_t a = 0; a < m->n_alts; a++) {
         const uint32_t p = m->alts[a].extra_part;
-        if (arti_takes_other(l->st, a) && p < ARTI_KEY_PARTS_MAX) parts |= UINT64_C(1) << p;
+        if (arti_takes_other(l->st, a) && p < ARTI_KEY_PARTS_MAX && arti_text_q(l->st)[1 + p])
+            parts |= UINT64_C(1) << p;
     }
     return parts;
 }
@@ -514,24 +569,24 @@ static uint64_t live_parts(const leaver *l) {
 /* Names, and other keys in languages. */
 static bool walk_languages(leaver *l) {
     arti_walk *w = l->w;
-    const arti_object_machine *m = l->st->text.machine;
-    uint32_t *row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
-    if (!row) return arti_fault_mem(w->x->s);
-    const uint64_t parts = live_parts(l);
-    arti_bits_zero(w->words, w->v->n_words);
-    for (uint32_t i = 0; i < m->n_parts; i++) {
-        const uint64_t q = arti_text_q(l->st)[1 + i];
-        if (!(parts >> i & 1u) || q == 0) continue;
-        if (!arti_lang_stay(w, &m->parts[i], q, l->st->text.n_cp, row)) return false;
-        arti_bits_or(w->words, row, w->v->n_words);
+    uint32_t *row = w->words;
+    for (uint64_t parts = live_parts(l); parts; parts &= parts - 1) {
+        if (!arti_lang_row(w, (arti_re_state)arti_text_q(l->st)[1 + arti_bits_lowest64(parts)], row)) return false;
+        if (row != w->words) {
+            arti_bits_or(w->words, row, w->v->n_words);
+        } else if (parts & (parts - 1)) {
+            row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
+            if (!row) return arti_fault_mem(w->x->s);
+        }
     }
-    return drop_used_up(l) && walk_names(l) && set_escapes(l, false) && leave_by_heads(l, false);
+    return correct_escapes(l) && drop_used_up(l) && walk_names(l) && leave_with_escapes(l, false) &&
+           leave_by_heads(l, false);
 }
 
 /* Any other key, but not all end alike. */
 static bool walk_wide(leaver *l) {
     arti_walk_copy(l->w, l->w->v->free_row);
-    return set_escapes(l, true) && leave_by_heads(l, true);
+    return leave_with_escapes(l, true) && leave_by_heads(l, true);
 }
 
 /* Can the languages tell two keys apart that may come? */
@@ -674,7 +729,7 @@ bool arti_walk_key(arti_walk *w, const arti_state *st) {
     } else if (is_wide && !l.exact_tail && !x->embedded && v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32 &&
                !has_moving(&l)) {
         ok = walk_others(&l);
-    } else if (!st->text.offer_other) {
+    } else if (!is_wide && !arti_key_has_language(st, arti_text_q(st))) {
         ok = walk_names_only(&l);
     } else if (is_wide) {
         w->work += ARTI_WORK_DEAR;

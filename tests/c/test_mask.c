@@ -52,6 +52,43 @@ static const char *const schemas[] = {
         "dependentRequired" : {"a" : ["b"]},
         "maxProperties" : 2
     }),
+    S({
+        "type" : "object",
+        "properties" : {"a" : {"type" : "integer"}, "ab" : {"type" : "string"}, "foo" : false},
+        "patternProperties" : {"^[ab]{1,2}$" : {"minimum" : 3}, "^\\u00e9" : true},
+        "additionalProperties" : false
+    }),
+    S({
+        "type" : "object",
+        "properties" : {"name" : true},
+        "patternProperties" : {"^a|\"$" : {"type" : "null"}, "^\\\\" : true},
+        "additionalProperties" : false
+    }),
+    S({
+        "type" : "object",
+        "propertyNames" : {"anyOf" : [ {"enum" : [ "a", "b", "ab" ]}, {"pattern" : "^foo"} ]},
+        "patternProperties" : {"o$" : {"type" : "integer"}}
+    }),
+    S({
+        "type" : "array",
+        "uniqueItems" : true,
+        "items" : {
+            "anyOf" : [
+                {"type" : "object", "properties" : {"a" : {"enum" : [ 1, {}, [] ]}}, "required" : ["a"]},
+                {"type" : "object", "properties" : {"a" : {"const" : "b"}}, "maxProperties" : 1}
+            ]
+        }
+    }),
+    S({
+        "type" : "array",
+        "uniqueItems" : true,
+        "maxItems" : 3,
+        "items" : {
+            "type" : "object",
+            "patternProperties" : {"^[ab]$" : {"enum" : [ null, {} ]}},
+            "additionalProperties" : false
+        }
+    }),
     S({"oneOf" : [ {"required" : ["foo"]}, {"required" : ["bar"]} ], "type" : "object"}),
     S({"not" : {"properties" : {"foo" : {"type" : "string"}}, "additionalProperties" : false}, "type" : "object"}),
     S({
