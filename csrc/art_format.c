@@ -113,7 +113,34 @@ static arti_re leap_shape(arti_re_ctx *c, uint32_t state) {
     return re_concat(c, re_loop(c, RE_ANY_CHAR, before, before), re_concat(c, fraction, end));
 }
 
-static const re_machine leap_second = {"0123456789:.+-Zz", leap_step, leap_accepts, leap_lengths, leap_shape};
+/* One of the characters in a list of ranges, each given by its two ends. */
+static arti_re one_of(arti_re_ctx *c, const char *ends) {
+    re_ranges_reset(c);
+    for (; *ends; ends += 2)
+        if (!re_ranges_add(c, (uint8_t)ends[0], (uint8_t)ends[1])) return ARTI_RE_FAIL;
+    return re_ranges_finish(c);
+}
+
+/* The same with any minute of the day and any offset. */
+static arti_re leap_cover(arti_re_ctx *c, uint32_t state) {
+    static const char *const time[LEAP_END] = {"02", "09", "::", "05", "09", "::", "66", "00"};
+    static const char *const offset[] = {"02", "09", "::", "05", "09"};
+    const uint32_t place = state >> 16, read = place < LEAP_OFFSET ? 0 : place - LEAP_OFFSET;
+    arti_re rest = ARTI_RE_EMPTY;
+    for (uint32_t i = LEAP_DONE - LEAP_OFFSET; i-- > read;) rest = re_concat(c, one_of(c, offset[i]), rest);
+    if (place >= LEAP_OFFSET) return rest;
+    rest = re_or2(c, one_of(c, "ZZzz"), re_concat(c, one_of(c, "++--"), rest));
+    const arti_re digit = one_of(c, "09");
+    if (place == LEAP_DIGITS) return re_concat(c, re_loop(c, digit, 0, ARTI_RE_UNBOUNDED), rest);
+    const arti_re digits = re_loop(c, digit, 1, ARTI_RE_UNBOUNDED);
+    if (place == LEAP_DIGIT) return re_concat(c, digits, rest);
+    rest = re_concat(c, re_or2(c, ARTI_RE_EMPTY, re_concat(c, one_of(c, ".."), digits)), rest);
+    for (uint32_t i = LEAP_END; i-- > place;) rest = re_concat(c, one_of(c, time[i]), rest);
+    return rest;
+}
+
+static const re_machine leap_second = {"0123456789:.+-Zz", leap_step,  leap_accepts,
+                                       leap_lengths,       leap_shape, leap_cover};
 
 #define SECONDS "[0-9]+S"
 #define MINUTES "[0-9]+M(?:" SECONDS ")?"

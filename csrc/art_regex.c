@@ -320,11 +320,12 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
         uint32_t most;
         m->lengths(x->b, &x->shortest, &most);
         longest = most;
-        flags = RE_EXACT | (m->accepts(x->b) ? RE_NULLABLE : 0u);
+        flags = RE_EXACT | RE_HAS_MACHINE | (m->accepts(x->b) ? RE_NULLABLE : 0u);
         break;
     }
     case RE_CONCAT:
-        flags = (a->flags & b->flags & (RE_NULLABLE | RE_EXACT)) | ((a->flags | b->flags) & RE_LOOKS);
+        flags =
+            (a->flags & b->flags & (RE_NULLABLE | RE_EXACT)) | ((a->flags | b->flags) & (RE_LOOKS | RE_HAS_MACHINE));
         if (flags & RE_EXACT) {
             const bool ca = a->flags & RE_CONTIGUOUS, cb = b->flags & RE_CONTIGUOUS;
             if ((ca && cb) || (ca && a->longest == ARTI_RE_UNBOUNDED) || (cb && b->longest == ARTI_RE_UNBOUNDED))
@@ -334,7 +335,7 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
         longest = add_length(a->longest, b->longest);
         break;
     case RE_LOOP:
-        flags = (a->flags & (RE_NULLABLE | RE_EXACT)) | (a->flags & RE_LOOKS);
+        flags = a->flags & (RE_NULLABLE | RE_EXACT | RE_LOOKS | RE_HAS_MACHINE);
         if (x->min == 0) flags |= RE_NULLABLE;
         /* k and k + 1 texts leave no gap between them when (k+1)*shortest <= k*longest + 1; the smallest k decides. */
         if ((flags & RE_EXACT) && (a->flags & RE_CONTIGUOUS) &&
@@ -361,10 +362,10 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
             if (is_or ? k->longest > longest : k->longest < longest) longest = k->longest;
         }
         if (is_or) {
-            flags = (any & (RE_NULLABLE | RE_LOOKS)) | (all & RE_EXACT);
+            flags = (any & (RE_NULLABLE | RE_LOOKS | RE_HAS_MACHINE)) | (all & RE_EXACT);
             if ((flags & RE_EXACT) && or_is_contiguous(c, x)) flags |= RE_CONTIGUOUS;
         } else {
-            flags = (all & RE_NULLABLE) | (any & RE_HAS_BEHIND);
+            flags = (all & RE_NULLABLE) | (any & (RE_HAS_BEHIND | RE_HAS_MACHINE));
         }
         break;
     }
@@ -405,7 +406,7 @@ static arti_re intern(arti_re_ctx *c, re_node x) {
         memcpy(copy, x.kids, x.b * sizeof *copy);
         x.kids = copy;
     }
-    x.vertex = x.shape = x.farthest = RE_NIL;
+    x.vertex = x.shape = x.cover = x.farthest = RE_NIL;
     c->nodes[c->n_nodes] = x;
     if (!re_index_add(c, &c->node_index, hash, c->n_nodes)) return ARTI_RE_FAIL;
     return c->n_nodes++;
@@ -822,19 +823,37 @@ arti_re re_behind(arti_re_ctx *c, arti_re q) {
     return intern(c, (re_node){.kind = RE_BEHIND, .a = q});
 }
 
-static arti_re exact_shape(arti_re_ctx *c, arti_re t) {
+typedef enum rewriting { TO_SHAPE, TO_COVER } rewriting;
+
+static arti_re *rewritten(re_node *x, rewriting how) {
+    return how == TO_SHAPE ? &x->shape : &x->cover;
+}
+
+/* What a term without parts becomes; of the others, those that stay as they are. */
+static arti_re rewrite_leaf(arti_re_ctx *c, arti_re t, rewriting how) {
+    const re_node *x = &c->nodes[t];
+    if (x->kind == RE_MACHINE) {
+        const re_machine *m = c->machines[x->a];
+        return how == TO_SHAPE ? m->shape(c, x->b) : m->cover(c, x->b);
+    }
+    return how == TO_SHAPE && x->kind == RE_CLASS ? RE_ANY_CHAR : t;
+}
+
+/* TO_SHAPE: t is RE_EXACT. */
+static arti_re rewrite(arti_re_ctx *c, arti_re t, rewriting how) {
     const size_t base = c->todo.n;
     if (!re_push64(c, &c->todo, t)) return ARTI_RE_FAIL;
-    while (c->todo.n > base) { /* a term again and again, until all its parts have shapes */
+    while (c->todo.n > base) { /* a term again and again, until all its parts are rewritten */
         const arti_re x = (arti_re)c->todo.at[c->todo.n - 1];
-        const re_node n = c->nodes[x];
+        re_node n = c->nodes[x];
         const arti_re parts[2] = {n.a, n.b};
-        const uint32_t n_parts = n.kids ? n.b : n.kind == RE_CONCAT ? 2 : n.kind == RE_LOOP ? 1 : 0;
+        uint32_t n_parts = n.kids ? n.b : n.kind == RE_CONCAT ? 2 : n.kind == RE_LOOP ? 1 : 0;
+        if (how == TO_COVER && !(n.flags & RE_HAS_MACHINE)) n_parts = 0;
         bool ready = true;
-        if (n.shape == RE_NIL) {
+        if (*rewritten(&n, how) == RE_NIL) {
             for (uint32_t i = 0; i < n_parts; i++) {
                 const arti_re part = n.kids ? n.kids[i] : parts[i];
-                if (c->nodes[part].shape != RE_NIL) continue;
+                if (*rewritten(&c->nodes[part], how) != RE_NIL) continue;
                 ready = false;
                 if (!re_push64(c, &c->todo, part)) return ARTI_RE_FAIL;
             }
@@ -842,33 +861,41 @@ static arti_re exact_shape(arti_re_ctx *c, arti_re t) {
         }
         if (!ready) continue;
         c->todo.n--;
-        if (n.shape != RE_NIL) continue;
-        arti_re shape = x;
-        if (n.kind == RE_CLASS) shape = RE_ANY_CHAR;
-        if (n.kind == RE_MACHINE) shape = c->machines[n.a]->shape(c, n.b);
-        if (n.kind == RE_LOOP) shape = re_loop(c, c->nodes[n.a].shape, n.min, n.max);
-        if (n.kind == RE_CONCAT) shape = re_concat(c, c->nodes[n.a].shape, c->nodes[n.b].shape);
-        if (n.kind == RE_OR) {
+        if (*rewritten(&n, how) != RE_NIL) continue;
+        arti_re now;
+        if (n_parts == 0) {
+            now = rewrite_leaf(c, x, how);
+        } else if (n.kind == RE_LOOP) {
+            now = re_loop(c, *rewritten(&c->nodes[n.a], how), n.min, n.max);
+        } else if (n.kind == RE_CONCAT) {
+            now = re_concat(c, *rewritten(&c->nodes[n.a], how), *rewritten(&c->nodes[n.b], how));
+        } else {
             const size_t first = c->tmp.n;
             for (uint32_t i = 0; i < n_parts; i++)
-                if (!re_push(c, &c->tmp, c->nodes[n.kids[i]].shape)) return ARTI_RE_FAIL;
-            shape = re_or(c, first);
+                if (!re_push(c, &c->tmp, *rewritten(&c->nodes[n.kids[i]], how))) return ARTI_RE_FAIL;
+            now = n.kind == RE_OR ? re_or(c, first) : re_and(c, first);
         }
-        if (shape == ARTI_RE_FAIL) return ARTI_RE_FAIL;
-        c->nodes[x].shape = shape;
+        if (now == ARTI_RE_FAIL) return now;
+        *rewritten(&c->nodes[x], how) = now;
     }
-    return c->nodes[t].shape;
+    return *rewritten(&c->nodes[t], how);
+}
+
+arti_re re_cover(arti_re_ctx *c, arti_re t) {
+    if (!(c->nodes[t].flags & RE_HAS_MACHINE)) return t;
+    c->todo.n = c->tmp.n = c->keys.n = 0;
+    return rewrite(c, t, TO_COVER);
 }
 
 arti_re re_shape(arti_re_ctx *c, arti_re t) {
     c->todo.n = c->tmp.n = c->keys.n = 0;
-    if (c->nodes[t].flags & RE_EXACT) return exact_shape(c, t);
+    if (c->nodes[t].flags & RE_EXACT) return rewrite(c, t, TO_SHAPE);
     if (c->nodes[t].kind != RE_AND) return t;
     const uint32_t *kids = c->nodes[t].kids, n = c->nodes[t].b;
     uint32_t n_others = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (!(c->nodes[kids[i]].flags & RE_EXACT)) return t;
-        const arti_re shape = exact_shape(c, kids[i]);
+        const arti_re shape = rewrite(c, kids[i], TO_SHAPE);
         if (shape == ARTI_RE_FAIL) return shape;
         n_others += shape != kids[i];
     }

@@ -88,8 +88,9 @@ enum {
     RE_HAS_AHEAD = 2,  /* an AHEAD that sees what follows this term */
     RE_HAS_BEHIND = 4, /* a BEHIND anywhere inside */
     RE_LOOKS = RE_HAS_AHEAD | RE_HAS_BEHIND,
-    RE_EXACT = 8,      /* built without AND, NOT and lookarounds: not empty, and the lengths are exact */
-    RE_CONTIGUOUS = 16 /* EXACT, and the lengths have no gaps */
+    RE_EXACT = 8,       /* built without AND, NOT and lookarounds: not empty, and the lengths are exact */
+    RE_CONTIGUOUS = 16, /* EXACT, and the lengths have no gaps */
+    RE_HAS_MACHINE = 32 /* a MACHINE that re_cover() replaces */
 };
 
 /* A language that is easier to step through than to spell out. Every state must lead to acceptance. */
@@ -99,6 +100,7 @@ typedef struct re_machine {
     bool (*accepts)(uint32_t state);
     void (*lengths)(uint32_t state, uint32_t *shortest, uint32_t *longest);
     arti_re (*shape)(arti_re_ctx *c, uint32_t state); /* see re_shape() */
+    arti_re (*cover)(arti_re_ctx *c, uint32_t state); /* see re_cover() */
 } re_machine;
 
 typedef struct re_node {
@@ -108,7 +110,7 @@ typedef struct re_node {
     uint32_t min, max;
     uint32_t shortest, longest;       /* bounds of the lengths; exact with RE_EXACT */
     uint32_t vertex;                  /* RE_NIL: none so far */
-    arti_re shape;                    /* RE_NIL: not computed so far */
+    arti_re shape, cover;             /* RE_NIL: not computed so far */
     uint32_t farthest;                /* see arti_re_get_farthest(); RE_NIL: not computed so far */
     uint32_t mark_first, mark_behind; /* epochs of the walk that collects first classes */
     const uint32_t *kids;
@@ -338,6 +340,9 @@ arti_re re_behind(arti_re_ctx *c, arti_re q);
  * not known to hold: t must be RE_EXACT, or an intersection of such terms of which one at most says more than
  * lengths. */
 arti_re re_shape(arti_re_ctx *c, arti_re t);
+/* A language that has all texts of t, with machines replaced by simpler terms that take more: where no text fits the cover none fits
+ * t, and that is found without going through the machine's states. t itself where it has no machine. */
+arti_re re_cover(arti_re_ctx *c, arti_re t);
 /* A relation that spans the whole text, as a language: lookarounds at its two ends are decided. */
 arti_re re_close(arti_re_ctx *c, arti_re t);
 /* The same at the end only, for what a lookahead asks. */

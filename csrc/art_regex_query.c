@@ -116,7 +116,17 @@ uint8_t re_is_live(arti_re_ctx *c, arti_re t) {
     known = known_live(c, t);
     if (known != RE_MAYBE) return known;
     const uint32_t root = re_vertex_of(c, t);
-    return root == RE_NIL ? RE_MAYBE : dive(c, root, NULL);
+    if (root == RE_NIL) return RE_MAYBE;
+    const arti_re cover = re_cover(c, t);
+    if (cover == ARTI_RE_FAIL) return RE_MAYBE;
+    if (cover != t) {
+        known = known_live(c, cover);
+        const uint32_t v = known == RE_MAYBE ? re_vertex_of(c, cover) : RE_NIL;
+        if (known == RE_MAYBE) known = v == RE_NIL ? RE_MAYBE : dive(c, v, NULL);
+        if (known == RE_NO) c->vertices[root].live = RE_NO;
+        if (known != RE_YES) return known;
+    }
+    return dive(c, root, NULL);
 }
 
 /* ------------------------------------------------------------------ shortest and longest */

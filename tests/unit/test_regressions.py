@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from _walks import SMALL
 
-from agentrt import Constraint, Schema
+from agentrt import Constraint, Schema, SchemaError
 
 UNEVALUATED_NONE = {"items": {}, "unevaluatedItems": False}
 HAS_TWO_AND_ONE = {"minItems": 2, "uniqueItems": True, "contains": {"const": 1}, "maxContains": 1}
@@ -71,6 +71,25 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
     ({"type": "object", "anyOf": [{"required": ["x"], "maxProperties": 1}, BEGINS_WITH_A]}, {}, b'{"F'),
     ({"type": "object", "oneOf": [{"required": [""]}, BEGINS_WITH_A]}, ORDERED, b'{"F'),
 ]
+
+
+def test_patterns_beside_leap_seconds() -> None:
+    """Which offset makes second 60 right takes a state for every minute of the day; patterns met each of them."""
+    stamp = {"type": "string", "format": "date-time", "pattern": r"\d\d\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"}
+    matcher = Constraint(stamp, SMALL.vocab).matcher()
+    for text, valid in ((b'"2016-01-05T16:51:00Z"', True), (b'"2016-12-31T23:59:60Z"', True), (b'"2016-12-31t', False)):
+        matcher.reset()
+        assert (matcher.accept_bytes(text) == len(text)) == valid
+    with pytest.raises(SchemaError, match="no value fits"):
+        Constraint({"type": "string", "format": "time", "pattern": ":5Z"})
+    leap = Constraint({"type": "string", "format": "time", "pattern": "60"}, SMALL.vocab).matcher()
+    for minute in range(0, 1440, 7):
+        offset = (minute - 1439) % 1440
+        for wrong in (0, 1):
+            hour, rest = divmod((offset + wrong) % 1440, 60)
+            leap.reset()
+            text = f'"{minute // 60:02}:{minute % 60:02}:60+{hour:02}:{rest:02}"'.encode()
+            assert (leap.accept_bytes(text) == len(text)) == (not wrong)
 
 
 @pytest.mark.parametrize(("draft", "schema", "instance", "valid"), INSTANCES)
