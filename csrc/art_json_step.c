@@ -152,6 +152,15 @@ static bool member_possible(arti_jctx *x, const arti_frame *f, uint32_t alt, uin
     }
 }
 
+/* Does a name of this language come as another one, and not among those that other alternatives declare? */
+static bool has_other_name(arti_jctx *x, const arti_frame *f, arti_re names) {
+    const arti_object_machine *m = f->machine;
+    const arti_re_state q = arti_re_start(x->s->re, names);
+    if (q == ARTI_RE_FAIL) return arti_fault_re(x->s, NULL, 0, "patternProperties");
+    const uint64_t declared = m->n_names ? arti_set_state(0, m->n_names, 0) : 0;
+    return arti_has_fresh_word(x, m, q, declared, ARTI_TEXT_HASH, f->set);
+}
+
 static bool other_possible(arti_jctx *x, const arti_frame *f, uint32_t alt) {
     const arti_object_machine *m = f->machine;
     arti_object_shape *o = m->alts[alt].shape;
@@ -159,7 +168,9 @@ static bool other_possible(arti_jctx *x, const arti_frame *f, uint32_t alt) {
     if (o->n_some == 0) return object_feasible(x, f, alt, UINT32_MAX, 0);
     const arti_class_list *all = arti_object_classes(x->s, o);
     for (uint32_t i = 0; all && i < all->n; i++)
-        if (member_possible(x, f, alt, UINT32_MAX, all->at[i]->conj, all->at[i]->some)) return true;
+        if (member_possible(x, f, alt, UINT32_MAX, all->at[i]->conj, all->at[i]->some) &&
+            has_other_name(x, f, all->at[i]->names))
+            return true;
     return false;
 }
 

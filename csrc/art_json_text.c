@@ -193,10 +193,8 @@ typedef struct word_level {
     uint32_t byte;       /* next one to try */
 } word_level;
 
-/* A language with finitely many words: is one of those that go on from q neither in the set nor a declared name? Looks at one word
- * more than those are. */
-static bool has_fresh_word(arti_jctx *x, const arti_object_machine *m, arti_re_state q, uint64_t name, uint64_t hash,
-                           const arti_hset *set) {
+bool arti_has_fresh_word(arti_jctx *x, const arti_object_machine *m, arti_re_state q, uint64_t name, uint64_t hash,
+                         const arti_hset *set) {
     art_schema *s = x->s;
     arti_re_lengths l;
     const art_status st = arti_re_get_lengths(s->re, q, &l);
@@ -249,7 +247,7 @@ bool arti_key_alive_at(arti_jctx *x, const arti_state *st, const uint64_t *q, ui
         if (p == ARTI_EXTRA_NONE || q[1 + p] == 0) continue;
         /* Only beginnings of names, and of keys that are there, may lead nowhere else. */
         if ((!q[0] && !arti_hset_has(f->heads, hash)) ||
-            has_fresh_word(x, m, (arti_re_state)q[1 + p], q[0], hash, f->set))
+            arti_has_fresh_word(x, m, (arti_re_state)q[1 + p], q[0], hash, f->set))
             return true;
     }
     return false;

@@ -65,7 +65,7 @@ static bool memo_grow(arti_mask_memo *m) {
 /* Takes a row in, with a copy of `size` bytes at `data`: those of its base, or of its patches. */
 static bool memo_add(arti_mask_memo *m, arti_mask_row r, const void *data, size_t size, bool is_base) {
     bool ok = (m->n + 1) * 2 <= m->size || memo_grow(m);
-    void *own = ok ? arti_arena_get(&m->arena, size) : NULL;
+    void *own = ok ? arti_arena_get(&m->arena, size ? size : 1) : NULL;
     m->mem.over_limit = false;
     if (!own) return false;
     memcpy(own, data, size);

@@ -70,6 +70,11 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
     # Keys that only an alternative without room for them would have taken.
     ({"type": "object", "anyOf": [{"required": ["x"], "maxProperties": 1}, BEGINS_WITH_A]}, {}, b'{"F'),
     ({"type": "object", "oneOf": [{"required": [""]}, BEGINS_WITH_A]}, ORDERED, b'{"F'),
+    (
+        {"not": {"properties": {"": {"propertyNames": {"enum": []}}}, "propertyNames": {"minLength": 1}}},
+        ORDERED,
+        b'{"F',
+    ),
 ]
 
 
