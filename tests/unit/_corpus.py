@@ -6,11 +6,18 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from typing import Any
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import pytest
+from _oracles import Oracles
 
+from agentrt import AgentrtError, Schema
+
+T = TypeVar("T")
 DATA = os.environ.get("ART_MASKBENCH_DATA", "")
 needs_corpus = pytest.mark.skipif(not DATA, reason="ART_MASKBENCH_DATA does not name maskbench-public.jsonl.gz")
 
@@ -21,6 +28,47 @@ def entries(n: int, *, salt: str = "") -> Iterator[dict[str, Any]]:
         parsed = [json.loads(line) for line in lines]
     parsed.sort(key=lambda entry: hashlib.sha1((salt + entry["name"]).encode()).digest())
     yield from parsed[:n]
+
+
+@dataclass(slots=True)
+class Subject:
+    """One schema of the corpus, and what comes of comparing it with two other validators."""
+
+    name: str
+    tests: list[dict[str, Any]]  # {data, valid}
+    schema: Schema
+    oracles: Oracles
+    draw: random.Random
+    counts: Counter[str]  # over all subjects
+    wrong: list[str] = field(default_factory=list)
+
+    def attempt(self, what: str, call: Callable[[], T]) -> T | None:
+        """The result; None when the schema is refused after all (counted), or an assertion fails (wrong)."""
+        try:
+            return call()
+        except AgentrtError as error:
+            self.counts[f"refused late: {error}"] += 1
+        except AssertionError as error:
+            self.wrong.append(f"{self.name} {what}: {error}")
+        return None
+
+
+def compare(check: Callable[[Subject], None], sample: Iterable[dict[str, Any]]) -> tuple[list[str], Counter[str]]:
+    """What is wrong, and what was compared, over entries of the corpus."""
+    wrong: list[str] = []
+    counts: Counter[str] = Counter()
+    for entry in sample:
+        counts["schemas"] += 1
+        try:
+            schema = Schema(json.dumps(entry["schema"]))
+        except AgentrtError:
+            counts["refused schemas"] += 1
+            continue
+        oracles = Oracles(entry["schema"], formats=True)
+        subject = Subject(entry["name"], entry["tests"], schema, oracles, random.Random(entry["name"]), counts)
+        check(subject)
+        wrong += subject.wrong
+    return wrong, counts
 
 
 def small_tokens() -> list[bytes]:

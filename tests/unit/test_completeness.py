@@ -11,12 +11,11 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections import Counter
 from typing import Any
 
 import hypothesis_jsonschema
 import pytest
-from _corpus import entries, needs_corpus
+from _corpus import Subject, compare, entries, needs_corpus
 from _generate import mutated
 from _oracles import Oracles
 from _schemas import SCHEMAS
@@ -25,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture.utils import many
 
-from agentrt import AgentrtError, Constraint, Schema
+from agentrt import Constraint
 
 SAMPLE = int(os.environ.get("ART_MASKBENCH_SAMPLE", "40")) or 1_000_000
 SPELLINGS = 2
@@ -56,17 +55,12 @@ def test_instances_of_hypothesis_jsonschema(name: str) -> None:
     check()
 
 
-def compare(entry: dict[str, Any], counts: Counter[str]) -> list[str]:
-    """Every spelling of every test of a corpus schema, and of mutants of them; what came out otherwise."""
-    try:
-        schema = Schema(json.dumps(entry["schema"]))
-        constraint = Constraint(schema, SMALL.vocab)
-    except AgentrtError:
-        counts["refused schemas"] += 1
-        return []
-    oracles = Oracles(entry["schema"], formats=True)
-    draw = random.Random(entry["name"])
-    wrong = []
+def feed_all(subject: Subject) -> None:
+    """Every spelling of every test, and of mutants of them."""
+    constraint = subject.attempt("", lambda: Constraint(subject.schema, SMALL.vocab))
+    if constraint is None:
+        return
+    draw, counts = subject.draw, subject.counts
 
     def check(kind: str, instance: Any, valid: bool | None) -> None:
         text = spell(instance, draw)
@@ -74,38 +68,28 @@ def compare(entry: dict[str, Any], counts: Counter[str]) -> list[str]:
             counts["too long"] += 1
             return
         if valid is None:
-            valid = oracles.verdict(text)
+            valid = subject.oracles.verdict(text)
             if valid is None:
                 counts["mutated, the other two disagree or do not know"] += 1
                 return
-        try:
-            refused = feed(SMALL, constraint, text.encode(), draw, masks=0.2)
-        except AgentrtError as error:
-            counts[f"refused late: {error}"] += 1
-            return
-        except AssertionError as error:
-            wrong.append(f"{entry['name']} {kind}: {error} in {text}")
+        refused = subject.attempt(f"{kind}, of {text}", lambda: feed(SMALL, constraint, text.encode(), draw, masks=0.2))
+        if refused is None:
             return
         counts[f"{kind}, {'valid' if valid else 'invalid'}"] += 1
-        if (refused == "") != valid or schema.validate(text) != valid:
-            wrong.append(f"{entry['name']} {kind}: {refused or 'accepted'}, but valid: {valid}: {text}")
+        if (refused == "") != valid or subject.schema.validate(text) != valid:
+            subject.wrong.append(f"{subject.name} {kind}: {refused or 'accepted'}, but valid: {valid}: {text}")
 
-    for test in entry["tests"]:
+    for test in subject.tests:
         if not any(c in json.dumps(test["data"]) for c in ("\\ud8", "\\udc")):
             for _ in range(SPELLINGS):
                 check("as given", test["data"], test["valid"])
         for _ in range(MUTANTS):
             check("mutated", mutated(test["data"], draw), None)
-    return wrong
 
 
 @needs_corpus
 @pytest.mark.timeout(7200)
 def test_corpus() -> None:
-    counts: Counter[str] = Counter()
-    wrong = []
-    for entry in entries(SAMPLE, salt="complete"):
-        wrong += compare(entry, counts)
-        counts["schemas"] += 1
+    wrong, counts = compare(feed_all, entries(SAMPLE, salt="complete"))
     print(json.dumps(counts, indent=1))
     assert wrong == []

@@ -12,11 +12,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-from _corpus import entries, needs_corpus
 from _schemas import SCHEMAS
 from _walks import SMALL, feed, no_duplicates, spell, walk
 
-from agentrt import AgentrtError, ArgumentError, Constraint, Schema, SchemaError
+from agentrt import ArgumentError, Constraint, Schema, SchemaError
 
 TOKENS, EOS_ID, VOCAB, N_BYTES = SMALL.tokens, SMALL.eos, SMALL.vocab, SMALL.n_bytes
 
@@ -187,32 +186,6 @@ def test_every_spelling_is_accepted(name: str) -> None:
         for _ in range(8):
             text = spell(instance, draw).encode()
             assert feed(SMALL, constraint, text, draw) == "", text
-
-
-# --- the corpus
-
-
-@needs_corpus
-def test_corpus_walks_and_spellings() -> None:
-    draw = random.Random(7)
-    wrong = []
-    for entry in entries(60, salt="walk"):
-        try:
-            constraint = Constraint(entry["schema"], VOCAB)
-        except AgentrtError:
-            continue
-        checker = Schema(entry["schema"])
-        for budget in (0, 60):
-            text = walk(SMALL, constraint, draw, budget)
-            json.loads(text, object_pairs_hook=no_duplicates)
-            if not checker.validate(text):
-                wrong.append((entry["name"], text))
-        for test in entry["tests"]:
-            if test["valid"] and len(json.dumps(test["data"])) < 3000:
-                refused = feed(SMALL, constraint, spell(test["data"], draw).encode(), draw)
-                if refused:
-                    wrong.append((entry["name"], refused.encode()))
-    assert wrong == []
 
 
 def test_unsatisfiable_is_an_error() -> None:

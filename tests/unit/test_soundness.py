@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import json
 import os
-import random
-from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
-from _corpus import entries, needs_corpus
+from _corpus import Subject, compare, entries, needs_corpus
 from _differential import Options, make
-from _oracles import Oracles
 from _walks import SMALL, no_duplicates, spell, walk
 
-from agentrt import AgentrtError, Constraint, Schema
+from agentrt import Constraint
 
 SAMPLE = int(os.environ.get("ART_MASKBENCH_SAMPLE", "40")) or 1_000_000
 ROUNDS = int(os.environ.get("ART_WALKS", "1"))
@@ -48,46 +46,39 @@ def test_generated_schemas(draft: str, part: int) -> None:
     assert wrong == {}
 
 
-def walk_all(entry: dict[str, Any], counts: Counter[str]) -> list[str]:
-    """Walks in all modes; what is wrong with them."""
-    try:
-        schema = Schema(json.dumps(entry["schema"]))
-        modes = [(mode, Constraint(schema, SMALL.vocab, **mode)) for mode in MODES]
-    except AgentrtError:
-        counts["refused schemas"] += 1
-        return []
-    oracles = Oracles(entry["schema"], formats=True)
-    draw = random.Random(entry["name"])
-    wrong = []
-    valid = [test["data"] for test in entry["tests"] if test["valid"]] or [None]
-    for mode, constraint in modes * ROUNDS:
+def walk_all(subject: Subject) -> None:
+    """Walks in all modes."""
+    constraints = subject.attempt(
+        "", lambda: [(mode, Constraint(subject.schema, SMALL.vocab, **mode)) for mode in MODES]
+    )
+    if not constraints:
+        return
+    draw = subject.draw
+    valid = [test["data"] for test in subject.tests if test["valid"]] or [None]
+    for mode, constraint in constraints * ROUNDS:
         start = spell(draw.choice(valid), draw).encode() if draw.random() < 0.5 else b""
         budget, lead = draw.choice(BUDGETS), draw.choice([0, 0.4])
-        try:
-            text = walk(SMALL, constraint, draw, budget, lead=lead, start=start[: draw.randint(0, len(start))])
-        except AgentrtError as error:
-            counts[f"refused late: {error}"] += 1
-            continue
-        except AssertionError as error:
-            wrong.append(f"{entry['name']} {mode}: {error}")
+        start = start[: draw.randint(0, len(start))]
+        text = subject.attempt(f"{mode}", partial(walk, SMALL, constraint, draw, budget, lead=lead, start=start))
+        if text is None:
             continue
         json.loads(text, object_pairs_hook=no_duplicates)
-        counts["walks"] += 1
-        said = {"validate": schema.validate(text), "python": oracles.ask_python(text), "rust": oracles.ask_rust(text)}
+        subject.counts["walks"] += 1
+        oracles = subject.oracles
+        said = {
+            "validate": subject.schema.validate(text),
+            "python": oracles.ask_python(text),
+            "rust": oracles.ask_rust(text),
+        }
         for name, verdict in said.items():
-            counts[f"{name}: {verdict}"] += 1
+            subject.counts[f"{name}: {verdict}"] += 1
         if False in said.values():
-            wrong.append(f"{entry['name']} {mode}: {said} of {text!r}")
-    return wrong
+            subject.wrong.append(f"{subject.name} {mode}: {said} of {text!r}")
 
 
 @needs_corpus
 @pytest.mark.timeout(7200)
 def test_corpus() -> None:
-    counts: Counter[str] = Counter()
-    wrong = []
-    for entry in entries(SAMPLE, salt="sound"):
-        wrong += walk_all(entry, counts)
-        counts["schemas"] += 1
+    wrong, counts = compare(walk_all, entries(SAMPLE, salt="sound"))
     print(json.dumps(counts, indent=1))
     assert wrong == []
