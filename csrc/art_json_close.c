@@ -867,6 +867,11 @@ static void next_bytes(const arti_jctx *x, const arti_state *st, uint64_t set[4]
     }
 }
 
+static bool is_between_chars(const arti_state *st) {
+    return (st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT) && st->text.escape == ARTI_ESC_NONE &&
+           st->text.u8 == ARTI_U8_0;
+}
+
 size_t arti_forced(arti_jctx *x, const arti_state *from, uint8_t *buf, size_t cap) {
     arti_state st = *from;
     size_t n = 0;
@@ -888,6 +893,7 @@ size_t arti_forced(arti_jctx *x, const arti_state *from, uint8_t *buf, size_t ca
             }
         }
         if (found != 1 || arti_faulted(x->s)) break;
+        if (is_between_chars(&st) && byte != '\\' && arti_text_may_escape(x, &st)) break;
         buf[n++] = byte;
         st = only;
     }

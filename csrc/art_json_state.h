@@ -225,7 +225,7 @@ size_t arti_frame_size(const arti_frame *f);
 /* How far an alternative of an object frame is, for arti_object_best. The view must outlive *at. */
 typedef struct arti_object_view {
     const arti_frame *frame;
-    uint32_t alt;
+    uint32_t alt, name; /* name: of the machine, of the member that is pending; UINT32_MAX: none, or another one */
     bool in_order;
 } arti_object_view;
 void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_jctx *x, const arti_frame *f,
@@ -248,6 +248,8 @@ bool arti_has_fresh_word(arti_jctx *x, const arti_object_machine *m, arti_re_sta
 bool arti_number_end(arti_jctx *x, arti_state *st);
 /* Is the string alive in the middle of an escape? */
 bool arti_text_alive(arti_jctx *x, const arti_state *st);
+/* Between characters of a string: may one come that has no spelling but an escape? */
+bool arti_text_may_escape(arti_jctx *x, const arti_state *st);
 
 static inline uint64_t arti_hash_mix(uint64_t h, uint64_t v) {
     h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);

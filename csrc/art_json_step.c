@@ -84,7 +84,8 @@ static bool view_extra(const void *ud, const char *key, uint32_t len) {
     const arti_object_view *v = ud;
     const arti_object_machine *m = v->frame->machine;
     const uint32_t i = arti_object_machine_find(m, key, len);
-    if (i != UINT32_MAX) return arti_seen(v->frame, i) || (v->in_order && m->rank[i] < v->frame->next_rank);
+    if (i != UINT32_MAX)
+        return i == v->name || arti_seen(v->frame, i) || (v->in_order && m->rank[i] < v->frame->next_rank);
     uint64_t h = ARTI_TEXT_HASH;
     for (uint32_t k = 0; k < len; k++) h = arti_hash_mix(h, (uint8_t)key[k]);
     return h == v->frame->key_hash || arti_hset_has(v->frame->set, h); /* the pending key counts */
@@ -93,7 +94,7 @@ static bool view_extra(const void *ud, const char *key, uint32_t len) {
 void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_jctx *x, const arti_frame *f,
                            uint32_t alt) {
     const arti_object_machine *m = f->machine;
-    *v = (arti_object_view){f, alt, x->in_order};
+    *v = (arti_object_view){f, alt, f->key, x->in_order};
     *at = (arti_object_at){f->n, m->has_some ? arti_frame_met(f)[alt] : 0, 0, UINT32_MAX, view_name, view_extra, v};
 }
 
@@ -132,6 +133,7 @@ static bool object_feasible(arti_jctx *x, const arti_frame *f, uint32_t alt, uin
     at.n++;
     at.met |= met;
     at.taken = UINT32_MAX;
+    v.name = name;
     if (name != UINT32_MAX) at.taken = arti_object_find(a->shape, m->names[name].ptr, m->names[name].len);
     const uint32_t best = arti_object_best(x->s, a->shape, &at, NULL);
     arti_region_reset(x->region, mark);

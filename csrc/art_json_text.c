@@ -356,6 +356,10 @@ static bool range_alive(arti_jctx *x, const arti_state *st, uint32_t lo, uint32_
     return false;
 }
 
+bool arti_text_may_escape(arti_jctx *x, const arti_state *st) {
+    return range_alive(x, st, 0, 0x1F) || range_alive(x, st, '"', '"') || range_alive(x, st, '\\', '\\');
+}
+
 bool arti_text_alive(arti_jctx *x, const arti_state *st) {
     const arti_text_state *t = &st->text;
     if (t->escape == ARTI_ESC_NONE) return parts_alive(x, st, arti_text_q(st), t->u8 != ARTI_U8_0);

@@ -67,6 +67,8 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
         {},
         b'[{"a":"x"},{"a":"x',
     ),
+    # A name of one alternative was invented again for another one.
+    ({"type": "object", "minProperties": 3, "dependentSchemas": {"x-1": {"properties": {"a": {}}}}}, {}, b'{"'),
     # Keys that only an alternative without room for them would have taken.
     ({"type": "object", "anyOf": [{"required": ["x"], "maxProperties": 1}, BEGINS_WITH_A]}, {}, b'{"F'),
     ({"type": "object", "oneOf": [{"required": [""]}, BEGINS_WITH_A]}, ORDERED, b'{"F'),
@@ -76,6 +78,24 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
         b'{"F',
     ),
 ]
+
+
+FORCED: list[tuple[Any, bytes, bytes]] = [
+    # What can only be written as an escape is no other spelling of what can be written plainly.
+    ({"enum": ["12", '"']}, b'"', b""),
+    ({"enum": ["12", "\n"]}, b'"', b""),
+    ({"type": "string", "pattern": "^[\\\\a]$"}, b'"', b""),
+    ({"enum": ["12", "1\t"]}, b'"', b"1"),
+    ({"required": ["ab"], "propertyNames": {"enum": ["ab", '"']}, "type": "object"}, b'{"', b""),
+    ({"enum": ["12"]}, b'"', b'12"'),
+]
+
+
+@pytest.mark.parametrize(("schema", "prefix", "forced"), FORCED)
+def test_forced(schema: Any, prefix: bytes, forced: bytes) -> None:
+    matcher = Constraint(schema).matcher()
+    assert matcher.accept_bytes(prefix) == len(prefix)
+    assert matcher.forced() == forced
 
 
 def test_patterns_beside_leap_seconds() -> None:
