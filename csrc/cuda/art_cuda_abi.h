@@ -194,7 +194,7 @@ static inline art_cuda_launch art_cuda_plan_masks(uint32_t n_rows, uint32_t n_vo
     art_cuda_launch l;
     l.kernel = ART_CUDA_MASKS + dtype;
     l.grid_x = n_rows;
-    l.grid_y = (n_vocab + 16u * ART_CUDA_MASK_BLOCK - 1u) / (16u * ART_CUDA_MASK_BLOCK);
+    l.grid_y = (n_vocab + 7u + 16u * ART_CUDA_MASK_BLOCK - 1u) / (16u * ART_CUDA_MASK_BLOCK); /* 7: see mask_row() */
     l.block_x = ART_CUDA_MASK_BLOCK;
     l.shared_bytes = 0u;
     return l;

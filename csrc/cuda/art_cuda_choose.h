@@ -95,7 +95,7 @@ ART_DEV uint64_t mix(uint64_t z) {
 }
 
 /* Draw `number` of a step: in [0, 1), from seed, step and number alone. */
-ART_DEV double uniform(uint64_t seed, uint64_t step, uint32_t number) {
+ART_DEV_COLD double uniform(uint64_t seed, uint64_t step, uint32_t number) {
     const uint64_t gamma = 0x9E3779B97F4A7C15ull;
     uint64_t z = mix(mix(seed + gamma) + (step + 1u) * gamma);
     if (number) z = mix(z + number * gamma);
@@ -104,30 +104,31 @@ ART_DEV double uniform(uint64_t seed, uint64_t step, uint32_t number) {
 
 /* ------------------------------------------------------------------ sorting in shared memory */
 
-ART_DEV uint64_t sort_key(const patch &p) {
-    return static_cast<uint64_t>(p.key) << 32 | p.value;
-}
-
-ART_DEV uint64_t sort_key(const candidate &c) {
-    return static_cast<uint64_t>(c.key) << 32 | c.id;
+ART_DEV bool is_after(const keyed &a, const keyed &b) {
+    return a.key > b.key || (a.key == b.key && a.value > b.value);
 }
 
 /* Ascending; n is a power of two. A bitonic network (Batcher, 1968). */
-template <class T> ART_DEV void sort_shared(block &b, T *items, uint32_t n) {
-    for (uint32_t run = 2; run <= n; run *= 2)
-        for (uint32_t gap = run / 2; gap; gap /= 2)
+ART_DEV_COLD void sort_shared(block &b, keyed *items, uint32_t n) {
+    ART_ROLLED
+    for (uint32_t run = 2; run <= n; run *= 2) {
+        ART_ROLLED
+        for (uint32_t gap = run / 2; gap; gap /= 2) {
             phase(b, [&](warp_id w) {
                 lane_each(w, [&](uint32_t lane) {
+                    ART_ROLLED
                     for (uint32_t i = w.index * ART_CUDA_LANES + lane; i < n / 2; i += b.n_warps * ART_CUDA_LANES) {
                         uint32_t low = i / gap * gap * 2u + i % gap;
-                        T first = items[low], second = items[low + gap];
+                        keyed first = items[low], second = items[low + gap];
                         bool down = (low & run) != 0;
-                        if ((sort_key(first) > sort_key(second)) == down) continue;
+                        if (is_after(first, second) == down) continue;
                         items[low] = second;
                         items[low + gap] = first;
                     }
                 });
             });
+        }
+    }
 }
 
 /* ------------------------------------------------------------------ the beginning of a row */
@@ -172,6 +173,7 @@ ART_DEV_COLD void prepare_patches(block &b, const art_cuda_sample_args &a, const
     if (slots > k.n_slots) slots = k.n_slots;
     phase(b, [&](warp_id w) {
         lane_each(w, [&](uint32_t lane) {
+            ART_ROLLED
             for (uint32_t i = w.index * ART_CUDA_LANES + lane; i < slots; i += b.n_warps * ART_CUDA_LANES) {
                 patch q = {0u, ART_NO_ID};
                 if (i < n_told) {
@@ -193,6 +195,7 @@ ART_DEV_COLD void prepare_patches(block &b, const art_cuda_sample_args &a, const
     sort_shared(b, k.patches, slots);
     phase(b, [&](warp_id w) { /* here the keys are only read */
                               lane_each(w, [&](uint32_t lane) {
+                                  ART_ROLLED
                                   for (uint32_t i = w.index * ART_CUDA_LANES + lane; i < slots;
                                        i += b.n_warps * ART_CUDA_LANES) {
                                       uint32_t key = k.patches[i].key;
@@ -222,24 +225,39 @@ template <class D>
 ART_DEV void summarise_tiles(block &b, const row_view<D> &r, const workbench &k, float scale, uint32_t first,
                              uint32_t step) {
     phase(b, [&](warp_id w) {
+        bool lost = false;
+        ART_ROLLED
         for (uint32_t i = first + w.index * step; i < k.n_tiles; i += b.n_warps * step) {
-            tile_summary t = summarise(w, r, i, scale);
+            tile_summary t = summarise_tile(w, r, i, scale);
+            if (r.mask && !rescale(scale, &t)) {
+                t.sum_ok = -1.0f;
+                lost = true;
+            }
             if (!one_lane(w)) continue;
             k.max_all[i] = t.max_all;
             k.max_ok[i] = t.max_ok;
             k.sum_all[i] = t.sum_all;
             k.sum_ok[i] = t.sum_ok;
         }
+        if (!lost) return;
+        sync_lanes(w);
+        ART_ROLLED
+        for (uint32_t i = first + w.index * step; i < k.n_tiles; i += b.n_warps * step) {
+            if (!(k.sum_ok[i] < 0.0f)) continue;
+            float sum = sum_allowed(w, r, i, scale, k.max_ok[i]);
+            if (one_lane(w)) k.sum_ok[i] = sum;
+        }
     });
 }
 
 /* Sums over tiles: by the first warp, 32 tiles at a time, in one order. */
-ART_DEV void total_tiles(block &b, const workbench &k, float scale) {
+ART_DEV_COLD void total_tiles(block &b, const workbench &k, float scale) {
     phase_first(b, [&](warp_id w) {
         wide<float> all, ok;
         wide<double> sum_all, sum_ok;
         lane_each(w, [&](uint32_t lane) {
             at(all, lane) = at(ok, lane) = -ART_INF;
+            ART_ROLLED
             for (uint32_t i = lane; i < k.n_tiles; i += ART_CUDA_LANES) {
                 at(all, lane) = fmaxf(at(all, lane), k.max_all[i]);
                 at(ok, lane) = fmaxf(at(ok, lane), k.max_ok[i]);
@@ -250,6 +268,7 @@ ART_DEV void total_tiles(block &b, const workbench &k, float scale) {
         lane_each(w, [&](uint32_t lane) {
             double s = 0.0, t = 0.0;
             at(nan, lane) = false;
+            ART_ROLLED
             for (uint32_t i = lane; i < k.n_tiles; i += ART_CUDA_LANES) {
                 s += raised(k.sum_all[i], k.max_all[i], max_all, scale);
                 t += raised(k.sum_ok[i], k.max_ok[i], max_ok, scale);
@@ -277,6 +296,7 @@ ART_DEV_COLD void draw(block &b, const row_view<D> &r, const workbench &k, float
         float max_ok = k.s->max_ok;
         double total = 0.0;
         wide<double> part;
+        ART_ROLLED
         for (uint32_t first = 0; first < k.n_tiles; first += ART_CUDA_LANES) {
             lane_each(w, [&](uint32_t lane) {
                 uint32_t i = first + lane;
@@ -287,6 +307,7 @@ ART_DEV_COLD void draw(block &b, const row_view<D> &r, const workbench &k, float
         /* The first tile at which the running sum exceeds the goal; or the last one with weight. */
         double goal = u * total, running = 0.0, fraction = 0.0;
         uint32_t tile = ART_NO_ID;
+        ART_ROLLED
         for (uint32_t first = 0; first < k.n_tiles && !(running > goal); first += ART_CUDA_LANES) {
             wide<double> own, upto;
             wide<bool> past, weighty;
@@ -322,7 +343,7 @@ ART_DEV_COLD void draw(block &b, const row_view<D> &r, const workbench &k, float
 /* ------------------------------------------------------------------ weighing what comes before a place */
 
 /* Lists the tiles that have tokens before p; the others are weighed with that. */
-ART_DEV void list_reaching(block &b, const workbench &k, float scale, const place &p, bool ok_only) {
+ART_DEV_COLD void list_reaching(block &b, const workbench &k, float scale, const place &p, bool ok_only) {
     phase_first(b, [&](warp_id w) {
         const float *max = ok_only ? k.max_ok : k.max_all, *sum = ok_only ? k.sum_ok : k.sum_all;
         float row_max = ok_only ? k.s->max_ok : k.s->max_all;
@@ -330,6 +351,7 @@ ART_DEV void list_reaching(block &b, const workbench &k, float scale, const plac
         wide<double> rest;
         wide<bool> reaches;
         lane_each(w, [&](uint32_t lane) { at(rest, lane) = 0.0; });
+        ART_ROLLED
         for (uint32_t first = 0; first < k.n_tiles; first += ART_CUDA_LANES) {
             lane_each(w, [&](uint32_t lane) {
                 uint32_t i = first + lane;
@@ -364,6 +386,7 @@ template <class D>
 ART_DEV_COLD void weigh_some(block &b, const row_view<D> &r, const workbench &k, float scale, const place &p,
                              bool ok_only, uint32_t first, uint32_t last) {
     phase(b, [&](warp_id w) {
+        ART_ROLLED
         for (uint32_t n = first + w.index; n < last; n += b.n_warps) {
             uint32_t i = k.reach[n];
             tile_part t = weigh(w, r, i, scale, p, ok_only, k.max_all[i], k.max_ok[i]);
@@ -382,6 +405,7 @@ ART_DEV_COLD void weigh_some(block &b, const row_view<D> &r, const workbench &k,
         lane_each(w, [&](uint32_t lane) {
             double s = 0.0, t = 0.0, u = 0.0;
             uint32_t c = 0;
+            ART_ROLLED
             for (uint32_t n = first + lane; n < last; n += ART_CUDA_LANES) {
                 uint32_t i = k.reach[n];
                 s += raised(k.before[i], max[i], row_max, scale);
@@ -417,6 +441,7 @@ ART_DEV_COLD bool weighs_less(block &b, const row_view<D> &r, const workbench &k
                               bool ok_only, double limit, double total) {
     list_reaching(b, k, scale, p, ok_only);
     uint32_t n_reach = k.s->n_reach;
+    ART_ROLLED
     for (uint32_t first = 0; first < n_reach; first += b.n_warps) {
         if (k.s->after > total - limit) return true;
         uint32_t last = first + b.n_warps;
@@ -511,10 +536,12 @@ ART_DEV void guess_least(block &b, const workbench &k, const filters &f) {
     phase_first(b, [&](warp_id w) {
         const float *max = f.ok_only ? k.max_ok : k.max_all;
         uint32_t wanted = f.top_k < k.n_tiles ? f.top_k : k.n_tiles, key = 0;
+        ART_ROLLED
         for (uint32_t bit = 1u << 31; bit; bit /= 2) {
             wide<uint32_t> n;
             lane_each(w, [&](uint32_t lane) {
                 uint32_t c = 0;
+                ART_ROLLED
                 for (uint32_t i = lane; i < k.n_tiles; i += ART_CUDA_LANES) c += order_of(max[i]) >= (key | bit);
                 at(n, lane) = c;
             });
@@ -530,8 +557,10 @@ ART_DEV void cut_sorted(block &b, const workbench &k, float scale, const filters
         uint32_t kept = n < f.top_k ? n : f.top_k;
         wide<double> own, upto;
         double limit = 0.0;
+        ART_ROLLED
         for (int pass = f.top_p < 1.0f ? 0 : 1; pass < 2; pass++) { /* the weight of what top_k leaves, then the cut */
             double running = 0.0;
+            ART_ROLLED
             for (uint32_t first = 0; first < kept; first += ART_CUDA_LANES) {
                 wide<bool> out;
                 lane_each(w, [&](uint32_t lane) {
@@ -545,7 +574,7 @@ ART_DEV void cut_sorted(block &b, const workbench &k, float scale, const filters
                     place c = {0.0f, 0u};
                     if (i < kept) {
                         c.x = from_order(~k.list[i].key);
-                        c.id = k.list[i].id;
+                        c.id = k.list[i].value;
                     }
                     bool past = f.top_p < 1.0f && running + (at(upto, lane) - at(own, lane)) >= limit;
                     at(out, lane) = pass == 1 && i < kept && i > 0 && (past || !is_before(c.x, c.id, f.min_edge));
@@ -559,7 +588,7 @@ ART_DEV void cut_sorted(block &b, const workbench &k, float scale, const filters
         if (!one_lane(w)) return;
         candidate last = k.list[kept - 1u];
         k.s->edge.x = from_order(~last.key);
-        k.s->edge.id = last.id + 1u;
+        k.s->edge.id = last.value + 1u;
     });
 }
 
@@ -575,10 +604,12 @@ ART_DEV_COLD bool gather_edge(block &b, const row_view<D> &r, const workbench &k
         p.id = ART_NO_ID;
     }
     uint32_t n = 0;
+    ART_ROLLED
     for (uint32_t t = 0; t < ART_GATHERS_MAX; t++) {
         if (p.x == -ART_INF) p = everything();
         list_reaching(b, k, scale, p, f.ok_only);
         phase(b, [&](warp_id w) {
+            ART_ROLLED
             for (uint32_t i = w.index; i < k.s->n_reach; i += b.n_warps)
                 collect(w, r, k.reach[i], p, f.ok_only, k.list, &k.s->n_found);
         });
@@ -593,6 +624,7 @@ ART_DEV_COLD bool gather_edge(block &b, const row_view<D> &r, const workbench &k
     phase(b, [&](warp_id w) {
         lane_each(w, [&](uint32_t lane) {
             candidate none = {ART_NO_ID, ART_NO_ID};
+            ART_ROLLED
             for (uint32_t i = n + w.index * ART_CUDA_LANES + lane; i < slots; i += b.n_warps * ART_CUDA_LANES)
                 k.list[i] = none;
         });
@@ -634,6 +666,7 @@ ART_DEV_COLD void draw_filtered(block &b, const row_view<D> &r, const workbench 
     double limit = static_cast<double>(f.top_p) * f.total;
     place edge = everything();
     const float *weights = k.sum_ok;
+    ART_ROLLED
     for (uint32_t n = 0; n < ART_DRAWS_MAX; n++) {
         draw(b, r, k, scale, weights, edge, uniform(seed, step, (*number)++));
         place drawn = {k.s->drawn_x, k.s->drawn_id};
@@ -656,6 +689,7 @@ template <class D> ART_DEV void draw_greedy(block &b, const row_view<D> &r, cons
     phase_first(b, [&](warp_id w) {
         float best = k.s->max_ok;
         uint32_t tile = ART_NO_ID;
+        ART_ROLLED
         for (uint32_t first = 0; first < k.n_tiles && tile == ART_NO_ID; first += ART_CUDA_LANES) {
             wide<bool> has;
             lane_each(
@@ -696,6 +730,7 @@ ART_DEV bool join_blocks(block &b, const art_cuda_sample_args &a, const workbenc
         k.n_tiles * ART_CUDA_TILE_RESULTS; /* max_all, max_ok, sum_all, sum_ok: neighbours in shared memory, too */
     phase(b, [&](warp_id w) {
         lane_each(w, [&](uint32_t lane) {
+            ART_ROLLED
             for (uint32_t i = w.index * ART_CUDA_LANES + lane; i < n; i += b.n_warps * ART_CUDA_LANES)
                 if (i % k.n_tiles % b.n_y == b.y) store_shared_by_blocks(results + i, k.max_all[i]);
             fence_device();
@@ -710,6 +745,7 @@ ART_DEV bool join_blocks(block &b, const art_cuda_sample_args &a, const workbenc
     if (!k.s->is_last) return false;
     phase(b, [&](warp_id w) {
         lane_each(w, [&](uint32_t lane) {
+            ART_ROLLED
             for (uint32_t i = w.index * ART_CUDA_LANES + lane; i < n; i += b.n_warps * ART_CUDA_LANES)
                 k.max_all[i] = load_shared_by_blocks(results + i);
         });
@@ -743,7 +779,7 @@ ART_DEV bool find_mask(uint64_t masks, int64_t stride, uint64_t mask_rows, uint3
 }
 
 /* id: a token, or an ART_CUDA_ROW_* */
-ART_DEV void write_result(const art_cuda_sample_args &a, uint32_t row, int32_t id, float logprob) {
+ART_DEV_COLD void write_result(const art_cuda_sample_args &a, uint32_t row, int32_t id, float logprob) {
     if (a.ids_64)
         reinterpret_cast<int64_t *>(a.ids)[row] = id;
     else
@@ -778,7 +814,7 @@ template <class D> ART_DEV void sample_row(block &b, const art_cuda_sample_args 
         return;
     }
     r.logits = reinterpret_cast<const typename D::bits *>(a.logits) + static_cast<int64_t>(b.x) * a.logits_stride;
-    r.aligned = (reinterpret_cast<uint64_t>(r.logits) & 15u) == 0;
+    r.shift = static_cast<uint32_t>(reinterpret_cast<uint64_t>(r.logits) & 15u);
     r.n_vocab = a.n_vocab;
     r.patches = k.patches;
     r.n_patches = k.s->n_patches;
@@ -786,6 +822,7 @@ template <class D> ART_DEV void sample_row(block &b, const art_cuda_sample_args 
     r.pen.frequency = k.s->p.frequency_penalty;
     r.pen.presence = k.s->p.presence_penalty;
     const float scale = scale_of(k.s->p.temperature);
+    ART_ROLLED
     for (bool again = false;; again = true) {
         summarise_tiles(b, r, k, scale, again ? 0u : b.y, again ? 1u : b.n_y);
         if (!again && b.n_y > 1 && !join_blocks(b, a, k)) return;
@@ -812,31 +849,34 @@ template <class D> ART_DEV void sample_row(block &b, const art_cuda_sample_args 
 
 /* ------------------------------------------------------------------ the other kernels */
 
-/* art_masks_*: 16 tokens a lane. Nothing is read but the mask, nothing written but what it refuses. */
+/* art_masks_*: 16 tokens a lane. Nothing is read but the mask, nothing written but what it refuses. Vectors lie at multiples of 16 bytes, so
+ * the first one may begin before the row. */
 template <class D> ART_DEV void mask_row(block &b, const art_cuda_mask_args &a, typename D::bits refused) {
     const uint32_t *mask;
     if (!find_mask(a.masks, a.masks_stride, a.mask_rows, a.n_masks, b.x, &mask) || !mask) return;
     typename D::bits *logits =
         reinterpret_cast<typename D::bits *>(a.logits) + static_cast<int64_t>(b.x) * a.logits_stride;
-    const bool aligned = (reinterpret_cast<uint64_t>(logits) & 15u) == 0;
-    vec16 none;
-    for (uint32_t i = 0; i < 4; i++) none.w[i] = D::n_vec == 8 ? refused * 0x10001u : static_cast<uint32_t>(refused);
+    const uint32_t back = static_cast<uint32_t>(reinterpret_cast<uint64_t>(logits) & 15u) * D::n_vec / 16u;
+    const vec16 none = {{D::nothing, D::nothing, D::nothing, D::nothing}};
     phase(b, [&](warp_id w) {
         lane_each(w, [&](uint32_t lane) {
             uint32_t thread = (b.y * b.n_warps + w.index) * ART_CUDA_LANES + lane;
             for (uint32_t half = 0; half < 16u / D::n_vec; half++) {
                 /* A warp's vectors are neighbours. */
                 uint32_t vector = (thread / ART_CUDA_LANES * (16u / D::n_vec) + half) * ART_CUDA_LANES + lane;
-                uint32_t first = vector * D::n_vec;
+                uint32_t begin = vector * D::n_vec, first = begin > back ? begin - back : 0u;
+                uint32_t end = begin + D::n_vec - back;
                 if (first >= a.n_vocab) return;
-                uint32_t bits = load_const(mask + first / 32u) >> (first % 32u);
-                uint32_t end = a.n_vocab - first < D::n_vec ? a.n_vocab - first : D::n_vec;
-                if (aligned && end == D::n_vec && !(bits & ((1u << D::n_vec) - 1u))) {
+                if (end > a.n_vocab) end = a.n_vocab;
+                uint32_t low = load_const(mask + first / 32u), high = 0u;
+                if (back && (end - 1u) / 32u != first / 32u) high = load_const(mask + first / 32u + 1u);
+                uint32_t bits = shift_right(low, high, first % 32u);
+                if (end - first == D::n_vec && !(bits & ((1u << D::n_vec) - 1u))) {
                     store_vec16(logits + first, none);
                     continue;
                 }
-                for (uint32_t e = 0; e < end; e++)
-                    if (!(bits >> e & 1u)) logits[first + e] = refused;
+                for (uint32_t i = first; i < end; i++)
+                    if (!(bits >> (i - first) & 1u)) logits[i] = refused;
             }
         });
     });

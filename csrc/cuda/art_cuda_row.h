@@ -19,17 +19,20 @@
 
 struct type_f32 {
     typedef uint32_t bits;
-    static constexpr uint32_t n_vec = 4; /* of a 16-byte load */
+    static constexpr uint32_t n_vec = 4;                                  /* of a 16-byte load */
+    static constexpr uint32_t least = 0xFF800000u, nothing = 0xFF800000u; /* -infinity */
 };
 
 struct type_f16 {
     typedef unsigned short bits;
     static constexpr uint32_t n_vec = 8;
+    static constexpr uint32_t least = 0xFC00u, nothing = 0xFC00FC00u;
 };
 
 struct type_bf16 {
     typedef unsigned short bits;
     static constexpr uint32_t n_vec = 8;
+    static constexpr uint32_t least = 0xFF80u, nothing = 0xFF80FF80u;
 };
 
 ART_DEV float to_float(type_f32, uint32_t v) {
@@ -69,11 +72,15 @@ ART_DEV uint32_t element(type_bf16, const vec16 &v, uint32_t e) {
 
 /* ------------------------------------------------------------------ rows */
 
-/* A token whose logit is not what the engine gave. Sorted by token, a penalty before biases. */
-struct patch {
-    uint32_t value; /* of a penalty: how often the token was there lately, 0: said already; of a bias: its bits */
-    uint32_t key;   /* token * 2 + (is a bias); ART_NO_ID: none */
+/* Sorted by key, then by value. */
+struct keyed {
+    uint32_t value, key;
 };
+
+/* A token whose logit is not what the engine gave. Sorted by token, a penalty before biases.
+ * value: of a penalty, how often the token was there lately, 0: said already; of a bias, its bits
+ * key:   token * 2 + (is a bias); ART_NO_ID: none */
+typedef keyed patch;
 
 struct penalties {
     float repetition, frequency, presence;
@@ -83,7 +90,7 @@ template <class D> struct row_view {
     const typename D::bits *logits;
     const uint32_t *mask; /* NULL: everything is allowed */
     uint32_t n_vocab;
-    bool aligned;         /* logits to 16 bytes */
+    uint32_t shift;       /* bytes from a multiple of 16 to the first logit */
     const patch *patches; /* in shared memory */
     uint32_t n_patches;   /* 0: they are not in force */
     penalties pen;
@@ -124,25 +131,17 @@ ART_DEV uint32_t find_patch(const patch *patches, uint32_t n, uint32_t key) {
     return first;
 }
 
+template <class D> ART_DEV bool has_patches(const row_view<D> &r, uint32_t begin, uint32_t end) {
+    uint32_t i = find_patch(r.patches, r.n_patches, begin * 2u);
+    return i < r.n_patches && r.patches[i].key < end * 2u;
+}
+
 /* Steps 1 and 2 of docs/sampling.md for one token; rounded as the CPU's sampler does it. */
 ART_DEV float patched(float x, const patch &p, const penalties &pen) {
     if (p.key % 2u) return add_rn(x, as_float(p.value));
     if (!p.value) return x;
     x = x > 0.0f ? x / pen.repetition : mul_rn(x, pen.repetition);
     return add_rn(x, -add_rn(mul_rn(static_cast<float>(p.value), pen.frequency), pen.presence));
-}
-
-/* x[j] of a lane, by comparing j with every place: an index that is not known at compile time would put x into memory. */
-template <uint32_t e, uint32_t n> ART_DEV float pick(wide<float> (&x)[n], uint32_t lane, uint32_t j) {
-    if constexpr (e + 1u == n)
-        return at(x[e], lane);
-    else
-        return e == j ? at(x[e], lane) : pick<e + 1u>(x, lane, j);
-}
-
-template <uint32_t e, uint32_t n> ART_DEV void put(wide<float> (&x)[n], uint32_t lane, uint32_t j, float v) {
-    at(x[e], lane) = e == j ? v : at(x[e], lane);
-    if constexpr (e + 1u < n) put<e + 1u>(x, lane, j, v);
 }
 
 /* Applies the patches that there are for the lanes' x: one group after the other from token `begin` on. */
@@ -153,19 +152,121 @@ ART_DEV void apply_patches(warp_id w, const row_view<D> &r, uint32_t begin, wide
     for (uint32_t i = find_patch(r.patches, r.n_patches, begin * 2u); i < r.n_patches && r.patches[i].key < end; i++) {
         patch p = r.patches[i];
         uint32_t offset = p.key / 2u - begin, vector = offset / D::n_vec;
-        uint32_t owner = vector % ART_CUDA_LANES, j = vector / ART_CUDA_LANES * D::n_vec + offset % D::n_vec;
+        uint32_t owner = vector % ART_CUDA_LANES;
+        uint32_t place = 1u << (vector / ART_CUDA_LANES * D::n_vec + offset % D::n_vec);
         lane_each(w, [&](uint32_t lane) {
-            float v = patched(pick<0>(x, lane, j), p, r.pen);
-            put<0>(x, lane, lane == owner ? j : n, v);
+            uint32_t bits = 0; /* of x[j], which is found by a bit and not by its index: that would put x into memory */
+            ART_UNROLL
+            for (uint32_t k = 0; k < n; k++) bits |= place >> k & 1u ? as_bits(at(x[k], lane)) : 0u;
+            float v = patched(as_float(bits), p, r.pen);
+            uint32_t here = lane == owner ? place : 0u;
+            ART_UNROLL
+            for (uint32_t k = 0; k < n; k++) at(x[k], lane) = here >> k & 1u ? v : at(x[k], lane);
         });
     }
 }
 
-/* The bits of a lane's vector, lowest first; what is past the end of the row is -infinity anyway. */
-template <class D> ART_DEV uint32_t mask_bits(const row_view<D> &r, uint32_t token) {
-    if (!r.mask) return ART_FULL;
-    if (token >= r.n_vocab) return 0u;
-    return load_const(r.mask + token / 32u) >> (token % 32u) & ((1u << D::n_vec) - 1u);
+/* Bytes n .. n + 16 of two vectors that lie side by side; n < 16, a multiple of a logit's size. */
+template <class D> ART_DEV vec16 joined(const vec16 &a, const vec16 &b, uint32_t n) {
+    uint32_t by_two[6], by_one[5];
+    ART_UNROLL
+    for (uint32_t i = 0; i < 6; i++)
+        by_two[i] = n & 8u ? (i < 2 ? a.w[i + 2] : b.w[i - 2]) : i < 4 ? a.w[i] : b.w[i - 4];
+    ART_UNROLL
+    for (uint32_t i = 0; i < 5; i++) by_one[i] = n & 4u ? by_two[i + 1] : by_two[i];
+    vec16 v;
+    ART_UNROLL
+    for (uint32_t i = 0; i < 4; i++)
+        v.w[i] = D::n_vec == 8 ? shift_right(by_one[i], by_one[i + 1], n % 4u * 8u) : by_one[i];
+    return v;
+}
+
+/* n groups of a row, the lanes' tokens from `begin` on, as loads bring them; everything is loaded before anything is looked at. */
+template <uint32_t n> struct raw_tokens {
+    wide<vec16> v[n];       /* -infinity past the end of the row */
+    wide<uint32_t> word[n]; /* of the mask, that the vector's tokens are in; 0 without a mask */
+};
+
+/* Of a row that begins at a multiple of 16, which does not end among them. */
+template <class D, uint32_t n>
+ART_DEV void load_whole(warp_id w, const row_view<D> &r, uint32_t begin, raw_tokens<n> &t) {
+    lane_each(w, [&](uint32_t lane) {
+        const typename D::bits *from = r.logits + (begin + lane * D::n_vec);
+        const uint32_t *words = r.mask + (begin + lane * D::n_vec) / 32u;
+        ART_UNROLL
+        for (uint32_t q = 0; q < n; q++) at(t.v[q], lane) = load_vec16(from + q * group_size<D>());
+        ART_UNROLL
+        for (uint32_t q = 0; q < n; q++) at(t.word[q], lane) = r.mask ? load_const(words + q * D::n_vec) : 0u;
+    });
+}
+
+/* Of any row. Where it does not begin at a multiple of 16, a vector is put together of two loads, the second of which finds what a
+ * neighbour's first one has brought. Vectors whose loads would leave the row, three of a row at most, are read by elements. */
+template <class D, uint32_t n>
+ART_DEV void load_any(warp_id w, const row_view<D> &r, uint32_t begin, raw_tokens<n> &t) {
+    const typename D::bits *const logits = r.logits;
+    const uint32_t *const mask = r.mask;
+    const uint32_t n_vocab = r.n_vocab, shift = r.shift;
+    const int32_t back = static_cast<int32_t>(shift * D::n_vec / 16u), n_vec = static_cast<int32_t>(D::n_vec);
+    const int32_t end = static_cast<int32_t>(n_vocab) - (back ? 2 * n_vec : n_vec); /* where the last loads begin */
+    lane_each(w, [&](uint32_t lane) {
+        const uint32_t mine = begin + lane * D::n_vec;
+        const int32_t first = static_cast<int32_t>(mine) - back;
+        ART_UNROLL
+        for (uint32_t q = 0; q < n; q++) {
+            int32_t from = first + static_cast<int32_t>(q * group_size<D>());
+            vec16 v = {{D::nothing, D::nothing, D::nothing, D::nothing}};
+            if (from >= 0 && from <= end) v = load_vec16(logits + from);
+            at(t.v[q], lane) = v;
+        }
+        ART_UNROLL
+        for (uint32_t q = 0; q < n; q++) {
+            uint32_t token = mine + q * group_size<D>();
+            at(t.word[q], lane) = mask && token < n_vocab ? load_const(mask + token / 32u) : 0u;
+        }
+        if (back) {
+            ART_UNROLL
+            for (uint32_t q = 0; q < n; q++) {
+                int32_t from = first + static_cast<int32_t>(q * group_size<D>());
+                vec16 next = {{D::nothing, D::nothing, D::nothing, D::nothing}};
+                if (from >= 0 && from <= end) next = load_vec16(logits + (from + n_vec));
+                at(t.v[q], lane) = joined<D>(at(t.v[q], lane), next, shift);
+            }
+        }
+        if (first >= 0 && first + static_cast<int32_t>((n - 1u) * group_size<D>()) <= end) return;
+        ART_UNROLL
+        for (uint32_t q = 0; q < n; q++) {
+            int32_t from = first + static_cast<int32_t>(q * group_size<D>());
+            if ((from >= 0 && from <= end) || from + back >= static_cast<int32_t>(n_vocab)) continue;
+            ART_UNROLL
+            for (uint32_t e = 0; e < D::n_vec; e++) {
+                uint32_t token = mine + q * group_size<D>() + e, one = D::least;
+                if (token < n_vocab) one = load_const(logits + token);
+                uint32_t &into = at(t.v[q], lane).w[e / (D::n_vec / 4u)];
+                if (D::n_vec == 4)
+                    into = one;
+                else
+                    into = e % 2u ? (into & 0xFFFFu) | one << 16u : one;
+            }
+        }
+    });
+}
+
+/* Logits, -infinity past the end of the row; and which of them the mask allows, lowest bit first: past the end of the row that may be any,
+ * without a mask none. */
+template <class D, uint32_t n>
+ART_DEV void convert(warp_id w, const raw_tokens<n> &t, wide<float> (&x)[n * D::n_vec], wide<uint32_t> &allowed) {
+    lane_each(w, [&](uint32_t lane) {
+        ART_UNROLL
+        for (uint32_t j = 0; j < n * D::n_vec; j++)
+            at(x[j], lane) = to_float(D(), element(D(), at(t.v[j / D::n_vec], lane), j % D::n_vec));
+        at(allowed, lane) = 0u;
+        ART_UNROLL
+        for (uint32_t q = 0; q < n; q++) {
+            uint32_t bits = at(t.word[q], lane) >> (lane * D::n_vec % 32u) & ((1u << D::n_vec) - 1u);
+            at(allowed, lane) |= bits << (q * D::n_vec);
+        }
+    });
 }
 
 template <class D> struct group {
@@ -178,25 +279,14 @@ template <class D> ART_DEV uint32_t token_of(const group<D> &g, uint32_t lane, u
     return g.begin + lane * D::n_vec + e;
 }
 
-/* Any group of any row. */
-template <class D> ART_DEV group<D> load_group(warp_id w, const row_view<D> &r, uint32_t begin) {
+template <class D> ART_DEV_COLD group<D> load_group(warp_id w, const row_view<D> &r, uint32_t begin) {
     group<D> g;
     g.begin = begin;
-    bool whole = r.aligned && begin + group_size<D>() <= r.n_vocab;
-    lane_each(w, [&](uint32_t lane) {
-        uint32_t token = token_of(g, lane, 0);
-        at(g.allowed, lane) = mask_bits(r, token);
-        if (whole) {
-            vec16 v = load_vec16(r.logits + token);
-            ART_UNROLL
-            for (uint32_t e = 0; e < D::n_vec; e++) at(g.x[e], lane) = to_float(D(), element(D(), v, e));
-        } else {
-            ART_UNROLL
-            for (uint32_t e = 0; e < D::n_vec; e++)
-                at(g.x[e], lane) = token + e < r.n_vocab ? to_float(D(), load_const(r.logits + token + e)) : -ART_INF;
-        }
-    });
+    raw_tokens<1u> t;
+    load_any<D, 1u>(w, r, begin, t);
+    convert<D, 1u>(w, t, g.x, g.allowed);
     if (r.n_patches) apply_patches(w, r, begin, g.x);
+    if (!r.mask) lane_each(w, [&](uint32_t lane) { at(g.allowed, lane) = ART_FULL; });
     return g;
 }
 
@@ -246,41 +336,10 @@ ART_DEV_COLD float sum_allowed(warp_id w, const row_view<D> &r, uint32_t index, 
     return reduce_sum(w, sum);
 }
 
-/* ok: the sum of the allowed weights relative to max_all */
-template <class D>
-ART_DEV void finish_summary(warp_id w, const row_view<D> &r, uint32_t index, float scale, float ok, tile_summary *s) {
-    float distance = (finite_or_zero(s->max_all) - s->max_ok) * scale;
-    if (s->max_ok == -ART_INF)
-        s->sum_ok = 0.0f;
-    else if (distance < ART_SAME_SCALE)
-        s->sum_ok = ok * exp2_fast(distance);
-    else
-        s->sum_ok = sum_allowed(w, r, index, scale, s->max_ok);
-}
-
-/* A tile that is whole and aligned: one load after the other, then all in registers. */
-template <class D> ART_DEV tile_summary summarise_whole(warp_id w, const row_view<D> &r, uint32_t index, float scale) {
-    constexpr uint32_t n_groups = ART_CUDA_ITEMS / D::n_vec;
-    uint32_t begin = index * ART_CUDA_TILE;
-    wide<float> x[ART_CUDA_ITEMS];
-    wide<uint32_t> allowed; /* bit j: x[j] */
-    lane_each(w, [&](uint32_t lane) {
-        vec16 v[n_groups];
-        ART_UNROLL
-        for (uint32_t q = 0; q < n_groups; q++)
-            v[q] = load_vec16(r.logits + begin + q * group_size<D>() + lane * D::n_vec);
-        at(allowed, lane) = 0u;
-        if (r.mask) ART_UNROLL
-        for (uint32_t q = 0; q < n_groups; q++) {
-            uint32_t token = begin + q * group_size<D>() + lane * D::n_vec;
-            uint32_t bits = load_const(r.mask + token / 32u) >> (lane * D::n_vec % 32u);
-            at(allowed, lane) |= (bits & ((1u << D::n_vec) - 1u)) << (q * D::n_vec);
-        }
-        ART_UNROLL
-        for (uint32_t j = 0; j < ART_CUDA_ITEMS; j++)
-            at(x[j], lane) = to_float(D(), element(D(), v[j / D::n_vec], j % D::n_vec));
-    });
-    if (r.n_patches) apply_patches(w, r, begin, x);
+/* From registers alone; bit j of `allowed` is x[j]'s. sum_ok is relative to max_all: see rescale(). */
+template <bool calls>
+ART_DEV tile_summary summarise(warp_id w, wide<float> (&x)[ART_CUDA_ITEMS], wide<uint32_t> &allowed, bool masked,
+                               float scale) {
     tile_summary s;
     wide<float> most, sum, ok;
     lane_each(w, [&](uint32_t lane) {
@@ -289,7 +348,7 @@ template <class D> ART_DEV tile_summary summarise_whole(warp_id w, const row_vie
         for (uint32_t j = 0; j < ART_CUDA_ITEMS; j++) m = fmaxf(m, at(x[j], lane));
         at(most, lane) = m;
     });
-    s.max_all = s.max_ok = reduce_max(w, most);
+    s.max_all = s.max_ok = (calls ? reduce_max(w, most) : max_of_lanes(w, most));
     float max = finite_or_zero(s.max_all);
     wide<bool> some;
     lane_each(w, [&](uint32_t lane) { at(some, lane) = at(allowed, lane) != 0u; });
@@ -303,8 +362,8 @@ template <class D> ART_DEV tile_summary summarise_whole(warp_id w, const row_vie
             }
             at(sum, lane) = a + b;
         });
-        s.sum_all = s.sum_ok = reduce_sum(w, sum);
-        if (r.mask) {
+        s.sum_all = s.sum_ok = (calls ? reduce_sum(w, sum) : sum_of_lanes(w, sum));
+        if (masked) {
             s.max_ok = -ART_INF;
             s.sum_ok = 0.0f;
         }
@@ -324,57 +383,45 @@ template <class D> ART_DEV tile_summary summarise_whole(warp_id w, const row_vie
         at(sum, lane) = a + b;
         at(ok, lane) = c;
     });
-    s.max_ok = reduce_max(w, most);
-    s.sum_all = reduce_sum(w, sum);
-    finish_summary(w, r, index, scale, reduce_sum(w, ok), &s);
+    s.max_ok = (calls ? reduce_max(w, most) : max_of_lanes(w, most));
+    s.sum_all = (calls ? reduce_sum(w, sum) : sum_of_lanes(w, sum));
+    s.sum_ok = (calls ? reduce_sum(w, ok) : sum_of_lanes(w, ok));
     return s;
 }
 
-/* Any tile, in two readings; the same sums to the bit. */
+/* Makes sum_ok relative to max_ok; false: it is lost in what the tile holds besides, and has to be taken anew. */
+ART_DEV bool rescale(float scale, tile_summary *s) {
+    float distance = (finite_or_zero(s->max_all) - s->max_ok) * scale;
+    if (s->max_ok == -ART_INF) {
+        s->sum_ok = 0.0f;
+        return true;
+    }
+    s->sum_ok *= exp2_fast(distance);
+    return distance < ART_SAME_SCALE;
+}
+
 template <class D>
-ART_DEV_COLD tile_summary summarise_ragged(warp_id w, const row_view<D> &r, uint32_t index, float scale) {
-    tile_summary s;
-    wide<float> most, most_ok, even, odd, ok;
-    lane_each(w, [&](uint32_t lane) {
-        at(most, lane) = at(most_ok, lane) = -ART_INF;
-        at(even, lane) = at(odd, lane) = at(ok, lane) = 0.0f;
-    });
-    ART_ROLLED
-    for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
-        group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
-        lane_each(w, [&](uint32_t lane) {
-            ART_UNROLL
-            for (uint32_t e = 0; e < D::n_vec; e++) {
-                float x = at(g.x[e], lane);
-                at(most, lane) = fmaxf(at(most, lane), x);
-                if (at(g.allowed, lane) >> e & 1u) at(most_ok, lane) = fmaxf(at(most_ok, lane), x);
-            }
-        });
-    }
-    s.max_all = reduce_max(w, most);
-    s.max_ok = reduce_max(w, most_ok);
-    float max = finite_or_zero(s.max_all);
-    ART_ROLLED
-    for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
-        group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
-        lane_each(w, [&](uint32_t lane) {
-            ART_UNROLL
-            for (uint32_t e = 0; e < D::n_vec; e++) {
-                float v = weight(at(g.x[e], lane), max, scale);
-                at(e % 2 ? odd : even, lane) += v;
-                at(ok, lane) += at(g.allowed, lane) >> e & 1u ? v : 0.0f;
-            }
-        });
-    }
-    lane_each(w, [&](uint32_t lane) { at(even, lane) += at(odd, lane); });
-    s.sum_all = s.sum_ok = reduce_sum(w, even);
-    if (r.mask) finish_summary(w, r, index, scale, reduce_sum(w, ok), &s);
-    return s;
+ART_DEV_COLD tile_summary summarise_any(warp_id w, const row_view<D> &r, uint32_t index, float scale) {
+    raw_tokens<ART_CUDA_ITEMS / D::n_vec> t;
+    wide<float> x[ART_CUDA_ITEMS];
+    wide<uint32_t> allowed;
+    load_any<D, ART_CUDA_ITEMS / D::n_vec>(w, r, index * ART_CUDA_TILE, t);
+    convert<D, ART_CUDA_ITEMS / D::n_vec>(w, t, x, allowed);
+    if (r.n_patches) apply_patches(w, r, index * ART_CUDA_TILE, x);
+    return summarise<true>(w, x, allowed, r.mask != nullptr, scale);
 }
 
-template <class D> ART_DEV tile_summary summarise(warp_id w, const row_view<D> &r, uint32_t index, float scale) {
-    if (r.aligned && (index + 1u) * ART_CUDA_TILE <= r.n_vocab) return summarise_whole(w, r, index, scale);
-    return summarise_ragged(w, r, index, scale);
+/* One reading of a tile. */
+template <class D> ART_DEV tile_summary summarise_tile(warp_id w, const row_view<D> &r, uint32_t index, float scale) {
+    uint32_t begin = index * ART_CUDA_TILE, end = begin + ART_CUDA_TILE;
+    if (r.shift || end > r.n_vocab || (r.n_patches && has_patches(r, begin, end)))
+        return summarise_any(w, r, index, scale);
+    raw_tokens<ART_CUDA_ITEMS / D::n_vec> t;
+    wide<float> x[ART_CUDA_ITEMS];
+    wide<uint32_t> allowed;
+    load_whole<D, ART_CUDA_ITEMS / D::n_vec>(w, r, begin, t);
+    convert<D, ART_CUDA_ITEMS / D::n_vec>(w, t, x, allowed);
+    return summarise<false>(w, x, allowed, r.mask != nullptr, scale);
 }
 
 /* ------------------------------------------------------------------ what comes before a place */
@@ -451,44 +498,34 @@ struct token {
     uint32_t id;
 };
 
-/* The weights of a group's allowed tokens before place p, 0 of the others, and their sums up to each lane. */
-template <class D>
-ART_DEV void weigh_group(warp_id w, group<D> &g, float scale, const place &p, float max_ok, wide<float> (&v)[D::n_vec],
-                         wide<float> &own, wide<float> &upto) {
-    lane_each(w, [&](uint32_t lane) {
-        float s = 0.0f;
-        ART_UNROLL
-        for (uint32_t e = 0; e < D::n_vec; e++) {
-            bool in = at(g.allowed, lane) >> e & 1u && is_before(at(g.x[e], lane), token_of(g, lane, e), p);
-            at(v[e], lane) = in ? weight(at(g.x[e], lane), max_ok, scale) : 0.0f;
-            s += at(v[e], lane);
-        }
-        at(own, lane) = s;
-    });
-    upto = scan_sum(w, own);
-}
-
 /* The first allowed token before place p, in ascending order of ids, at which the running sum of weights exceeds `fraction` of their
  * total. There must be one. */
 template <class D>
 ART_DEV_COLD token find_drawn(warp_id w, const row_view<D> &r, uint32_t index, float scale, const place &p,
                               float max_ok, float fraction) {
-    wide<float> v[D::n_vec], own, upto;
-    float total = 0.0f, running = 0.0f;
+    token drawn = {-ART_INF, ART_NO_ID};
+    float goal = ART_INF, running = 0.0f;
     touch_tile(w, r, index);
     ART_ROLLED
-    for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
-        group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
-        weigh_group(w, g, scale, p, max_ok, v, own, upto);
-        total += from_lane(w, upto, ART_CUDA_LANES - 1u);
-    }
-    float goal = fraction * total;
-    if (!(goal < total)) goal = as_float(as_bits(total) - 1u);
-    token drawn = {-ART_INF, ART_NO_ID};
-    ART_ROLLED
-    for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
-        group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
-        weigh_group(w, g, scale, p, max_ok, v, own, upto);
+    for (uint32_t n = 0; n < 2u * groups_of_tile<D>(); n++) { /* twice: for the total, and to the goal */
+        if (n == groups_of_tile<D>()) {
+            goal = fraction * running;
+            if (!(goal < running)) goal = as_float(as_bits(running) - 1u);
+            running = 0.0f;
+        }
+        group<D> g = load_group(w, r, index * ART_CUDA_TILE + n % groups_of_tile<D>() * group_size<D>());
+        wide<float> v[D::n_vec], own; /* weights, 0 of what can not be drawn */
+        lane_each(w, [&](uint32_t lane) {
+            float s = 0.0f;
+            ART_UNROLL
+            for (uint32_t e = 0; e < D::n_vec; e++) {
+                bool in = at(g.allowed, lane) >> e & 1u && is_before(at(g.x[e], lane), token_of(g, lane, e), p);
+                at(v[e], lane) = in ? weight(at(g.x[e], lane), max_ok, scale) : 0.0f;
+                s += at(v[e], lane);
+            }
+            at(own, lane) = s;
+        });
+        wide<float> upto = scan_sum(w, own);
         float sum = from_lane(w, upto, ART_CUDA_LANES - 1u);
         if (!(running + sum > goal)) {
             running += sum;
@@ -534,11 +571,8 @@ ART_DEV float from_order(uint32_t k) {
     return as_float(k ^ (k >> 31 ? 0x80000000u : 0xFFFFFFFFu));
 }
 
-/* A token as a number: the smaller, the earlier in the ranking. */
-struct candidate {
-    uint32_t id;
-    uint32_t key; /* ~order_of(x) */
-};
+/* A token as a number: the smaller, the earlier in the ranking. value: its id; key: ~order_of(x) */
+typedef keyed candidate;
 
 /* Appends the tokens before place p, or as many as there is room for; *n counts them all. Their order is any. */
 template <class D>
@@ -549,14 +583,22 @@ ART_DEV_COLD void collect(warp_id w, const row_view<D> &r, uint32_t index, const
     for (uint32_t q = 0; q < groups_of_tile<D>(); q++) {
         group<D> g = load_group(w, r, index * ART_CUDA_TILE + q * group_size<D>());
         lane_each(w, [&](uint32_t lane) {
+            uint32_t which = 0;
             ART_UNROLL
             for (uint32_t e = 0; e < D::n_vec; e++) {
-                uint32_t id = token_of(g, lane, e);
-                if (!is_before(at(g.x[e], lane), id, p) || (ok_only && !(at(g.allowed, lane) >> e & 1u))) continue;
-                uint32_t i = atomic_add(n, 1u);
-                if (i >= ART_CUDA_CANDIDATES_MAX) continue;
-                list[i].id = id;
-                list[i].key = ~order_of(at(g.x[e], lane));
+                bool in = is_before(at(g.x[e], lane), token_of(g, lane, e), p);
+                if (in && (!ok_only || at(g.allowed, lane) >> e & 1u)) which |= 1u << e;
+            }
+            if (!which) return;
+            uint32_t i = atomic_add(n, count_bits(which));
+            ART_UNROLL
+            for (uint32_t e = 0; e < D::n_vec; e++) {
+                if (!(which >> e & 1u)) continue;
+                if (i < ART_CUDA_CANDIDATES_MAX) {
+                    list[i].value = token_of(g, lane, e);
+                    list[i].key = ~order_of(at(g.x[e], lane));
+                }
+                i++;
             }
         });
     }

@@ -62,6 +62,11 @@ ART_DEV bool one_lane(warp_id) {
     return lane_id() == 0;
 }
 
+/* What a lane wrote to shared memory is there for the others of its warp. */
+ART_DEV void sync_lanes(warp_id) {
+    __syncwarp();
+}
+
 template <class T> ART_DEV T from_lane(warp_id, T value, uint32_t lane) {
     return __shfl_sync(ART_FULL, value, static_cast<int>(lane));
 }
@@ -70,21 +75,21 @@ ART_DEV uint32_t ballot(warp_id, bool value) {
     return __ballot_sync(ART_FULL, value);
 }
 
-ART_DEV float reduce_max(warp_id, float value) {
+/* The order of the additions is the same everywhere: a butterfly. */
+ART_DEV float max_of_lanes(warp_id, float value) {
     ART_UNROLL
     for (int d = 16; d; d /= 2) value = fmaxf(value, __shfl_xor_sync(ART_FULL, value, d));
     return value;
 }
 
-/* The order of the additions is the same everywhere: a butterfly. */
-template <class T> ART_DEV T reduce_sum(warp_id, T value) {
+template <class T> ART_DEV T sum_of_lanes(warp_id, T value) {
     ART_UNROLL
     for (int d = 16; d; d /= 2) value += __shfl_xor_sync(ART_FULL, value, d);
     return value;
 }
 
 /* The sum of the values of this lane and those before it. */
-template <class T> ART_DEV T scan_sum(warp_id, T value) {
+template <class T> ART_DEV_COLD T scan_sum(warp_id, T value) {
     ART_UNROLL
     for (int d = 1; d < 32; d *= 2) {
         T other = __shfl_up_sync(ART_FULL, value, d);
@@ -103,6 +108,11 @@ ART_DEV uint32_t lowest_bit(uint32_t v) { /* v is not 0 */
 
 ART_DEV uint32_t highest_bit(uint32_t v) { /* v is not 0 */
     return 31u - static_cast<uint32_t>(__clz(static_cast<int>(v)));
+}
+
+/* The low word of high:low >> n; n < 32 */
+ART_DEV uint32_t shift_right(uint32_t low, uint32_t high, uint32_t n) {
+    return __funnelshift_r(low, high, n);
 }
 
 ART_DEV float as_float(uint32_t bits) {
@@ -230,6 +240,8 @@ ART_DEV bool one_lane(warp_id) {
     return true;
 }
 
+ART_DEV void sync_lanes(warp_id) {}
+
 template <class T> ART_DEV T from_lane(warp_id, const wide<T> &value, uint32_t lane) {
     return value.v[lane % ART_CUDA_LANES];
 }
@@ -240,13 +252,13 @@ ART_DEV uint32_t ballot(warp_id, const wide<bool> &value) {
     return bits;
 }
 
-ART_DEV float reduce_max(warp_id, const wide<float> &value) {
+ART_DEV float max_of_lanes(warp_id, const wide<float> &value) {
     float m = value.v[0];
     for (uint32_t i = 1; i < ART_CUDA_LANES; i++) m = fmaxf(m, value.v[i]);
     return m;
 }
 
-template <class T> ART_DEV T reduce_sum(warp_id, wide<T> value) {
+template <class T> ART_DEV T sum_of_lanes(warp_id, wide<T> value) {
     for (uint32_t d = 16; d; d /= 2)
         for (uint32_t i = 0; i < d; i++) value.v[i] += value.v[i + d];
     return value.v[0];
@@ -268,6 +280,10 @@ ART_DEV uint32_t lowest_bit(uint32_t v) {
 
 ART_DEV uint32_t highest_bit(uint32_t v) {
     return 31u - static_cast<uint32_t>(__builtin_clz(v));
+}
+
+ART_DEV uint32_t shift_right(uint32_t low, uint32_t high, uint32_t n) {
+    return n ? low >> n | high << (32u - n) : low;
 }
 
 ART_DEV float as_float(uint32_t bits) {
@@ -363,4 +379,15 @@ template <class F> ART_DEV void phase_first(block &b, F f) {
 }
 
 #endif
+
+/* The same by a call, for what is no part of the first reading: a shuffle is a dozen instructions where the compiler does not see that a warp
+ * is together. */
+ART_DEV_COLD float reduce_max(warp_id w, wide<float> value) {
+    return max_of_lanes(w, value);
+}
+
+template <class T> ART_DEV_COLD T reduce_sum(warp_id w, wide<T> value) {
+    return sum_of_lanes(w, value);
+}
+
 #endif

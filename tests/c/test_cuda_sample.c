@@ -505,6 +505,66 @@ static void check_row(const batch_case *c, uint32_t i, result got) {
     abort();
 }
 
+/* The only row of a case, `offset` elements past a multiple of 16 bytes, in memory of exactly its size. */
+static result sample_at(const row_case *r, uint32_t n, uint32_t dtype, uint32_t offset) {
+    uint32_t size = size_of(dtype), words = (n + 31) / 32, n_sm = 1 + below(64);
+    unsigned char *block = malloc((offset + n) * (size_t)size);
+    uint32_t *mask = malloc(words * sizeof *mask);
+    uint64_t bytes = art_cuda_workspace_bytes(1, n, n_sm), steps = r->step;
+    void *workspace = calloc(1, bytes);
+    assert(block && mask && workspace && ((uintptr_t)block & 15u) == 0);
+    memset(block, 0xFF, offset * (size_t)size); /* NaN */
+    for (uint32_t k = 0; k < n; k++) put(block + (offset + k) * (size_t)size, dtype, r->x[k]);
+    memcpy(mask, r->mask, words * sizeof *mask);
+    art_cuda_row row = r->p;
+    result out = {0};
+    art_cuda_sample_args a = {.logits = (uint64_t)(uintptr_t)(block + offset * (size_t)size),
+                              .masks = r->masked ? (uint64_t)(uintptr_t)mask : 0,
+                              .rows = (uint64_t)(uintptr_t)&row,
+                              .steps = (uint64_t)(uintptr_t)&steps,
+                              .ids = (uint64_t)(uintptr_t)&out.id,
+                              .logprobs = (uint64_t)(uintptr_t)&out.logprob,
+                              .workspace = (uint64_t)(uintptr_t)workspace,
+                              .n_rows = 1,
+                              .n_vocab = n,
+                              .n_masks = 1,
+                              .dtype = dtype,
+                              .ids_64 = 1};
+    art_cuda_launch l[ART_CUDA_LAUNCHES_MAX];
+    art_cuda_plan_sample(1, n, dtype, 0, n_sm, l);
+    assert(art_cuda_cpu_launch_shuffled(l, harness_random(&seed_), &a) == 0);
+    free(block);
+    free(mask);
+    free(workspace);
+    return out;
+}
+
+/* A row gives the same bits at every address that its type allows, whatever is left over of its last tile. */
+static void test_alignments(unsigned long cases) {
+    static batch_case c;
+    row_case *r = &c.row[0];
+    for (unsigned long n = 0; n < cases;) {
+        uint32_t dtype = below(3), tiles = ART_CUDA_TILE * below(3), around = below(41);
+        uint32_t vocab = tiles + around > 20 ? tiles + around - 20 : 1 + around;
+        c.n_rows = 1;
+        c.n_vocab = vocab;
+        c.dtype = dtype;
+        c.history_cap = 0;
+        random_logits(r, vocab, dtype);
+        random_params(r, vocab);
+        random_mask(r, vocab);
+        r->masked = !chance(3);
+        r->mask_row = 0;
+        r->n_bias = r->n_history = 0;
+        result first = sample_at(r, vocab, dtype, 0);
+        check_row(&c, 0, first);
+        for (uint32_t offset = 1; offset < 16 / size_of(dtype); offset++, n++) {
+            result other = sample_at(r, vocab, dtype, offset);
+            assert(first.id == other.id && memcmp(&first.logprob, &other.logprob, sizeof first.logprob) == 0);
+        }
+    }
+}
+
 static void test_random_cases(unsigned long cases) {
     static batch_case c;
     for (unsigned long n = 0; n < cases;) {
@@ -631,6 +691,7 @@ int main(int argc, char **argv) {
     seed_ = argc > 2 ? strtoull(argv[2], NULL, 10) : 88172645463325252u;
     test_patches_max();
     test_steps();
+    test_alignments(cases / 4);
     test_random_cases(cases);
     assert(h.live == 0);
     return 0;
