@@ -50,6 +50,22 @@ static inline uint32_t arti_bits_lowest64(uint64_t v) {
     return low ? arti_bits_lowest(low) : 32 + arti_bits_lowest((uint32_t)(v >> 32));
 }
 
+static inline uint32_t arti_bits_count64(uint64_t v) {
+    v -= v >> 1 & UINT64_C(0x5555555555555555);
+    v = (v & UINT64_C(0x3333333333333333)) + (v >> 2 & UINT64_C(0x3333333333333333));
+    v = (v + (v >> 4)) & UINT64_C(0x0F0F0F0F0F0F0F0F);
+    return (uint32_t)(v * UINT64_C(0x0101010101010101) >> 56);
+}
+
+/* Memory that will be read soon. */
+static inline void arti_prefetch(const void *p) {
+#if defined(__GNUC__)
+    __builtin_prefetch(p);
+#else
+    (void)p;
+#endif
+}
+
 void arti_bits_or(uint32_t *dst, const uint32_t *src, size_t n_words);     /* dst |= src */
 void arti_bits_and(uint32_t *dst, const uint32_t *src, size_t n_words);    /* dst &= src */
 void arti_bits_andnot(uint32_t *dst, const uint32_t *src, size_t n_words); /* dst &= ~src */

@@ -723,23 +723,43 @@ static bool build_start_rows(arti_lex *lex, const art_vocab *v) {
 
 /* ------------------------------------------------------------------ children */
 
+static uint32_t count_kids(const art_vocab *v, uint32_t node) {
+    uint32_t n = 0;
+    for (uint32_t k = node + 1; k < v->node[node].next; k = v->node[k].next) n++;
+    return n;
+}
+
 static bool build_kids(arti_lex *lex, const art_vocab *v) {
-    uint32_t *node = NULL;
-    uint8_t *byte = NULL;
-    for (int pass = 0; pass < 2; pass++) {
-        uint32_t n = 0;
-        for (uint32_t b = 0; b < 256; b++) {
-            const uint32_t parent = v->root_child[b];
-            lex->kid_first[b] = n;
-            for (uint32_t k = parent + 1; parent && k < v->node[parent].next; k = v->node[k].next, n++)
-                if (pass) byte[n] = v->node[k].byte, node[n] = k;
-        }
-        lex->kid_first[256] = n;
-        if (pass) break;
-        lex->kid_node = node = keep(lex, n, sizeof *node);
-        lex->kid_byte = byte = keep(lex, n, 1);
-        if (!node || !byte) return false;
+    const uint32_t n_words = v->n_nodes / 64 + 1;
+    uint64_t *mark = keep(lex, n_words, sizeof *mark);
+    uint32_t *rank = keep(lex, n_words, sizeof *rank), n_lists = 0, n_kids = 0, list = 0, at = 0;
+    if (!mark || !rank) return false;
+    for (uint32_t i = 0; i < v->n_nodes; i++) {
+        if (i % 64 == 0) rank[i / 64] = n_lists;
+        if (v->node[i].next - i <= ARTI_LEX_KIDS) continue;
+        const uint32_t n = count_kids(v, i);
+        if (n < ARTI_LEX_KIDS) continue;
+        mark[i / 64] |= (uint64_t)1 << (i % 64);
+        n_lists++;
+        n_kids += n;
     }
+    uint32_t *first = keep(lex, n_lists + 1u, sizeof *first), *node = keep(lex, n_kids, sizeof *node);
+    uint8_t *byte = keep(lex, n_kids, 1);
+    if (!first || !node || !byte) return false;
+    for (uint32_t w = 0; w < n_words; w++) {
+        for (uint64_t bits = mark[w]; bits; bits &= bits - 1) {
+            const uint32_t parent = w * 64 + arti_bits_lowest64(bits);
+            first[list++] = at;
+            for (uint32_t k = parent + 1; k < v->node[parent].next; k = v->node[k].next, at++)
+                byte[at] = v->node[k].byte, node[at] = k;
+        }
+    }
+    first[n_lists] = at;
+    lex->kid_mark = mark;
+    lex->kid_rank = rank;
+    lex->kid_first = first;
+    lex->kid_node = node;
+    lex->kid_byte = byte;
     return true;
 }
 

@@ -12,8 +12,11 @@
 #ifndef ART_LEX_H
 #define ART_LEX_H
 
+#include "art_bits.h"
 #include "art_vocab.h"
 #include <string.h>
+
+#define ARTI_LEX_KIDS 8u
 
 /* How a token spells its whitespace, where constraints limit that. Numbers saturate. */
 typedef struct arti_lex_space {
@@ -100,9 +103,10 @@ typedef struct arti_lex {
     const uint32_t *space_nodes;
     uint32_t space_first[257];
 
-    /* Children of the root's children, which have many: those of the root's child with byte b are kid_first[b] .. kid_first[b + 1] - 1. */
-    uint32_t kid_first[257];
-    const uint32_t *kid_node;
+    /* Children of the nodes that have ARTI_LEX_KIDS or more: bit i of kid_mark stands for node i, and of the marked nodes, which
+     * kid_rank counts before each word, the k-th one has kid_first[k] .. kid_first[k + 1] - 1. */
+    const uint64_t *kid_mark;
+    const uint32_t *kid_rank, *kid_first, *kid_node;
     const uint8_t *kid_byte; /* ascending for each parent */
 } arti_lex;
 
@@ -110,13 +114,21 @@ arti_lex *arti_lex_new(const art_vocab *v, const art_alloc *alloc);
 void arti_lex_free(arti_lex *lex);
 size_t arti_lex_memory(const arti_lex *lex);
 
+/* Which list of children is the node's? UINT32_MAX: it has few, see arti_node. */
+static inline uint32_t arti_lex_kids(const arti_lex *lex, uint32_t node) {
+    const uint64_t mark = lex->kid_mark[node / 64] >> (node % 64);
+    if (!(mark & 1u)) return UINT32_MAX;
+    return lex->kid_rank[node / 64] + arti_bits_count64(lex->kid_mark[node / 64] & (((uint64_t)1 << (node % 64)) - 1));
+}
+
 /* Child of a node of the vocabulary's trie; 0: none. */
 static inline uint32_t arti_lex_child(const art_vocab *v, uint32_t node, uint8_t byte) {
     const arti_lex *lex = v->lex;
     if (node == 0) return v->root_child[byte];
-    if (v->node[node].depth == 1) {
-        const uint32_t first = lex->kid_first[v->node[node].byte], n = lex->kid_first[v->node[node].byte + 1u] - first;
-        const uint8_t *p = n ? memchr(lex->kid_byte + first, byte, n) : NULL;
+    const uint32_t list = arti_lex_kids(lex, node);
+    if (list != UINT32_MAX) {
+        const uint32_t first = lex->kid_first[list], n = lex->kid_first[list + 1] - first;
+        const uint8_t *p = memchr(lex->kid_byte + first, byte, n);
         return p ? lex->kid_node[p - lex->kid_byte] : 0;
     }
     for (uint32_t k = node + 1; k < v->node[node].next; k = v->node[k].next)

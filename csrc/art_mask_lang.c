@@ -7,12 +7,16 @@
  * tokens are left, the trie below those bytes is walked instead. */
 #include "art_mask_lang.h"
 
+#include "art_bases.h"
 #include "art_bits.h"
 #include "art_rows.h"
 
 #define BOUND_MAX 8u   /* characters that may still come: then lengths become part of the language */
 #define NEAR 16u       /* characters before the longest length allowed */
 #define LEFT_MAX 1200u /* tokens with one first atom that are run one by one; more are left to the trie */
+#define LEFT_FEW 32u   /* .. as those beyond this number are where the trie is narrow */
+#define JUDGED 4u
+#define QUEUE 64u /* tokens that are run together */
 
 /* Roughly how many tokens use characters of an atom, for arti_re_get_safe(): only the order matters. */
 static const uint16_t weights[ARTI_N_ATOMS] = {
@@ -35,6 +39,7 @@ typedef struct plan {
     uint32_t room;       /* behind the first character; UINT32_MAX: any */
     uint32_t low, top;   /* tokens of `in` with so many characters are alive */
     uint64_t in, out;    /* as arti_re_safe's, with ARTI_ATOM_PARTIAL */
+    arti_re_state after; /* the only state behind a character of the atom; ARTI_RE_DEAD: there are several */
 } plan;
 
 typedef struct lang {
@@ -47,7 +52,19 @@ typedef struct lang {
     uint32_t room; /* characters that may still come; UINT32_MAX: any number */
     uint32_t owed; /* characters that must still come, where the language does not see to that by itself; else 0 */
     plan plans[ARTI_GROUP_ATOMS];
-    uint8_t *verdicts; /* by group */
+    uint8_t *verdicts;          /* by group */
+    uint64_t *accepted;         /* groups that rows set, as bits; */
+    uint64_t *todo;             /* .. and those with tokens that have to be looked at */
+    const plan *judged[JUDGED]; /* whose verdicts on sets of atoms by_set holds */
+    uint32_t n_judged;
+    uint8_t *by_set;
+    uint32_t n_queued;
+    struct {
+        uint32_t id;
+        arti_re_state q; /* before byte `at` */
+        uint16_t at, n_cp;
+        bool cut;
+    } queue[QUEUE]; /* tokens to be run */
 } lang;
 
 static uint64_t beyond_ascii(void) {
@@ -85,19 +102,20 @@ static bool plan_state(lang *l, plan *p, arti_re_state to) {
     return true;
 }
 
-static bool plan_atom(lang *l, plan *p, const arti_re_state to[2], bool is_partly_dead, uint64_t wide) {
+static bool plan_atom(lang *l, plan *p, const arti_re_state to[ARTI_RE_FAN], bool is_partly_dead, uint64_t wide) {
     *p = (plan){.is = REJECTED};
-    if (l->room == 0 || (to[0] == ARTI_RE_DEAD && to[1] == ARTI_RE_DEAD)) return true;
+    if (l->room == 0 || (to[0] == ARTI_RE_DEAD && to[ARTI_RE_FAN - 1] == ARTI_RE_DEAD)) return true;
     p->is = LEFT;
-    if (to[1] == ARTI_RE_UNKNOWN) return true;
+    if (to[ARTI_RE_FAN - 1] == ARTI_RE_UNKNOWN) return true;
     *p = (plan){.is = ACCEPTED,
                 .is_partly_dead = is_partly_dead,
                 .ends = true,
                 .room = UINT32_MAX,
                 .top = UINT32_MAX,
                 .in = UINT64_MAX};
-    for (uint32_t i = 0; i < 2; i++)
-        if (to[i] != ARTI_RE_DEAD && !plan_state(l, p, to[i])) return false;
+    if (!is_partly_dead && to[1] == ARTI_RE_DEAD) p->after = to[0];
+    for (uint32_t i = 0; i < ARTI_RE_FAN && to[i] != ARTI_RE_DEAD; i++)
+        if (!plan_state(l, p, to[i])) return false;
     p->in &= ALL_ATOMS;
     if ((p->in & wide) == wide) p->in |= ARTI_ATOM_PARTIAL;
     if (p->out & wide) p->out |= ARTI_ATOM_PARTIAL;
@@ -126,8 +144,7 @@ static bool make_plans(lang *l) {
     const uint64_t wide = beyond_ascii();
     for (uint32_t i = 0; i < ARTI_N_ATOMS; i++) {
         const bool partly = fan.partly >> i & 1u;
-        if (i > 0 && fan.to[i][0] == fan.to[i - 1][0] && fan.to[i][1] == fan.to[i - 1][1] &&
-            partly == (fan.partly >> (i - 1) & 1u))
+        if (i > 0 && memcmp(fan.to[i], fan.to[i - 1], sizeof *fan.to) == 0 && partly == (fan.partly >> (i - 1) & 1u))
             l->plans[i] = l->plans[i - 1];
         else if (!plan_atom(l, &l->plans[i], fan.to[i], partly, wide))
             return false;
@@ -157,64 +174,105 @@ static uint32_t most(const lang *l, const plan *p) {
     return p->ends && p->room < l->room ? p->room + 1 : l->room;
 }
 
-/* What is to be done with a group, and how many of its tokens have to be run. */
-static verdict judge(const lang *l, const plan *p, const arti_group *g, uint32_t *n_run) {
+/* What is to be done with groups, by the atoms of their rests. First atoms whose plans are alike take turns, so a few answers are kept. */
+static const uint8_t *judge_sets(lang *l, const plan *p) {
+    const arti_bases *b = l->w->v->bases;
+    for (uint32_t i = 0; i < l->n_judged && i < JUDGED; i++)
+        if (l->judged[i]->in == p->in && l->judged[i]->out == p->out &&
+            l->judged[i]->is_partly_dead == p->is_partly_dead)
+            return l->by_set + (size_t)i * b->n_sets;
+    const uint8_t safe = p->is_partly_dead ? LEFT : ACCEPTED;
+    const uint32_t at = l->n_judged++ % JUDGED;
+    uint8_t *by_set = l->by_set + (size_t)at * b->n_sets;
+    for (uint32_t i = 0; i < b->n_sets; i++) {
+        const uint64_t outside = b->sets[i] & ~p->in;
+        by_set[i] = (uint8_t)(!outside ? safe : outside & p->out ? LEFT : REJECTED);
+    }
+    l->judged[at] = p;
+    return by_set;
+}
+
+/* How many tokens of a group have to be run for their length. */
+static uint32_t count_odd(const lang *l, const plan *p, const arti_group *g, verdict is) {
     const art_vocab *v = l->w->v;
-    const uint64_t outside = g->rest & ~p->in;
-    const uint32_t end = g->first + g->n;
-    if (!outside && p->is_partly_dead) {
-        *n_run = g->n;
-        return LEFT;
-    }
-    if (!outside) {
-        const uint32_t last = most(l, p);
-        *n_run = g->max_cp > p->top && last > p->top ? longer_than(v, g, last) - longer_than(v, g, p->top) : 0;
-        if (p->low > 1) *n_run += longer_than(v, g, p->low - 1) - g->first;
-        return ACCEPTED;
-    }
-    if (outside & p->out) {
-        *n_run = g->n;
-        return LEFT;
-    }
-    *n_run = p->ends || p->room == UINT32_MAX ? 0 : end - longer_than(v, g, p->room + 1);
-    return REJECTED;
+    uint32_t n = 0;
+    if (is == REJECTED) return p->ends || p->room == UINT32_MAX ? 0 : g->first + g->n - longer_than(v, g, p->room + 1);
+    const uint32_t last = most(l, p);
+    if (g->max_cp > p->top && last > p->top) n = longer_than(v, g, last) - longer_than(v, g, p->top);
+    if (p->low > 1) n += longer_than(v, g, p->low - 1) - g->first;
+    return n;
 }
 
-#define ROW_COST 400u /* of combining a row, in tokens set one by one */
-
-typedef struct tally {
-    uint32_t accept; /* what it costs to set what is accepted */
-    bool clears;     /* to clear the rest costs less */
-    uint32_t common; /* accepted tokens of up to so many characters are set by rows */
-} tally;
-
-static uint32_t row_cost(const arti_group *g) {
-    return g->row >= 0 ? ROW_COST : g->n;
+static void clear_groups(uint64_t *bits, uint32_t first, uint32_t end) {
+    for (uint32_t i = first; i < end; i++) bits[i / 64] &= ~BIT(i % 64);
 }
 
-/* cost: of setting the groups that are accepted; n_accepted: their tokens. */
-static void judge_atom(lang *l, uint32_t a, uint32_t *cost, uint32_t *n_accepted) {
+/* Do tokens with this first atom go on with few characters only? Then the trie below it is soon walked. */
+static bool is_narrow(const plan *p, uint32_t a) {
+    uint64_t letters = 0;
+    for (uint32_t i = 0; i < ARTI_N_ATOMS; i++)
+        if (arti_atoms[i].lo == 'G' || arti_atoms[i].lo == 'g' || arti_atoms[i].lo >= 0x80) letters |= BIT(i);
+    return arti_atoms[a].lo < 0x80 && !(p->in & letters);
+}
+
+typedef struct sums { /* of the groups with one first atom that are accepted */
+    uint32_t n;       /* tokens */
+    uint32_t cost[ARTI_BASE_KINDS];
+} sums;
+
+/* Judges groups first .. end - 1; returns how many of their tokens have to be run. */
+static uint32_t judge_groups(lang *l, const plan *p, uint32_t first, uint32_t end, sums *out) {
+    const art_vocab *v = l->w->v;
+    const arti_bases *b = v->bases;
+    const uint8_t *by_set = judge_sets(l, p), *max_cp = b->max_cp, *kind_of = b->kind_of;
+    const uint32_t *set_of = b->set_of;
+    const uint16_t *n = b->n, *cost = b->cost;
+    uint8_t *verdicts = l->verdicts;
+    sums sum = {.n = 0};
+    uint32_t n_run = 0;
+    const uint32_t roomy = p->ends || p->room == UINT32_MAX ? UINT32_MAX : p->room + 1;
+    uint32_t usual = p->low > 1 ? 0 : p->top < roomy ? p->top : roomy; /* longer tokens need a second look */
+    if (usual >= v->stay_cp_max)
+        usual = UINT32_MAX;
+    else if (usual > UINT8_MAX - 1)
+        usual = UINT8_MAX - 1;
+    for (uint32_t i = first; i < end;) {
+        const uint32_t word = i / 64, stop = end < word * 64 + 64 ? end : word * 64 + 64;
+        uint64_t accepted = 0, todo = 0;
+        for (; i < stop; i++) {
+            const uint8_t is = by_set[set_of[i]];
+            const uint32_t fits = is == ACCEPTED;
+            uint32_t odd = is == LEFT ? n[i] : 0;
+            if (max_cp[i] > usual && is != LEFT) odd = count_odd(l, p, &v->groups[i], (verdict)is);
+            verdicts[i] = is;
+            n_run += odd;
+            accepted |= (uint64_t)fits << (i % 64);
+            todo |= (uint64_t)(odd > 0) << (i % 64);
+            sum.n += fits * n[i];
+            sum.cost[kind_of[i]] += fits * cost[i];
+        }
+        l->accepted[word] |= accepted;
+        l->todo[word] |= todo;
+    }
+    *out = sum;
+    return n_run;
+}
+
+static void judge_atom(lang *l, uint32_t a, sums *out) {
     const art_vocab *v = l->w->v;
     plan *p = &l->plans[a];
     const uint32_t first = v->group_of[a], end = v->group_of[a + 1];
-    uint32_t n_run = 0;
-    *cost = *n_accepted = 0;
-    if (p->is != ACCEPTED) {
-        memset(l->verdicts + first, p->is, end - first);
-        return;
+    *out = (sums){.n = 0};
+    if (p->is == ACCEPTED) {
+        const uint32_t n_run = judge_groups(l, p, first, end, out);
+        if (n_run <= (is_narrow(p, a) ? LEFT_FEW : LEFT_MAX) || a == ARTI_N_ATOMS) return;
+        p->is = LEFT;
+        *out = (sums){.n = 0};
+        clear_groups(l->accepted, first, end);
+        clear_groups(l->todo, first, end);
     }
-    for (uint32_t i = first; i < end; i++) {
-        uint32_t more = 0;
-        l->verdicts[i] = (uint8_t)judge(l, p, &v->groups[i], &more);
-        n_run += more;
-        if (l->verdicts[i] != ACCEPTED) continue;
-        *n_accepted += longer_than(v, &v->groups[i], p->top) - v->groups[i].first;
-        *cost += row_cost(&v->groups[i]);
-    }
-    if (n_run <= LEFT_MAX || a == ARTI_N_ATOMS) return;
-    p->is = LEFT;
-    *cost = *n_accepted = 0;
-    memset(l->verdicts + first, LEFT, end - first);
+    memset(l->verdicts + first, p->is, end - first);
+    for (uint32_t i = first; i < end && p->is == LEFT && a == ARTI_N_ATOMS; i++) l->todo[i / 64] |= BIT(i % 64);
 }
 
 /* Roughly which part of n tokens has more characters, in 256ths. */
@@ -224,15 +282,29 @@ static uint32_t share_longer(uint32_t n_cp) {
 }
 
 /* Rows are cut to one number of characters, `common`. Accepted tokens that are longer, or begin with an atom of which fewer characters
- * are known to be safe, are set singly: chooses the number that leaves the fewest of these. n: accepted tokens by first atom. */
-static uint32_t choose_common(const lang *l, const uint32_t *n) {
-    uint32_t best = UINT32_MAX, best_cost = UINT32_MAX;
-    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
-        const uint32_t top = l->plans[a].top;
-        if (!n[a] || top == best || (a > 0 && n[a - 1] && top == l->plans[a - 1].top)) continue;
+ * are known to be safe, are set singly: chooses the number that leaves the fewest of these. */
+static uint32_t choose_common(const lang *l, const sums *of) {
+    uint32_t n = 0, best = UINT32_MAX, best_cost = UINT32_MAX;
+    struct {
+        uint32_t top, rows, singly; /* accepted tokens whose plans say so, and those that are no part of rows anyway */
+    } kinds[ARTI_GROUP_ATOMS];
+    for (uint32_t a = 0, k = 0; a < ARTI_GROUP_ATOMS; a++) {
+        if (!of[a].n) continue;
+        for (k = 0; k < n && kinds[k].top != l->plans[a].top;) k++;
+        if (k == n) {
+            kinds[n].top = l->plans[a].top;
+            kinds[n].rows = kinds[n].singly = 0;
+            n++;
+        }
+        *(l->plans[a].low <= 1 ? &kinds[k].rows : &kinds[k].singly) += of[a].n;
+    }
+    for (uint32_t k = 0; k < n; k++) {
         uint64_t rows = 0, singly = 0;
-        for (uint32_t i = 0; i < ARTI_GROUP_ATOMS; i++)
-            *(l->plans[i].top >= top && l->plans[i].low <= 1 ? &rows : &singly) += n[i];
+        for (uint32_t i = 0; i < n; i++) {
+            *(kinds[i].top >= kinds[k].top ? &rows : &singly) += kinds[i].rows;
+            singly += kinds[i].singly;
+        }
+        const uint32_t top = kinds[k].top;
         const uint64_t cost = singly + (top < l->w->v->stay_cp_max ? rows * share_longer(top) / 256 : 0);
         if (cost >= best_cost) continue;
         best_cost = (uint32_t)cost;
@@ -241,59 +313,83 @@ static uint32_t choose_common(const lang *l, const uint32_t *n) {
     return best;
 }
 
+/* The base that the accepted groups, which cost so much by kind, differ least from; ARTI_BASES: none of them. */
+static uint32_t choose_base(const arti_bases *b, const uint32_t *cost) {
+    uint32_t best = ARTI_BASES, best_cost = 0;
+    for (uint32_t i = 0; i < ARTI_BASE_KINDS; i++) best_cost += cost[i];
+    for (uint32_t k = 0; k < ARTI_BASES && best_cost > ARTI_BASE_ROW_COST; k++) {
+        uint32_t differs = ARTI_BASE_ROW_COST;
+        for (uint32_t i = 0; i < ARTI_BASE_KINDS; i++)
+            differs += b->kinds[i] >> k & 1u ? b->kind_cost[i] - cost[i] : cost[i];
+        if (differs >= best_cost) continue;
+        best_cost = differs;
+        best = k;
+    }
+    return best;
+}
+
+typedef struct tally {
+    uint32_t base;   /* ARTI_BASES: an empty row */
+    uint32_t common; /* accepted tokens of up to so many characters are set by rows */
+} tally;
+
 static tally judge_all(lang *l) {
     const art_vocab *v = l->w->v;
-    tally t = {.accept = 0};
-    uint32_t n[ARTI_GROUP_ATOMS], cost[ARTI_GROUP_ATOMS];
-    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) judge_atom(l, a, &cost[a], &n[a]);
-    t.common = choose_common(l, n);
+    const arti_bases *b = v->bases;
+    sums of[ARTI_GROUP_ATOMS];
+    uint32_t cost[ARTI_BASE_KINDS] = {0};
+    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) judge_atom(l, a, &of[a]);
+    tally t = {.common = choose_common(l, of)};
     for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
-        if (!cost[a]) continue;
-        if (l->plans[a].low <= 1 && l->plans[a].top >= t.common) {
-            t.accept += cost[a];
-            continue;
+        const uint32_t first = v->group_of[a], end = v->group_of[a + 1];
+        if (!of[a].n) continue;
+        const bool singly = l->plans[a].low > 1 || l->plans[a].top < t.common;
+        for (uint32_t i = 0; i < ARTI_BASE_KINDS && !singly; i++) cost[i] += of[a].cost[i];
+        for (uint32_t i = first; i < end && (singly || t.common < v->stay_cp_max); i++) {
+            if (l->verdicts[i] != ACCEPTED || (!singly && b->max_cp[i] <= t.common && b->max_cp[i] < UINT8_MAX))
+                continue;
+            if (singly) l->verdicts[i] = SINGLY;
+            l->todo[i / 64] |= BIT(i % 64);
         }
-        for (uint32_t i = v->group_of[a]; i < v->group_of[a + 1]; i++)
-            if (l->verdicts[i] == ACCEPTED) l->verdicts[i] = SINGLY;
+        if (singly) clear_groups(l->accepted, first, end);
     }
-    if (t.accept > ROW_COST) { /* else clearing is not worth a thought */
-        uint32_t all = ROW_COST;
-        for (uint32_t i = 0; i < v->n_groups; i++) all += row_cost(&v->groups[i]);
-        t.clears = all < 2 * t.accept;
-    }
+    t.base = choose_base(v->bases, cost);
     return t;
 }
 
-/* Sets the accepted tokens of at most `common` characters. */
-static void combine(lang *l, const arti_group *g, bool clears) {
+/* Sets or clears all tokens of a group. */
+static void combine(lang *l, const arti_group *g, bool is_set) {
     const art_vocab *v = l->w->v;
     if (g->row >= 0) {
         const uint32_t *dense = v->dense_rows + (size_t)g->row * v->n_words;
-        if (clears)
-            arti_bits_andnot(l->row, dense, v->n_words);
-        else
+        if (is_set)
             arti_bits_or(l->row, dense, v->n_words);
-    } else if (clears) {
-        for (uint32_t k = g->first; k < g->first + g->n; k++) arti_bits_clear(l->row, v->group_ids[k]);
-    } else {
+        else
+            arti_bits_andnot(l->row, dense, v->n_words);
+    } else if (is_set) {
         arti_bits_set_ids(l->row, v->group_ids + g->first, g->n);
+    } else {
+        for (uint32_t k = g->first; k < g->first + g->n; k++) arti_bits_clear(l->row, v->group_ids[k]);
     }
 }
 
+/* Sets the accepted tokens of at most `common` characters. */
 static void set_accepted(lang *l, const tally *t) {
     const art_vocab *v = l->w->v;
-    const bool clears = t->clears;
+    const bool is_based = t->base < ARTI_BASES;
     uint32_t *row = l->row;
-    if (clears)
-        arti_vocab_copy_stay(v, t->common, row);
+    if (is_based)
+        arti_bits_copy(row, v->bases->rows[t->base], v->n_words);
     else
         arti_bits_zero(row, v->n_words);
-    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
-        if (!clears && l->plans[a].is != ACCEPTED) continue;
-        for (uint32_t i = v->group_of[a]; i < v->group_of[a + 1]; i++)
-            if ((l->verdicts[i] == ACCEPTED) != clears) combine(l, &v->groups[i], clears);
+    for (uint32_t i = 0; i * 64 < v->n_groups; i++) {
+        uint64_t bits = l->accepted[i] ^ (is_based ? v->bases->groups[t->base][i] : 0);
+        for (; bits; bits &= bits - 1) {
+            const uint32_t bit = arti_bits_lowest64(bits);
+            combine(l, &v->groups[i * 64 + bit], l->accepted[i] >> bit & 1u);
+        }
     }
-    if (clears || t->common >= v->stay_cp_max) return;
+    if (t->common >= v->stay_cp_max) return;
     const uint32_t *shorter = arti_vocab_stay(v, t->common);
     if (shorter) {
         arti_bits_and(row, shorter, v->n_words);
@@ -316,14 +412,35 @@ static bool fault_if(const lang *l, arti_re_state q) {
     return q != ARTI_RE_FAIL || arti_fault_re(l->w->x->s, NULL, 0, "pattern");
 }
 
-static bool run_token(lang *l, const arti_group *g, uint32_t k) {
+/* Runs the tokens of the queue. They lie anywhere in memory, so what is needed next is fetched ahead. */
+static bool run_queue(lang *l) {
     const art_vocab *v = l->w->v;
-    size_t len;
-    const uint8_t *bytes = arti_vocab_bytes(v, v->group_ids[k], &len);
-    const arti_re_state q = arti_re_run(l->w->x->s->re, l->q, bytes, len);
-    const bool cut = g->atom == ARTI_N_ATOMS || g->rest & ARTI_ATOM_PARTIAL;
-    if (is_alive(l, q, v->group_cps[k], cut)) arti_bits_set(l->row, v->group_ids[k]);
-    return fault_if(l, q);
+    const uint32_t n = l->n_queued;
+    l->n_queued = 0;
+    for (uint32_t i = 0; i < n; i++) arti_prefetch(&v->offsets[l->queue[i].id]);
+    for (uint32_t i = 0; i < n; i++) arti_prefetch(v->bytes + v->offsets[l->queue[i].id]);
+    for (uint32_t i = 0; i < n; i++) {
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, l->queue[i].id, &len);
+        const uint32_t at = l->queue[i].at;
+        const arti_re_state q = arti_re_run(l->w->x->s->re, l->queue[i].q, bytes + at, len - at);
+        if (is_alive(l, q, l->queue[i].n_cp, l->queue[i].cut)) arti_bits_set(l->row, l->queue[i].id);
+        if (!fault_if(l, q)) return false;
+    }
+    return true;
+}
+
+static bool run_token(lang *l, const plan *p, const arti_group *g, uint32_t k) {
+    const art_vocab *v = l->w->v;
+    const bool skips = p->after != ARTI_RE_DEAD && arti_atoms[g->atom].hi < 0x80;
+    if (l->n_queued == QUEUE && !run_queue(l)) return false;
+    l->queue[l->n_queued].id = v->group_ids[k];
+    l->queue[l->n_queued].q = skips ? p->after : l->q;
+    l->queue[l->n_queued].at = skips;
+    l->queue[l->n_queued].n_cp = v->group_cps[k];
+    l->queue[l->n_queued].cut = g->atom == ARTI_N_ATOMS || g->rest & ARTI_ATOM_PARTIAL;
+    l->n_queued++;
+    return true;
 }
 
 /* The tokens of a group that rows do not decide. */
@@ -342,7 +459,7 @@ static bool run_group(lang *l, const plan *p, const arti_group *g, verdict is, u
     for (; k < g->first + g->n && v->group_cps[k] <= last; k++) {
         if (fits && v->group_cps[k] >= p->low && v->group_cps[k] <= p->top)
             arti_bits_set(l->row, v->group_ids[k]);
-        else if (!run_token(l, g, k))
+        else if (!run_token(l, p, g, k))
             return false;
     }
     return true;
@@ -350,73 +467,95 @@ static bool run_group(lang *l, const plan *p, const arti_group *g, verdict is, u
 
 static bool run_groups(lang *l, uint32_t common) {
     const art_vocab *v = l->w->v;
-    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
-        const plan *p = &l->plans[a];
-        if (p->is == REJECTED || (p->is == LEFT && a < ARTI_N_ATOMS)) continue;
-        for (uint32_t i = v->group_of[a]; i < v->group_of[a + 1]; i++)
-            if (!run_group(l, p, &v->groups[i], (verdict)l->verdicts[i], common)) return false;
+    for (uint32_t i = 0; i * 64 < v->n_groups; i++) {
+        for (uint64_t bits = l->todo[i]; bits; bits &= bits - 1) {
+            const uint32_t g = i * 64 + arti_bits_lowest64(bits);
+            if (!run_group(l, &l->plans[v->groups[g].atom], &v->groups[g], (verdict)l->verdicts[g], common))
+                return false;
+        }
     }
-    return true;
+    return run_queue(l);
 }
 
 /* ------------------------------------------------------------------ the trie */
 
-typedef struct level {
+typedef struct level { /* a node whose children are looked at */
     arti_re_state q;
+    uint32_t kid, end; /* what is left of its list of children, or of its subtree */
     uint16_t n_cp;
     uint8_t tail; /* bytes that the character still lacks */
+    bool is_list;
 } level;
 
-static bool walk_trie(lang *l, level *levels, uint32_t i) {
+/* The next child of the node; false: there is none. */
+static inline bool next_kid(const art_vocab *v, level *at, uint32_t *node, uint8_t *byte) {
+    if (at->kid == at->end) return false;
+    if (at->is_list) {
+        *node = v->lex->kid_node[at->kid];
+        *byte = v->lex->kid_byte[at->kid++];
+    } else {
+        *node = at->kid;
+        *byte = v->node[at->kid].byte;
+        at->kid = v->node[at->kid].next;
+    }
+    return true;
+}
+
+static void enter(const art_vocab *v, level *at, uint32_t node) {
+    const uint32_t list = arti_lex_kids(v->lex, node);
+    at->is_list = list != UINT32_MAX;
+    at->kid = at->is_list ? v->lex->kid_first[list] : node + 1;
+    at->end = at->is_list ? v->lex->kid_first[list + 1] : v->node[node].next;
+}
+
+/* Below node i all tokens are alive, whatever they are. */
+static bool is_safe_below(lang *l, uint32_t i, arti_re_state q, bool *safe) {
+    const art_vocab *v = l->w->v;
+    arti_re_safe known; /* by now, as a rule: it has been asked about one atom or other */
+    if (arti_re_get_safe(l->w->x->s->re, q, false, &known) != ART_OK)
+        return arti_fault_re(l->w->x->s, NULL, 0, "pattern");
+    *safe = !(v->below[i] & ~known.in) && known.room >= v->token_len_max;
+    return true;
+}
+
+/* The tokens that begin with the byte. */
+static bool walk_trie(lang *l, level *levels, uint8_t first) {
     const art_vocab *v = l->w->v;
     arti_re_ctx *re = l->w->x->s->re;
-    const uint32_t end = v->node[i].next;
-    levels[0] = (level){.q = l->q};
-    while (i < end) {
-        const arti_node *node = &v->node[i];
-        const level *from = &levels[node->depth - 1];
-        level *to = &levels[node->depth];
-        const uint8_t byte = node->byte;
-        if (byte < 0x20 || byte == '"' || byte == '\\') {
-            i = node->next;
-            continue;
-        }
-        to->q = arti_re_step(re, from->q, byte);
-        if (to->q == ARTI_RE_DEAD) {
-            i = node->next;
-            continue;
-        }
+    level *at = levels;
+    *at = (level){.q = l->q};
+    uint32_t node = v->root_child[first];
+    uint8_t byte = first;
+    for (;;) { /* steps into `node` */
+        level *to = at + 1;
+        const bool plain = byte >= 0x20 && byte != '"' && byte != '\\';
+        to->q = plain ? arti_re_step(re, at->q, byte) : ARTI_RE_DEAD;
+        to->n_cp = (uint16_t)(at->n_cp + ((byte & 0xC0u) != 0x80u));
         if (to->q == ARTI_RE_FAIL) return fault_if(l, to->q);
-        to->n_cp = (uint16_t)(from->n_cp + ((byte & 0xC0u) != 0x80u));
-        if (to->n_cp > l->room) {
-            i = node->next;
-            continue;
-        }
-        to->tail = (byte & 0xC0u) == 0x80u ? (uint8_t)(from->tail - 1u)
-                   : byte < 0x80u          ? 0
-                   : byte < 0xE0u          ? 1
-                   : byte < 0xF0u          ? 2
-                                           : 3;
-        if (to->q == from->q && !l->has_bounds && node->next > i + 4 && !(v->below[i] & ARTI_ATOM_SPECIAL)) {
-            arti_re_safe safe; /* known by now, as a rule: it has been asked about one atom or other */
-            if (arti_re_get_safe(re, to->q, false, &safe) != ART_OK)
-                return arti_fault_re(l->w->x->s, NULL, 0, "pattern");
-            if (!(v->below[i] & ~safe.in) && safe.room >= v->token_len_max) {
-                arti_bits_set_ids(l->row, v->order + node->tok, v->node[node->next].tok - node->tok);
-                i = node->next;
-                continue;
+        if (to->q != ARTI_RE_DEAD && to->n_cp <= l->room) {
+            const uint32_t end = v->node[node].next;
+            to->tail = (byte & 0xC0u) == 0x80u ? (uint8_t)(at->tail - 1u)
+                       : byte < 0x80u          ? 0
+                       : byte < 0xE0u          ? 1
+                       : byte < 0xF0u          ? 2
+                                               : 3;
+            bool safe = false;
+            if (to->q == at->q && !l->has_bounds && end > node + 4 && !(v->below[node] & ARTI_ATOM_SPECIAL) &&
+                !is_safe_below(l, node, to->q, &safe))
+                return false;
+            const uint32_t tok = v->node[node].tok, tok_end = v->node[safe ? end : node + 1].tok;
+            const bool near =
+                l->has_bounds && l->room - to->n_cp < NEAR; /* then it is worth asking before the token ends */
+            const bool alive = !(near || tok_end > tok) || safe || is_alive(l, to->q, to->n_cp, to->tail > 0);
+            for (uint32_t k = tok; k < tok_end && alive; k++) arti_bits_set(l->row, v->order[k]);
+            if (end > node + 1 && !safe && (alive || !near)) {
+                enter(v, to, node);
+                at = to;
             }
         }
-        const bool near =
-            l->has_bounds && l->room - to->n_cp < NEAR; /* then it is worth asking before the token ends */
-        if ((near || v->node[i + 1].tok > node->tok) && !is_alive(l, to->q, to->n_cp, to->tail > 0)) {
-            i = near ? node->next : i + 1;
-            continue;
-        }
-        for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_bits_set(l->row, v->order[k]);
-        i++;
+        while (at > levels && !next_kid(v, at, &node, &byte)) at--;
+        if (at == levels) return !arti_faulted(l->w->x->s);
     }
-    return !arti_faulted(l->w->x->s);
 }
 
 static bool walk_left(lang *l) {
@@ -434,7 +573,7 @@ static bool walk_left(lang *l) {
     level *levels = arti_region_get(l->w->x->region, l->w->m->depth_cap * sizeof *levels);
     if (!levels) return arti_fault_mem(l->w->x->s);
     for (uint32_t b = 0; b < 256; b++)
-        if (bytes[b] && v->root_child[b] && !walk_trie(l, levels, v->root_child[b])) return false;
+        if (bytes[b] && v->root_child[b] && !walk_trie(l, levels, (uint8_t)b)) return false;
     return true;
 }
 
@@ -443,8 +582,13 @@ static bool walk_left(lang *l) {
 static bool term_stay(lang *l) {
     const art_vocab *v = l->w->v;
     arti_lang_begin(l->w->x->s->re);
-    l->verdicts = arti_region_get(l->w->x->region, v->n_groups + 1u);
-    if (!l->verdicts) return arti_fault_mem(l->w->x->s);
+    const size_t n_words = v->n_groups / 64 + 1u, n_bytes = 2 * n_words * sizeof(uint64_t);
+    l->accepted = arti_region_get(l->w->x->region, n_bytes + v->n_groups + (size_t)JUDGED * v->bases->n_sets);
+    if (!l->accepted) return arti_fault_mem(l->w->x->s);
+    memset(l->accepted, 0, n_bytes);
+    l->todo = l->accepted + n_words;
+    l->verdicts = (uint8_t *)(l->todo + n_words);
+    l->by_set = l->verdicts + v->n_groups;
     if (!make_plans(l)) return false;
     const tally t = judge_all(l);
     set_accepted(l, &t);
@@ -452,11 +596,6 @@ static bool term_stay(lang *l) {
 }
 
 /* ------------------------------------------------------------------ sets of strings */
-
-typedef struct set_level {
-    uint64_t q;
-    uint64_t bytes[4]; /* that some string goes on with */
-} set_level;
 
 #define SCAN_MAX 256u /* strings whose next bytes are gathered */
 
@@ -469,35 +608,39 @@ void arti_lang_next_bytes(const arti_part *part, uint64_t q, uint64_t bits[4]) {
     }
 }
 
-static bool is_open(const set_level *at, uint8_t byte) {
-    return byte >= 0x20 && byte != '"' && byte != '\\' && at->bytes[byte / 64] >> (byte % 64) & 1u;
-}
+typedef struct set_level { /* a node that strings of q lead to */
+    uint64_t q;
+    uint32_t node;
+    uint32_t i; /* strings before it have been followed */
+} set_level;
 
+/* Follows the strings down the trie, those with the same next byte together. */
 static bool set_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t *row) {
     const art_vocab *v = w->v;
-    set_level *levels = arti_region_get(w->x->region, w->m->depth_cap * sizeof *levels);
+    set_level *levels = arti_region_get(w->x->region, w->m->depth_cap * sizeof *levels), *at = levels;
     if (!levels) return arti_fault_mem(w->x->s);
     arti_bits_zero(row, v->n_words);
-    levels[0].q = q;
-    arti_lang_next_bytes(part, q, levels[0].bytes);
-    for (uint32_t b = 0; b < 256; b++) {
-        const uint32_t root = v->root_child[b];
-        if (!root || !is_open(&levels[0], (uint8_t)b)) continue;
-        for (uint32_t i = root, end = v->node[root].next; i < end;) {
-            const arti_node *node = &v->node[i];
-            const uint32_t d = node->depth;
-            levels[d].q =
-                is_open(&levels[d - 1], node->byte) ? arti_set_step(part->set, levels[d - 1].q, node->byte) : 0;
-            if (!levels[d].q) {
-                i = node->next;
-                continue;
-            }
-            for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_bits_set(row, v->order[k]);
-            if (node->next > i + 1) arti_lang_next_bytes(part, levels[d].q, levels[d].bytes);
-            i++;
+    *at = (set_level){q, 0, arti_set_lo(q)};
+    for (;;) {
+        if (at->i == arti_set_hi(at->q)) {
+            if (at == levels) return true;
+            at--;
+            continue;
         }
+        const arti_key *k = &part->set[at->i];
+        const uint32_t d = arti_set_depth(at->q);
+        if (k->len == d) {
+            at->i++;
+            continue;
+        }
+        const uint8_t byte = (uint8_t)k->ptr[d];
+        const uint64_t next = arti_set_step(part->set, at->q, byte);
+        at->i = arti_set_hi(next);
+        const uint32_t node = byte < 0x20 || byte == '"' || byte == '\\' ? 0 : arti_lex_child(v, at->node, byte);
+        if (!node) continue;
+        for (uint32_t t = v->node[node].tok; t < v->node[node + 1].tok; t++) arti_bits_set(row, v->order[t]);
+        *++at = (set_level){next, node, arti_set_lo(next)};
     }
-    return true;
 }
 
 /* ------------------------------------------------------------------ entry */

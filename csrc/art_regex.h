@@ -206,13 +206,15 @@ art_status arti_re_loop_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *ou
 void arti_re_set_ranges(arti_re_ctx *c, const arti_re_range *ranges, const uint16_t *weights, uint32_t n);
 bool arti_re_has_ranges(const arti_re_ctx *c);
 
+#define ARTI_RE_FAN 8u /* states that the characters of one range may lead to */
+
 typedef struct arti_re_fan { /* what one character of each range leads to */
     arti_re_state to[ARTI_RE_RANGES_MAX]
-                    [2]; /* the live states; one may be ARTI_RE_DEAD, or both. ARTI_RE_UNKNOWN in [1]: more */
-    uint64_t partly;     /* ranges with a live state of which some characters are dead */
+                    [ARTI_RE_FAN]; /* the live states, then ARTI_RE_DEAD. ARTI_RE_UNKNOWN at the end: more */
+    uint64_t partly;               /* ranges with a live state of which some characters are dead */
 } arti_re_fan;
 
-/* Inside a character everything is ARTI_RE_DEAD. Where a range is too much work to say, [1] is ARTI_RE_UNKNOWN. */
+/* Inside a character everything is ARTI_RE_DEAD. Where a range is too much work to say, the last is ARTI_RE_UNKNOWN. */
 art_status arti_re_get_fan(arti_re_ctx *c, arti_re_state s, arti_re_fan *out);
 /* Is some character of lo .. hi alive? False inside a character, and on failure. */
 bool arti_re_alive_between(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi);

@@ -313,14 +313,18 @@ static bool collect_classes(arti_re_ctx *c, arti_re t) {
             case RE_EMPTY:
             case RE_ANY: break;
             case RE_CLASS: ok = re_push(c, &c->tmp, x->a); break;
-            case RE_MACHINE:
-                for (const char *s = c->machines[x->a]->symbols; *s && ok; s++) {
+            case RE_MACHINE: { /* symbols that lead nowhere are like all other characters */
+                const re_machine *m = c->machines[x->a];
+                const uint32_t state = x->b;
+                for (const char *s = m->symbols; *s && ok; s++) {
+                    if (m->step(state, *s) == RE_NIL) continue;
                     re_ranges_reset(c);
                     ok = re_ranges_add(c, (uint8_t)*s, (uint8_t)*s);
                     const arti_re one = ok ? re_ranges_finish(c) : ARTI_RE_FAIL; /* may move the nodes */
                     ok = one != ARTI_RE_FAIL && re_push(c, &c->tmp, c->nodes[one].a);
                 }
                 break;
+            }
             case RE_CONCAT:
                 ok = re_push(c, &c->walk, x->a << 1 | WALK_FIRST) && re_push(c, &c->walk, x->b << 1 | WALK_BEHIND);
                 if (ok && c->nodes[x->a].flags & (RE_NULLABLE | RE_HAS_AHEAD))
@@ -716,7 +720,11 @@ arti_re_state arti_re_step_slow(arti_re_ctx *c, arti_re_state s, uint8_t byte) {
 }
 
 arti_re_state arti_re_run(arti_re_ctx *c, arti_re_state s, const uint8_t *bytes, size_t len) {
-    for (size_t i = 0; i < len && s != ARTI_RE_DEAD && s != ARTI_RE_FAIL; i++) s = arti_re_step(c, s, bytes[i]);
+    for (size_t i = 0; i < len && s != ARTI_RE_DEAD && s != ARTI_RE_FAIL; i++) {
+        const arti_re_state from = s;
+        s = arti_re_step(c, s, bytes[i]);
+        while (s == from && i + 1 < len && bytes[i + 1] == bytes[i]) i++; /* runs of one character are common */
+    }
     return s;
 }
 

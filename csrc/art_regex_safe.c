@@ -79,12 +79,14 @@ static bool find_fan(arti_re_ctx *c, arti_re t, arti_re_fan *out) {
         if (next == ARTI_RE_FAIL) return false;
         if (next == ARTI_RE_DEAD) dead |= touch[b];
         for (uint32_t i = 0; i < c->n_ranges && next != ARTI_RE_DEAD; i++) {
+            if (!(touch[b] >> i & 1u)) continue;
             arti_re_state *to = out->to[i];
-            if (!(touch[b] >> i & 1u) || to[0] == next || to[1] == next) continue;
-            if (to[0] == ARTI_RE_DEAD)
-                to[0] = next;
+            uint32_t k = 0;
+            while (k < ARTI_RE_FAN && to[k] != ARTI_RE_DEAD && to[k] != next) k++;
+            if (k < ARTI_RE_FAN)
+                to[k] = next;
             else
-                to[1] = to[1] == ARTI_RE_DEAD ? next : ARTI_RE_UNKNOWN;
+                to[k - 1] = ARTI_RE_UNKNOWN;
         }
     }
     for (uint32_t i = 0; i < c->n_ranges; i++)
@@ -104,7 +106,7 @@ art_status arti_re_get_fan(arti_re_ctx *c, arti_re_state s, arti_re_fan *out) {
     if (find_fan(c, info->term, out)) return ART_OK;
     if (c->err.code == ART_E_NOMEM) return ART_E_NOMEM;
     c->err = before; /* too much work for all of them: one by one then */
-    for (uint32_t i = 0; i < c->n_ranges; i++) out->to[i][1] = ARTI_RE_UNKNOWN;
+    for (uint32_t i = 0; i < c->n_ranges; i++) out->to[i][ARTI_RE_FAN - 1] = ARTI_RE_UNKNOWN;
     return ART_OK;
 }
 

@@ -3,6 +3,7 @@
  * Built in arrays of scratch memory (struct build), one per section, which are then laid out behind each other in the image. The
  * image is position independent, so a file is the image and opening one is mapping and checking it. */
 #include "art_vocab.h"
+#include "art_bases.h"
 #include "art_bits.h"
 #include "art_lex.h"
 #include "art_rows.h"
@@ -964,6 +965,7 @@ static art_vocab *new_handle(const art_alloc *alloc) {
 static void free_handle(art_vocab *v) {
     arti_mem mem = v->mem;
     arti_lex_free(v->lex);
+    arti_bases_free(v->bases);
     arti_rows_free(v->rows);
     if (v->is_mapped)
         munmap(v->image, v->image_size);
@@ -975,7 +977,8 @@ static void free_handle(art_vocab *v) {
 /* What is no part of the image. */
 static bool add_tables(art_vocab *v, const art_alloc *alloc) {
     v->lex = arti_lex_new(v, alloc);
-    v->rows = v->lex ? arti_rows_new(v->n_words, alloc) : NULL;
+    v->bases = v->lex ? arti_bases_new(v, alloc) : NULL;
+    v->rows = v->bases ? arti_rows_new(v->n_words, alloc) : NULL;
     return v->rows != NULL;
 }
 
@@ -1212,7 +1215,8 @@ uint32_t art_vocab_size(const art_vocab *v) {
 }
 
 size_t art_vocab_memory(const art_vocab *v) {
-    return v->image_size + sizeof *v + arti_lex_memory(v->lex) + arti_rows_memory(v->rows);
+    return v->image_size + sizeof *v + arti_lex_memory(v->lex) + arti_bases_memory(v->bases) +
+           arti_rows_memory(v->rows);
 }
 
 const uint8_t *art_vocab_token(const art_vocab *v, uint32_t id, size_t *len) {

@@ -123,8 +123,9 @@ struct art_vocab {
     arti_vocab_header *image;
     size_t image_size;
     bool is_mapped;
-    struct arti_lex *lex;   /* art_lex.h: not part of the image */
-    struct arti_rows *rows; /* art_rows.h: the only part that changes */
+    struct arti_lex *lex;     /* art_lex.h: not part of the image */
+    struct arti_bases *bases; /* art_bases.h: likewise */
+    struct arti_rows *rows;   /* art_rows.h: the only part that changes */
 
     uint32_t n_tokens, n_words, n_nodes, n_eos, n_order, n_groups, n_dense, n_suffixes, n_heads, n_escapes;
     uint32_t n_escapes_stay; /* of `escapes`; those that leave stand behind them */

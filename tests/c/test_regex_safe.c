@@ -67,9 +67,12 @@ static void check_fan(arti_re_ctx *c, arti_re_state s) {
             dead |= to == ARTI_RE_DEAD;
             alive |= to != ARTI_RE_DEAD;
             if (to == ARTI_RE_DEAD) continue;
-            assert(to == fan.to[i][0] || to == fan.to[i][1] || fan.to[i][1] == ARTI_RE_UNKNOWN);
+            bool found = fan.to[i][ARTI_RE_FAN - 1] == ARTI_RE_UNKNOWN;
+            for (uint32_t n = 0; n < ARTI_RE_FAN; n++) found |= to == fan.to[i][n];
+            assert(found);
         }
-        const bool none = fan.to[i][0] == ARTI_RE_DEAD && fan.to[i][1] == ARTI_RE_DEAD, partly = fan.partly >> i & 1u;
+        const bool none = fan.to[i][0] == ARTI_RE_DEAD && fan.to[i][ARTI_RE_FAN - 1] == ARTI_RE_DEAD,
+                   partly = fan.partly >> i & 1u;
         assert(!(none && alive) && !(dead && alive && !partly) && !(partly && none));
         if (alive) assert(arti_re_alive_between(c, s, ranges[i].lo, ranges[i].hi));
         if (none) assert(!arti_re_alive_between(c, s, ranges[i].lo, ranges[i].hi));
