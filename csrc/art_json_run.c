@@ -4,7 +4,7 @@
 #include "art_bits.h"
 #include "art_conflict.h"
 #include "art_json_close.h"
-#include "art_mask.h"
+#include "art_mask_walk.h"
 #include "art_prepare.h"
 #include "art_undo.h"
 
@@ -32,6 +32,15 @@ void arti_json_constraint_free(arti_json_constraint *c) {
     art_schema_free(s);
 }
 
+static void prepare_outputs(arti_json_constraint *c) {
+    arti_region region;
+    arti_region_init(&region, &c->mem);
+    arti_jctx x = {.s = c->schema, .region = &region, .keep = &region, .space_max = c->space_max};
+    arti_walk w = {.x = &x, .m = &c->memo, .v = c->vocab};
+    arti_prepare(c->schema, c->root, ARTI_PREPARE_STEPS_MAX, c->vocab ? &w : NULL);
+    arti_region_free(&region);
+}
+
 static art_status prepare(arti_json_constraint *c, art_error *err) {
     art_schema *s = c->schema;
     arti_lit root = s->root;
@@ -40,7 +49,7 @@ static art_status prepare(arti_json_constraint *c, art_error *err) {
     const uint32_t len = arti_conj_len(s, c->root);
     if (len == ARTI_LEN_NONE && !arti_faulted(s)) arti_conflict_fault(s);
     const art_status st = arti_fault_take(s, err);
-    if (st == ART_OK) arti_prepare(s, c->root, ARTI_PREPARE_STEPS_MAX);
+    if (st == ART_OK) prepare_outputs(c);
     return st;
 }
 

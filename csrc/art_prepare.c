@@ -2,9 +2,13 @@
 #include "art_prepare.h"
 
 #include "art_goals.h"
+#include "art_mask_lang.h"
 
 #define ITEMS_MAX 64u                   /* positions of one array */
 #define MEMORY_MAX ((size_t)4 << 20)    /* .. and a quarter of what the schema has left */
+#define LANGUAGES_MAX 16u               /* whose first rows are made */
+#define LANGUAGE_STEPS 400u             /* for one of them: 5 to 100 us */
+#define LANGUAGE_WORK_MAX 4000u         /* for its states */
 #define RE_WORK_A_STEP 4u               /* of a regular language, about as long as a step */
 #define RE_WORK_MAX ((uint32_t)1 << 15) /* of one question to a regular language */
 
@@ -15,6 +19,8 @@ typedef struct preparation {
     size_t n, cap;
     arti_conj *conj; /* of one member, over the alternatives */
     size_t conj_cap;
+    uint64_t languages[LANGUAGES_MAX]; /* where they start */
+    uint32_t n_languages;
 } preparation;
 
 /* One step more; false when they are used up, or on a fault. */
@@ -113,7 +119,43 @@ static bool prepare_goals(preparation *p, const arti_goals *g) {
     return true;
 }
 
-arti_prepared arti_prepare(art_schema *s, arti_conj root, uint64_t steps_max) {
+/* The row of tokens that begin a text of the language, and the states that texts before a closing quote lead to. */
+static bool prepare_language(preparation *p, arti_walk *w, const arti_part *part, uint32_t *row) {
+    art_schema *s = p->s;
+    const art_vocab *v = w->v;
+    uint64_t q;
+    bool is_unbounded;
+    if (part->kind != ARTI_PART_TERM || part->only_checked) return true;
+    if (!arti_part_start(s, part, ARTI_WORLD_BOTH, &q)) return false;
+    for (uint32_t i = 0; i < p->n_languages; i++)
+        if (p->languages[i] == q) return true;
+    if (p->n_languages == LANGUAGES_MAX || q == ARTI_RE_DEAD) return true;
+    p->languages[p->n_languages++] = q;
+    s->norm->n_steps += LANGUAGE_STEPS;
+    if (!go_on(p) || !arti_lang_is_unbounded(w, part, q, 0, &is_unbounded)) return false;
+    if (is_unbounded && !arti_re_is_open(s->re, (arti_re_state)q) && !arti_lang_row(w, (arti_re_state)q, row))
+        return false;
+    const uint64_t enough = arti_re_work_done(s->re) + LANGUAGE_WORK_MAX;
+    for (uint32_t h = 0; h < v->n_heads && arti_re_work_done(s->re) < enough; h++)
+        if (arti_re_run(s->re, (arti_re_state)q, v->bytes + v->heads[h].bytes, v->heads[h].len) == ARTI_RE_FAIL)
+            return arti_fault_re(s, NULL, 0, "pattern");
+    return true;
+}
+
+/* Languages of the strings and of the keys that were met. */
+static bool prepare_languages(preparation *p, arti_walk *w) {
+    uint32_t *row = arti_walk_begin(w) ? arti_region_get(w->x->region, w->v->n_words * sizeof *row) : NULL;
+    bool ok = row != NULL;
+    for (size_t i = 0; ok && i < p->n; i++) {
+        const arti_text_machine *texts = p->queue[i]->type[ARTI_T_STRING].machine;
+        const arti_object_machine *keys = p->queue[i]->type[ARTI_T_OBJECT].machine;
+        if (texts && texts->n_parts == 1) ok = prepare_language(p, w, &texts->parts[0], row);
+        for (uint32_t k = 0; ok && keys && k < keys->n_parts; k++) ok = prepare_language(p, w, &keys->parts[k], row);
+    }
+    return ok;
+}
+
+arti_prepared arti_prepare(art_schema *s, arti_conj root, uint64_t steps_max, arti_walk *w) {
     arti_norm *m = s->norm;
     const uint64_t first = m->n_steps;
     const size_t memory_max = s->mem.max, spare = memory_max ? (memory_max - s->mem.used) / 4 : MEMORY_MAX;
@@ -124,6 +166,7 @@ arti_prepared arti_prepare(art_schema *s, arti_conj root, uint64_t steps_max) {
     arti_prepared out = {0};
     bool ok = meet(&p, arti_goals_of(s, &root, 1));
     while (ok && out.n_goals < p.n) ok = prepare_goals(&p, p.queue[out.n_goals++]);
+    if (ok && w) ok = prepare_languages(&p, w);
     for (size_t i = 0; i < p.n; i++) ((arti_goals *)p.queue[i])->is_met = false;
     arti_free(&s->mem, p.queue, p.cap * sizeof *p.queue);
     arti_free(&s->mem, p.conj, p.conj_cap * sizeof *p.conj);

@@ -2,8 +2,8 @@
  *
  * art_prepare.h: what outputs of a schema begin with, expanded before the first of them (private to csrc).
  *
- * Purpose   expands what is asked of the root, of its members and items, of theirs, and so on, breadth first, so that no mask has to do
- *           it in the middle of an output. Nothing depends on it: what is not prepared is expanded when an output gets there.
+ * Purpose   expands what is asked of the root, of its members and items, of theirs, and so on, breadth first, and makes the rows that
+ *           texts of patterns and formats begin with, so that no mask has to do it in the middle of an output. Nothing depends on it: what is not prepared is expanded when an output gets there.
  * Owns      nothing; what it finds belongs to the schema.
  * Threads   under the schema's lock.
  * Errors    none. A part that can not be expanded ends the preparation and is refused when an output gets there, as if nothing had
@@ -16,6 +16,8 @@
 
 #include "art_norm.h"
 
+struct arti_walk;
+
 #define ARTI_PREPARE_STEPS_MAX 20000u /* when a constraint is made */
 
 typedef struct arti_prepared {
@@ -24,6 +26,7 @@ typedef struct arti_prepared {
     bool is_complete; /* there is nothing left to expand */
 } arti_prepared;
 
-arti_prepared arti_prepare(art_schema *s, arti_conj root, uint64_t steps_max);
+/* w: with what the first rows of languages are made, for strings and for keys; NULL: none are. */
+arti_prepared arti_prepare(art_schema *s, arti_conj root, uint64_t steps_max, struct arti_walk *w);
 
 #endif

@@ -276,6 +276,7 @@ art_status arti_re_get_safe(arti_re_ctx *c, arti_re_state s, bool with_lengths, 
     const arti_re_safe *safe = c->vertices[v].safe;
     if (!safe || (with_lengths && !safe->has_lengths)) {
         const art_error before = c->err;
+        c->work_before -= c->work_max - ARTI_RE_SAFE_WORK_MAX; /* what is not granted is not done */
         c->work = ARTI_RE_SAFE_WORK_MAX;
         if (!find_safe(c, v, with_lengths)) {
             if (c->err.code == ART_E_NOMEM) return ART_E_NOMEM;

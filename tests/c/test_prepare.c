@@ -28,7 +28,7 @@ static arti_conj root_of(art_schema *s) {
 static arti_prepared prepare(const char *text, uint64_t steps_max) {
     art_schema *s = compile(text, 0);
     const size_t memory_max = s->mem.max;
-    const arti_prepared p = arti_prepare(s, root_of(s), steps_max);
+    const arti_prepared p = arti_prepare(s, root_of(s), steps_max, NULL);
     assert(!arti_faulted(s) && s->mem.max == memory_max && s->norm->steps_end == UINT64_MAX);
     art_schema_free(s);
     return p;
@@ -102,7 +102,7 @@ static art_status write_text(arti_run *r, const char *text) {
 static void test_later(void) {
     for (uint64_t n = 0; n < 200; n += 7) {
         art_schema *s = compile(plain, 0);
-        arti_prepare(s, root_of(s), n);
+        arti_prepare(s, root_of(s), n, NULL);
         arti_json_constraint *c;
         arti_run *r;
         assert(arti_json_constraint_new(s, NULL, NULL, NULL, &c, NULL) == ART_OK);
@@ -156,11 +156,11 @@ static void test_refusal(void) {
                     const arti_conj root = root_of(s);
                     s->mem.max = s->mem.used + 200000;
                     const size_t before = s->mem.used;
-                    const arti_prepared p = arti_prepare(s, root, 1000000);
+                    const arti_prepared p = arti_prepare(s, root, 1000000, NULL);
                     assert(!p.is_complete && !arti_faulted(s) && !s->mem.over_limit);
                     assert(s->mem.used - before <= 50000 && s->mem.max == before + 200000);
                     s->mem.max = 0;
-                    assert(arti_prepare(s, root, 1000000).is_complete);
+                    assert(arti_prepare(s, root, 1000000, NULL).is_complete);
                     art_schema_free(s);
                 }
 
