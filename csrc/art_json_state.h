@@ -222,10 +222,16 @@ static inline bool arti_seen(const arti_frame *f, uint32_t name) {
 }
 size_t arti_frame_size(const arti_frame *f);
 
+typedef struct arti_member {
+    uint32_t name; /* of the machine; UINT32_MAX: another one */
+    uint64_t hash; /* digest of another one's key; 0: one of very many */
+} arti_member;
+
 /* How far an alternative of an object frame is, for arti_object_best. The view must outlive *at. */
 typedef struct arti_object_view {
     const arti_frame *frame;
-    uint32_t alt, name; /* name: of the machine, of the member that is pending; UINT32_MAX: none, or another one */
+    uint32_t alt;
+    arti_member member; /* that is pending, or to be taken */
     bool in_order;
 } arti_object_view;
 void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_jctx *x, const arti_frame *f,
@@ -241,9 +247,9 @@ bool arti_frame_cell(arti_jctx *x, const arti_frame *f, uint32_t alt, arti_conj 
 bool arti_key_alive(arti_jctx *x, const arti_state *st);
 bool arti_key_alive_at(arti_jctx *x, const arti_state *st, const uint64_t *q, uint64_t hash); /* q, hash: the text's */
 /* Has language q a word that is neither a declared name nor in the set? name, hash: of what was read before. Of a finite language it
- * looks at one word more than those are. */
+ * looks at one word more than those are. *word (may be NULL): digest of the word, left alone where there are any number of them. */
 bool arti_has_fresh_word(arti_jctx *x, const arti_object_machine *m, arti_re_state q, uint64_t name, uint64_t hash,
-                         const arti_hset *set);
+                         const arti_hset *set, uint64_t *word);
 /* Ends a number in a container where it stands; false: it can not end there. */
 bool arti_number_end(arti_jctx *x, arti_state *st);
 /* Is the string alive in the middle of an escape? */

@@ -85,16 +85,16 @@ static bool view_extra(const void *ud, const char *key, uint32_t len) {
     const arti_object_machine *m = v->frame->machine;
     const uint32_t i = arti_object_machine_find(m, key, len);
     if (i != UINT32_MAX)
-        return i == v->name || arti_seen(v->frame, i) || (v->in_order && m->rank[i] < v->frame->next_rank);
+        return i == v->member.name || arti_seen(v->frame, i) || (v->in_order && m->rank[i] < v->frame->next_rank);
     uint64_t h = ARTI_TEXT_HASH;
     for (uint32_t k = 0; k < len; k++) h = arti_hash_mix(h, (uint8_t)key[k]);
-    return h == v->frame->key_hash || arti_hset_has(v->frame->set, h); /* the pending key counts */
+    return h == v->member.hash || arti_hset_has(v->frame->set, h);
 }
 
 void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_jctx *x, const arti_frame *f,
                            uint32_t alt) {
     const arti_object_machine *m = f->machine;
-    *v = (arti_object_view){f, alt, f->key, x->in_order};
+    *v = (arti_object_view){f, alt, {f->key, f->key_hash}, x->in_order};
     *at = (arti_object_at){f->n, m->has_some ? arti_frame_met(f)[alt] : 0, 0, UINT32_MAX, view_name, view_extra, v};
 }
 
@@ -105,9 +105,10 @@ static bool settle(arti_jctx *x, arti_object_machine *m, const arti_goals *g, ui
     return true;
 }
 
-/* Can the alternative still become whole when one more member comes (index `name`, UINT32_MAX: another) that meets `met`? */
-static bool object_feasible(arti_jctx *x, const arti_frame *f, uint32_t alt, uint32_t name, uint32_t met) {
+/* Can the alternative still become whole when one more member comes that meets `met`? */
+static bool object_feasible(arti_jctx *x, const arti_frame *f, uint32_t alt, arti_member member, uint32_t met) {
     arti_object_machine *m = f->machine;
+    const uint32_t name = member.name;
     struct arti_object_alt *a = &m->alts[alt];
     if (x->in_order) { /* what is required before this name can not come any more */
         const uint32_t before = name == UINT32_MAX ? ARTI_RANK_OTHERS : m->rank[name];
@@ -133,7 +134,7 @@ static bool object_feasible(arti_jctx *x, const arti_frame *f, uint32_t alt, uin
     at.n++;
     at.met |= met;
     at.taken = UINT32_MAX;
-    v.name = name;
+    v.member = member;
     if (name != UINT32_MAX) at.taken = arti_object_find(a->shape, m->names[name].ptr, m->names[name].len);
     const uint32_t best = arti_object_best(x->s, a->shape, &at, NULL);
     arti_region_reset(x->region, mark);
@@ -141,7 +142,7 @@ static bool object_feasible(arti_jctx *x, const arti_frame *f, uint32_t alt, uin
 }
 
 /* Would the alternative take this member, with some of the conditions that it may meet? */
-static bool member_possible(arti_jctx *x, const arti_frame *f, uint32_t alt, uint32_t name, arti_conj conj,
+static bool member_possible(arti_jctx *x, const arti_frame *f, uint32_t alt, arti_member member, arti_conj conj,
                             uint32_t may) {
     const arti_object_machine *m = f->machine;
     const arti_object_shape *o = m->alts[alt].shape;
@@ -149,30 +150,36 @@ static bool member_possible(arti_jctx *x, const arti_frame *f, uint32_t alt, uin
     for (uint32_t sub = pending;; sub = (sub - 1) & pending) {
         const arti_conj c = sub ? arti_some_conj(x->s, o, conj, sub) : conj;
         if (c == ARTI_CONJ_FAIL) return false;
-        if (arti_conj_len(x->s, c) != ARTI_LEN_NONE && object_feasible(x, f, alt, name, sub)) return true;
+        if (arti_conj_len(x->s, c) != ARTI_LEN_NONE && object_feasible(x, f, alt, member, sub)) return true;
         if (!sub || arti_faulted(x->s)) return false;
     }
 }
 
-/* Does a name of this language come as another one, and not among those that other alternatives declare? */
-static bool has_other_name(arti_jctx *x, const arti_frame *f, arti_re names) {
+/* A name of this language that may come as another one: not there, and not among those that other alternatives declare. */
+static bool find_other_name(arti_jctx *x, const arti_frame *f, arti_re names, arti_member *out) {
     const arti_object_machine *m = f->machine;
     const arti_re_state q = arti_re_start(x->s->re, names);
     if (q == ARTI_RE_FAIL) return arti_fault_re(x->s, NULL, 0, "patternProperties");
     const uint64_t declared = m->n_names ? arti_set_state(0, m->n_names, 0) : 0;
-    return arti_has_fresh_word(x, m, q, declared, ARTI_TEXT_HASH, f->set);
+    *out = (arti_member){UINT32_MAX, 0};
+    return arti_has_fresh_word(x, m, q, declared, ARTI_TEXT_HASH, f->set, &out->hash);
 }
 
 static bool other_possible(arti_jctx *x, const arti_frame *f, uint32_t alt) {
     const arti_object_machine *m = f->machine;
     arti_object_shape *o = m->alts[alt].shape;
     if (m->alts[alt].extra_part == ARTI_EXTRA_NONE) return false;
-    if (o->n_some == 0) return object_feasible(x, f, alt, UINT32_MAX, 0);
+    /* Which one comes matters to conditions, and where names that are declared can not make up for it behind it. */
+    if (o->n_some == 0 && (o->is_simple || !x->in_order))
+        return object_feasible(x, f, alt, (arti_member){UINT32_MAX, 0}, 0);
     const arti_class_list *all = arti_object_classes(x->s, o);
-    for (uint32_t i = 0; all && i < all->n; i++)
-        if (member_possible(x, f, alt, UINT32_MAX, all->at[i]->conj, all->at[i]->some) &&
-            has_other_name(x, f, all->at[i]->names))
+    for (uint32_t i = 0; all && i < all->n; i++) {
+        arti_member other;
+        if (find_other_name(x, f, all->at[i]->names, &other) &&
+            member_possible(x, f, alt, other, all->at[i]->conj, all->at[i]->some))
             return true;
+        if (arti_faulted(x->s)) return false;
+    }
     return false;
 }
 
@@ -206,7 +213,7 @@ static bool offer_keys(arti_jctx *x, arti_state *st) {
             const arti_cell *c = arti_object_cell(x->s, m, a, i);
             if (!c) return false;
             if (c->conj == ARTI_CONJ_NEVER) continue;
-            if ((m->all_simple && !x->in_order) || member_possible(x, f, a, i, c->conj, c->some)) {
+            if ((m->all_simple && !x->in_order) || member_possible(x, f, a, (arti_member){i, 0}, c->conj, c->some)) {
                 offer[i / 64] |= bit;
                 any = true;
             }
@@ -278,7 +285,8 @@ static const arti_goals *member_goals(arti_jctx *x, arti_frame *f) {
         for (uint32_t sub = pending;; sub = (sub - 1) & pending) {
             const arti_conj c = sub ? arti_some_conj(x->s, m->alts[a].shape, conj, sub) : conj;
             if (c == ARTI_CONJ_FAIL) return NULL;
-            if (arti_conj_len(x->s, c) != ARTI_LEN_NONE && object_feasible(x, f, a, f->key, sub)) {
+            if (arti_conj_len(x->s, c) != ARTI_LEN_NONE &&
+                object_feasible(x, f, a, (arti_member){f->key, f->key_hash}, sub)) {
                 gather_add(&g, c);
                 alive = true;
             }
@@ -336,7 +344,7 @@ static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, u
         for (uint32_t sub = pending;; sub = (sub - 1) & pending) {
             const arti_conj c = sub ? arti_some_conj(x->s, m->alts[a].shape, conj, sub) : conj;
             if (c == ARTI_CONJ_FAIL) return false;
-            if (accepted(acc, st->goals, c) && object_feasible(x, f, a, f->key, sub)) {
+            if (accepted(acc, st->goals, c) && object_feasible(x, f, a, (arti_member){f->key, f->key_hash}, sub)) {
                 met |= sub;
                 ok = true;
             }

@@ -194,7 +194,7 @@ typedef struct word_level {
 } word_level;
 
 bool arti_has_fresh_word(arti_jctx *x, const arti_object_machine *m, arti_re_state q, uint64_t name, uint64_t hash,
-                         const arti_hset *set) {
+                         const arti_hset *set, uint64_t *word) {
     art_schema *s = x->s;
     arti_re_lengths l;
     const art_status st = arti_re_get_lengths(s->re, q, &l);
@@ -206,8 +206,10 @@ bool arti_has_fresh_word(arti_jctx *x, const arti_object_machine *m, arti_re_sta
     bool found = false;
     if (!arti_vec_reserve(&s->mem, (void **)&stack, &cap, 16, sizeof *stack)) return arti_fault_mem(s);
     stack[n++] = (word_level){q, name, hash, 0};
-    if (arti_re_accepts(s->re, q) && !arti_hset_has(set, hash) && arti_set_whole(m->names, name) == UINT32_MAX)
+    if (arti_re_accepts(s->re, q) && !arti_hset_has(set, hash) && arti_set_whole(m->names, name) == UINT32_MAX) {
         found = true;
+        if (word) *word = hash;
+    }
     while (n && !found) {
         word_level *top = &stack[n - 1];
         if (top->byte == 256) {
@@ -223,8 +225,10 @@ bool arti_has_fresh_word(arti_jctx *x, const arti_object_machine *m, arti_re_sta
         if (to == ARTI_RE_DEAD) continue;
         const uint64_t h = arti_hash_mix(top->hash, b);
         const uint64_t to_name = top->name ? arti_set_step(m->names, top->name, b) : 0;
-        if (arti_re_accepts(s->re, to) && !arti_hset_has(set, h) && arti_set_whole(m->names, to_name) == UINT32_MAX)
+        if (arti_re_accepts(s->re, to) && !arti_hset_has(set, h) && arti_set_whole(m->names, to_name) == UINT32_MAX) {
             found = true;
+            if (word) *word = h;
+        }
         if (!arti_vec_reserve(&s->mem, (void **)&stack, &cap, n + 1, sizeof *stack)) {
             arti_fault_mem(s);
             break;
@@ -247,7 +251,7 @@ bool arti_key_alive_at(arti_jctx *x, const arti_state *st, const uint64_t *q, ui
         if (p == ARTI_EXTRA_NONE || q[1 + p] == 0) continue;
         /* Only beginnings of names, and of keys that are there, may lead nowhere else. */
         if ((!q[0] && !arti_hset_has(f->heads, hash)) ||
-            arti_has_fresh_word(x, m, (arti_re_state)q[1 + p], q[0], hash, f->set))
+            arti_has_fresh_word(x, m, (arti_re_state)q[1 + p], q[0], hash, f->set, NULL))
             return true;
     }
     return false;

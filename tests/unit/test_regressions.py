@@ -67,6 +67,7 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
         {},
         b'[{"a":"x"},{"a":"x',
     ),
+    ({**NAMES, "properties": {"é": {}}, "minProperties": 3}, ORDERED, b'{"\\u0062'),
     # A name of one alternative was invented again for another one.
     ({"type": "object", "minProperties": 3, "dependentSchemas": {"x-1": {"properties": {"a": {}}}}}, {}, b'{"'),
     # Keys that only an alternative without room for them would have taken.
