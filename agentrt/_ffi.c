@@ -585,35 +585,35 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 
 static void *_cffi_types[] = {
 /*  0 */ _CFFI_OP(_CFFI_OP_FUNCTION, 23), // art_alloc const *()(art_budget const *)
-/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_budget const *
+/*  1 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_budget const *
 /*  2 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  3 */ _CFFI_OP(_CFFI_OP_FUNCTION, 4), // art_cuda_array *()(art_cuda_array *)
-/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_cuda_array *
+/*  4 */ _CFFI_OP(_CFFI_OP_POINTER, 654), // art_cuda_array *
 /*  5 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 4), // art_cuda_array *()(art_cuda_batch const *)
-/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 652), // art_cuda_batch const *
+/*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 655), // art_cuda_batch const *
 /*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 684), // art_span const *()(art_matcher const *, size_t *)
-/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 674), // art_matcher const *
+/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 688), // art_span const *()(art_matcher const *, size_t *)
+/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 678), // art_matcher const *
 /* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 52), // size_t *
 /* 12 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 13 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_constraint *, art_matcher * *, art_error *)
-/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 646), // art_constraint *
+/* 14 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_constraint *
 /* 15 */ _CFFI_OP(_CFFI_OP_POINTER, 158), // art_matcher * *
-/* 16 */ _CFFI_OP(_CFFI_OP_POINTER, 667), // art_error *
+/* 16 */ _CFFI_OP(_CFFI_OP_POINTER, 670), // art_error *
 /* 17 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_ctransformers *
-/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 705), // char const *
+/* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 652), // art_ctransformers *
+/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 709), // char const *
 /* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 676), // art_model_params const *
-/* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 641), // art_alloc const *
+/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 680), // art_model_params const *
+/* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_alloc const *
 /* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 197), // art_model * *
 /* 25 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 26 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 27 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda *, art_cuda_call const *, art_error *)
-/* 28 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_cuda *
-/* 29 */ _CFFI_OP(_CFFI_OP_POINTER, 653), // art_cuda_call const *
+/* 28 */ _CFFI_OP(_CFFI_OP_POINTER, 653), // art_cuda *
+/* 29 */ _CFFI_OP(_CFFI_OP_POINTER, 656), // art_cuda_call const *
 /* 30 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 31 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 32 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda *, uint32_t, art_error *)
@@ -635,7 +635,7 @@ static void *_cffi_types[] = {
 /* 48 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 49 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 51 */ _CFFI_OP(_CFFI_OP_POINTER, 722), // uint8_t const *
+/* 51 */ _CFFI_OP(_CFFI_OP_POINTER, 726), // uint8_t const *
 /* 52 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
 /* 53 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
@@ -659,9 +659,9 @@ static void *_cffi_types[] = {
 /* 72 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 51),
 /* 74 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 75 */ _CFFI_OP(_CFFI_OP_POINTER, 705), // char *
+/* 75 */ _CFFI_OP(_CFFI_OP_POINTER, 709), // char *
 /* 76 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 77 */ _CFFI_OP(_CFFI_OP_POINTER, 587), // art_cuda_code * *
+/* 77 */ _CFFI_OP(_CFFI_OP_POINTER, 590), // art_cuda_code * *
 /* 78 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 79 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 80 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda *, uint64_t, uint32_t *, art_error *)
@@ -671,9 +671,9 @@ static void *_cffi_types[] = {
 /* 84 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 85 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 86 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda const *, uint32_t, art_cuda_device *, art_error *)
-/* 87 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_cuda const *
+/* 87 */ _CFFI_OP(_CFFI_OP_POINTER, 653), // art_cuda const *
 /* 88 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 89 */ _CFFI_OP(_CFFI_OP_POINTER, 655), // art_cuda_device *
+/* 89 */ _CFFI_OP(_CFFI_OP_POINTER, 658), // art_cuda_device *
 /* 90 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 91 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 92 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda_array *, size_t, uint32_t, uint32_t, uint32_t, int64_t, int, void * *, art_error *)
@@ -688,7 +688,7 @@ static void *_cffi_types[] = {
 /* 101 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 102 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 103 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_cuda_batch *, art_cuda_call const *, art_error *)
-/* 104 */ _CFFI_OP(_CFFI_OP_POINTER, 652), // art_cuda_batch *
+/* 104 */ _CFFI_OP(_CFFI_OP_POINTER, 655), // art_cuda_batch *
 /* 105 */ _CFFI_OP(_CFFI_OP_NOOP, 29),
 /* 106 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 107 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
@@ -696,26 +696,26 @@ static void *_cffi_types[] = {
 /* 109 */ _CFFI_OP(_CFFI_OP_NOOP, 104),
 /* 110 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 111 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 112 */ _CFFI_OP(_CFFI_OP_POINTER, 660), // art_cuda_row_params const *
+/* 112 */ _CFFI_OP(_CFFI_OP_POINTER, 663), // art_cuda_row_params const *
 /* 113 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
 /* 114 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 115 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 116 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
-/* 117 */ _CFFI_OP(_CFFI_OP_POINTER, 662), // art_dialog_spec const *
-/* 118 */ _CFFI_OP(_CFFI_OP_POINTER, 703), // art_vocab *
+/* 117 */ _CFFI_OP(_CFFI_OP_POINTER, 665), // art_dialog_spec const *
+/* 118 */ _CFFI_OP(_CFFI_OP_POINTER, 707), // art_vocab *
 /* 119 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 120 */ _CFFI_OP(_CFFI_OP_POINTER, 14), // art_constraint * *
 /* 121 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 122 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 123 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
-/* 124 */ _CFFI_OP(_CFFI_OP_POINTER, 665), // art_engine const *
-/* 125 */ _CFFI_OP(_CFFI_OP_POINTER, 726), // void *
+/* 124 */ _CFFI_OP(_CFFI_OP_POINTER, 668), // art_engine const *
+/* 125 */ _CFFI_OP(_CFFI_OP_POINTER, 730), // void *
 /* 126 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 127 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
 /* 128 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 129 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 130 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_llama *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
-/* 131 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_llama *
+/* 131 */ _CFFI_OP(_CFFI_OP_POINTER, 675), // art_llama *
 /* 132 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
 /* 133 */ _CFFI_OP(_CFFI_OP_NOOP, 22),
 /* 134 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
@@ -725,13 +725,13 @@ static void *_cffi_types[] = {
 /* 138 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_llama *, int, art_device *, size_t, size_t *, art_error *)
 /* 139 */ _CFFI_OP(_CFFI_OP_NOOP, 131),
 /* 140 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 141 */ _CFFI_OP(_CFFI_OP_POINTER, 661), // art_device *
+/* 141 */ _CFFI_OP(_CFFI_OP_POINTER, 664), // art_device *
 /* 142 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 143 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 144 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 146 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_mask_pool *, art_matcher * const *, size_t, uint32_t *, size_t, size_t, uint32_t *, size_t *, art_error *)
-/* 147 */ _CFFI_OP(_CFFI_OP_POINTER, 673), // art_mask_pool *
+/* 147 */ _CFFI_OP(_CFFI_OP_POINTER, 677), // art_mask_pool *
 /* 148 */ _CFFI_OP(_CFFI_OP_POINTER, 158), // art_matcher * const *
 /* 149 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 150 */ _CFFI_OP(_CFFI_OP_NOOP, 83),
@@ -742,7 +742,7 @@ static void *_cffi_types[] = {
 /* 155 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 157 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher *)
-/* 158 */ _CFFI_OP(_CFFI_OP_POINTER, 674), // art_matcher *
+/* 158 */ _CFFI_OP(_CFFI_OP_POINTER, 678), // art_matcher *
 /* 159 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 160 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher *, size_t)
 /* 161 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
@@ -761,7 +761,7 @@ static void *_cffi_types[] = {
 /* 174 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 175 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
 /* 176 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
-/* 177 */ _CFFI_OP(_CFFI_OP_POINTER, 722), // uint8_t *
+/* 177 */ _CFFI_OP(_CFFI_OP_POINTER, 726), // uint8_t *
 /* 178 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 179 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
@@ -781,15 +781,15 @@ static void *_cffi_types[] = {
 /* 194 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 195 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 196 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
-/* 197 */ _CFFI_OP(_CFFI_OP_POINTER, 675), // art_model *
-/* 198 */ _CFFI_OP(_CFFI_OP_POINTER, 648), // art_context_params const *
+/* 197 */ _CFFI_OP(_CFFI_OP_POINTER, 679), // art_model *
+/* 198 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_context_params const *
 /* 199 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 200 */ _CFFI_OP(_CFFI_OP_POINTER, 270), // art_session * *
 /* 201 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 202 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 203 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_model *, art_engine_caps *, art_error *)
 /* 204 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
-/* 205 */ _CFFI_OP(_CFFI_OP_POINTER, 666), // art_engine_caps *
+/* 205 */ _CFFI_OP(_CFFI_OP_POINTER, 669), // art_engine_caps *
 /* 206 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 207 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 208 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_model *, art_vocab * *, art_error *)
@@ -825,8 +825,8 @@ static void *_cffi_types[] = {
 /* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 239 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 240 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_schema *, art_survey *, art_error *, size_t, size_t *, art_error *)
-/* 241 */ _CFFI_OP(_CFFI_OP_POINTER, 681), // art_schema *
-/* 242 */ _CFFI_OP(_CFFI_OP_POINTER, 700), // art_survey *
+/* 241 */ _CFFI_OP(_CFFI_OP_POINTER, 685), // art_schema *
+/* 242 */ _CFFI_OP(_CFFI_OP_POINTER, 704), // art_survey *
 /* 243 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 244 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 245 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
@@ -835,7 +835,7 @@ static void *_cffi_types[] = {
 /* 248 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_schema *, art_vocab *, art_constraint_opts const *, art_alloc const *, art_constraint * *, art_error *)
 /* 249 */ _CFFI_OP(_CFFI_OP_NOOP, 241),
 /* 250 */ _CFFI_OP(_CFFI_OP_NOOP, 118),
-/* 251 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_constraint_opts const *
+/* 251 */ _CFFI_OP(_CFFI_OP_POINTER, 650), // art_constraint_opts const *
 /* 252 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 253 */ _CFFI_OP(_CFFI_OP_NOOP, 120),
 /* 254 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
@@ -854,12 +854,12 @@ static void *_cffi_types[] = {
 /* 267 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 268 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 269 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_session *, art_error *)
-/* 270 */ _CFFI_OP(_CFFI_OP_POINTER, 683), // art_session *
+/* 270 */ _CFFI_OP(_CFFI_OP_POINTER, 687), // art_session *
 /* 271 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 272 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 273 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_session *, art_event *, art_error *)
 /* 274 */ _CFFI_OP(_CFFI_OP_NOOP, 270),
-/* 275 */ _CFFI_OP(_CFFI_OP_POINTER, 668), // art_event *
+/* 275 */ _CFFI_OP(_CFFI_OP_POINTER, 671), // art_event *
 /* 276 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 277 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 278 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_session *, art_session *, size_t, art_error *)
@@ -872,7 +872,7 @@ static void *_cffi_types[] = {
 /* 285 */ _CFFI_OP(_CFFI_OP_NOOP, 270),
 /* 286 */ _CFFI_OP(_CFFI_OP_POINTER, 233), // int32_t const *
 /* 287 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 288 */ _CFFI_OP(_CFFI_OP_POINTER, 671), // art_generate_params const *
+/* 288 */ _CFFI_OP(_CFFI_OP_POINTER, 674), // art_generate_params const *
 /* 289 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 290 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 291 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_session *, uint8_t *, size_t, size_t *, art_error *)
@@ -889,7 +889,7 @@ static void *_cffi_types[] = {
 /* 302 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 304 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_vocab const *, char const *, art_error *)
-/* 305 */ _CFFI_OP(_CFFI_OP_POINTER, 703), // art_vocab const *
+/* 305 */ _CFFI_OP(_CFFI_OP_POINTER, 707), // art_vocab const *
 /* 306 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
 /* 307 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
@@ -913,7 +913,7 @@ static void *_cffi_types[] = {
 /* 326 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 327 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(char const *, art_cuda_file const *, size_t, char const * const *, size_t, int, art_alloc const *, char *, size_t, art_cuda_code * *, art_error *)
 /* 328 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 329 */ _CFFI_OP(_CFFI_OP_POINTER, 657), // art_cuda_file const *
+/* 329 */ _CFFI_OP(_CFFI_OP_POINTER, 660), // art_cuda_file const *
 /* 330 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 331 */ _CFFI_OP(_CFFI_OP_POINTER, 20), // char const * const *
 /* 332 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
@@ -934,7 +934,7 @@ static void *_cffi_types[] = {
 /* 347 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
 /* 348 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
 /* 349 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 350 */ _CFFI_OP(_CFFI_OP_POINTER, 682), // art_schema_opts const *
+/* 350 */ _CFFI_OP(_CFFI_OP_POINTER, 686), // art_schema_opts const *
 /* 351 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 352 */ _CFFI_OP(_CFFI_OP_POINTER, 241), // art_schema * *
 /* 353 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
@@ -948,7 +948,7 @@ static void *_cffi_types[] = {
 /* 361 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(size_t, art_alloc const *, art_budget * *, art_error *)
 /* 362 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 363 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
-/* 364 */ _CFFI_OP(_CFFI_OP_POINTER, 569), // art_budget * *
+/* 364 */ _CFFI_OP(_CFFI_OP_POINTER, 572), // art_budget * *
 /* 365 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 366 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 367 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(uint32_t, art_alloc const *, art_mask_pool * *, art_error *)
@@ -1036,23 +1036,23 @@ static void *_cffi_types[] = {
 /* 449 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 450 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 451 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void const *, int, art_tensor *, art_error *)
-/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 726), // void const *
+/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 730), // void const *
 /* 453 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 701), // art_tensor *
+/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 705), // art_tensor *
 /* 455 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 456 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 457 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_llama const *)
-/* 458 */ _CFFI_OP(_CFFI_OP_POINTER, 672), // art_llama const *
+/* 458 */ _CFFI_OP(_CFFI_OP_POINTER, 675), // art_llama const *
 /* 459 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 460 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_model const *)
-/* 461 */ _CFFI_OP(_CFFI_OP_POINTER, 675), // art_model const *
+/* 461 */ _CFFI_OP(_CFFI_OP_POINTER, 679), // art_model const *
 /* 462 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 463 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_status)
 /* 464 */ _CFFI_OP(_CFFI_OP_ENUM, 8), // art_status
 /* 465 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 466 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(void)
 /* 467 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 468 */ _CFFI_OP(_CFFI_OP_FUNCTION, 504), // float const *()(void *)
+/* 468 */ _CFFI_OP(_CFFI_OP_FUNCTION, 507), // float const *()(void *)
 /* 469 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
 /* 470 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 471 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_cuda *, uint32_t, uint32_t)
@@ -1065,252 +1065,256 @@ static void *_cffi_types[] = {
 /* 478 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 479 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
 /* 480 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 481 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_matcher *)
-/* 482 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 481 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_mask_call const *)
+/* 482 */ _CFFI_OP(_CFFI_OP_POINTER, 676), // art_mask_call const *
 /* 483 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 484 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_matcher const *)
-/* 485 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 484 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_matcher *)
+/* 485 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
 /* 486 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 487 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(uintptr_t, void *, int)
-/* 488 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
-/* 489 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
-/* 490 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 491 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 492 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(void *)
-/* 493 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 487 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_matcher const *)
+/* 488 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 489 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 490 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(uintptr_t, void *, int)
+/* 491 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
+/* 492 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 493 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
 /* 494 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 495 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(void *, int32_t)
+/* 495 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(void *)
 /* 496 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
-/* 497 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
-/* 498 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 499 */ _CFFI_OP(_CFFI_OP_FUNCTION, 286), // int32_t const *()(art_session const *, size_t *)
-/* 500 */ _CFFI_OP(_CFFI_OP_POINTER, 683), // art_session const *
-/* 501 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 502 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 503 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int64_t()(float const *, size_t, uint32_t const *)
-/* 504 */ _CFFI_OP(_CFFI_OP_POINTER, 716), // float const *
-/* 505 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 506 */ _CFFI_OP(_CFFI_OP_NOOP, 375),
-/* 507 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 508 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_budget const *)
-/* 509 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
+/* 497 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 498 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(void *, int32_t)
+/* 499 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 500 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
+/* 501 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 502 */ _CFFI_OP(_CFFI_OP_FUNCTION, 286), // int32_t const *()(art_session const *, size_t *)
+/* 503 */ _CFFI_OP(_CFFI_OP_POINTER, 687), // art_session const *
+/* 504 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 505 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 506 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int64_t()(float const *, size_t, uint32_t const *)
+/* 507 */ _CFFI_OP(_CFFI_OP_POINTER, 720), // float const *
+/* 508 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 509 */ _CFFI_OP(_CFFI_OP_NOOP, 375),
 /* 510 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 511 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_constraint const *)
-/* 512 */ _CFFI_OP(_CFFI_OP_POINTER, 646), // art_constraint const *
+/* 511 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_budget const *)
+/* 512 */ _CFFI_OP(_CFFI_OP_NOOP, 1),
 /* 513 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 514 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_matcher *)
-/* 515 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 514 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_constraint const *)
+/* 515 */ _CFFI_OP(_CFFI_OP_POINTER, 649), // art_constraint const *
 /* 516 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 517 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_matcher const *)
-/* 518 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 517 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_matcher *)
+/* 518 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
 /* 519 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 520 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_schema const *)
-/* 521 */ _CFFI_OP(_CFFI_OP_POINTER, 681), // art_schema const *
+/* 520 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_matcher const *)
+/* 521 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
 /* 522 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 523 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_vocab const *)
-/* 524 */ _CFFI_OP(_CFFI_OP_NOOP, 305),
+/* 523 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_schema const *)
+/* 524 */ _CFFI_OP(_CFFI_OP_POINTER, 685), // art_schema const *
 /* 525 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 526 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(void *)
-/* 527 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 526 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_vocab const *)
+/* 527 */ _CFFI_OP(_CFFI_OP_NOOP, 305),
 /* 528 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 529 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_cuda const *)
-/* 530 */ _CFFI_OP(_CFFI_OP_NOOP, 87),
+/* 529 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(void *)
+/* 530 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
 /* 531 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 532 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_mask_pool const *)
-/* 533 */ _CFFI_OP(_CFFI_OP_POINTER, 673), // art_mask_pool const *
+/* 532 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_cuda const *)
+/* 533 */ _CFFI_OP(_CFFI_OP_NOOP, 87),
 /* 534 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 535 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_session const *)
-/* 536 */ _CFFI_OP(_CFFI_OP_NOOP, 500),
+/* 535 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_mask_pool const *)
+/* 536 */ _CFFI_OP(_CFFI_OP_POINTER, 677), // art_mask_pool const *
 /* 537 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 538 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_vocab const *)
-/* 539 */ _CFFI_OP(_CFFI_OP_NOOP, 305),
+/* 538 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_session const *)
+/* 539 */ _CFFI_OP(_CFFI_OP_NOOP, 503),
 /* 540 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 541 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void *)
-/* 542 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 541 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_vocab const *)
+/* 542 */ _CFFI_OP(_CFFI_OP_NOOP, 305),
 /* 543 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 544 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void)
-/* 545 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 546 */ _CFFI_OP(_CFFI_OP_FUNCTION, 58), // uint64_t()(art_cuda_array const *)
-/* 547 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_cuda_array const *
+/* 544 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void *)
+/* 545 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 546 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 547 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(void)
 /* 548 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 549 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // uint8_t const *()(art_cuda_code const *, size_t *)
-/* 550 */ _CFFI_OP(_CFFI_OP_POINTER, 654), // art_cuda_code const *
-/* 551 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 552 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 553 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
-/* 554 */ _CFFI_OP(_CFFI_OP_NOOP, 305),
-/* 555 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 556 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 557 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 558 */ _CFFI_OP(_CFFI_OP_FUNCTION, 125), // void *()(uintptr_t, int *)
-/* 559 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26),
-/* 560 */ _CFFI_OP(_CFFI_OP_POINTER, 99), // int *
-/* 561 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 562 */ _CFFI_OP(_CFFI_OP_FUNCTION, 125), // void *()(void *, void *, size_t, size_t)
-/* 563 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
-/* 564 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
-/* 565 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 566 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 567 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 568 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_budget *)
-/* 569 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_budget *
+/* 549 */ _CFFI_OP(_CFFI_OP_FUNCTION, 58), // uint64_t()(art_cuda_array const *)
+/* 550 */ _CFFI_OP(_CFFI_OP_POINTER, 654), // art_cuda_array const *
+/* 551 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 552 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // uint8_t const *()(art_cuda_code const *, size_t *)
+/* 553 */ _CFFI_OP(_CFFI_OP_POINTER, 657), // art_cuda_code const *
+/* 554 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 555 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 556 */ _CFFI_OP(_CFFI_OP_FUNCTION, 51), // uint8_t const *()(art_vocab const *, uint32_t, size_t *)
+/* 557 */ _CFFI_OP(_CFFI_OP_NOOP, 305),
+/* 558 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
+/* 559 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
+/* 560 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 561 */ _CFFI_OP(_CFFI_OP_FUNCTION, 125), // void *()(uintptr_t, int *)
+/* 562 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26),
+/* 563 */ _CFFI_OP(_CFFI_OP_POINTER, 99), // int *
+/* 564 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 565 */ _CFFI_OP(_CFFI_OP_FUNCTION, 125), // void *()(void *, void *, size_t, size_t)
+/* 566 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 567 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 568 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 569 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 570 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 571 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_constraint *)
-/* 572 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
+/* 571 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_budget *)
+/* 572 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_budget *
 /* 573 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 574 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_ctransformers *)
-/* 575 */ _CFFI_OP(_CFFI_OP_NOOP, 19),
+/* 574 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_constraint *)
+/* 575 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 576 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 577 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_cuda *)
-/* 578 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
+/* 577 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_ctransformers *)
+/* 578 */ _CFFI_OP(_CFFI_OP_NOOP, 19),
 /* 579 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 580 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_cuda_array *)
-/* 581 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
+/* 580 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_cuda *)
+/* 581 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 582 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 583 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_cuda_batch *)
-/* 584 */ _CFFI_OP(_CFFI_OP_NOOP, 104),
+/* 583 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_cuda_array *)
+/* 584 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 585 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 586 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_cuda_code *)
-/* 587 */ _CFFI_OP(_CFFI_OP_POINTER, 654), // art_cuda_code *
+/* 586 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_cuda_batch *)
+/* 587 */ _CFFI_OP(_CFFI_OP_NOOP, 104),
 /* 588 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 589 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_generate_params *)
-/* 590 */ _CFFI_OP(_CFFI_OP_POINTER, 671), // art_generate_params *
+/* 589 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_cuda_code *)
+/* 590 */ _CFFI_OP(_CFFI_OP_POINTER, 657), // art_cuda_code *
 /* 591 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 592 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_llama *)
-/* 593 */ _CFFI_OP(_CFFI_OP_NOOP, 131),
+/* 592 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_generate_params *)
+/* 593 */ _CFFI_OP(_CFFI_OP_POINTER, 674), // art_generate_params *
 /* 594 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 595 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_llama *, char *, size_t, size_t *)
+/* 595 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_llama *)
 /* 596 */ _CFFI_OP(_CFFI_OP_NOOP, 131),
-/* 597 */ _CFFI_OP(_CFFI_OP_NOOP, 75),
-/* 598 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 599 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
-/* 600 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 601 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_mask_pool *)
-/* 602 */ _CFFI_OP(_CFFI_OP_NOOP, 147),
+/* 597 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 598 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_llama *, char *, size_t, size_t *)
+/* 599 */ _CFFI_OP(_CFFI_OP_NOOP, 131),
+/* 600 */ _CFFI_OP(_CFFI_OP_NOOP, 75),
+/* 601 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
+/* 602 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 603 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 604 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_matcher *)
-/* 605 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 604 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_mask_pool *)
+/* 605 */ _CFFI_OP(_CFFI_OP_NOOP, 147),
 /* 606 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 607 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_model *)
-/* 608 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
+/* 607 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_matcher *)
+/* 608 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
 /* 609 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 610 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_model_params *)
-/* 611 */ _CFFI_OP(_CFFI_OP_POINTER, 676), // art_model_params *
+/* 610 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_model *)
+/* 611 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
 /* 612 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 613 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_sample_params *)
-/* 614 */ _CFFI_OP(_CFFI_OP_POINTER, 680), // art_sample_params *
+/* 613 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_model_params *)
+/* 614 */ _CFFI_OP(_CFFI_OP_POINTER, 680), // art_model_params *
 /* 615 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 616 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_schema *)
-/* 617 */ _CFFI_OP(_CFFI_OP_NOOP, 241),
+/* 616 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_sample_params *)
+/* 617 */ _CFFI_OP(_CFFI_OP_POINTER, 684), // art_sample_params *
 /* 618 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 619 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_session *)
-/* 620 */ _CFFI_OP(_CFFI_OP_NOOP, 270),
+/* 619 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_schema *)
+/* 620 */ _CFFI_OP(_CFFI_OP_NOOP, 241),
 /* 621 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 622 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_session const *, art_usage *)
-/* 623 */ _CFFI_OP(_CFFI_OP_NOOP, 500),
-/* 624 */ _CFFI_OP(_CFFI_OP_POINTER, 702), // art_usage *
-/* 625 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 626 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(art_vocab *)
-/* 627 */ _CFFI_OP(_CFFI_OP_NOOP, 118),
+/* 622 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_session *)
+/* 623 */ _CFFI_OP(_CFFI_OP_NOOP, 270),
+/* 624 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 625 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_session const *, art_usage *)
+/* 626 */ _CFFI_OP(_CFFI_OP_NOOP, 503),
+/* 627 */ _CFFI_OP(_CFFI_OP_POINTER, 706), // art_usage *
 /* 628 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 629 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(void *)
-/* 630 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 629 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_vocab *)
+/* 630 */ _CFFI_OP(_CFFI_OP_NOOP, 118),
 /* 631 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 632 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(void *, int(*)(void *), void *)
+/* 632 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(void *)
 /* 633 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
-/* 634 */ _CFFI_OP(_CFFI_OP_POINTER, 492), // int(*)(void *)
-/* 635 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
-/* 636 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 637 */ _CFFI_OP(_CFFI_OP_FUNCTION, 726), // void()(void *, int)
+/* 634 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 635 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(void *, int(*)(void *), void *)
+/* 636 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 637 */ _CFFI_OP(_CFFI_OP_POINTER, 495), // int(*)(void *)
 /* 638 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
-/* 639 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 640 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 641 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
-/* 642 */ _CFFI_OP(_CFFI_OP_POINTER, 643), // art_bias const *
-/* 643 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
-/* 644 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_budget
-/* 645 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
-/* 646 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint
-/* 647 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_constraint_opts
-/* 648 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_context_params
-/* 649 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_ctransformers
-/* 650 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_cuda
-/* 651 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_cuda_array
-/* 652 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_cuda_batch
-/* 653 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_cuda_call
-/* 654 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_cuda_code
-/* 655 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_cuda_device
-/* 656 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_cuda_dtype
-/* 657 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_cuda_file
-/* 658 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_cuda_part
-/* 659 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_cuda_row_error
-/* 660 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_cuda_row_params
-/* 661 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_device
-/* 662 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_dialog_spec
-/* 663 */ _CFFI_OP(_CFFI_OP_POINTER, 664), // art_dialog_tool const *
-/* 664 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_dialog_tool
-/* 665 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_engine
-/* 666 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_engine_caps
-/* 667 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_error
-/* 668 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_event
-/* 669 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_event_kind
-/* 670 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_formats
-/* 671 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_generate_params
-/* 672 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_llama
-/* 673 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_mask_pool
-/* 674 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_matcher
-/* 675 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_model
-/* 676 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_model_params
-/* 677 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_order
-/* 678 */ _CFFI_OP(_CFFI_OP_POINTER, 679), // art_resource const *
-/* 679 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_resource
-/* 680 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_sample_params
-/* 681 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_schema
-/* 682 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_schema_opts
-/* 683 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_session
-/* 684 */ _CFFI_OP(_CFFI_OP_POINTER, 685), // art_span const *
-/* 685 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_span
-/* 686 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_span_kind
-/* 687 */ _CFFI_OP(_CFFI_OP_POINTER, 383), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
-/* 688 */ _CFFI_OP(_CFFI_OP_POINTER, 389), // art_status(*)(void *, art_engine_caps *, art_error *)
-/* 689 */ _CFFI_OP(_CFFI_OP_POINTER, 394), // art_status(*)(void *, char const *, char *, size_t, size_t *)
-/* 690 */ _CFFI_OP(_CFFI_OP_POINTER, 401), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 691 */ _CFFI_OP(_CFFI_OP_POINTER, 411), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
-/* 692 */ _CFFI_OP(_CFFI_OP_POINTER, 418), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 693 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_status(*)(void *, size_t, art_error *)
-/* 694 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 695 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 696 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // art_status(*)(void *, void *, size_t, art_error *)
-/* 697 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_stop
-/* 698 */ _CFFI_OP(_CFFI_OP_POINTER, 699), // art_str const *
-/* 699 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_str
-/* 700 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_survey
-/* 701 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_tensor
-/* 702 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 37), // art_usage
-/* 703 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 38), // art_vocab
-/* 704 */ _CFFI_OP(_CFFI_OP_ENUM, 10), // art_whitespace
-/* 705 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 706 */ _CFFI_OP(_CFFI_OP_ARRAY, 705), // char[256]
-/* 707 */ (_cffi_opcode_t)(256),
-/* 708 */ _CFFI_OP(_CFFI_OP_ARRAY, 705), // char[32]
-/* 709 */ (_cffi_opcode_t)(32),
-/* 710 */ _CFFI_OP(_CFFI_OP_ARRAY, 705), // char[400]
-/* 711 */ (_cffi_opcode_t)(400),
-/* 712 */ _CFFI_OP(_CFFI_OP_ARRAY, 705), // char[96]
-/* 713 */ (_cffi_opcode_t)(96),
-/* 714 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
-/* 715 */ _CFFI_OP(_CFFI_OP_POINTER, 468), // float const *(*)(void *)
-/* 716 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
-/* 717 */ _CFFI_OP(_CFFI_OP_POINTER, 495), // int(*)(void *, int32_t)
-/* 718 */ _CFFI_OP(_CFFI_OP_ARRAY, 98), // int64_t[4]
-/* 719 */ (_cffi_opcode_t)(4),
-/* 720 */ _CFFI_OP(_CFFI_OP_POINTER, 526), // size_t(*)(void *)
-/* 721 */ _CFFI_OP(_CFFI_OP_POINTER, 541), // uint32_t(*)(void *)
-/* 722 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 723 */ _CFFI_OP(_CFFI_OP_POINTER, 562), // void *(*)(void *, void *, size_t, size_t)
-/* 724 */ _CFFI_OP(_CFFI_OP_POINTER, 629), // void(*)(void *)
-/* 725 */ _CFFI_OP(_CFFI_OP_POINTER, 632), // void(*)(void *, int(*)(void *), void *)
-/* 726 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 639 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 640 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(void *, int)
+/* 641 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
+/* 642 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
+/* 643 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
+/* 644 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 0), // art_alloc
+/* 645 */ _CFFI_OP(_CFFI_OP_POINTER, 646), // art_bias const *
+/* 646 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 1), // art_bias
+/* 647 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 2), // art_budget
+/* 648 */ _CFFI_OP(_CFFI_OP_ENUM, 0), // art_choice
+/* 649 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 3), // art_constraint
+/* 650 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 4), // art_constraint_opts
+/* 651 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 5), // art_context_params
+/* 652 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 6), // art_ctransformers
+/* 653 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 7), // art_cuda
+/* 654 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 8), // art_cuda_array
+/* 655 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 9), // art_cuda_batch
+/* 656 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 10), // art_cuda_call
+/* 657 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 11), // art_cuda_code
+/* 658 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 12), // art_cuda_device
+/* 659 */ _CFFI_OP(_CFFI_OP_ENUM, 1), // art_cuda_dtype
+/* 660 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 13), // art_cuda_file
+/* 661 */ _CFFI_OP(_CFFI_OP_ENUM, 2), // art_cuda_part
+/* 662 */ _CFFI_OP(_CFFI_OP_ENUM, 3), // art_cuda_row_error
+/* 663 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 14), // art_cuda_row_params
+/* 664 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 15), // art_device
+/* 665 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 16), // art_dialog_spec
+/* 666 */ _CFFI_OP(_CFFI_OP_POINTER, 667), // art_dialog_tool const *
+/* 667 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 17), // art_dialog_tool
+/* 668 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 18), // art_engine
+/* 669 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 19), // art_engine_caps
+/* 670 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 20), // art_error
+/* 671 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 21), // art_event
+/* 672 */ _CFFI_OP(_CFFI_OP_ENUM, 4), // art_event_kind
+/* 673 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_formats
+/* 674 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_generate_params
+/* 675 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_llama
+/* 676 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_mask_call
+/* 677 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_mask_pool
+/* 678 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_matcher
+/* 679 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_model
+/* 680 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_model_params
+/* 681 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_order
+/* 682 */ _CFFI_OP(_CFFI_OP_POINTER, 683), // art_resource const *
+/* 683 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_resource
+/* 684 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_sample_params
+/* 685 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_schema
+/* 686 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_schema_opts
+/* 687 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_session
+/* 688 */ _CFFI_OP(_CFFI_OP_POINTER, 689), // art_span const *
+/* 689 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_span
+/* 690 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_span_kind
+/* 691 */ _CFFI_OP(_CFFI_OP_POINTER, 383), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
+/* 692 */ _CFFI_OP(_CFFI_OP_POINTER, 389), // art_status(*)(void *, art_engine_caps *, art_error *)
+/* 693 */ _CFFI_OP(_CFFI_OP_POINTER, 394), // art_status(*)(void *, char const *, char *, size_t, size_t *)
+/* 694 */ _CFFI_OP(_CFFI_OP_POINTER, 401), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 695 */ _CFFI_OP(_CFFI_OP_POINTER, 411), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
+/* 696 */ _CFFI_OP(_CFFI_OP_POINTER, 418), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 697 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_status(*)(void *, size_t, art_error *)
+/* 698 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 699 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 700 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // art_status(*)(void *, void *, size_t, art_error *)
+/* 701 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_stop
+/* 702 */ _CFFI_OP(_CFFI_OP_POINTER, 703), // art_str const *
+/* 703 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_str
+/* 704 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_survey
+/* 705 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 37), // art_tensor
+/* 706 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 38), // art_usage
+/* 707 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 39), // art_vocab
+/* 708 */ _CFFI_OP(_CFFI_OP_ENUM, 10), // art_whitespace
+/* 709 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 710 */ _CFFI_OP(_CFFI_OP_ARRAY, 709), // char[256]
+/* 711 */ (_cffi_opcode_t)(256),
+/* 712 */ _CFFI_OP(_CFFI_OP_ARRAY, 709), // char[32]
+/* 713 */ (_cffi_opcode_t)(32),
+/* 714 */ _CFFI_OP(_CFFI_OP_ARRAY, 709), // char[400]
+/* 715 */ (_cffi_opcode_t)(400),
+/* 716 */ _CFFI_OP(_CFFI_OP_ARRAY, 709), // char[96]
+/* 717 */ (_cffi_opcode_t)(96),
+/* 718 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
+/* 719 */ _CFFI_OP(_CFFI_OP_POINTER, 468), // float const *(*)(void *)
+/* 720 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
+/* 721 */ _CFFI_OP(_CFFI_OP_POINTER, 498), // int(*)(void *, int32_t)
+/* 722 */ _CFFI_OP(_CFFI_OP_ARRAY, 98), // int64_t[4]
+/* 723 */ (_cffi_opcode_t)(4),
+/* 724 */ _CFFI_OP(_CFFI_OP_POINTER, 529), // size_t(*)(void *)
+/* 725 */ _CFFI_OP(_CFFI_OP_POINTER, 544), // uint32_t(*)(void *)
+/* 726 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 727 */ _CFFI_OP(_CFFI_OP_POINTER, 565), // void *(*)(void *, void *, size_t, size_t)
+/* 728 */ _CFFI_OP(_CFFI_OP_POINTER, 632), // void(*)(void *)
+/* 729 */ _CFFI_OP(_CFFI_OP_POINTER, 635), // void(*)(void *, int(*)(void *), void *)
+/* 730 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_const_ART_CHOICE_AUTO(unsigned long long *o)
@@ -1838,10 +1842,10 @@ _cffi_f_agentrt_capsule_take(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(560), arg1, (char **)&x1);
+      _cffi_type(563), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (int *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(560), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(563), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1884,10 +1888,10 @@ _cffi_f_art_argmax(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(504), arg0, (char **)&x0);
+      _cffi_type(507), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (float const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(504), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(507), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -1971,10 +1975,10 @@ _cffi_f_art_budget_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(569), arg0, (char **)&x0);
+      _cffi_type(572), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_budget *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(569), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(572), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2239,10 +2243,10 @@ _cffi_f_art_constraint_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(512), arg0, (char **)&x0);
+      _cffi_type(515), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_constraint const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(512), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(515), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -2709,10 +2713,10 @@ _cffi_f_art_cuda_array_address(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(547), arg0, (char **)&x0);
+      _cffi_type(550), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_array const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(547), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(550), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3263,10 +3267,10 @@ _cffi_f_art_cuda_code_bytes(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(550), arg0, (char **)&x0);
+      _cffi_type(553), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_code const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(550), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(553), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -3308,10 +3312,10 @@ _cffi_f_art_cuda_code_free(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(587), arg0, (char **)&x0);
+      _cffi_type(590), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_cuda_code *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(587), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(590), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4271,10 +4275,10 @@ _cffi_f_art_generate_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(590), arg0, (char **)&x0);
+      _cffi_type(593), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_generate_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(590), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(593), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -4942,10 +4946,10 @@ _cffi_f_art_mask_pool_threads(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(533), arg0, (char **)&x0);
+      _cffi_type(536), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_mask_pool const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(533), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(536), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -5246,6 +5250,44 @@ _cffi_f_art_matcher_error(PyObject *self, PyObject *args)
 }
 #else
 #  define _cffi_f_art_matcher_error _cffi_d_art_matcher_error
+#endif
+
+static int _cffi_d_art_matcher_fill(art_mask_call const * x0)
+{
+  return art_matcher_fill(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_art_matcher_fill(PyObject *self, PyObject *arg0)
+{
+  art_mask_call const * x0;
+  Py_ssize_t datasize;
+  struct _cffi_freeme_s *large_args_free = NULL;
+  int result;
+  PyObject *pyresult;
+
+  datasize = _cffi_prepare_pointer_call_argument(
+      _cffi_type(482), arg0, (char **)&x0);
+  if (datasize != 0) {
+    x0 = ((size_t)datasize) <= 640 ? (art_mask_call const *)alloca((size_t)datasize) : NULL;
+    if (_cffi_convert_array_argument(_cffi_type(482), arg0, (char **)&x0,
+            datasize, &large_args_free) < 0)
+      return NULL;
+  }
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = art_matcher_fill(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int);
+  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
+  return pyresult;
+}
+#else
+#  define _cffi_f_art_matcher_fill _cffi_d_art_matcher_fill
 #endif
 
 static art_status _cffi_d_art_matcher_fill_mask(art_matcher * x0, uint32_t * x1, size_t x2, uint32_t * x3, art_error * x4)
@@ -5890,7 +5932,7 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(684));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(688));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -5975,10 +6017,10 @@ _cffi_f_art_model_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(611), arg0, (char **)&x0);
+      _cffi_type(614), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_model_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(611), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(614), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6731,10 +6773,10 @@ _cffi_f_art_sample_defaults(PyObject *self, PyObject *arg0)
   struct _cffi_freeme_s *large_args_free = NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(614), arg0, (char **)&x0);
+      _cffi_type(617), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_sample_params *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(614), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(617), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -6978,10 +7020,10 @@ _cffi_f_art_schema_memory(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(521), arg0, (char **)&x0);
+      _cffi_type(524), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_schema const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(521), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(524), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7390,10 +7432,10 @@ _cffi_f_art_session_n_ctx(PyObject *self, PyObject *arg0)
   PyObject *pyresult;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(500), arg0, (char **)&x0);
+      _cffi_type(503), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(500), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(503), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7799,10 +7841,10 @@ _cffi_f_art_session_tokens(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(500), arg0, (char **)&x0);
+      _cffi_type(503), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(500), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(503), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -7850,19 +7892,19 @@ _cffi_f_art_session_usage(PyObject *self, PyObject *args)
     return NULL;
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(500), arg0, (char **)&x0);
+      _cffi_type(503), arg0, (char **)&x0);
   if (datasize != 0) {
     x0 = ((size_t)datasize) <= 640 ? (art_session const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(500), arg0, (char **)&x0,
+    if (_cffi_convert_array_argument(_cffi_type(503), arg0, (char **)&x0,
             datasize, &large_args_free) < 0)
       return NULL;
   }
 
   datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(624), arg1, (char **)&x1);
+      _cffi_type(627), arg1, (char **)&x1);
   if (datasize != 0) {
     x1 = ((size_t)datasize) <= 640 ? (art_usage *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(624), arg1, (char **)&x1,
+    if (_cffi_convert_array_argument(_cffi_type(627), arg1, (char **)&x1,
             datasize, &large_args_free) < 0)
       return NULL;
   }
@@ -8601,6 +8643,18 @@ static void _cffi_checkfld__art_generate_params(art_generate_params *p)
 struct _cffi_align__art_generate_params { char x; art_generate_params y; };
 
 _CFFI_UNUSED_FN
+static void _cffi_checkfld__art_mask_call(art_mask_call *p)
+{
+  /* only to generate compile-time warnings or errors */
+  (void)p;
+  { art_matcher * *tmp = &p->matcher; (void)tmp; }
+  { uint32_t * *tmp = &p->words; (void)tmp; }
+  (void)((p->n_words) | 0);  /* check that 'art_mask_call.n_words' is an integer */
+  { art_error * *tmp = &p->err; (void)tmp; }
+}
+struct _cffi_align__art_mask_call { char x; art_mask_call y; };
+
+_CFFI_UNUSED_FN
 static void _cffi_checkfld__art_model_params(art_model_params *p)
 {
   /* only to generate compile-time warnings or errors */
@@ -8791,40 +8845,40 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_SPACED", (void *)_cffi_const_ART_WS_SPACED, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
-  { "agentrt_capsule_give", (void *)_cffi_f_agentrt_capsule_give, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 487), (void *)_cffi_d_agentrt_capsule_give },
-  { "agentrt_capsule_take", (void *)_cffi_f_agentrt_capsule_take, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 558), (void *)_cffi_d_agentrt_capsule_take },
-  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 634), (void *)agentrt_poll },
-  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 503), (void *)_cffi_d_art_argmax },
+  { "agentrt_capsule_give", (void *)_cffi_f_agentrt_capsule_give, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 490), (void *)_cffi_d_agentrt_capsule_give },
+  { "agentrt_capsule_take", (void *)_cffi_f_agentrt_capsule_take, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 561), (void *)_cffi_d_agentrt_capsule_take },
+  { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 637), (void *)agentrt_poll },
+  { "art_argmax", (void *)_cffi_f_art_argmax, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 506), (void *)_cffi_d_art_argmax },
   { "art_budget_alloc", (void *)_cffi_f_art_budget_alloc, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 0), (void *)_cffi_d_art_budget_alloc },
-  { "art_budget_free", (void *)_cffi_f_art_budget_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 568), (void *)_cffi_d_art_budget_free },
+  { "art_budget_free", (void *)_cffi_f_art_budget_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 571), (void *)_cffi_d_art_budget_free },
   { "art_budget_new", (void *)_cffi_f_art_budget_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 361), (void *)_cffi_d_art_budget_new },
-  { "art_budget_used", (void *)_cffi_f_art_budget_used, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 508), (void *)_cffi_d_art_budget_used },
+  { "art_budget_used", (void *)_cffi_f_art_budget_used, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 511), (void *)_cffi_d_art_budget_used },
   { "art_constraint_dialog", (void *)_cffi_f_art_constraint_dialog, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 116), (void *)_cffi_d_art_constraint_dialog },
-  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 571), (void *)_cffi_d_art_constraint_free },
-  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 511), (void *)_cffi_d_art_constraint_memory },
+  { "art_constraint_free", (void *)_cffi_f_art_constraint_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 574), (void *)_cffi_d_art_constraint_free },
+  { "art_constraint_memory", (void *)_cffi_f_art_constraint_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 514), (void *)_cffi_d_art_constraint_memory },
   { "art_constraint_new", (void *)_cffi_f_art_constraint_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 248), (void *)_cffi_d_art_constraint_new },
-  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 544), (void *)_cffi_d_art_cpu_count },
-  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 574), (void *)_cffi_d_art_ctransformers_free },
+  { "art_cpu_count", (void *)_cffi_f_art_cpu_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 547), (void *)_cffi_d_art_cpu_count },
+  { "art_ctransformers_free", (void *)_cffi_f_art_ctransformers_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 577), (void *)_cffi_d_art_ctransformers_free },
   { "art_ctransformers_model_load", (void *)_cffi_f_art_ctransformers_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 18), (void *)_cffi_d_art_ctransformers_model_load },
   { "art_ctransformers_open", (void *)_cffi_f_art_ctransformers_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 309), (void *)_cffi_d_art_ctransformers_open },
   { "art_ctransformers_variant", (void *)_cffi_f_art_ctransformers_variant, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 466), (void *)_cffi_d_art_ctransformers_variant },
   { "art_cuda_apply_masks", (void *)_cffi_f_art_cuda_apply_masks, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 27), (void *)_cffi_d_art_cuda_apply_masks },
-  { "art_cuda_array_address", (void *)_cffi_f_art_cuda_array_address, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 546), (void *)_cffi_d_art_cuda_array_address },
-  { "art_cuda_array_free", (void *)_cffi_f_art_cuda_array_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 580), (void *)_cffi_d_art_cuda_array_free },
+  { "art_cuda_array_address", (void *)_cffi_f_art_cuda_array_address, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 549), (void *)_cffi_d_art_cuda_array_address },
+  { "art_cuda_array_free", (void *)_cffi_f_art_cuda_array_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 583), (void *)_cffi_d_art_cuda_array_free },
   { "art_cuda_array_new", (void *)_cffi_f_art_cuda_array_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 55), (void *)_cffi_d_art_cuda_array_new },
   { "art_cuda_array_ref", (void *)_cffi_f_art_cuda_array_ref, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 3), (void *)_cffi_d_art_cuda_array_ref },
   { "art_cuda_assemble", (void *)_cffi_f_art_cuda_assemble, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 70), (void *)_cffi_d_art_cuda_assemble },
-  { "art_cuda_batch_free", (void *)_cffi_f_art_cuda_batch_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 583), (void *)_cffi_d_art_cuda_batch_free },
+  { "art_cuda_batch_free", (void *)_cffi_f_art_cuda_batch_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 586), (void *)_cffi_d_art_cuda_batch_free },
   { "art_cuda_batch_new", (void *)_cffi_f_art_cuda_batch_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 37), (void *)_cffi_d_art_cuda_batch_new },
   { "art_cuda_batch_set", (void *)_cffi_f_art_cuda_batch_set, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 108), (void *)_cffi_d_art_cuda_batch_set },
   { "art_cuda_batch_steps", (void *)_cffi_f_art_cuda_batch_steps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 6), (void *)_cffi_d_art_cuda_batch_steps },
-  { "art_cuda_code_bytes", (void *)_cffi_f_art_cuda_code_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 549), (void *)_cffi_d_art_cuda_code_bytes },
-  { "art_cuda_code_free", (void *)_cffi_f_art_cuda_code_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 586), (void *)_cffi_d_art_cuda_code_free },
-  { "art_cuda_device_count", (void *)_cffi_f_art_cuda_device_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 529), (void *)_cffi_d_art_cuda_device_count },
+  { "art_cuda_code_bytes", (void *)_cffi_f_art_cuda_code_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 552), (void *)_cffi_d_art_cuda_code_bytes },
+  { "art_cuda_code_free", (void *)_cffi_f_art_cuda_code_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 589), (void *)_cffi_d_art_cuda_code_free },
+  { "art_cuda_device_count", (void *)_cffi_f_art_cuda_device_count, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 532), (void *)_cffi_d_art_cuda_device_count },
   { "art_cuda_device_info", (void *)_cffi_f_art_cuda_device_info, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 86), (void *)_cffi_d_art_cuda_device_info },
   { "art_cuda_device_of", (void *)_cffi_f_art_cuda_device_of, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 80), (void *)_cffi_d_art_cuda_device_of },
-  { "art_cuda_driver_version", (void *)_cffi_f_art_cuda_driver_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 529), (void *)_cffi_d_art_cuda_driver_version },
-  { "art_cuda_free", (void *)_cffi_f_art_cuda_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 577), (void *)_cffi_d_art_cuda_free },
+  { "art_cuda_driver_version", (void *)_cffi_f_art_cuda_driver_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 532), (void *)_cffi_d_art_cuda_driver_version },
+  { "art_cuda_free", (void *)_cffi_f_art_cuda_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 580), (void *)_cffi_d_art_cuda_free },
   { "art_cuda_is_capturing", (void *)_cffi_f_art_cuda_is_capturing, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 476), (void *)_cffi_d_art_cuda_is_capturing },
   { "art_cuda_is_loaded", (void *)_cffi_f_art_cuda_is_loaded, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 471), (void *)_cffi_d_art_cuda_is_loaded },
   { "art_cuda_load", (void *)_cffi_f_art_cuda_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 47), (void *)_cffi_d_art_cuda_load },
@@ -8832,42 +8886,43 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "art_cuda_order", (void *)_cffi_f_art_cuda_order, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 63), (void *)_cffi_d_art_cuda_order },
   { "art_cuda_sample", (void *)_cffi_f_art_cuda_sample, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 103), (void *)_cffi_d_art_cuda_sample },
   { "art_cuda_synchronize", (void *)_cffi_f_art_cuda_synchronize, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 32), (void *)_cffi_d_art_cuda_synchronize },
-  { "art_dlpack_free", (void *)_cffi_f_art_dlpack_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 637), (void *)_cffi_d_art_dlpack_free },
+  { "art_dlpack_free", (void *)_cffi_f_art_dlpack_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 640), (void *)_cffi_d_art_dlpack_free },
   { "art_dlpack_new", (void *)_cffi_f_art_dlpack_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 92), (void *)_cffi_d_art_dlpack_new },
   { "art_dlpack_read", (void *)_cffi_f_art_dlpack_read, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 451), (void *)_cffi_d_art_dlpack_read },
-  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 589), (void *)_cffi_d_art_generate_defaults },
+  { "art_generate_defaults", (void *)_cffi_f_art_generate_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 592), (void *)_cffi_d_art_generate_defaults },
   { "art_llama_devices", (void *)_cffi_f_art_llama_devices, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 138), (void *)_cffi_d_art_llama_devices },
-  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 592), (void *)_cffi_d_art_llama_free },
-  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 595), (void *)_cffi_d_art_llama_log },
+  { "art_llama_free", (void *)_cffi_f_art_llama_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 595), (void *)_cffi_d_art_llama_free },
+  { "art_llama_log", (void *)_cffi_f_art_llama_log, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 598), (void *)_cffi_d_art_llama_log },
   { "art_llama_model_load", (void *)_cffi_f_art_llama_model_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 130), (void *)_cffi_d_art_llama_model_load },
   { "art_llama_open", (void *)_cffi_f_art_llama_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 340), (void *)_cffi_d_art_llama_open },
   { "art_llama_version", (void *)_cffi_f_art_llama_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 457), (void *)_cffi_d_art_llama_version },
   { "art_mask_pool_fill", (void *)_cffi_f_art_mask_pool_fill, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 146), (void *)_cffi_d_art_mask_pool_fill },
-  { "art_mask_pool_free", (void *)_cffi_f_art_mask_pool_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 601), (void *)_cffi_d_art_mask_pool_free },
+  { "art_mask_pool_free", (void *)_cffi_f_art_mask_pool_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 604), (void *)_cffi_d_art_mask_pool_free },
   { "art_mask_pool_new", (void *)_cffi_f_art_mask_pool_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 367), (void *)_cffi_d_art_mask_pool_new },
-  { "art_mask_pool_threads", (void *)_cffi_f_art_mask_pool_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 532), (void *)_cffi_d_art_mask_pool_threads },
+  { "art_mask_pool_threads", (void *)_cffi_f_art_mask_pool_threads, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 535), (void *)_cffi_d_art_mask_pool_threads },
   { "art_matcher_accept", (void *)_cffi_f_art_matcher_accept, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 171), (void *)_cffi_d_art_matcher_accept },
   { "art_matcher_accept_bytes", (void *)_cffi_f_art_matcher_accept_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 181), (void *)_cffi_d_art_matcher_accept_bytes },
   { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 171), (void *)_cffi_d_art_matcher_allows },
   { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 191), (void *)_cffi_d_art_matcher_copy },
   { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 187), (void *)_cffi_d_art_matcher_error },
+  { "art_matcher_fill", (void *)_cffi_f_art_matcher_fill, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 481), (void *)_cffi_d_art_matcher_fill },
   { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 164), (void *)_cffi_d_art_matcher_fill_mask },
   { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 175), (void *)_cffi_d_art_matcher_forced },
-  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 604), (void *)_cffi_d_art_matcher_free },
-  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 517), (void *)_cffi_d_art_matcher_held },
-  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 481), (void *)_cffi_d_art_matcher_is_closed },
-  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 481), (void *)_cffi_d_art_matcher_is_complete },
-  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 484), (void *)_cffi_d_art_matcher_is_ended },
+  { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 607), (void *)_cffi_d_art_matcher_free },
+  { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 520), (void *)_cffi_d_art_matcher_held },
+  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 484), (void *)_cffi_d_art_matcher_is_closed },
+  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 484), (void *)_cffi_d_art_matcher_is_complete },
+  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 487), (void *)_cffi_d_art_matcher_is_ended },
   { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 13), (void *)_cffi_d_art_matcher_new },
   { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 157), (void *)_cffi_d_art_matcher_reset },
   { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 160), (void *)_cffi_d_art_matcher_rollback },
   { "art_matcher_shortest", (void *)_cffi_f_art_matcher_shortest, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 175), (void *)_cffi_d_art_matcher_shortest },
-  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 514), (void *)_cffi_d_art_matcher_shortest_len },
+  { "art_matcher_shortest_len", (void *)_cffi_f_art_matcher_shortest_len, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 517), (void *)_cffi_d_art_matcher_shortest_len },
   { "art_matcher_spans", (void *)_cffi_f_art_matcher_spans, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 9), (void *)_cffi_d_art_matcher_spans },
   { "art_model_caps", (void *)_cffi_f_art_model_caps, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 203), (void *)_cffi_d_art_model_caps },
-  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 610), (void *)_cffi_d_art_model_defaults },
+  { "art_model_defaults", (void *)_cffi_f_art_model_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 613), (void *)_cffi_d_art_model_defaults },
   { "art_model_engine", (void *)_cffi_f_art_model_engine, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 460), (void *)_cffi_d_art_model_engine },
-  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 607), (void *)_cffi_d_art_model_free },
+  { "art_model_free", (void *)_cffi_f_art_model_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 610), (void *)_cffi_d_art_model_free },
   { "art_model_meta", (void *)_cffi_f_art_model_meta, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 213), (void *)_cffi_d_art_model_meta },
   { "art_model_new", (void *)_cffi_f_art_model_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 123), (void *)_cffi_d_art_model_new },
   { "art_model_token_bytes", (void *)_cffi_f_art_model_token_bytes, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 231), (void *)_cffi_d_art_model_token_bytes },
@@ -8875,40 +8930,40 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "art_model_vocab", (void *)_cffi_f_art_model_vocab, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 208), (void *)_cffi_d_art_model_vocab },
   { "art_nvrtc_compile", (void *)_cffi_f_art_nvrtc_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 327), (void *)_cffi_d_art_nvrtc_compile },
   { "art_nvrtc_version", (void *)_cffi_f_art_nvrtc_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 355), (void *)_cffi_d_art_nvrtc_version },
-  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 613), (void *)_cffi_d_art_sample_defaults },
+  { "art_sample_defaults", (void *)_cffi_f_art_sample_defaults, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 616), (void *)_cffi_d_art_sample_defaults },
   { "art_schema_compile", (void *)_cffi_f_art_schema_compile, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 347), (void *)_cffi_d_art_schema_compile },
   { "art_schema_conflict", (void *)_cffi_f_art_schema_conflict, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 256), (void *)_cffi_d_art_schema_conflict },
-  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 616), (void *)_cffi_d_art_schema_free },
-  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 520), (void *)_cffi_d_art_schema_memory },
+  { "art_schema_free", (void *)_cffi_f_art_schema_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 619), (void *)_cffi_d_art_schema_free },
+  { "art_schema_memory", (void *)_cffi_f_art_schema_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 523), (void *)_cffi_d_art_schema_memory },
   { "art_schema_survey", (void *)_cffi_f_art_schema_survey, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 240), (void *)_cffi_d_art_schema_survey },
   { "art_schema_validate", (void *)_cffi_f_art_schema_validate, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 263), (void *)_cffi_d_art_schema_validate },
-  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 619), (void *)_cffi_d_art_session_cancel },
+  { "art_session_cancel", (void *)_cffi_f_art_session_cancel, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 622), (void *)_cffi_d_art_session_cancel },
   { "art_session_fork", (void *)_cffi_f_art_session_fork, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 278), (void *)_cffi_d_art_session_fork },
-  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 619), (void *)_cffi_d_art_session_free },
+  { "art_session_free", (void *)_cffi_f_art_session_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 622), (void *)_cffi_d_art_session_free },
   { "art_session_load", (void *)_cffi_f_art_session_load, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 298), (void *)_cffi_d_art_session_load },
-  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 535), (void *)_cffi_d_art_session_n_ctx },
+  { "art_session_n_ctx", (void *)_cffi_f_art_session_n_ctx, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 538), (void *)_cffi_d_art_session_n_ctx },
   { "art_session_new", (void *)_cffi_f_art_session_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 196), (void *)_cffi_d_art_session_new },
   { "art_session_next", (void *)_cffi_f_art_session_next, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 273), (void *)_cffi_d_art_session_next },
   { "art_session_reset", (void *)_cffi_f_art_session_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 269), (void *)_cffi_d_art_session_reset },
   { "art_session_save", (void *)_cffi_f_art_session_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 291), (void *)_cffi_d_art_session_save },
   { "art_session_start", (void *)_cffi_f_art_session_start, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 284), (void *)_cffi_d_art_session_start },
-  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 499), (void *)_cffi_d_art_session_tokens },
-  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 622), (void *)_cffi_d_art_session_usage },
+  { "art_session_tokens", (void *)_cffi_f_art_session_tokens, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 502), (void *)_cffi_d_art_session_tokens },
+  { "art_session_usage", (void *)_cffi_f_art_session_usage, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 625), (void *)_cffi_d_art_session_usage },
   { "art_status_name", (void *)_cffi_f_art_status_name, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 463), (void *)_cffi_d_art_status_name },
   { "art_version", (void *)_cffi_f_art_version, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_N, 466), (void *)_cffi_d_art_version },
-  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 626), (void *)_cffi_d_art_vocab_free },
-  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 523), (void *)_cffi_d_art_vocab_memory },
+  { "art_vocab_free", (void *)_cffi_f_art_vocab_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 629), (void *)_cffi_d_art_vocab_free },
+  { "art_vocab_memory", (void *)_cffi_f_art_vocab_memory, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 526), (void *)_cffi_d_art_vocab_memory },
   { "art_vocab_new", (void *)_cffi_f_art_vocab_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 373), (void *)_cffi_d_art_vocab_new },
   { "art_vocab_open", (void *)_cffi_f_art_vocab_open, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 321), (void *)_cffi_d_art_vocab_open },
   { "art_vocab_save", (void *)_cffi_f_art_vocab_save, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 304), (void *)_cffi_d_art_vocab_save },
-  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 538), (void *)_cffi_d_art_vocab_size },
-  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 553), (void *)_cffi_d_art_vocab_token },
+  { "art_vocab_size", (void *)_cffi_f_art_vocab_size, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 541), (void *)_cffi_d_art_vocab_size },
+  { "art_vocab_token", (void *)_cffi_f_art_vocab_token, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 556), (void *)_cffi_d_art_vocab_token },
 };
 
 static const struct _cffi_field_s _cffi_fields[] = {
   { "fn", offsetof(art_alloc, fn),
           sizeof(((art_alloc *)0)->fn),
-          _CFFI_OP(_CFFI_OP_NOOP, 723) },
+          _CFFI_OP(_CFFI_OP_NOOP, 727) },
   { "ud", offsetof(art_alloc, ud),
           sizeof(((art_alloc *)0)->ud),
           _CFFI_OP(_CFFI_OP_NOOP, 125) },
@@ -8917,10 +8972,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "bias", offsetof(art_bias, bias),
             sizeof(((art_bias *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 716) },
+            _CFFI_OP(_CFFI_OP_NOOP, 720) },
   { "property_order", offsetof(art_constraint_opts, property_order),
                       sizeof(((art_constraint_opts *)0)->property_order),
-                      _CFFI_OP(_CFFI_OP_NOOP, 677) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 681) },
   { "whitespace", offsetof(art_constraint_opts, whitespace),
                   sizeof(((art_constraint_opts *)0)->whitespace),
                   _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -8986,7 +9041,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "name", offsetof(art_cuda_device, name),
             sizeof(((art_cuda_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 712) },
+            _CFFI_OP(_CFFI_OP_NOOP, 716) },
   { "major", offsetof(art_cuda_device, major),
              sizeof(((art_cuda_device *)0)->major),
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9010,7 +9065,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "sample", offsetof(art_cuda_row_params, sample),
               sizeof(((art_cuda_row_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 680) },
+              _CFFI_OP(_CFFI_OP_NOOP, 684) },
   { "step", offsetof(art_cuda_row_params, step),
             sizeof(((art_cuda_row_params *)0)->step),
             _CFFI_OP(_CFFI_OP_NOOP, 58) },
@@ -9022,10 +9077,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "name", offsetof(art_device, name),
             sizeof(((art_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 708) },
+            _CFFI_OP(_CFFI_OP_NOOP, 712) },
   { "description", offsetof(art_device, description),
                    sizeof(((art_device *)0)->description),
-                   _CFFI_OP(_CFFI_OP_NOOP, 712) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 716) },
   { "is_gpu", offsetof(art_device, is_gpu),
               sizeof(((art_device *)0)->is_gpu),
               _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9040,25 +9095,25 @@ static const struct _cffi_field_s _cffi_fields[] = {
                     _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "begin", offsetof(art_dialog_spec, begin),
              sizeof(((art_dialog_spec *)0)->begin),
-             _CFFI_OP(_CFFI_OP_NOOP, 699) },
+             _CFFI_OP(_CFFI_OP_NOOP, 703) },
   { "name_prefix", offsetof(art_dialog_spec, name_prefix),
                    sizeof(((art_dialog_spec *)0)->name_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 699) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 703) },
   { "args_prefix", offsetof(art_dialog_spec, args_prefix),
                    sizeof(((art_dialog_spec *)0)->args_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 699) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 703) },
   { "call_suffix", offsetof(art_dialog_spec, call_suffix),
                    sizeof(((art_dialog_spec *)0)->call_suffix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 699) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 703) },
   { "separator", offsetof(art_dialog_spec, separator),
                  sizeof(((art_dialog_spec *)0)->separator),
-                 _CFFI_OP(_CFFI_OP_NOOP, 699) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 703) },
   { "between", offsetof(art_dialog_spec, between),
                sizeof(((art_dialog_spec *)0)->between),
-               _CFFI_OP(_CFFI_OP_NOOP, 699) },
+               _CFFI_OP(_CFFI_OP_NOOP, 703) },
   { "end", offsetof(art_dialog_spec, end),
            sizeof(((art_dialog_spec *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 699) },
+           _CFFI_OP(_CFFI_OP_NOOP, 703) },
   { "begin_token", offsetof(art_dialog_spec, begin_token),
                    sizeof(((art_dialog_spec *)0)->begin_token),
                    _CFFI_OP(_CFFI_OP_NOOP, 233) },
@@ -9067,13 +9122,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "reasoning_open", offsetof(art_dialog_spec, reasoning_open),
                       sizeof(((art_dialog_spec *)0)->reasoning_open),
-                      _CFFI_OP(_CFFI_OP_NOOP, 699) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 703) },
   { "reasoning_close", offsetof(art_dialog_spec, reasoning_close),
                        sizeof(((art_dialog_spec *)0)->reasoning_close),
-                       _CFFI_OP(_CFFI_OP_NOOP, 699) },
+                       _CFFI_OP(_CFFI_OP_NOOP, 703) },
   { "tools", offsetof(art_dialog_spec, tools),
              sizeof(((art_dialog_spec *)0)->tools),
-             _CFFI_OP(_CFFI_OP_NOOP, 663) },
+             _CFFI_OP(_CFFI_OP_NOOP, 666) },
   { "n_tools", offsetof(art_dialog_spec, n_tools),
                sizeof(((art_dialog_spec *)0)->n_tools),
                _CFFI_OP(_CFFI_OP_NOOP, 52) },
@@ -9082,13 +9137,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "choice", offsetof(art_dialog_spec, choice),
               sizeof(((art_dialog_spec *)0)->choice),
-              _CFFI_OP(_CFFI_OP_NOOP, 645) },
+              _CFFI_OP(_CFFI_OP_NOOP, 648) },
   { "value", offsetof(art_dialog_spec, value),
              sizeof(((art_dialog_spec *)0)->value),
              _CFFI_OP(_CFFI_OP_NOOP, 14) },
   { "name", offsetof(art_dialog_tool, name),
             sizeof(((art_dialog_tool *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 699) },
+            _CFFI_OP(_CFFI_OP_NOOP, 703) },
   { "args", offsetof(art_dialog_tool, args),
             sizeof(((art_dialog_tool *)0)->args),
             _CFFI_OP(_CFFI_OP_NOOP, 14) },
@@ -9100,58 +9155,58 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "model_free", offsetof(art_engine, model_free),
                   sizeof(((art_engine *)0)->model_free),
-                  _CFFI_OP(_CFFI_OP_NOOP, 724) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 728) },
   { "model_caps", offsetof(art_engine, model_caps),
                   sizeof(((art_engine *)0)->model_caps),
-                  _CFFI_OP(_CFFI_OP_NOOP, 688) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 692) },
   { "tokenize", offsetof(art_engine, tokenize),
                 sizeof(((art_engine *)0)->tokenize),
-                _CFFI_OP(_CFFI_OP_NOOP, 690) },
+                _CFFI_OP(_CFFI_OP_NOOP, 694) },
   { "token_bytes", offsetof(art_engine, token_bytes),
                    sizeof(((art_engine *)0)->token_bytes),
-                   _CFFI_OP(_CFFI_OP_NOOP, 692) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "token_is_eog", offsetof(art_engine, token_is_eog),
                     sizeof(((art_engine *)0)->token_is_eog),
-                    _CFFI_OP(_CFFI_OP_NOOP, 717) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 721) },
   { "token_is_control", offsetof(art_engine, token_is_control),
                         sizeof(((art_engine *)0)->token_is_control),
-                        _CFFI_OP(_CFFI_OP_NOOP, 717) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 721) },
   { "meta", offsetof(art_engine, meta),
             sizeof(((art_engine *)0)->meta),
-            _CFFI_OP(_CFFI_OP_NOOP, 689) },
+            _CFFI_OP(_CFFI_OP_NOOP, 693) },
   { "ctx_new", offsetof(art_engine, ctx_new),
                sizeof(((art_engine *)0)->ctx_new),
-               _CFFI_OP(_CFFI_OP_NOOP, 687) },
+               _CFFI_OP(_CFFI_OP_NOOP, 691) },
   { "ctx_free", offsetof(art_engine, ctx_free),
                 sizeof(((art_engine *)0)->ctx_free),
-                _CFFI_OP(_CFFI_OP_NOOP, 724) },
+                _CFFI_OP(_CFFI_OP_NOOP, 728) },
   { "ctx_size", offsetof(art_engine, ctx_size),
                 sizeof(((art_engine *)0)->ctx_size),
-                _CFFI_OP(_CFFI_OP_NOOP, 721) },
+                _CFFI_OP(_CFFI_OP_NOOP, 725) },
   { "eval", offsetof(art_engine, eval),
             sizeof(((art_engine *)0)->eval),
-            _CFFI_OP(_CFFI_OP_NOOP, 691) },
+            _CFFI_OP(_CFFI_OP_NOOP, 695) },
   { "logits", offsetof(art_engine, logits),
               sizeof(((art_engine *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 715) },
+              _CFFI_OP(_CFFI_OP_NOOP, 719) },
   { "kv_drop", offsetof(art_engine, kv_drop),
                sizeof(((art_engine *)0)->kv_drop),
-               _CFFI_OP(_CFFI_OP_NOOP, 693) },
+               _CFFI_OP(_CFFI_OP_NOOP, 697) },
   { "kv_copy", offsetof(art_engine, kv_copy),
                sizeof(((art_engine *)0)->kv_copy),
-               _CFFI_OP(_CFFI_OP_NOOP, 696) },
+               _CFFI_OP(_CFFI_OP_NOOP, 700) },
   { "state_size", offsetof(art_engine, state_size),
                   sizeof(((art_engine *)0)->state_size),
-                  _CFFI_OP(_CFFI_OP_NOOP, 720) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 724) },
   { "state_save", offsetof(art_engine, state_save),
                   sizeof(((art_engine *)0)->state_save),
-                  _CFFI_OP(_CFFI_OP_NOOP, 694) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 698) },
   { "state_load", offsetof(art_engine, state_load),
                   sizeof(((art_engine *)0)->state_load),
-                  _CFFI_OP(_CFFI_OP_NOOP, 695) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 699) },
   { "set_abort", offsetof(art_engine, set_abort),
                  sizeof(((art_engine *)0)->set_abort),
-                 _CFFI_OP(_CFFI_OP_NOOP, 725) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 729) },
   { "n_vocab", offsetof(art_engine_caps, n_vocab),
                sizeof(((art_engine_caps *)0)->n_vocab),
                _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9196,13 +9251,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "keyword", offsetof(art_error, keyword),
                sizeof(((art_error *)0)->keyword),
-               _CFFI_OP(_CFFI_OP_NOOP, 708) },
+               _CFFI_OP(_CFFI_OP_NOOP, 712) },
   { "path", offsetof(art_error, path),
             sizeof(((art_error *)0)->path),
-            _CFFI_OP(_CFFI_OP_NOOP, 706) },
+            _CFFI_OP(_CFFI_OP_NOOP, 710) },
   { "msg", offsetof(art_error, msg),
            sizeof(((art_error *)0)->msg),
-           _CFFI_OP(_CFFI_OP_NOOP, 710) },
+           _CFFI_OP(_CFFI_OP_NOOP, 714) },
   { "kind", offsetof(art_event, kind),
             sizeof(((art_event *)0)->kind),
             _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9223,13 +9278,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
            _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "sample", offsetof(art_generate_params, sample),
               sizeof(((art_generate_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 680) },
+              _CFFI_OP(_CFFI_OP_NOOP, 684) },
   { "max_tokens", offsetof(art_generate_params, max_tokens),
                   sizeof(((art_generate_params *)0)->max_tokens),
                   _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "stops", offsetof(art_generate_params, stops),
              sizeof(((art_generate_params *)0)->stops),
-             _CFFI_OP(_CFFI_OP_NOOP, 698) },
+             _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "n_stops", offsetof(art_generate_params, n_stops),
                sizeof(((art_generate_params *)0)->n_stops),
                _CFFI_OP(_CFFI_OP_NOOP, 52) },
@@ -9244,7 +9299,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "poll", offsetof(art_generate_params, poll),
             sizeof(((art_generate_params *)0)->poll),
-            _CFFI_OP(_CFFI_OP_NOOP, 634) },
+            _CFFI_OP(_CFFI_OP_NOOP, 637) },
   { "poll_ud", offsetof(art_generate_params, poll_ud),
                sizeof(((art_generate_params *)0)->poll_ud),
                _CFFI_OP(_CFFI_OP_NOOP, 125) },
@@ -9254,6 +9309,18 @@ static const struct _cffi_field_s _cffi_fields[] = {
   { "fast_forward", (size_t)-1,
                     1 /* bits */,
                     _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
+  { "matcher", offsetof(art_mask_call, matcher),
+               sizeof(((art_mask_call *)0)->matcher),
+               _CFFI_OP(_CFFI_OP_NOOP, 158) },
+  { "words", offsetof(art_mask_call, words),
+             sizeof(((art_mask_call *)0)->words),
+             _CFFI_OP(_CFFI_OP_NOOP, 83) },
+  { "n_words", offsetof(art_mask_call, n_words),
+               sizeof(((art_mask_call *)0)->n_words),
+               _CFFI_OP(_CFFI_OP_NOOP, 52) },
+  { "err", offsetof(art_mask_call, err),
+           sizeof(((art_mask_call *)0)->err),
+           _CFFI_OP(_CFFI_OP_NOOP, 16) },
   { "n_gpu_layers", offsetof(art_model_params, n_gpu_layers),
                     sizeof(((art_model_params *)0)->n_gpu_layers),
                     _CFFI_OP(_CFFI_OP_NOOP, 233) },
@@ -9280,25 +9347,25 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "temperature", offsetof(art_sample_params, temperature),
                    sizeof(((art_sample_params *)0)->temperature),
-                   _CFFI_OP(_CFFI_OP_NOOP, 716) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 720) },
   { "top_k", offsetof(art_sample_params, top_k),
              sizeof(((art_sample_params *)0)->top_k),
              _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "top_p", offsetof(art_sample_params, top_p),
              sizeof(((art_sample_params *)0)->top_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 716) },
+             _CFFI_OP(_CFFI_OP_NOOP, 720) },
   { "min_p", offsetof(art_sample_params, min_p),
              sizeof(((art_sample_params *)0)->min_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 716) },
+             _CFFI_OP(_CFFI_OP_NOOP, 720) },
   { "repetition_penalty", offsetof(art_sample_params, repetition_penalty),
                           sizeof(((art_sample_params *)0)->repetition_penalty),
-                          _CFFI_OP(_CFFI_OP_NOOP, 716) },
+                          _CFFI_OP(_CFFI_OP_NOOP, 720) },
   { "frequency_penalty", offsetof(art_sample_params, frequency_penalty),
                          sizeof(((art_sample_params *)0)->frequency_penalty),
-                         _CFFI_OP(_CFFI_OP_NOOP, 716) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 720) },
   { "presence_penalty", offsetof(art_sample_params, presence_penalty),
                         sizeof(((art_sample_params *)0)->presence_penalty),
-                        _CFFI_OP(_CFFI_OP_NOOP, 716) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 720) },
   { "penalty_last_n", offsetof(art_sample_params, penalty_last_n),
                       sizeof(((art_sample_params *)0)->penalty_last_n),
                       _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9307,7 +9374,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "bias", offsetof(art_sample_params, bias),
             sizeof(((art_sample_params *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 642) },
+            _CFFI_OP(_CFFI_OP_NOOP, 645) },
   { "n_bias", offsetof(art_sample_params, n_bias),
               sizeof(((art_sample_params *)0)->n_bias),
               _CFFI_OP(_CFFI_OP_NOOP, 52) },
@@ -9316,10 +9383,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                      _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "formats", offsetof(art_schema_opts, formats),
                sizeof(((art_schema_opts *)0)->formats),
-               _CFFI_OP(_CFFI_OP_NOOP, 670) },
+               _CFFI_OP(_CFFI_OP_NOOP, 673) },
   { "registry", offsetof(art_schema_opts, registry),
                 sizeof(((art_schema_opts *)0)->registry),
-                _CFFI_OP(_CFFI_OP_NOOP, 678) },
+                _CFFI_OP(_CFFI_OP_NOOP, 682) },
   { "n_registry", offsetof(art_schema_opts, n_registry),
                   sizeof(((art_schema_opts *)0)->n_registry),
                   _CFFI_OP(_CFFI_OP_NOOP, 52) },
@@ -9388,10 +9455,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "shape", offsetof(art_tensor, shape),
              sizeof(((art_tensor *)0)->shape),
-             _CFFI_OP(_CFFI_OP_NOOP, 718) },
+             _CFFI_OP(_CFFI_OP_NOOP, 722) },
   { "strides", offsetof(art_tensor, strides),
                sizeof(((art_tensor *)0)->strides),
-               _CFFI_OP(_CFFI_OP_NOOP, 718) },
+               _CFFI_OP(_CFFI_OP_NOOP, 722) },
   { "is_read_only", offsetof(art_tensor, is_read_only),
                     sizeof(((art_tensor *)0)->is_read_only),
                     _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9415,175 +9482,178 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "prefill_ms", offsetof(art_usage, prefill_ms),
                   sizeof(((art_usage *)0)->prefill_ms),
-                  _CFFI_OP(_CFFI_OP_NOOP, 714) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 718) },
   { "decode_ms", offsetof(art_usage, decode_ms),
                  sizeof(((art_usage *)0)->decode_ms),
-                 _CFFI_OP(_CFFI_OP_NOOP, 714) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 718) },
   { "total_ms", offsetof(art_usage, total_ms),
                 sizeof(((art_usage *)0)->total_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 714) },
+                _CFFI_OP(_CFFI_OP_NOOP, 718) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
-  { "art_alloc", 641, _CFFI_F_CHECK_FIELDS,
+  { "art_alloc", 644, _CFFI_F_CHECK_FIELDS,
     sizeof(art_alloc), offsetof(struct _cffi_align__art_alloc, y), 0, 2 },
-  { "art_bias", 643, _CFFI_F_CHECK_FIELDS,
+  { "art_bias", 646, _CFFI_F_CHECK_FIELDS,
     sizeof(art_bias), offsetof(struct _cffi_align__art_bias, y), 2, 2 },
-  { "art_budget", 644, _CFFI_F_OPAQUE,
+  { "art_budget", 647, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint", 646, _CFFI_F_OPAQUE,
+  { "art_constraint", 649, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_constraint_opts", 647, _CFFI_F_CHECK_FIELDS,
+  { "art_constraint_opts", 650, _CFFI_F_CHECK_FIELDS,
     sizeof(art_constraint_opts), offsetof(struct _cffi_align__art_constraint_opts, y), 4, 3 },
-  { "art_context_params", 648, _CFFI_F_CHECK_FIELDS,
+  { "art_context_params", 651, _CFFI_F_CHECK_FIELDS,
     sizeof(art_context_params), offsetof(struct _cffi_align__art_context_params, y), 7, 3 },
-  { "art_ctransformers", 649, _CFFI_F_OPAQUE,
+  { "art_ctransformers", 652, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda", 650, _CFFI_F_OPAQUE,
+  { "art_cuda", 653, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_array", 651, _CFFI_F_OPAQUE,
+  { "art_cuda_array", 654, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_batch", 652, _CFFI_F_OPAQUE,
+  { "art_cuda_batch", 655, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_call", 653, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_call", 656, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_call), offsetof(struct _cffi_align__art_cuda_call, y), 10, 16 },
-  { "art_cuda_code", 654, _CFFI_F_OPAQUE,
+  { "art_cuda_code", 657, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_cuda_device", 655, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_device", 658, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_device), offsetof(struct _cffi_align__art_cuda_device, y), 26, 6 },
-  { "art_cuda_file", 657, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_file", 660, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_file), offsetof(struct _cffi_align__art_cuda_file, y), 32, 2 },
-  { "art_cuda_row_params", 660, _CFFI_F_CHECK_FIELDS,
+  { "art_cuda_row_params", 663, _CFFI_F_CHECK_FIELDS,
     sizeof(art_cuda_row_params), offsetof(struct _cffi_align__art_cuda_row_params, y), 34, 4 },
-  { "art_device", 661, _CFFI_F_CHECK_FIELDS,
+  { "art_device", 664, _CFFI_F_CHECK_FIELDS,
     sizeof(art_device), offsetof(struct _cffi_align__art_device, y), 38, 6 },
-  { "art_dialog_spec", 662, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_spec", 665, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_spec), offsetof(struct _cffi_align__art_dialog_spec, y), 44, 16 },
-  { "art_dialog_tool", 664, _CFFI_F_CHECK_FIELDS,
+  { "art_dialog_tool", 667, _CFFI_F_CHECK_FIELDS,
     sizeof(art_dialog_tool), offsetof(struct _cffi_align__art_dialog_tool, y), 60, 2 },
-  { "art_engine", 665, _CFFI_F_CHECK_FIELDS,
+  { "art_engine", 668, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine), offsetof(struct _cffi_align__art_engine, y), 62, 20 },
-  { "art_engine_caps", 666, _CFFI_F_CHECK_FIELDS,
+  { "art_engine_caps", 669, _CFFI_F_CHECK_FIELDS,
     sizeof(art_engine_caps), offsetof(struct _cffi_align__art_engine_caps, y), 82, 11 },
-  { "art_error", 667, _CFFI_F_CHECK_FIELDS,
+  { "art_error", 670, _CFFI_F_CHECK_FIELDS,
     sizeof(art_error), offsetof(struct _cffi_align__art_error, y), 93, 6 },
-  { "art_event", 668, _CFFI_F_CHECK_FIELDS,
+  { "art_event", 671, _CFFI_F_CHECK_FIELDS,
     sizeof(art_event), offsetof(struct _cffi_align__art_event, y), 99, 6 },
-  { "art_generate_params", 671, _CFFI_F_CHECK_FIELDS,
+  { "art_generate_params", 674, _CFFI_F_CHECK_FIELDS,
     sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 105, 11 },
-  { "art_llama", 672, _CFFI_F_OPAQUE,
+  { "art_llama", 675, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_mask_pool", 673, _CFFI_F_OPAQUE,
+  { "art_mask_call", 676, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_mask_call), offsetof(struct _cffi_align__art_mask_call, y), 116, 4 },
+  { "art_mask_pool", 677, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_matcher", 674, _CFFI_F_OPAQUE,
+  { "art_matcher", 678, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model", 675, _CFFI_F_OPAQUE,
+  { "art_model", 679, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model_params", 676, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 116, 4 },
-  { "art_resource", 679, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 120, 4 },
-  { "art_sample_params", 680, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 124, 11 },
-  { "art_schema", 681, _CFFI_F_OPAQUE,
+  { "art_model_params", 680, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 120, 4 },
+  { "art_resource", 683, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 124, 4 },
+  { "art_sample_params", 684, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 128, 11 },
+  { "art_schema", 685, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_schema_opts", 682, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 135, 5 },
-  { "art_session", 683, _CFFI_F_OPAQUE,
+  { "art_schema_opts", 686, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 139, 5 },
+  { "art_session", 687, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_span", 685, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 140, 4 },
-  { "art_str", 699, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 144, 2 },
-  { "art_survey", 700, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_survey), offsetof(struct _cffi_align__art_survey, y), 146, 7 },
-  { "art_tensor", 701, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_tensor), offsetof(struct _cffi_align__art_tensor, y), 153, 10 },
-  { "art_usage", 702, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 163, 9 },
-  { "art_vocab", 703, _CFFI_F_OPAQUE,
+  { "art_span", 689, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 144, 4 },
+  { "art_str", 703, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 148, 2 },
+  { "art_survey", 704, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_survey), offsetof(struct _cffi_align__art_survey, y), 150, 7 },
+  { "art_tensor", 705, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_tensor), offsetof(struct _cffi_align__art_tensor, y), 157, 10 },
+  { "art_usage", 706, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 167, 9 },
+  { "art_vocab", 707, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
 };
 
 static const struct _cffi_enum_s _cffi_enums[] = {
-  { "art_choice", 645, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
+  { "art_choice", 648, _cffi_prim_int(sizeof(art_choice), ((art_choice)-1) <= 0),
     "ART_CHOICE_AUTO,ART_CHOICE_REQUIRED,ART_CHOICE_NONE" },
-  { "art_cuda_dtype", 656, _cffi_prim_int(sizeof(art_cuda_dtype), ((art_cuda_dtype)-1) <= 0),
+  { "art_cuda_dtype", 659, _cffi_prim_int(sizeof(art_cuda_dtype), ((art_cuda_dtype)-1) <= 0),
     "ART_CUDA_FLOAT32,ART_CUDA_FLOAT16,ART_CUDA_BFLOAT16" },
-  { "art_cuda_part", 658, _cffi_prim_int(sizeof(art_cuda_part), ((art_cuda_part)-1) <= 0),
+  { "art_cuda_part", 661, _cffi_prim_int(sizeof(art_cuda_part), ((art_cuda_part)-1) <= 0),
     "ART_CUDA_FOR_SAMPLE,ART_CUDA_FOR_MASKS,ART_CUDA_FOR_ROWS" },
-  { "art_cuda_row_error", 659, _cffi_prim_int(sizeof(art_cuda_row_error), ((art_cuda_row_error)-1) <= 0),
+  { "art_cuda_row_error", 662, _cffi_prim_int(sizeof(art_cuda_row_error), ((art_cuda_row_error)-1) <= 0),
     "ART_CUDA_EMPTY,ART_CUDA_NAN,ART_CUDA_INVALID" },
-  { "art_event_kind", 669, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
+  { "art_event_kind", 672, _cffi_prim_int(sizeof(art_event_kind), ((art_event_kind)-1) <= 0),
     "ART_EV_TEXT,ART_EV_REASONING,ART_EV_CALL_START,ART_EV_CALL_ARGS,ART_EV_CALL_END,ART_EV_DONE" },
-  { "art_formats", 670, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
+  { "art_formats", 673, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
     "ART_FORMATS_ASSERT,ART_FORMATS_ANNOTATE" },
-  { "art_order", 677, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
+  { "art_order", 681, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
     "ART_ORDER_ANY,ART_ORDER_SCHEMA" },
-  { "art_span_kind", 686, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
+  { "art_span_kind", 690, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
     "ART_SPAN_TEXT,ART_SPAN_REASONING,ART_SPAN_MARKUP,ART_SPAN_NAME,ART_SPAN_ARGS,ART_SPAN_VALUE,ART_SPAN_CALL_START,"
     "ART_SPAN_CALL_END" },
   { "art_status", 464, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
     "ART_OK,ART_MORE,ART_DONE,ART_REJECTED,ART_E_ARG,ART_E_NOMEM,ART_E_LIMIT,ART_E_STATE,ART_E_BUSY,ART_E_FORKED,"
     "ART_E_SYNTAX,ART_E_SCHEMA,ART_E_UNSUPPORTED,ART_E_UNSATISFIABLE,ART_E_REF,ART_E_PATTERN,ART_E_IO,ART_E_FORMAT,"
     "ART_E_ENGINE,ART_E_CONTEXT,ART_E_CANCELLED,ART_E_DEVICE" },
-  { "art_stop", 697, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
+  { "art_stop", 701, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
     "ART_STOP_NONE,ART_STOP_EOS,ART_STOP_STRING,ART_STOP_LENGTH,ART_STOP_COMPLETE,ART_STOP_CANCELLED,ART_STOP_CONTEXT" },
-  { "art_whitespace", 704, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
+  { "art_whitespace", 708, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
     "ART_WS_ANY,ART_WS_COMPACT,ART_WS_SPACED" },
 };
 
 static const struct _cffi_typename_s _cffi_typenames[] = {
-  { "art_alloc", 641 },
-  { "art_bias", 643 },
-  { "art_budget", 644 },
-  { "art_choice", 645 },
-  { "art_constraint", 646 },
-  { "art_constraint_opts", 647 },
-  { "art_context_params", 648 },
-  { "art_ctransformers", 649 },
-  { "art_cuda", 650 },
-  { "art_cuda_array", 651 },
-  { "art_cuda_batch", 652 },
-  { "art_cuda_call", 653 },
-  { "art_cuda_code", 654 },
-  { "art_cuda_device", 655 },
-  { "art_cuda_dtype", 656 },
-  { "art_cuda_file", 657 },
-  { "art_cuda_part", 658 },
-  { "art_cuda_row_error", 659 },
-  { "art_cuda_row_params", 660 },
-  { "art_device", 661 },
-  { "art_dialog_spec", 662 },
-  { "art_dialog_tool", 664 },
-  { "art_engine", 665 },
-  { "art_engine_caps", 666 },
-  { "art_error", 667 },
-  { "art_event", 668 },
-  { "art_event_kind", 669 },
-  { "art_formats", 670 },
-  { "art_generate_params", 671 },
-  { "art_llama", 672 },
-  { "art_mask_pool", 673 },
-  { "art_matcher", 674 },
-  { "art_model", 675 },
-  { "art_model_params", 676 },
-  { "art_order", 677 },
-  { "art_resource", 679 },
-  { "art_sample_params", 680 },
-  { "art_schema", 681 },
-  { "art_schema_opts", 682 },
-  { "art_session", 683 },
-  { "art_span", 685 },
-  { "art_span_kind", 686 },
+  { "art_alloc", 644 },
+  { "art_bias", 646 },
+  { "art_budget", 647 },
+  { "art_choice", 648 },
+  { "art_constraint", 649 },
+  { "art_constraint_opts", 650 },
+  { "art_context_params", 651 },
+  { "art_ctransformers", 652 },
+  { "art_cuda", 653 },
+  { "art_cuda_array", 654 },
+  { "art_cuda_batch", 655 },
+  { "art_cuda_call", 656 },
+  { "art_cuda_code", 657 },
+  { "art_cuda_device", 658 },
+  { "art_cuda_dtype", 659 },
+  { "art_cuda_file", 660 },
+  { "art_cuda_part", 661 },
+  { "art_cuda_row_error", 662 },
+  { "art_cuda_row_params", 663 },
+  { "art_device", 664 },
+  { "art_dialog_spec", 665 },
+  { "art_dialog_tool", 667 },
+  { "art_engine", 668 },
+  { "art_engine_caps", 669 },
+  { "art_error", 670 },
+  { "art_event", 671 },
+  { "art_event_kind", 672 },
+  { "art_formats", 673 },
+  { "art_generate_params", 674 },
+  { "art_llama", 675 },
+  { "art_mask_call", 676 },
+  { "art_mask_pool", 677 },
+  { "art_matcher", 678 },
+  { "art_model", 679 },
+  { "art_model_params", 680 },
+  { "art_order", 681 },
+  { "art_resource", 683 },
+  { "art_sample_params", 684 },
+  { "art_schema", 685 },
+  { "art_schema_opts", 686 },
+  { "art_session", 687 },
+  { "art_span", 689 },
+  { "art_span_kind", 690 },
   { "art_status", 464 },
-  { "art_stop", 697 },
-  { "art_str", 699 },
-  { "art_survey", 700 },
-  { "art_tensor", 701 },
-  { "art_usage", 702 },
-  { "art_vocab", 703 },
-  { "art_whitespace", 704 },
+  { "art_stop", 701 },
+  { "art_str", 703 },
+  { "art_survey", 704 },
+  { "art_tensor", 705 },
+  { "art_usage", 706 },
+  { "art_vocab", 707 },
+  { "art_whitespace", 708 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -9593,12 +9663,12 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_struct_unions,
   _cffi_enums,
   _cffi_typenames,
-  174,  /* num_globals */
-  39,  /* num_struct_unions */
+  175,  /* num_globals */
+  40,  /* num_struct_unions */
   11,  /* num_enums */
-  50,  /* num_typenames */
+  51,  /* num_typenames */
   NULL,  /* no includes */
-  727,  /* num_types */
+  731,  /* num_types */
   1,  /* flags */
 };
 

@@ -413,7 +413,7 @@ class Constraint:
 
 
 # Looked up once: fill_mask and accept are called for every token.
-_fill_mask = lib.art_matcher_fill_mask
+_fill = lib.art_matcher_fill
 _accept = lib.art_matcher_accept
 _allows = lib.art_matcher_allows
 _is_complete = lib.art_matcher_is_complete
@@ -427,7 +427,7 @@ class Matcher:
     Threads: one at a time; a second one that comes in meanwhile gets BusyError.
     """
 
-    __slots__ = ("_bound", "_err", "_n", "_ptr", "constraint")
+    __slots__ = ("_bound", "_ptr", "constraint")
 
     def __init__(self, constraint: Constraint) -> None:
         self._own(constraint.new_matcher(), constraint)
@@ -435,9 +435,8 @@ class Matcher:
     def _own(self, pointer: Any, constraint: Constraint) -> None:
         self._ptr = ffi.gc(pointer, lib.art_matcher_free)
         self.constraint = constraint
-        self._err = new_error()
-        self._n = ffi.new("uint32_t *")
-        self._bound: tuple[Any, Any, int] = (None, None, 0)
+        # The buffer that fill_mask() was given last, the call made of it, and what that call points to.
+        self._bound: tuple[Any, Any, Any, Any] = (None, None, None, None)
 
     def fill_mask(self, buffer: Any) -> int:
         """Write the tokens that may come next: bit i % 32 of 32-bit word i // 32 is token i.
@@ -449,14 +448,15 @@ class Matcher:
         bound = self._bound
         if bound[0] is not buffer:
             bound = self._bind(buffer)
-        if status := _fill_mask(self._ptr, bound[1], bound[2], self._n, self._err):
-            check(status, self._err)
-        return self._n[0]  # type: ignore[no-any-return]
+        n: int = _fill(bound[1])
+        if n < 0:
+            check(-n, bound[1].err)
+        return n
 
-    def _bind(self, buffer: Any) -> tuple[Any, Any, int]:
-        n_bytes = memoryview(buffer).nbytes
-        words = ffi.from_buffer("uint8_t[]", buffer, require_writable=True)
-        self._bound = (buffer, ffi.cast("uint32_t *", words), n_bytes // 4)
+    def _bind(self, buffer: Any) -> tuple[Any, Any, Any, Any]:
+        words, err = ffi.from_buffer("uint32_t[]", buffer, require_writable=True), new_error()
+        call = ffi.new("art_mask_call *", {"matcher": self._ptr, "words": words, "n_words": len(words), "err": err})
+        self._bound = (buffer, call, words, err)
         return self._bound
 
     def accept(self, token: int) -> bool:
@@ -537,8 +537,8 @@ class Matcher:
 
     def copy(self) -> Matcher:
         """An independent matcher in the same state."""
-        out = ffi.new("art_matcher **")
-        check(lib.art_matcher_copy(self._ptr, out, self._err), self._err)
+        out, err = ffi.new("art_matcher **"), new_error()
+        check(lib.art_matcher_copy(self._ptr, out, err), err)
         twin = Matcher.__new__(Matcher)
         twin._own(out[0], self.constraint)
         return twin

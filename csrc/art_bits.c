@@ -8,6 +8,10 @@
 #define USE_AVX2 0
 #endif
 
+static void copy_portable(uint32_t *dst, const uint32_t *src, size_t n_words) {
+    memcpy(dst, src, n_words * sizeof *dst);
+}
+
 void arti_bits_or_portable(uint32_t *dst, const uint32_t *src, size_t n_words) {
     for (size_t i = 0; i < n_words; i++) dst[i] |= src[i];
 }
@@ -98,6 +102,26 @@ __attribute__((target("avx2"))) static inline __m256i load(const uint32_t *p) {
     return _mm256_loadu_si256((const __m256i *)(const void *)p);
 }
 
+__attribute__((target("avx2"))) static inline void store(uint32_t *p, __m256i v) {
+    _mm256_storeu_si256((__m256i *)(void *)p, v);
+}
+
+__attribute__((target("avx2"))) static void copy_avx2(uint32_t *dst, const uint32_t *src, size_t n_words) {
+    size_t i = 0;
+    if (n_words >= BLOCK) { /* to where dst is aligned */
+        store(dst, load(src));
+        i = (32 - (uintptr_t)dst % 32) / sizeof *dst;
+    }
+    for (; i + BLOCK <= n_words; i += BLOCK) {
+        const __m256i a = load(src + i), b = load(src + i + 8), c = load(src + i + 16), d = load(src + i + 24);
+        store(dst + i, a);
+        store(dst + i + 8, b);
+        store(dst + i + 16, c);
+        store(dst + i + 24, d);
+    }
+    copy_portable(dst + i, src + i, n_words - i);
+}
+
 __attribute__((target("avx2"))) static inline __m256i differing(const uint32_t *a, const uint32_t *b) {
     return _mm256_xor_si256(load(a), load(b));
 }
@@ -133,6 +157,10 @@ __attribute__((target("avx2"))) static uint32_t diff_avx2(const uint32_t *a, con
 #else
 #define DISPATCH(simd, portable) portable
 #endif
+
+void arti_bits_copy(uint32_t *dst, const uint32_t *src, size_t n_words) {
+    DISPATCH(copy_avx2, copy_portable)(dst, src, n_words);
+}
 
 void arti_bits_or(uint32_t *dst, const uint32_t *src, size_t n_words) {
     DISPATCH(arti_bits_or_avx2, arti_bits_or_portable)(dst, src, n_words);

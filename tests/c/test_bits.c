@@ -55,6 +55,18 @@ static void test_rows(void) {
     }
 }
 
+static void test_copy(void) {
+    uint32_t from[N_MAX + 8], to[N_MAX + 16];
+    random_row(from, N_MAX + 8);
+    for (size_t n = 0; n <= N_MAX; n++)
+        for (size_t at = 0; at < 8; at++) {
+            memset(to, 0x5A, sizeof to);
+            arti_bits_copy(to + at, from + 7 - at, n);
+            assert(memcmp(to + at, from + 7 - at, n * sizeof *to) == 0);
+            assert(to[at + n] == 0x5A5A5A5A && (at == 0 || to[at - 1] == 0x5A5A5A5A));
+        }
+}
+
 static void check_diff(const uint32_t *a, const uint32_t *b, uint32_t n) {
     arti_bits_patch fast[N_MAX + 1], plain[N_MAX + 1];
     uint32_t row[N_MAX + 1] = {0};
@@ -146,6 +158,7 @@ static void test_logits(void) {
 
 int main(void) {
     test_rows();
+    test_copy();
     test_diff();
     test_logits();
     return 0;
