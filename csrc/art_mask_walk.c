@@ -199,6 +199,18 @@ static bool is_open_text(const arti_walk *w, const arti_state *st) {
 }
 
 static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_state *from);
+static bool is_beyond(const arti_state *st, uint8_t digit);
+
+static bool is_digit(uint8_t b) {
+    return b >= '0' && b <= '9';
+}
+
+/* The next sibling of a digit that is none. */
+static uint32_t behind_digits(const arti_lex_trie *t, uint32_t i, uint32_t end) {
+    const uint16_t depth = t->node[i].depth;
+    while (i < end && t->node[i].depth == depth && is_digit(t->node[i].byte)) i = t->node[i].next;
+    return i;
+}
 
 /* Which tails may follow the closing quote, where state *after is reached: adds them to zeroed bits. */
 static bool walk_tails(arti_walk *w, const arti_state *after, uint64_t *tails) {
@@ -361,7 +373,8 @@ static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_st
         *to = states[d - 1];
         if (!folded_step(f, to, node->byte)) {
             if (arti_faulted(x->s)) return false;
-            i = node->next;
+            const bool rest_too = is_digit(node->byte) && is_beyond(&states[d - 1], node->byte);
+            i = rest_too ? behind_digits(t, i, end) : node->next;
             continue;
         }
         marks[d] = arti_region_mark_now(x->region);
@@ -543,6 +556,24 @@ bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t l
     for (uint32_t a = 0; a < gt->n_alts; a++)
         if (covers_digits(&gt->alts[a].shape->number, n, levels)) return true;
     return false;
+}
+
+/* Behind the digits of *st, would this one take the number past its bounds for good? Then larger ones do as well. */
+static bool is_beyond(const arti_state *st, uint8_t digit) {
+    const arti_num *n = &st->number.num;
+    if (st->mode != ARTI_M_NUMBER || n->lex != ARTI_NUM_INT || n->n_sig > 16) return false;
+    const int64_t v = (int64_t)n->sig * 10 + (digit - '0');
+    uint32_t limbs[3];
+    const arti_dec at = scaled(n->neg ? -v : v, 0, limbs);
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+    for (uint32_t a = 0; a < gt->n_alts; a++) {
+        const arti_num_rule *r = &gt->alts[a].shape->number;
+        const arti_dec *bound = n->neg ? r->lo : r->hi;
+        if (!bound) return false;
+        const int order = arti_dec_cmp(&at, bound);
+        if (n->neg ? order >= 0 : order <= 0) return false;
+    }
+    return true;
 }
 
 static bool walk_number(arti_walk *w, const arti_state *st) {
