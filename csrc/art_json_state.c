@@ -56,7 +56,7 @@ void *arti_region_grow(arti_region *r, size_t size) {
     return p;
 }
 
-void arti_region_reset(arti_region *r, arti_region_mark m) {
+void arti_region_reset_to(arti_region *r, arti_region_mark m) {
     if (m.block) {
         r->block = m.block;
         r->pos = m.pos;

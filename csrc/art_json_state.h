@@ -42,11 +42,18 @@ typedef struct arti_region_mark {
 void arti_region_init(arti_region *r, arti_mem *mem);
 void arti_region_free(arti_region *r);
 void *arti_region_grow(arti_region *r, size_t size);
-void arti_region_reset(arti_region *r, arti_region_mark m);
+void arti_region_reset_to(arti_region *r, arti_region_mark m);
 size_t arti_region_used(const arti_region *r);
 
 static inline arti_region_mark arti_region_mark_now(const arti_region *r) {
     return (arti_region_mark){r->block, r->pos, r->used};
+}
+
+static inline void arti_region_reset(arti_region *r, arti_region_mark m) {
+    if (m.block && m.block == r->block)
+        r->pos = m.pos;
+    else
+        arti_region_reset_to(r, m);
 }
 
 /* Uncleared, aligned to 8 bytes; NULL when refused. */

@@ -755,6 +755,10 @@ static bool step(arti_jctx *x, arti_state *st, uint8_t byte) {
 }
 
 bool arti_state_step(arti_jctx *x, arti_state *st, uint8_t byte) {
+    bool alive;
+    if ((st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT) && !x->s->norm->has_unique &&
+        arti_text_step_plain(x, st, byte, &alive))
+        return alive && !arti_faulted(x->s);
     arti_state next = *st;
     if (!step(x, &next, byte) || arti_faulted(x->s)) return false;
     const arti_frame *f = arti_unique_frame(&next);

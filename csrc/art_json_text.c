@@ -452,6 +452,32 @@ static bool escape_step(arti_jctx *x, arti_state *st, uint8_t byte) {
     return arti_text_alive(x, st);
 }
 
+/* The same for a plain ASCII character in a string of one part: most of all steps. It needs no second state. */
+static bool plain_step(arti_jctx *x, arti_state *st, uint8_t byte) {
+    arti_text_state *t = &st->text;
+    uint64_t q = t->q.one;
+    if (is_key(st)) {
+        q = q ? arti_set_step(((const arti_object_machine *)t->machine)->names, q, byte) : 0;
+        if (!(q && t->offer && any_in_range(t->offer, arti_set_lo(q), arti_set_hi(q))) && !arti_takes_any_name(st))
+            return false;
+    } else {
+        const arti_part *p = ((const arti_text_machine *)t->machine)->parts;
+        if (!arti_part_step(x->s, p, &q, byte) || !arti_part_alive(x->s, p, q, t->n_cp + 1, false)) return false;
+    }
+    t->q.one = q;
+    t->n_cp++;
+    t->hash = arti_hash_mix(t->hash, byte);
+    return true;
+}
+
+bool arti_text_step_plain(arti_jctx *x, arti_state *st, uint8_t byte, bool *alive) {
+    if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\' || st->text.escape != ARTI_ESC_NONE ||
+        st->text.u8 != ARTI_U8_0 || arti_text_parts(st) != 1)
+        return false;
+    *alive = plain_step(x, st, byte);
+    return true;
+}
+
 bool arti_text_step(arti_jctx *x, arti_state *st, uint8_t byte) {
     arti_state next = *st;
     arti_text_state *t = &next.text;

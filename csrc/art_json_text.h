@@ -13,6 +13,8 @@
 bool arti_text_begin(arti_jctx *x, arti_state *st);
 bool arti_key_begin(arti_jctx *x, arti_state *st);
 bool arti_text_step(arti_jctx *x, arti_state *st, uint8_t byte);
+/* The same in the usual case, quicker: false, and nothing is done, when this is another. *alive: the byte was taken. */
+bool arti_text_step_plain(arti_jctx *x, arti_state *st, uint8_t byte, bool *alive);
 
 /* A value has ended that meets the goals in acc; hash is its canonical digest (only used where containers ask for it). */
 bool arti_value_end(arti_jctx *x, arti_state *st, const arti_accept *acc, uint64_t hash);
