@@ -14,7 +14,7 @@ from typing import Any
 
 from _generate import Maker, mutated
 from _oracles import Oracles
-from _walks import SMALL, feed, no_duplicates, spell, walk
+from _walks import SMALL, check_states, feed, no_duplicates, spell, walk
 
 from agentrt import AgentrtError, Constraint, LimitExceeded, Schema, SchemaError
 
@@ -71,9 +71,12 @@ class Case:
             self.counts[f"refused: {type(error).__name__}"] += 1
             return ""
         try:
-            return self.check_instances(oracles, schema, constraint, draw) or self.check_walks(
-                oracles, schema, walked, draw
-            )
+            said = self.check_instances(oracles, schema, constraint, draw)
+            said = said or self.check_walks(oracles, schema, walked, draw)
+            for _ in range(0 if said else options.walks):
+                spaced = modes["whitespace"] == "spaced"
+                self.counts["states"] += check_states(SMALL, walked, schema, draw, spaced=spaced)
+            return said
         except (SchemaError, LimitExceeded) as error:
             self.counts[f"refused late: {str(error).partition('(')[0]}"] += 1
             return ""

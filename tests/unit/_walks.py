@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from _corpus import EOS, small_tokens
 
-from agentrt import Constraint, Matcher, Vocab
+from agentrt import Constraint, Matcher, Schema, Vocab
 
 HARDLY_FINITE = re.compile(rb"[eE][+-]?[0-9]*[0-9]{3}[^0-9]?$|[0-9.]{250}[^0-9]?$")  # a number at the end of a text
 
@@ -83,6 +83,46 @@ def walk(
     assert matcher.accept_bytes(rest) == len(rest), f"{rest!r} refused after {written!r}"
     assert matcher.is_complete, f"not complete after {written!r} and {rest!r}"
     return written + rest
+
+
+def check_states(
+    tokens: Tokens,
+    constraint: Constraint,
+    schema: Schema,
+    draw: random.Random,
+    *,
+    steps: int = 10,
+    spaced: bool = False,
+) -> int:
+    """What must hold at every state of a random walk; the number of states.
+
+    The shortest completion is accepted and valid, what is forced is its beginning (but for spaces, where those are
+    written: spaced), the mask is what is allowed, and is empty only at the end.
+    """
+    matcher, mask, written = constraint.matcher(), bytearray(tokens.n_bytes), b""
+    lead = draw.choice([0, 0.5, 0.9])
+    for step in range(steps):
+        rest = matcher.shortest_completion()
+        twin = matcher.copy()
+        assert twin.accept_bytes(rest) == len(rest), f"completion {rest!r} refused after {written!r}"
+        assert twin.is_complete, f"completion {rest!r} of {written!r} is none"
+        assert schema.validate(written + rest), f"completion {rest!r} of {written!r} is not valid"
+        forced = matcher.forced()
+        assert spaced or rest.startswith(forced), f"{forced!r} is forced after {written!r}, but {rest!r} completes it"
+        matcher.fill_mask(mask)
+        ids = tokens.allowed(mask)
+        if draw.random() < 0.15:
+            allowed = [i for i in range(len(tokens.tokens)) if matcher.allows(i)]
+            assert ids == allowed, f"mask after {written!r}: {[tokens.tokens[i] for i in {*ids} ^ {*allowed}]}"
+        assert ids, f"dead end after {written!r}"
+        ids = [i for i in ids if i != tokens.eos]
+        if not ids:
+            return step + 1
+        closing = [i for i in ids if i in tokens.closing] if draw.random() < lead else []
+        token = draw.choice(closing or ids)
+        assert matcher.accept(token), f"{tokens.tokens[token]!r} is in the mask and refused after {written!r}"
+        written += tokens.tokens[token]
+    return steps
 
 
 def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
