@@ -4,8 +4,9 @@
 
 For each schema: do Schema.validate, the matcher fed token by token (its mask, allows and accept agreeing), `jsonschema`
 and `jsonschema_rs` say the same of instances led by the schema, and do the latter two take what walks over the masks
-write? Are completions, forced bytes and masks right at every state of other walks? A schema that is called unsatisfiable must have no instance that the others take. What fails is made smaller and
-printed with the seed that gives it; the last lines count what was compared, and where the other two disagree.
+write? Are completions, forced bytes and masks right at every state of other walks? A schema that is called
+unsatisfiable must have no instance that the others take. What fails is made smaller and printed with the seed that
+gives it; the last lines count what was compared, and where the other two disagree.
 """
 
 from __future__ import annotations
