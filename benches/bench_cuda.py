@@ -1,26 +1,31 @@
 """What do a mask and a sample cost on a GPU, and are they right?
 
-    python benches/bench_cuda.py table [--json FILE] [--plot FILE.svg]   microseconds for mask + sample, beside others
+    python benches/bench_cuda.py all [--seconds 540] [--out FILE.jsonl] [--plot FILE.svg]
+    python benches/bench_cuda.py table             microseconds for mask + sample, beside others
     python benches/bench_cuda.py loop              a captured decode loop, with and without constraints
-    python benches/bench_cuda.py random [--cases 1000000]                random cases against the definition
+    python benches/bench_cuda.py random            random cases against the definition
     python benches/bench_cuda.py sanitizer         `random` under compute-sanitizer
-    python benches/bench_cuda.py all
+    python benches/bench_cuda.py examples          the examples that use a GPU
 
-Needs a CUDA device and torch; xgrammar and flashinfer are compared with where they are installed. `--fake` runs `table`
-and `random` against the stand-in for the driver (tests/fake_cuda) instead, to try this file: its times mean nothing.
+Needs a CUDA device and torch; xgrammar and flashinfer are compared with where they are installed. Every part stops by
+itself when its --seconds are over, what matters most comes first, and every result is a line of JSON in --out as soon
+as it is there. `all` runs each part in a process of its own, within its share of the time, so that one that fails or
+hangs costs no other; it ends with the bars. `--fake` uses the stand-in for the driver (tests/fake_cuda) for what can
+do with it, to try this file: its times mean nothing.
 
 table   Batch 1 to 512, vocabulary 32k to 262k, bfloat16 and float32; temperature 0.8 with top-p 0.95, and greedy; half
         of the tokens allowed, by chance. All contenders are interleaved; medians of the time on the device. The
-        processor queues each call while the device is kept waiting, so queueing is not in it; it stands in brackets.
-        Cold: the caches were overwritten before. `copy` is a device-to-device copy of as many bytes as logits and masks
-        have; its bandwidth counts bytes read and bytes written, that of the others one read of logits and masks.
-        Contenders that overwrite logits work on a clone, whose time is taken off again.
+        processor queues each call while the device is kept waiting, so queueing is not in it; it stands in brackets,
+        with a ! where the device did not wait long enough. Cold: the caches were overwritten before. `copy` is a
+        device-to-device copy of as many bytes as logits and masks have; its bandwidth counts bytes read and bytes
+        written, that of the others one read of logits and masks. Contenders that overwrite logits have their own, in
+        which a mask writes the same each time.
         Bars: batch 512 x 128k at 60 % of the copy's bandwidth or more, and 3 times as fast as xgrammar + torch; batch 1
         not slower than any contender.
 loop    Batch 64, a model of a few ms a step; the two loops interleaved; medians. Bar: within 2 %.
 random  Shapes, types, layouts, masks and parameters by chance. Greedy ids are equal to numpy's; a drawn token is one
         that the definition (docs/sampling.md) can draw, up to rounding at the edge of a filter; log-probabilities
-        agree; draws among equal weights are uniform.
+        agree; draws among equal weights are uniform. The checking is done by other processes.
 
 The exit status says whether all bars were met. Not measured: models, tokenizers, the making of masks.
 """
@@ -29,13 +34,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
+import platform
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +55,72 @@ from agentrt import cuda
 from agentrt.cuda import SampleParams, prepare
 
 ROOT = Path(__file__).resolve().parents[1]
-BATCHES = (1, 8, 64, 256, 512)
-VOCABS = (32_000, 128_256, 262_144)
+# What the bars are about comes first.
+SHAPES = (
+    (512, 128_256),
+    (1, 128_256),
+    *((b, 128_256) for b in (64, 8, 256)),
+    *((b, v) for v in (32_000, 262_144) for b in (1, 512, 64, 8, 256)),
+)
+QUICK_SHAPES = ((1, 3000), (8, 3000))
 DTYPES = ("bfloat16", "float32")
 KINDS = {"top-p": SampleParams(temperature=0.8, top_p=0.95, seed=1), "greedy": SampleParams()}
 BANDWIDTH_SHARE, TIMES_FASTER, LOOP_SHARE = 0.60, 3.0, 0.02
+# Parts of `all` and their shares of its time. The first one is there to fail early.
+SHARES = {"smoke": 0.08, "table": 0.30, "loop": 0.12, "random": 0.14, "sanitizer": 0.26, "examples": 0.10}
+WAIT_CYCLES = 1_500_000  # of the device, while a call is queued
+
+
+# ---------------------------------------------------------------- results
+
+
+@dataclass
+class Run:
+    """One part's time and where its results go."""
+
+    seconds: float
+    out: str | None
+    seed: int
+    quick: bool
+    fake: bool
+    plot: str | None
+
+    def __post_init__(self) -> None:
+        self.began = time.monotonic()
+        self.lines: list[dict[str, Any]] = []
+
+    @property
+    def left(self) -> float:
+        return self.seconds - (time.monotonic() - self.began)
+
+    def write(self, **line: Any) -> None:
+        self.lines.append(line)
+        if self.out:
+            with open(self.out, "a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+
+    def bar(self, name: str, found: float | None, wanted: str, met: bool, where: str) -> None:
+        self.write(kind="bar", name=name, found=found, wanted=wanted, met=met, where=where)
+        shown = "" if found is None else f" {found:.4g}"
+        print(f"{'met   ' if met else 'MISSED'} {name}:{shown} ({wanted}) {where}", flush=True)
 
 
 # ---------------------------------------------------------------- machines
+
+
+@dataclass
+class Timed:
+    """Medians, in microseconds: on the device, to queue; how long the device was kept waiting meanwhile."""
+
+    us: float
+    queue_us: float
+    wait_us: float
+    rounds: int
+
+    @property
+    def is_late(self) -> bool:
+        """The device had to wait for the processor, so that this is no time of the device alone."""
+        return self.queue_us > self.wait_us
 
 
 class TorchMachine:
@@ -77,7 +145,7 @@ class TorchMachine:
         if pinned:
             return host.pin_memory()
         if row_gap:
-            wide = torch.empty(array.shape[0], array.shape[1] + row_gap, dtype=host.dtype, device="cuda")
+            wide = torch.zeros(array.shape[0], array.shape[1] + row_gap, dtype=host.dtype, device="cuda")
             wide[:, : array.shape[1]] = host.cuda()
             host = wide.to(getattr(torch, dtype)) if dtype else wide
             return host[:, : array.shape[1]]
@@ -92,31 +160,39 @@ class TorchMachine:
     def clear_caches(self) -> None:
         self.scratch.zero_()
 
-    def times(self, calls: dict[str, Callable[[], Any]], *, rounds: int, cold: bool) -> dict[str, tuple[float, float]]:
-        """Medians for each: microseconds on the device, microseconds to queue."""
+    def times(
+        self, calls: dict[str, Callable[[], Any]], *, rounds: int, seconds: float, cold: bool
+    ) -> dict[str, Timed]:
+        """Each call interleaved with the others, for so many rounds or seconds."""
         torch = self.torch
-        found: dict[str, list[tuple[Any, Any, float]]] = {name: [] for name in calls}
+        found: dict[str, list[tuple[Any, Any, Any, float]]] = {name: [] for name in calls}
         for call in calls.values():
             for _ in range(3):
                 call()
         torch.cuda.synchronize()
-        for _ in range(rounds):
+        began = time.monotonic()
+        for n in range(rounds):
+            if n >= 5 and time.monotonic() - began > seconds:
+                break
             for name, call in calls.items():
                 if cold:
                     self.clear_caches()
-                begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-                torch.cuda._sleep(1_000_000)  # the device waits until everything is queued
+                asleep, begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(3))
+                asleep.record()
+                torch.cuda._sleep(WAIT_CYCLES)  # the device waits until everything is queued
                 begin.record()
                 start = time.perf_counter()
                 call()
                 queued = time.perf_counter() - start
                 end.record()
-                found[name].append((begin, end, queued))
+                found[name].append((asleep, begin, end, queued))
             torch.cuda.synchronize()
         return {
-            name: (
-                statistics.median(1e3 * begin.elapsed_time(end) for begin, end, _ in runs),
-                statistics.median(1e6 * queued for _, _, queued in runs),
+            name: Timed(
+                statistics.median(1e3 * begin.elapsed_time(end) for _, begin, end, _ in runs),
+                statistics.median(1e6 * queued for _, _, _, queued in runs),
+                statistics.median(1e3 * asleep.elapsed_time(begin) for asleep, begin, _, _ in runs),
+                len(runs),
             )
             for name, runs in found.items()
         }
@@ -149,31 +225,33 @@ class FakeMachine:
             return array.array
         return self.fake.result_array(array).copy()
 
-    def times(self, calls: dict[str, Callable[[], Any]], *, rounds: int, cold: bool) -> dict[str, tuple[float, float]]:
+    def times(
+        self, calls: dict[str, Callable[[], Any]], *, rounds: int, seconds: float, cold: bool
+    ) -> dict[str, Timed]:
         found: dict[str, list[float]] = {name: [] for name in calls}
-        for _ in range(rounds):
+        for _ in range(2):
             for name, call in calls.items():
                 start = time.perf_counter()
                 call()
                 self.gpu.flush()
                 found[name].append(1e6 * (time.perf_counter() - start))
-        return {name: (statistics.median(runs), 0.0) for name, runs in found.items()}
+        return {name: Timed(statistics.median(runs), 0.0, 0.0, len(runs)) for name, runs in found.items()}
 
 
 # ---------------------------------------------------------------- table
 
 
 def contenders(machine: Any, kind: str, logits: Any, masks: Any, batch: Any, out: Any) -> dict[str, Callable[[], Any]]:
-    """Ways to do the same, those that are installed. Those of others overwrite a copy of the logits, as they do."""
+    """Ways to do the same, those that are installed."""
     calls: dict[str, Callable[[], Any]] = {"agentrt": lambda: cuda.sample(logits, masks, batch, out)}
     if machine.is_fake:
         return calls
     torch = machine.torch
     n_bytes = logits.numel() * logits.element_size() + masks.numel() * 4
-    source = torch.empty(n_bytes, dtype=torch.uint8, device="cuda")
-    target = torch.empty_like(source)
+    source = torch.zeros(n_bytes, dtype=torch.uint8, device="cuda")
+    target = torch.zeros_like(source)
     calls["copy"] = lambda: target.copy_(source)
-    params = KINDS[kind]
+    params, own = KINDS[kind], logits.clone()
 
     def torch_sample(x: Any) -> Any:
         if kind == "greedy":
@@ -187,96 +265,116 @@ def contenders(machine: Any, kind: str, logits: Any, masks: Any, batch: Any, out
         from xgrammar import apply_token_bitmask_inplace
 
         def xgrammar_torch() -> Any:
-            x = logits.clone()
-            apply_token_bitmask_inplace(x, masks)
-            return torch_sample(x)
+            apply_token_bitmask_inplace(own, masks)
+            return torch_sample(own)
 
         calls["xgrammar + torch"] = xgrammar_torch
-        calls["clone"] = logits.clone  # what the copy in the line above costs; subtracted in the table
     except ImportError:
-        pass
+
+        def masks_torch() -> Any:
+            cuda.apply_masks(own, masks)
+            return torch_sample(own)
+
+        calls["agentrt masks + torch"] = masks_torch
     try:
-        import flashinfer
-
-        def masked() -> Any:
-            x = logits.clone()
-            cuda.apply_masks(x, masks)
-            return x
-
-        if kind == "top-p":
-            calls["agentrt masks + flashinfer"] = lambda: flashinfer.sampling.top_p_sampling_from_probs(
-                torch.softmax(masked().float() / params.temperature, -1), params.top_p
-            )
-        calls.setdefault("clone", logits.clone)
+        from flashinfer import sampling
     except ImportError:
-        pass
+        return calls
+    if kind == "top-p":
+
+        def masks_flashinfer() -> Any:
+            cuda.apply_masks(own, masks)
+            p = sampling.softmax(own, temperature=params.temperature)
+            return sampling.top_p_sampling_from_probs(p, params.top_p)
+
+        calls["agentrt masks + flashinfer"] = masks_flashinfer
     return calls
 
 
-def table(machine: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
+def working(calls: dict[str, Callable[[], Any]]) -> dict[str, Callable[[], Any]]:
+    """Those that run here; another project's failure is its own."""
+    good = {}
+    for name, call in calls.items():
+        try:
+            call()
+        except Exception as error:
+            if name == "agentrt":
+                raise
+            print(f"{name} does not run: {type(error).__name__}: {error}", flush=True)
+        else:
+            good[name] = call
+    return good
+
+
+def table(machine: Any, run: Run) -> None:
     rng = np.random.default_rng(5)
     rows: list[dict[str, Any]] = []
-    shapes = [(b, v) for v in VOCABS for b in BATCHES]
-    if args.quick:
-        shapes = [(1, 3000), (8, 3000)]
+    shapes = QUICK_SHAPES if run.quick or run.fake else SHAPES
+    each = run.seconds / (len(shapes) * len(DTYPES) * len(KINDS) * 2)
     print(f"# {machine.name}\n")
-    print("| batch | vocabulary | type | kind | cache | " + "contender: us on the device (us to queue), GB/s |")
+    print("| batch | vocabulary | type | kind | cache | contender: us on the device (us to queue), GB/s |")
     print("|---:|---:|---|---|---|---|")
-    for n, vocab in shapes:
-        x = rng.normal(0, 3, (n, vocab)).astype(np.float32)
-        masks = machine.put(rng.integers(-(2**31), 2**31, (n, (vocab + 31) // 32), dtype=np.int64).astype(np.int32))
+    for i, (n, vocab) in enumerate(shapes):
+        if i and run.left <= 0:
+            print(f"{len(shapes) - i} shapes were left out for want of time")
+            break
+        words = rng.integers(-(2**31), 2**31, (n, (vocab + 31) // 32), dtype=np.int64).astype(np.int32)
+        masks = machine.put(words)
         out = (machine.put(np.zeros(n, np.int64)), machine.put(np.zeros(n, np.float32)))
+        x = 3 * rng.standard_normal((n, vocab), np.float32)
         for dtype in DTYPES:
             logits = machine.put(x, dtype=dtype)
-            n_bytes = x.size * (2 if dtype == "bfloat16" else 4) + n * ((vocab + 31) // 32) * 4
+            n_bytes = x.size * (2 if dtype == "bfloat16" else 4) + words.nbytes
             for kind, params in KINDS.items():
                 batch = prepare(params, rows=n, vocab=vocab)
-                calls = contenders(machine, kind, logits, masks, batch, out)
+                calls = working(contenders(machine, kind, logits, masks, batch, out))
                 for cache in ("warm", "cold"):
-                    found = machine.times(calls, rounds=2 if args.quick else 40, cold=cache == "cold")
-                    clone = found.pop("clone", (0.0, 0.0))[0]
-                    for name in found:
-                        if name not in ("agentrt", "copy"):
-                            found[name] = (found[name][0] - clone, found[name][1])
-                    row = {"batch": n, "vocab": vocab, "dtype": dtype, "kind": kind, "cache": cache, "bytes": n_bytes,
-                           "us": {name: one[0] for name, one in found.items()},
-                           "queue_us": {name: one[1] for name, one in found.items()}}  # fmt: skip
+                    found = machine.times(calls, rounds=40, seconds=each, cold=cache == "cold")
+                    row = {
+                        "kind": "row", "batch": n, "vocab": vocab, "dtype": dtype, "sampling": kind, "cache": cache,
+                        "bytes": n_bytes, "us": {name: t.us for name, t in found.items()},
+                        "queue_us": {name: t.queue_us for name, t in found.items()},
+                        "late": [name for name, t in found.items() if t.is_late], "rounds": found["agentrt"].rounds,
+                    }  # fmt: skip
                     rows.append(row)
+                    run.write(**row)
                     print(f"| {n} | {vocab} | {dtype} | {kind} | {cache} | {describe(row)} |", flush=True)
-    return rows
+    for bar in table_bars(rows):
+        run.bar(*bar)
+    if run.plot:
+        plot(rows, run.plot)
 
 
 def bandwidth(row: dict[str, Any], name: str) -> float:
     """GB/s: one read of logits and masks; of a copy, bytes read and written."""
-    return row["bytes"] * (2 if name == "copy" else 1) / row["us"][name] / 1e3
+    return float(row["bytes"] * (2 if name == "copy" else 1) / row["us"][name] / 1e3)
 
 
 def describe(row: dict[str, Any]) -> str:
     return "; ".join(
-        f"{name}: {us:.1f} ({row['queue_us'][name]:.1f}), {bandwidth(row, name):.0f}" for name, us in row["us"].items()
+        f"{name}: {us:.1f} ({row['queue_us'][name]:.1f}{'!' * (name in row['late'])}), {bandwidth(row, name):.0f}"
+        for name, us in row["us"].items()
     )
 
 
-def check_table(rows: list[dict[str, Any]]) -> list[str]:
-    """The bars, as sentences; those that were missed begin with MISSED."""
-    said = []
-
-    def bar(ok: bool, sentence: str) -> None:
-        said.append(f"{'met   ' if ok else 'MISSED'} {sentence}")
-
+def table_bars(rows: list[dict[str, Any]]) -> list[tuple[str, float, str, bool, str]]:
+    """Name, what was found, what is wanted, whether that is met, and where."""
+    bars = []
     for row in rows:
-        where = f"batch {row['batch']} x {row['vocab']} {row['dtype']} {row['kind']} {row['cache']}"
+        where = f"{row['batch']} x {row['vocab']} {row['dtype']} {row['sampling']} {row['cache']}"
         ours, others = row["us"]["agentrt"], {k: v for k, v in row["us"].items() if k not in ("agentrt", "copy")}
         if (row["batch"], row["vocab"]) == (512, 128_256):
             share = bandwidth(row, "agentrt") / bandwidth(row, "copy")
-            bar(share >= BANDWIDTH_SHARE, f"{where}: {100 * share:.0f} % of the copy's bandwidth")
+            wanted = f">= {BANDWIDTH_SHARE}"
+            bars.append(("share of the copy's bandwidth", share, wanted, share >= BANDWIDTH_SHARE, where))
             if "xgrammar + torch" in others:
                 times = others["xgrammar + torch"] / ours
-                bar(times >= TIMES_FASTER, f"{where}: {times:.1f} times as fast as xgrammar + torch")
+                bars.append(("times xgrammar + torch", times, f">= {TIMES_FASTER}", times >= TIMES_FASTER, where))
         if row["batch"] == 1 and others:
-            name = min(others, key=lambda k: others[k])
-            bar(ours <= others[name], f"{where}: {ours:.1f} us, {name} {others[name]:.1f} us")
-    return said
+            best = min(others, key=lambda name: others[name])
+            share = ours / others[best]
+            bars.append(("batch 1, part of the fastest other's time", share, "<= 1", share <= 1, f"{where}, {best}"))
+    return bars
 
 
 def plot(rows: list[dict[str, Any]], file: str) -> None:
@@ -285,15 +383,14 @@ def plot(rows: list[dict[str, Any]], file: str) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    kinds, vocabs = sorted({r["kind"] for r in rows}), sorted({r["vocab"] for r in rows})
+    kinds, vocabs = sorted({r["sampling"] for r in rows}), sorted({r["vocab"] for r in rows})
     figure, axes = plt.subplots(len(kinds), len(vocabs), figsize=(5 * len(vocabs), 4 * len(kinds)), squeeze=False)
     for i, kind in enumerate(kinds):
         for j, vocab in enumerate(vocabs):
-            some = [
-                r for r in rows if (r["kind"], r["vocab"], r["cache"], r["dtype"]) == (kind, vocab, "cold", "bfloat16")
-            ]
+            wanted = (kind, vocab, "cold", "bfloat16")
+            some = [r for r in rows if (r["sampling"], r["vocab"], r["cache"], r["dtype"]) == wanted]
             for name in sorted({name for r in some for name in r["us"]}):
-                points = [(r["batch"], r["us"][name]) for r in some if name in r["us"]]
+                points = sorted((r["batch"], r["us"][name]) for r in some if name in r["us"])
                 axes[i][j].loglog(*zip(*points, strict=True), marker="o", label=name)
             axes[i][j].set(title=f"{kind}, vocabulary {vocab}, bfloat16, cold", xlabel="batch", ylabel="us")
             axes[i][j].legend()
@@ -333,40 +430,67 @@ def kept_by(x: np.ndarray, among: np.ndarray, p: dict[str, Any], slack: float) -
     return keep
 
 
-def cases(machine: Any, n_cases: int, seed: int) -> Iterator[tuple[int, int]]:
-    """Runs cases in batches; yields how many were done and how many were wrong."""
-    rng = np.random.default_rng(seed)
-    done = 0
-    while done < n_cases:
-        n = int(rng.integers(1, 257))
-        vocab = int(rng.choice([rng.integers(1, 70), rng.integers(70, 1100), rng.integers(1100, 5000)]))
-        dtype = str(rng.choice(["float32", "float16", "bfloat16"]))
-        x = rng.normal(0, rng.choice([0.0, 0.5, 3.0, 20.0]), (n, vocab)).astype(np.float32)
-        if rng.random() < 0.3:
-            x = np.round(x)  # ties
-        x[rng.random((n, vocab)) < rng.choice([0.0, 0.0, 0.5])] = -np.inf
-        x = as_stored(x, dtype)
-        allowed = rng.random((n, vocab)) < rng.choice([0.01, 0.5, 1.0], (n, 1))
-        words = np.packbits(np.pad(allowed, ((0, 0), (0, -vocab % 32))), axis=1, bitorder="little").view(np.int32)
-        p = [
-            {
-                "temperature": float(np.float32(rng.choice([0.0, 0.3, 1.0, 2.5]))),
-                "top_k": int(rng.choice([0, 0, 1, 3, 50])),
-                "top_p": float(np.float32(rng.choice([1.0, 1.0, 0.95, 0.5, 0.01]))),
-                "min_p": float(np.float32(rng.choice([0.0, 0.0, 0.05, 0.9]))),
-            }
-            for _ in range(n)
-        ]
-        columns = {name: tuple(one[name] for one in p) for name in p[0]}
-        params = SampleParams(
-            **columns, seed=tuple(rng.integers(0, 2**63, n).tolist()), step=int(rng.integers(0, 1000))
-        )
-        logits = machine.put(x, dtype=dtype, row_gap=int(rng.choice([0, 0, 1, 8])))
-        result = cuda.sample(logits, machine.put(words, pinned=bool(rng.random() < 0.2)), params)
-        ids, logprobs = machine.get(result.ids), machine.get(result.logprobs)
-        wrong = sum(not right(x[i], allowed[i], p[i], int(ids[i]), float(logprobs[i])) for i in range(n))
-        done += n
-        yield n, wrong
+@dataclass
+class Cases:
+    """Rows of one call, by chance."""
+
+    x: np.ndarray
+    allowed: np.ndarray
+    params: list[dict[str, Any]]
+    dtype: str
+    row_gap: int
+    pinned: bool
+    seeds: list[int]
+    step: int
+
+
+def make_cases(seed: int, number: int) -> Cases:
+    """The same for the same numbers, so that processes need not send them to each other."""
+    rng = np.random.default_rng((seed, number))
+    n = int(rng.integers(1, 257))
+    vocab = int(rng.choice([rng.integers(1, 70), rng.integers(70, 1100), rng.integers(1100, 5000)]))
+    dtype = str(rng.choice(["float32", "float16", "bfloat16"]))
+    x = rng.choice([0.0, 0.5, 3.0, 20.0]).astype(np.float32) * rng.standard_normal((n, vocab), np.float32)
+    if rng.random() < 0.3:
+        x = np.round(x)  # ties
+    x[rng.random((n, vocab), np.float32) < rng.choice([0.0, 0.0, 0.5])] = -np.inf
+    params = [
+        {
+            "temperature": float(np.float32(rng.choice([0.0, 0.3, 1.0, 2.5]))),
+            "top_k": int(rng.choice([0, 0, 1, 3, 50])),
+            "top_p": float(np.float32(rng.choice([1.0, 1.0, 0.95, 0.5, 0.01]))),
+            "min_p": float(np.float32(rng.choice([0.0, 0.0, 0.05, 0.9]))),
+        }
+        for _ in range(n)
+    ]
+    return Cases(
+        x=as_stored(x, dtype),
+        allowed=rng.random((n, vocab), np.float32) < rng.choice([0.01, 0.5, 1.0], (n, 1)),
+        params=params,
+        dtype=dtype,
+        row_gap=int(rng.choice([0, 0, 1, 8])),
+        pinned=bool(rng.random() < 0.2),
+        seeds=rng.integers(0, 2**63, n).tolist(),
+        step=int(rng.integers(0, 1000)),
+    )
+
+
+def sample_cases(machine: Any, c: Cases) -> tuple[np.ndarray, np.ndarray]:
+    padded = np.pad(c.allowed, ((0, 0), (0, -c.allowed.shape[1] % 32)))
+    words = np.packbits(padded, axis=1, bitorder="little").view(np.int32)
+    columns = {name: tuple(one[name] for one in c.params) for name in c.params[0]}
+    params = SampleParams(**columns, seed=tuple(c.seeds), step=c.step)
+    logits, masks = machine.put(c.x, dtype=c.dtype, row_gap=c.row_gap), machine.put(words, pinned=c.pinned)
+    result = cuda.sample(logits, masks, params)  # the masks live until the results are here
+    return machine.get(result.ids), machine.get(result.logprobs)
+
+
+def count_wrong(seed: int, number: int, ids: np.ndarray, logprobs: np.ndarray) -> int:
+    c = make_cases(seed, number)
+    return sum(
+        not right(x, allowed, p, int(token), float(logprob))
+        for x, allowed, p, token, logprob in zip(c.x, c.allowed, c.params, ids, logprobs, strict=True)
+    )
 
 
 def right(x: np.ndarray, allowed: np.ndarray, p: dict[str, Any], token: int, logprob: float) -> bool:
@@ -393,45 +517,72 @@ def right(x: np.ndarray, allowed: np.ndarray, p: dict[str, Any], token: int, log
     return not tight.any() and bool(kept_by(x, possible, p, 1e-4)[token])
 
 
-def random_cases(machine: Any, args: argparse.Namespace) -> list[str]:
-    done = wrong = 0
-    begin = time.perf_counter()
-    for n, bad in cases(machine, args.cases, args.seed):
-        done, wrong = done + n, wrong + bad
+def random_cases(machine: Any, run: Run, n_cases: int) -> None:
+    done = wrong = number = 0
+    under_way: deque[Future[int]] = deque()
+    n_workers = max(1, (os.cpu_count() or 2) - 1)
+    with ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("spawn")) as workers:
+        while done < n_cases and (run.left > 0 or not number):
+            ids, logprobs = sample_cases(machine, make_cases(run.seed, number))
+            under_way.append(workers.submit(count_wrong, run.seed, number, ids, logprobs))
+            done, number = done + len(ids), number + 1
+            while len(under_way) > 4 * n_workers:
+                wrong += under_way.popleft().result()
+        wrong += sum(one.result() for one in under_way)
     n, vocab = 512, 64
     x, counts = machine.put(np.zeros((n, vocab), np.float32)), np.zeros(vocab)
-    batch = prepare(SampleParams(temperature=1.0, seed=args.seed), rows=n, vocab=vocab)
+    batch = prepare(SampleParams(temperature=1.0, seed=run.seed), rows=n, vocab=vocab)
     for _ in range(20):
         counts += np.bincount(machine.get(cuda.sample(x, None, batch).ids), minlength=vocab)
     mean = counts.mean()
     z = (float(((counts - mean) ** 2 / mean).sum()) - (vocab - 1)) / (2 * (vocab - 1)) ** 0.5
-    print(f"random: {done} cases, {wrong} wrong; uniform draws: z = {z:.2f}; {time.perf_counter() - begin:.0f} s")
-    return [f"MISSED random: {wrong} of {done} cases are wrong"] * bool(wrong) + ["MISSED random: draws"] * (abs(z) > 5)
+    where = f"{done} cases, {run.seconds - run.left:.0f} s"
+    run.bar("random cases, wrong", wrong, "0", wrong == 0, where)
+    run.bar("uniform draws, deviation", abs(z), "<= 5", abs(z) <= 5, "20 x 512 rows of 64 tokens")
 
 
-def sanitizer(args: argparse.Namespace) -> list[str]:
+def sanitizer(run: Run) -> None:
     tool = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
     if not Path(tool).exists():
-        return ["MISSED sanitizer: compute-sanitizer is not installed"]
-    said: list[str] = []
-    for check in ("memcheck", "racecheck", "initcheck"):
+        run.bar("compute-sanitizer", None, "clean", False, "it is not installed")
+        return
+    checks = ("memcheck", "racecheck", "initcheck")
+    for i, check in enumerate(checks):
+        seconds = run.left / (len(checks) - i)
         command = [tool, "--tool", check, "--error-exitcode", "99"]
         if check != "initcheck":  # which has to see everybody's writes
             command += ["--kernel-name", "kns=art_"]
-        command += [sys.executable, __file__, "random", "--cases", str(min(args.cases, 20_000))]
+        command += [sys.executable, __file__, "random", "--seconds", str(0.6 * seconds), "--seed", str(run.seed + i)]
         env = {**os.environ, "PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}  # so that ends of tensors are ends of memory
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-        summary = [line for line in done.stdout.splitlines() if "SUMMARY" in line]
-        said.append(
-            f"{'MISSED' if done.returncode else 'met   '} sanitizer {check}: {' '.join(summary) or done.stderr[-300:]}"
+        output, status = run_bounded(command, seconds, env)
+        lines = [line.strip("= ") for line in output.splitlines() if "SUMMARY" in line or "random cases" in line]
+        run.bar(f"compute-sanitizer {check}", None, "clean", status == 0, "; ".join(lines) or output[-400:])
+
+
+def run_bounded(command: list[str], seconds: float, env: dict[str, str] | None = None) -> tuple[str, int]:
+    """What it wrote and its exit status; 124 when its time was over."""
+    try:
+        done = subprocess.run(
+            command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False
         )
-    return said
+    except subprocess.TimeoutExpired as late:
+        shown = late.stdout.decode(errors="replace") if isinstance(late.stdout, bytes) else late.stdout or ""
+        return f"{shown}\nstopped after {seconds:.0f} s", 124
+    return done.stdout, done.returncode
+
+
+def examples(run: Run) -> None:
+    for name in ("torch_decode_loop.py", "hf_generate.py"):
+        output, status = run_bounded([sys.executable, str(ROOT / "examples" / name)], run.left / 2)
+        print(output)
+        on_gpu = status == 0 and "on cuda" in output
+        run.bar(f"examples/{name}", None, "runs on the GPU", on_gpu, " ".join(output.splitlines()[-1:])[-300:])
 
 
 # ---------------------------------------------------------------- the loop
 
 
-def loop(machine: Any, args: argparse.Namespace) -> list[str]:
+def loop(machine: Any, run: Run) -> None:
     """Step times of the example's loop over a larger model, with and without constraints."""
     torch = machine.torch
     for folder in (ROOT / "examples", ROOT / "benches"):
@@ -441,13 +592,14 @@ def loop(machine: Any, args: argparse.Namespace) -> list[str]:
 
     from agentrt import Constraint
 
-    n, width, depth = 64, 4096, 24
+    n, width, depth = (4, 32, 1) if run.quick else (64, 4096, 24)
+    vocab = VOCAB
 
     class Model(TinyModel):
         """With as many layers as it takes for a few milliseconds."""
 
-        def __init__(self, vocab: int) -> None:
-            super().__init__(vocab, width)
+        def __init__(self) -> None:
+            super().__init__(len(vocab), width)
             self.layers = torch.nn.ModuleList(torch.nn.Linear(width, 4 * width, bias=False) for _ in range(depth))
             self.back = torch.nn.ModuleList(torch.nn.Linear(4 * width, width, bias=False) for _ in range(depth))
 
@@ -463,6 +615,9 @@ def loop(machine: Any, args: argparse.Namespace) -> list[str]:
             cuda.sample(self.logits, None, self.batch, (self.ids, self.logprobs))
             self.tokens.copy_(self.ids, non_blocking=True)
 
+        def fill(self) -> None:
+            pass
+
     def step_ms(one: Any, steps: int) -> float:
         begin = time.perf_counter()
         for _ in range(steps):
@@ -470,64 +625,121 @@ def loop(machine: Any, args: argparse.Namespace) -> list[str]:
             one.start_forward()
             one.wait_for_tokens()
             for matcher, token in zip(one.matchers, one.tokens.tolist(), strict=True):
-                if matcher is not None:
-                    matcher.accept(token)
-                    if matcher.is_ended:
-                        matcher.reset()
-            if not isinstance(one, Free):
-                one.fill()
+                if matcher is None:
+                    continue
+                if not matcher.accept(token):
+                    raise RuntimeError(f"{token} is no token that may come next")
+                if matcher.is_ended:
+                    matcher.reset()
+            one.fill()
         one.close()
         return 1e3 * (time.perf_counter() - begin) / steps
 
     device = torch.device("cuda", 0)
-    model = Model(len(VOCAB)).to(device).requires_grad_(False)
-    constraint = Constraint(SCHEMA, VOCAB)
-    held = GpuLoop(model, [constraint.matcher() for _ in range(n)], len(VOCAB), device)
-    free = Free(model, [None] * n, len(VOCAB), device)
+    torch.manual_seed(3)
+    with device:  # where billions of random weights are made at once
+        model = Model().requires_grad_(False)
+    constraint = Constraint(SCHEMA, vocab)
+    held = GpuLoop(model, [constraint.matcher() for _ in range(n)], len(vocab), device)
+    free = Free(model, [None] * n, len(vocab), device)
+    steps = 3 if run.quick else 50
     for one in (held, free):
         one.start_forward()
         one.fill()
-        step_ms(one, 20)
-    times: dict[str, list[float]] = {"constrained": [], "free": []}
-    for _ in range(2 if args.quick else 9):
-        times["constrained"].append(step_ms(held, 50))
-        times["free"].append(step_ms(free, 50))
+        step_ms(one, steps)
+    times: dict[str, list[float]] = {"free": [], "constrained": []}
+    while len(times["free"]) < 3 or (len(times["free"]) < 25 and run.left > 0 and not run.quick):
+        times["constrained"].append(step_ms(held, steps))
+        times["free"].append(step_ms(free, steps))
     medians = {name: statistics.median(runs) for name, runs in times.items()}
+    run.write(kind="loop", batch=n, vocab=len(vocab), ms=times)
     more = medians["constrained"] / medians["free"] - 1
-    ok = more < LOOP_SHARE
-    sentence = (
-        f"loop: {medians['free']:.3f} ms a step free, {medians['constrained']:.3f} constrained: {100 * more:+.2f} %"
-    )
-    return [f"{'met   ' if ok else 'MISSED'} {sentence}"]
+    where = f"{medians['free']:.3f} ms a step free, {medians['constrained']:.3f} ms constrained"
+    run.bar("a constrained step takes longer by", more, f"< {LOOP_SHARE}", more < LOOP_SHARE, where)
+
+
+# ---------------------------------------------------------------- all of it
+
+
+def run_part(part: str, run: Run, n_cases: int) -> None:
+    if part == "sanitizer":
+        sanitizer(run)
+    elif part == "examples":
+        examples(run)
+    else:
+        machine = FakeMachine() if run.fake else TorchMachine()
+        if part == "table":
+            table(machine, run)
+        elif part == "loop":
+            loop(machine, run)
+        else:
+            random_cases(machine, run, min(n_cases, 5000) if part == "smoke" else n_cases)
+
+
+def run_all(run: Run, options: list[str]) -> None:
+    """Each part in a process of its own; then the bars, and what became of the parts."""
+    run.write(kind="about", machine=platform.node(), python=platform.python_version(), began=time.time())
+    parts = {name: share for name, share in SHARES.items() if not run.fake or name in ("smoke", "table", "random")}
+    share_left = sum(parts.values())
+    for part, share in parts.items():
+        seconds = max(5.0, run.left * share / share_left)  # what earlier parts did not use goes to later ones
+        share_left -= share
+        print(f"\n== {part}, {seconds:.0f} s", flush=True)
+        began = time.monotonic()
+        # A part stops by itself; what it needs to start and to finish its last step is taken off before.
+        command = [sys.executable, __file__, part, "--seconds", str(max(1.0, seconds - 15)), *options]
+        output, status = run_bounded(command, seconds + 20)
+        print(output, flush=True)
+        run.write(
+            kind="part", name=part, status=status, seconds=time.monotonic() - began,
+            end="" if status in (0, 1) else output[-2000:],
+        )  # fmt: skip
+
+
+def summary(lines: list[dict[str, Any]]) -> str:
+    """The worst of each bar, and the parts that did not come to their end."""
+    rows = ["| bar | wanted | worst found | met | where |", "|---|---|---:|---|---|"]
+    bars = [line for line in lines if line["kind"] == "bar"]
+    for name in dict.fromkeys(bar["name"] for bar in bars):
+        some = [bar for bar in bars if bar["name"] == name]
+        low_is_bad = some[0]["wanted"].startswith(">")
+        worst = sorted(some, key=lambda bar: (bar["met"], (bar["found"] or 0.0) * (1 if low_is_bad else -1)))[0]
+        found = "" if worst["found"] is None else f"{worst['found']:.4g}"
+        met = f"{sum(bar['met'] for bar in some)} of {len(some)}"
+        rows.append(f"| {name} | {worst['wanted']} | {found} | {met} | {worst['where']} |")
+    failed = [line for line in lines if line["kind"] == "part" and line["status"] not in (0, 1)]
+    rows += [f"part {line['name']} ended with status {line['status']}: {line['end'][-300:]}" for line in failed]
+    return "\n".join(rows)
+
+
+def all_met(lines: list[dict[str, Any]]) -> bool:
+    parts_ended = all(line["status"] in (0, 1) for line in lines if line["kind"] == "part")
+    return parts_ended and all(line["met"] for line in lines if line["kind"] == "bar")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["table", "loop", "random", "sanitizer", "all"])
-    parser.add_argument("--cases", type=int, default=1_000_000)
+    parser.add_argument("part", choices=["all", *SHARES])
+    parser.add_argument("--seconds", type=float, default=540.0)
+    parser.add_argument("--cases", type=int, default=1_000_000, help="of `random`, at most")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", help="write the table there")
+    parser.add_argument("--out", help="append results there, a line of JSON each")
     parser.add_argument("--plot", help="draw the table there (needs matplotlib)")
-    parser.add_argument("--quick", action="store_true", help="small shapes and few rounds")
+    parser.add_argument("--quick", action="store_true", help="small shapes and models")
     parser.add_argument("--fake", action="store_true", help="use the stand-in for the driver")
     args = parser.parse_args()
-    machine = FakeMachine() if args.fake else TorchMachine()
-    said: list[str] = []
-    if args.what in ("random", "all"):
-        said += random_cases(machine, args)
-    if args.what in ("table", "all"):
-        rows = table(machine, args)
-        said += check_table(rows)
-        if args.json:
-            Path(args.json).write_text(json.dumps({"device": machine.name, "rows": rows}, indent=1))
-        if args.plot:
-            plot(rows, args.plot)
-    if args.what in ("loop", "all") and not args.fake:
-        said += loop(machine, args)
-    if args.what in ("sanitizer", "all") and not args.fake:
-        said += sanitizer(args)
-    print("\n".join(said))
-    return 1 if any(sentence.startswith("MISSED") for sentence in said) else 0
+    if args.part != "all":
+        run = Run(args.seconds, args.out, args.seed, args.quick, args.fake, args.plot)
+        run_part(args.part, run, args.cases)
+        return 0 if all_met(run.lines) else 1
+    out = Path(args.out or "bench_cuda.jsonl")
+    first = len(out.read_text(encoding="utf-8").splitlines()) if out.exists() else 0
+    options = ["--out", str(out), "--seed", str(args.seed), "--cases", str(args.cases)]
+    options += ["--quick"] * args.quick + ["--fake"] * args.fake + (["--plot", args.plot] if args.plot else [])
+    run_all(Run(args.seconds, str(out), args.seed, args.quick, args.fake, args.plot), options)
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()[first:]]
+    print(f"\n{summary(lines)}\n\nall results: {out}")
+    return 0 if all_met(lines) else 1
 
 
 if __name__ == "__main__":

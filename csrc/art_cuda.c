@@ -23,6 +23,8 @@ art_status arti_cuda_fail(const art_cuda *c, art_error *err, int result, const c
     const char *name = NULL, *words = NULL;
     if (c->f.error_name(result, &name) != CU_OK || !name) name = "unknown error";
     if (c->f.error_string(result, &words) != CU_OK || !words) words = "";
+    if (result >= CU_STREAM_CAPTURE_FIRST && result <= CU_STREAM_CAPTURE_LAST)
+        return arti_fail(err, ART_E_STATE, 0, "%s: not while a graph is captured: %s (%d)", what, name, result);
     return arti_fail(err, result == CU_OUT_OF_MEMORY ? ART_E_NOMEM : ART_E_DEVICE, 0, "%s: %s (%d)%s%s", what, name,
                      result, *words ? ": " : "", words);
 }

@@ -7,7 +7,8 @@
  *           context; arrays that were freed. It is counted: arrays and batches hold references, so it may be freed in any order.
  * Threads   all functions from any thread. Nothing here waits for a device, but for what makes or releases memory: the first arrays
  *           of a stream, art_cuda_load(), batches, and freeing what is not kept for reuse.
- * Errors    ART_E_DEVICE with the driver's own name for the failure; ART_E_FORKED in a child process, where CUDA does not work.
+ * Errors    ART_E_DEVICE with the driver's own name for the failure; ART_E_STATE for what is not possible while a stream is captured;
+ *           ART_E_FORKED in a child process, where CUDA does not work.
  * Limits    ARTI_CUDA_CONTEXTS_MAX contexts with modules; ARTI_CUDA_KEPT_MAX freed arrays are kept.
  *
  * Contexts. Work for a device is done in the calling thread's current context when that is one of this device (the one that made
@@ -29,7 +30,14 @@
 #define CU_PER_THREAD_STREAM 2u
 
 /* Values of CUDA's ABI. */
-enum { CU_OK = 0, CU_OUT_OF_MEMORY = 2, CU_NO_DEVICE = 100, CU_STREAM_CAPTURE_IMPLICIT = 906 };
+enum {
+    CU_OK = 0,
+    CU_OUT_OF_MEMORY = 2,
+    CU_NO_DEVICE = 100,
+    CU_STREAM_CAPTURE_FIRST = 900, /* what can not be done while a stream is captured */
+    CU_STREAM_CAPTURE_IMPLICIT = 906,
+    CU_STREAM_CAPTURE_LAST = 908
+};
 enum {
     CU_POINTER_MEMORY_TYPE = 2,
     CU_POINTER_DEVICE_POINTER = 3,
@@ -137,7 +145,8 @@ typedef struct arti_cuda_scope { /* a context that is current from enter to leav
     bool pushed;
 } arti_cuda_scope;
 
-/* ART_E_DEVICE for a failed driver call: what was tried, and the driver's words for why. */
+/* For a failed driver call: what was tried, and the driver's words for why. ART_E_STATE when a capture forbids it, ART_E_NOMEM, else
+ * ART_E_DEVICE. */
 art_status arti_cuda_fail(const art_cuda *c, art_error *err, int result, const char *what);
 art_status arti_cuda_enter(art_cuda *c, uint32_t device, arti_cuda_scope *scope, art_error *err);
 void arti_cuda_leave(arti_cuda_scope *scope);

@@ -52,6 +52,7 @@ typedef struct block {
     size_t size;
     int type, device;
     bool live;
+    bool adopted; /* has no guards */
 } block;
 
 typedef struct context {
@@ -212,7 +213,7 @@ static int allocate(uint64_t *out, size_t n, int type, int device) {
     if (!base) return OUT_OF_MEMORY;
     base += 256 - GUARD; /* the caller's part is aligned to 256 bytes */
     memset(base, 0xA5, n + 2 * GUARD);
-    blocks[n_blocks++] = (block){base, n, type, device, true};
+    blocks[n_blocks++] = (block){base, n, type, device, true, false};
     *out = (uint64_t)(uintptr_t)(base + GUARD);
     return OK;
 }
@@ -295,7 +296,22 @@ static void flush(void) {
     }
     n_queue = 0;
     for (size_t i = 0; i < n_blocks; i++)
-        if (blocks[i].live) check_guard(&blocks[i]);
+        if (blocks[i].live && !blocks[i].adopted) check_guard(&blocks[i]);
+}
+
+void fake_adopt(uint64_t address, uint64_t n_bytes, int device) {
+    pthread_mutex_lock(&lock);
+    uint8_t *base = (uint8_t *)(uintptr_t)address - GUARD;
+    size_t at = n_blocks;
+    for (size_t i = 0; i < n_blocks; i++) { /* what was there before is gone */
+        block *b = &blocks[i];
+        if (!b->adopted) continue;
+        if (b->live && b->base < base + n_bytes && base < b->base + b->size) b->live = false;
+        if (!b->live) at = i;
+    }
+    if (at < BLOCKS_MAX) blocks[at] = (block){base, n_bytes, device < 0 ? HOST : DEVICE, device, true, true};
+    if (at == n_blocks && n_blocks < BLOCKS_MAX) n_blocks++;
+    pthread_mutex_unlock(&lock);
 }
 
 void fake_flush(void) {

@@ -16,6 +16,8 @@ void fake_fail(const char *function, int result, int after);
 int fake_count(const char *function); /* calls so far */
 int fake_is_live(uint64_t address);
 void fake_flush(void); /* runs what is queued */
+/* Takes memory of the caller's for the device's, or for pinned memory when device is negative. */
+void fake_adopt(uint64_t address, uint64_t n_bytes, int device);
 void fake_capture_begin(void *stream);
 int fake_capture_end(void); /* the graph's number */
 int fake_graph_size(int graph);

@@ -328,6 +328,9 @@ def test_what_can_not_be_captured_says_so(gpu: Any) -> None:
     out = fake.Tensor(gpu, np.zeros(2, np.int32)), fake.Tensor(gpu, np.zeros(2, np.float32))
     batch = prepare(rows=2, vocab=64, bias_max=1)
     sample(x)
+    gpu.fail("cuMemAlloc", 900)  # the driver's word for a capture that another thread has begun
+    with pytest.raises(StateError, match=r"not while a graph is captured: CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"):
+        prepare(rows=5, vocab=64)
     gpu.lib.fake_capture_begin(STREAM)
     try:
         with pytest.raises(StateError, match="params have to be a Batch"):
@@ -1021,18 +1024,77 @@ def test_processes_that_start_together_share_a_cache(built: tuple[Path, Path], t
 
 
 def test_the_bench_runs(built: tuple[Path, Path], tmp_path: Path) -> None:
-    for what, options in (("random", ["--cases", "3000"]), ("table", ["--quick", "--json", str(tmp_path / "t.json")])):
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "benches" / "bench_cuda.py"), what, "--fake", *options],
-            cwd=ROOT,
-            env={**fake.environment(*built, tmp_path), "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "0 wrong" in done.stdout or what == "table"
-    assert len(json.loads((tmp_path / "t.json").read_text())["rows"]) == 16
+    out = tmp_path / "results.jsonl"
+    out.write_text('{"kind": "part", "name": "of an earlier run", "status": 124}\n')
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "benches" / "bench_cuda.py"),
+            "all",
+            "--fake",
+            "--cases",
+            "3000",
+            "--out",
+            str(out),
+        ],
+        cwd=ROOT,
+        env={**fake.environment(*built, tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [json.loads(line) for line in out.read_text().splitlines()[1:]]
+    assert [(line["name"], line["status"]) for line in lines if line["kind"] == "part"] == [
+        ("smoke", 0),
+        ("table", 0),
+        ("random", 0),
+    ]
+    assert sum(line["kind"] == "row" for line in lines) == 16
+    assert "| random cases, wrong | 0 | 0 | 2 of 2 |" in done.stdout
+
+
+def test_the_bench_goes_on_when_a_part_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benches"))
+    import bench_cuda
+
+    seconds = {}
+
+    def run_bounded(command: list[str], limit: float, env: Any = None) -> tuple[str, int]:
+        part = command[2]
+        seconds[part] = limit
+        return {"table": ("illegal memory access", 134), "loop": ("stopped after 9 s", 124)}.get(part, ("", 0))
+
+    monkeypatch.setattr(bench_cuda, "run_bounded", run_bounded)
+    run = bench_cuda.Run(300.0, str(tmp_path / "out"), 1, False, False, None)
+    bench_cuda.run_all(run, [])
+    run.bar("share", 0.7, ">= 0.6", True, "here")
+    run.bar("share", 0.5, ">= 0.6", False, "there")
+    run.bar("wrong", 3, "0", False, "somewhere")
+    assert list(seconds) == list(bench_cuda.SHARES)
+    assert sum(seconds.values()) < 300 * 6  # what a part leaves over goes to the later ones
+    lines = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert lines == run.lines
+    assert not bench_cuda.all_met(lines)
+    text = bench_cuda.summary(lines)
+    assert "| share | >= 0.6 | 0.5 | 1 of 2 | there |" in text
+    assert "| wrong | 0 | 3 | 0 of 1 | somewhere |" in text
+    assert "part table ended with status 134: illegal memory access" in text
+    assert "part loop ended with status 124: stopped after 9 s" in text
+    assert bench_cuda.all_met([{"kind": "bar", "met": True}, {"kind": "part", "status": 1}])
+    assert not bench_cuda.all_met([{"kind": "bar", "met": False}])
+
+
+def test_a_command_is_bounded() -> None:
+    sys.path.insert(0, str(ROOT / "benches"))
+    import bench_cuda
+
+    script = "import time; print('begun', flush=True); time.sleep(60)"
+    output, status = bench_cuda.run_bounded([sys.executable, "-c", script], 5.0)
+    assert status == 124
+    assert output.startswith("begun")
+    assert "stopped after 5 s" in output
+    assert bench_cuda.run_bounded([sys.executable, "-c", "raise SystemExit(7)"], 30.0) == ("", 7)
 
 
 def test_the_bench_notices_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

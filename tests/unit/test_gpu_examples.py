@@ -1,4 +1,4 @@
-"""The examples with torch, on the processor: the code that a GPU runs too, but for the graphs."""
+"""The examples with torch: on the processor, and their ways on a GPU on a stand-in for one; the bench likewise."""
 
 from __future__ import annotations
 
@@ -34,3 +34,34 @@ def test_example(name: str, needs: tuple[str, ...], n_lines: int) -> None:
     lines = done.stdout.splitlines()
     assert len(lines) == n_lines
     assert sum(line.startswith("ok ") for line in lines) == 4
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "wanted"),
+    [
+        ("examples/torch_decode_loop.py", ["--batch", "4", "--steps", "40"], "on cuda"),
+        ("examples/hf_generate.py", [], "on cuda"),
+        ("benches/bench_cuda.py", ["table", "--quick", "--seconds", "5"], "8 | 3000 | float32 | greedy | cold"),
+        ("benches/bench_cuda.py", ["loop", "--quick", "--seconds", "5"], "a constrained step takes longer by"),
+        ("benches/bench_cuda.py", ["random", "--cases", "500", "--seconds", "60"], "met    random cases, wrong: 0"),
+    ],
+)
+def test_what_a_gpu_would_run(program: str, arguments: list[str], wanted: str, tmp_path: Path) -> None:
+    for package in ("torch", "numpy", *(["transformers"] if "hf_" in program else [])):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    stand_in = ROOT / "tests" / "unit" / "_torch_on_fake_cuda.py"
+    done = subprocess.run(
+        [sys.executable, str(stand_in), str(tmp_path), str(ROOT / program), *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{stand_in.parent}", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    # Bars are missed here, as times mean nothing.
+    assert done.returncode in ((0,) if "examples" in program else (0, 1)), done.stdout + done.stderr
+    assert wanted in done.stdout
+    assert "Traceback" not in done.stderr
+    assert "WRONG" not in done.stdout
