@@ -13,16 +13,17 @@
 
 #define BOUND_MAX 8u   /* characters that may still come: then lengths become part of the language */
 #define NEAR 16u       /* characters before the longest length allowed */
-#define LEFT_MAX 1200u /* tokens with one first atom that are run one by one; more are left to the trie */
-#define LEFT_FEW 32u   /* .. as those beyond this number are where the trie is narrow */
+#define LEFT_SOME 400u /* tokens with one first atom that are run one by one; more than these, and .. */
+#define LEFT_PART 8u   /* .. than such a part of all with that atom, are left to the trie, */
+#define LEFT_FEW 32u   /* .. and more than a few where it is narrow */
 #define JUDGED 4u
 #define QUEUE 64u /* tokens that are run together */
 
 /* Roughly how many tokens use characters of an atom, for arti_re_get_safe(): only the order matters. */
 static const uint16_t weights[ARTI_N_ATOMS] = {
-    600, 4,  6, 8,  4,   4,   10, 15, 15, 15, 8,  10,  40,  50, 30, 40, 60, 15, 8,  10,
-    20,  10, 4, 6,  300, 500, 8,  10, 3,  60, 4,  900, 900, 8,  4,  8,  4,  1,  4,  4,
-    40,  8,  4, 20, 60,  40,  40, 4,  20, 1,  20, 10,  4,   20, 40, 60, 40, 4,  20, 10,
+    600, 4,  6, 8,  4,   4,   10, 15, 15, 15, 8, 10,  40,  50, 30, 40, 60, 15, 8,  10,
+    20,  10, 4, 6,  300, 500, 8,  10, 3,  60, 4, 900, 900, 8,  4,  8,  4,  1,  4,  4,
+    40,  8,  4, 20, 60,  60,  4,  20, 1,  20, 1, 10,  4,   20, 40, 60, 40, 4,  20, 10,
 };
 
 #define BIT(i) (UINT64_C(1) << (i))
@@ -265,7 +266,10 @@ static void judge_atom(lang *l, uint32_t a, sums *out) {
     *out = (sums){.n = 0};
     if (p->is == ACCEPTED) {
         const uint32_t n_run = judge_groups(l, p, first, end, out);
-        if (n_run <= (is_narrow(p, a) ? LEFT_FEW : LEFT_MAX) || a == ARTI_N_ATOMS) return;
+        uint32_t most_run = LEFT_FEW;
+        if (!is_narrow(p, a) && end > first)
+            most_run = LEFT_SOME + (v->groups[end - 1].first - v->groups[first].first) / LEFT_PART;
+        if (n_run <= most_run || a == ARTI_N_ATOMS) return;
         p->is = LEFT;
         *out = (sums){.n = 0};
         clear_groups(l->accepted, first, end);
@@ -408,8 +412,8 @@ static bool is_alive(const lang *l, arti_re_state q, uint32_t n, bool cut) {
     return !l->has_bounds || arti_part_alive(l->w->x->s, l->part, q, l->n_cp + n, cut);
 }
 
-static bool fault_if(const lang *l, arti_re_state q) {
-    return q != ARTI_RE_FAIL || arti_fault_re(l->w->x->s, NULL, 0, "pattern");
+static bool fault_if(const arti_walk *w, arti_re_state q) {
+    return q != ARTI_RE_FAIL || arti_fault_re(w->x->s, NULL, 0, "pattern");
 }
 
 /* Runs the tokens of the queue. They lie anywhere in memory, so what is needed next is fetched ahead. */
@@ -425,7 +429,7 @@ static bool run_queue(lang *l) {
         const uint32_t at = l->queue[i].at;
         const arti_re_state q = arti_re_run(l->w->x->s->re, l->queue[i].q, bytes + at, len - at);
         if (is_alive(l, q, l->queue[i].n_cp, l->queue[i].cut)) arti_bits_set(l->row, l->queue[i].id);
-        if (!fault_if(l, q)) return false;
+        if (!fault_if(l->w, q)) return false;
     }
     return true;
 }
@@ -531,7 +535,7 @@ static bool walk_trie(lang *l, level *levels, uint8_t first) {
         const bool plain = byte >= 0x20 && byte != '"' && byte != '\\';
         to->q = plain ? arti_re_step(re, at->q, byte) : ARTI_RE_DEAD;
         to->n_cp = (uint16_t)(at->n_cp + ((byte & 0xC0u) != 0x80u));
-        if (to->q == ARTI_RE_FAIL) return fault_if(l, to->q);
+        if (to->q == ARTI_RE_FAIL) return fault_if(l->w, to->q);
         if (to->q != ARTI_RE_DEAD && to->n_cp <= l->room) {
             const uint32_t end = v->node[node].next;
             to->tail = (byte & 0xC0u) == 0x80u ? (uint8_t)(at->tail - 1u)
@@ -757,19 +761,58 @@ static bool set_escapes(arti_walk *w, arti_re_state first, uint32_t *row) {
     return true;
 }
 
-bool arti_lang_row(arti_walk *w, arti_re_state q, uint32_t *row) {
+static void set_if_accepted(const arti_walk *w, arti_re_state q, uint32_t *ends, uint32_t i) {
+    if (q != ARTI_RE_FAIL && arti_re_accepts(w->x->s->re, q)) arti_bits_set(ends, i);
+}
+
+/* After which heads, and which escapes before a quote, is the text complete? */
+static bool find_ends(arti_walk *w, arti_re_state first, uint32_t *ends) {
+    const art_vocab *v = w->v;
     art_schema *s = w->x->s;
-    arti_rows *rows = w->v->rows;
-    const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x6c616e67), q), q}, *secret = arti_rows_key(rows);
-    uint64_t digest[2];
+    arti_re_state q = first;
+    arti_bits_zero(ends, arti_vocab_end_words(v));
+    for (uint32_t i = 0; i < v->n_heads && q != ARTI_RE_FAIL; i++)
+        set_if_accepted(w, q = arti_re_run(s->re, first, v->bytes + v->heads[i].bytes, v->heads[i].len), ends, i);
+    for (uint32_t i = v->n_escapes_stay; i < v->n_escapes && q != ARTI_RE_FAIL; i++)
+        set_if_accepted(w, q = arti_re_run(s->re, first, v->escape_text + v->escapes[i].text, v->escapes[i].len), ends,
+                        v->n_heads + i - v->n_escapes_stay);
+    return fault_if(w, q);
+}
+
+static void keys_of(arti_re_state q, uint64_t row[2], uint64_t ends[2]) {
+    row[0] = arti_hash_mix(UINT64_C(0x6c616e67), q);
+    ends[0] = arti_hash_mix(UINT64_C(0x656e6473), q);
+    row[1] = ends[1] = q;
+}
+
+bool arti_lang_row(arti_walk *w, arti_re_state q, uint32_t *row) {
+    const art_vocab *v = w->v;
+    art_schema *s = w->x->s;
+    const uint32_t n_ends = arti_vocab_end_words(v);
+    const uint64_t *secret = arti_rows_key(v->rows);
+    uint64_t digest[2], key[2], ends_key[2];
     const uint32_t **base = row == w->words ? &w->base : NULL;
-    if (arti_mask_memo_get(w->m, key, row, w->v->n_words, base)) return true;
+    keys_of(q, key, ends_key);
+    if (arti_mask_memo_get(w->m, key, row, v->n_words, base)) return true;
+    uint32_t *ends = arti_region_get(w->x->region, (n_ends + 1u) * sizeof *ends);
+    if (!ends) return arti_fault_mem(s);
     const bool shared = secret && arti_re_digest(s->re, q, secret, digest);
-    if (!shared || !arti_rows_get(rows, digest, row)) {
+    if (!shared || !arti_rows_get(v->rows, digest, row, ends)) {
         lang l = {.w = w, .row = row, .q = q, .room = UINT32_MAX};
-        if (!term_stay(&l) || !set_escapes(w, q, row)) return false;
-        if (shared) arti_rows_put(rows, digest, row);
+        if (!term_stay(&l) || !set_escapes(w, q, row) || !find_ends(w, q, ends)) return false;
+        if (shared) arti_rows_put(v->rows, digest, row, ends);
     }
-    arti_mask_memo_put(w->m, key, row, w->v->n_words);
+    arti_mask_memo_put(w->m, key, row, v->n_words);
+    arti_mask_memo_put(w->m, ends_key, ends, n_ends);
+    return true;
+}
+
+bool arti_lang_ends(arti_walk *w, arti_re_state q, uint32_t *ends) {
+    const uint32_t n_ends = arti_vocab_end_words(w->v);
+    uint64_t row_key[2], key[2];
+    keys_of(q, row_key, key);
+    if (arti_mask_memo_get(w->m, key, ends, n_ends, NULL)) return true;
+    if (!find_ends(w, q, ends)) return false;
+    arti_mask_memo_put(w->m, key, ends, n_ends);
     return true;
 }

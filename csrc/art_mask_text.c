@@ -20,7 +20,8 @@ typedef struct leaver {
     arti_quote *sigs;
     const arti_part *part; /* the only one; else NULL */
     bool is_unbounded;     /* it is a pattern, and its lengths do not matter within a token */
-    uint64_t next[4];      /* bytes that it may go on with; all, if that is not known */
+    uint64_t next[4];      /* bytes that some part may go on with; all, if that is not known */
+    uint32_t *ends;        /* where is_unbounded: see arti_lang_ends() */
 } leaver;
 
 static const arti_part *text_part(const arti_state *st, uint32_t i) {
@@ -100,8 +101,8 @@ static bool run_parts(leaver *l, uint64_t *q, const uint8_t *text, size_t len) {
         q[0] = arti_re_run(l->w->x->s->re, (arti_re_state)q[0], text, len);
         return q[0] != ARTI_RE_FAIL || arti_fault_re(l->w->x->s, NULL, 0, "pattern");
     }
-    if (l->part && len && !(l->next[text[0] / 64] >> (text[0] % 64) & 1u)) {
-        q[0] = 0;
+    if (len && !(l->next[text[0] / 64] >> (text[0] % 64) & 1u)) {
+        memset(q, 0, l->n_parts * sizeof *q);
         return true;
     }
     for (uint32_t i = 0; i < l->n_parts; i++)
@@ -206,6 +207,7 @@ static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
             if (!leave_alone(l, e->token)) return false;
             continue;
         }
+        if (l->ends && leaving && !arti_bits_test(l->ends, v->n_heads + i - v->n_escapes_stay)) continue;
         if (!run_parts(l, q, text, e->len)) return false;
         if (e->kind == ARTI_ESCAPED_STAYS) {
             ok = any_alive(l, q, n_cp, ends_inside(text, e->len));
@@ -228,30 +230,72 @@ static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
 #define NO_QUOTE 0xFFu  /* no part accepts, or the quote is not allowed */
 #define OWN_QUOTE 0xFEu /* tokens with this head are stepped one by one */
 
-/* How the string ends after each head: index of its quote, or one of the above. */
+/* How the string ends after head h: index of its quote, or one of the above. */
+static bool judge_head(leaver *l, uint64_t *q, uint32_t h, uint8_t *quote) {
+    const arti_head *head = &l->w->v->heads[h];
+    const uint8_t *bytes = l->w->v->bytes + head->bytes;
+    const uint32_t n_cp = l->st->text.n_cp + head->n_cp;
+    *quote = NO_QUOTE;
+    if (!run_parts(l, q, bytes, head->len)) return false;
+    if (!accepting(l, q, n_cp)) return true;
+    uint64_t hash = l->st->text.hash;
+    for (uint32_t i = 0; i < head->len && l->needs_hash; i++) hash = arti_hash_mix(hash, bytes[i]);
+    bool failed;
+    const arti_quote *sig = signature_of(l, q, n_cp, hash, &failed);
+    if (failed) return false;
+    *quote = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
+    return true;
+}
+
+/* The head with these bytes; UINT32_MAX: none. */
+static uint32_t find_head(const art_vocab *v, const uint8_t *bytes, size_t len) {
+    uint32_t lo = 0, hi = v->n_heads;
+    while (lo < hi) {
+        const uint32_t mid = lo + (hi - lo) / 2;
+        const arti_head *head = &v->heads[mid];
+        int order = memcmp(v->bytes + head->bytes, bytes, head->len < len ? head->len : len);
+        if (order == 0) order = (head->len > len) - (head->len < len);
+        if (order == 0) return mid;
+        if (order < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return UINT32_MAX;
+}
+
+/* Of an enumeration: the heads that are the rest of one of its strings. */
+static bool judge_rests(leaver *l, uint64_t *q, uint8_t *quotes) {
+    const uint64_t at = arti_text_q(l->st)[0];
+    const uint32_t d = arti_set_depth(at);
+    for (uint32_t i = arti_set_lo(at); i < arti_set_hi(at); i++) {
+        const arti_key *k = &l->part->set[i];
+        const uint32_t h = find_head(l->w->v, (const uint8_t *)k->ptr + d, k->len - d);
+        if (h != UINT32_MAX && !judge_head(l, q, h, &quotes[h])) return false;
+    }
+    return true;
+}
+
 static bool judge_heads(leaver *l, uint64_t *q, uint8_t *quotes) {
     const art_vocab *v = l->w->v;
+    const uint32_t n_cp = l->st->text.n_cp;
     const bool alike = l->part && l->part->kind == ARTI_PART_FREE && !l->taken; /* only lengths matter */
+    const bool same = alike || (l->ends && !l->taken && !l->is_scarce);         /* all that end leave in the same way */
     int known = -1;
+    memset(quotes, NO_QUOTE, v->n_heads);
+    if (l->part && l->part->kind == ARTI_PART_SET &&
+        arti_set_hi(arti_text_q(l->st)[0]) - arti_set_lo(arti_text_q(l->st)[0]) < v->n_heads)
+        return judge_rests(l, q, quotes);
     for (uint32_t h = 0; h < v->n_heads; h++) {
-        const arti_head *head = &v->heads[h];
-        const uint8_t *bytes = v->bytes + head->bytes;
-        const uint32_t n_cp = l->st->text.n_cp + head->n_cp;
-        quotes[h] = NO_QUOTE;
-        if (alike && (n_cp < l->part->lo || n_cp > l->part->hi)) continue;
-        if (alike && known >= 0) {
+        const uint32_t n = n_cp + v->heads[h].n_cp;
+        if (l->part && l->part->kind != ARTI_PART_SET && (n < l->part->lo || n > l->part->hi)) continue;
+        if (l->ends && !arti_bits_test(l->ends, h)) continue;
+        if (same && known >= 0)
             quotes[h] = (uint8_t)known;
-            continue;
-        }
-        if (!run_parts(l, q, bytes, head->len)) return false;
-        if (!accepting(l, q, n_cp)) continue;
-        uint64_t hash = l->st->text.hash;
-        for (uint32_t i = 0; i < head->len && l->needs_hash; i++) hash = arti_hash_mix(hash, bytes[i]);
-        bool failed;
-        const arti_quote *sig = signature_of(l, q, n_cp, hash, &failed);
-        if (failed) return false;
-        quotes[h] = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
-        if (sig) known = quotes[h];
+        else if (!judge_head(l, q, h, &quotes[h]))
+            return false;
+        else
+            known = quotes[h];
     }
     return true;
 }
@@ -438,6 +482,19 @@ static bool set_staying(leaver *l, uint64_t *q) {
     return arti_lang_row(w, (arti_re_state)arti_text_q(l->st)[0], w->words);
 }
 
+/* Bytes that some part goes on with, where all are enumerations. */
+static void find_next_bytes(leaver *l) {
+    memset(l->next, 0, sizeof l->next);
+    for (uint32_t i = 0; i < l->n_parts; i++) {
+        const uint64_t q = arti_text_q(l->st)[i];
+        uint64_t bytes[4];
+        if (q == 0) continue;
+        memset(bytes, 0xFF, sizeof bytes);
+        if (text_part(l->st, i)->kind == ARTI_PART_SET) arti_lang_next_bytes(text_part(l->st, i), q, bytes);
+        for (uint32_t k = 0; k < 4; k++) l->next[k] |= bytes[k];
+    }
+}
+
 /* Between two characters. */
 static bool walk_whole(leaver *l) {
     arti_walk *w = l->w;
@@ -446,9 +503,14 @@ static bool walk_whole(leaver *l) {
     if (l->part && l->part->kind == ARTI_PART_TERM &&
         !arti_lang_is_unbounded(w, l->part, arti_text_q(l->st)[0], l->st->text.n_cp, &l->is_unbounded))
         return false;
-    memset(l->next, 0xFF, sizeof l->next);
-    if (l->part && l->part->kind == ARTI_PART_SET) arti_lang_next_bytes(l->part, arti_text_q(l->st)[0], l->next);
-    return set_staying(l, q) && set_escapes(l, q, true) && set_leaving(l, q);
+    if (l->is_unbounded) {
+        l->ends = arti_region_get(w->x->region, (arti_vocab_end_words(w->v) + 1u) * sizeof *l->ends);
+        if (!l->ends) return arti_fault_mem(w->x->s);
+    }
+    find_next_bytes(l);
+    if (!set_staying(l, q) || (l->ends && !arti_lang_ends(w, (arti_re_state)arti_text_q(l->st)[0], l->ends)))
+        return false;
+    return set_escapes(l, q, true) && set_leaving(l, q);
 }
 
 #define FEW_TOKENS 256u

@@ -12,8 +12,8 @@
 #include <assert.h>
 
 #define SAFE_ROOM_MAX 128u   /* characters that are looked ahead */
-#define SAFE_ROOM_ENOUGH 32u /* .. beyond which no more than this part of the work is spent */
-#define SAFE_WORK_ENOUGH (ARTI_RE_SAFE_WORK_MAX / 4)
+#define SAFE_ROOM_ENOUGH 20u /* .. beyond which no more than this part of the work is spent */
+#define SAFE_WORK_ENOUGH (ARTI_RE_SAFE_WORK_MAX / 16)
 #define SAFE_VERTICES_MAX 96u /* vertices that are looked at */
 #define SAFE_ROOM_SHARED 16u  /* a vertex on the way is worth the same answer when so much room is left from there */
 

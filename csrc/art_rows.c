@@ -14,7 +14,7 @@
 
 typedef struct row {
     uint64_t digest[2];
-    uint32_t *data; /* NULL: free. n_words words, or n_ids token ids */
+    uint32_t *data; /* NULL: free. The ends, then n_words words or n_ids token ids */
     uint32_t n_ids; /* UINT32_MAX: words */
     uint32_t used;  /* time of the last use */
 } row;
@@ -24,11 +24,11 @@ struct arti_rows {
     pthread_mutex_t lock; /* everything below */
     uint64_t key[2];
     bool has_key;
-    uint32_t n_words, n_rows, now;
+    uint32_t n_words, n_ends, n_rows, now;
     row rows[ARTI_ROWS_MAX];
 };
 
-arti_rows *arti_rows_new(uint32_t n_words, const art_alloc *alloc) {
+arti_rows *arti_rows_new(uint32_t n_words, uint32_t n_ends, const art_alloc *alloc) {
     arti_mem mem;
     arti_mem_init(&mem, alloc, 0);
     arti_rows *r = arti_calloc(&mem, sizeof *r);
@@ -38,15 +38,16 @@ arti_rows *arti_rows_new(uint32_t n_words, const art_alloc *alloc) {
         arti_free(&mem, r, sizeof *r);
         return NULL;
     }
-    const size_t fit = n_words ? ARTI_ROWS_BYTES_MAX / (n_words * sizeof(uint32_t)) : ARTI_ROWS_MAX;
+    const size_t fit = n_words ? ARTI_ROWS_BYTES_MAX / (((size_t)n_words + n_ends) * sizeof(uint32_t)) : ARTI_ROWS_MAX;
     r->n_words = n_words;
+    r->n_ends = n_ends;
     r->n_rows = fit < ARTI_ROWS_MAX ? (uint32_t)fit / WAYS * WAYS : ARTI_ROWS_MAX;
     r->has_key = getentropy(r->key, sizeof r->key) == 0 && r->n_rows > 0;
     return r;
 }
 
 static size_t data_size(const arti_rows *r, const row *at) {
-    return (size_t)(at->n_ids == UINT32_MAX ? r->n_words : at->n_ids + 1) * sizeof *at->data;
+    return (r->n_ends + (size_t)(at->n_ids == UINT32_MAX ? r->n_words : at->n_ids + 1)) * sizeof *at->data;
 }
 
 void arti_rows_free(arti_rows *r) {
@@ -80,16 +81,17 @@ static row *find(arti_rows *r, const uint64_t digest[2]) {
     return NULL;
 }
 
-bool arti_rows_get(arti_rows *r, const uint64_t digest[2], uint32_t *words) {
+bool arti_rows_get(arti_rows *r, const uint64_t digest[2], uint32_t *words, uint32_t *ends) {
     pthread_mutex_lock(&r->lock);
     row *at = find(r, digest);
     if (at) {
         at->used = ++r->now;
+        arti_bits_copy(ends, at->data, r->n_ends);
         if (at->n_ids == UINT32_MAX) {
-            arti_bits_copy(words, at->data, r->n_words);
+            arti_bits_copy(words, at->data + r->n_ends, r->n_words);
         } else {
             arti_bits_zero(words, r->n_words);
-            arti_bits_set_ids(words, at->data, at->n_ids);
+            arti_bits_set_ids(words, at->data + r->n_ends, at->n_ids);
         }
     }
     pthread_mutex_unlock(&r->lock);
@@ -102,7 +104,7 @@ static void list_ids(const uint32_t *words, uint32_t n_words, uint32_t *ids) {
             if (v & 1u) *ids++ = w * 32 + bit;
 }
 
-void arti_rows_put(arti_rows *r, const uint64_t digest[2], const uint32_t *words) {
+void arti_rows_put(arti_rows *r, const uint64_t digest[2], const uint32_t *words, const uint32_t *ends) {
     const size_t count = arti_bits_count(words, r->n_words);
     row fresh = {{digest[0], digest[1]}, NULL, count <= SPARSE_MAX ? (uint32_t)count : UINT32_MAX, 0};
     pthread_mutex_lock(&r->lock);
@@ -112,10 +114,11 @@ void arti_rows_put(arti_rows *r, const uint64_t digest[2], const uint32_t *words
             if (!set[i].data || set[i].used < to->used) to = &set[i];
         fresh.data = arti_realloc(&r->mem, to->data, to->data ? data_size(r, to) : 0, data_size(r, &fresh));
         if (fresh.data) {
+            arti_bits_copy(fresh.data, ends, r->n_ends);
             if (fresh.n_ids == UINT32_MAX)
-                arti_bits_copy(fresh.data, words, r->n_words);
+                arti_bits_copy(fresh.data + r->n_ends, words, r->n_words);
             else
-                list_ids(words, r->n_words, fresh.data);
+                list_ids(words, r->n_words, fresh.data + r->n_ends);
             fresh.used = ++r->now;
             *to = fresh;
         }

@@ -18,13 +18,14 @@
 
 typedef struct arti_rows arti_rows;
 
-arti_rows *arti_rows_new(uint32_t n_words, const art_alloc *alloc);
+/* A row is n_words words, of which few or most bits may be set, and n_ends words more. */
+arti_rows *arti_rows_new(uint32_t n_words, uint32_t n_ends, const art_alloc *alloc);
 void arti_rows_free(arti_rows *r);
 size_t arti_rows_memory(arti_rows *r);
 /* What digests are to be made with: secret, and different for every cache. NULL: the system gave no random numbers, nothing is shared. */
 const uint64_t *arti_rows_key(const arti_rows *r);
 /* Writes all words; false: not there. */
-bool arti_rows_get(arti_rows *r, const uint64_t digest[2], uint32_t *words);
-void arti_rows_put(arti_rows *r, const uint64_t digest[2], const uint32_t *words);
+bool arti_rows_get(arti_rows *r, const uint64_t digest[2], uint32_t *words, uint32_t *ends);
+void arti_rows_put(arti_rows *r, const uint64_t digest[2], const uint32_t *words, const uint32_t *ends);
 
 #endif

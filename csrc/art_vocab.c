@@ -25,8 +25,8 @@ const arti_atom arti_atoms[ARTI_N_ATOMS] = {
     {'A', 'F'},       {'G', 'Z'},       {'[', '['},       {']', ']'},       {'^', '^'},       {'_', '_'},
     {'`', '`'},       {'a', 'f'},       {'g', 'z'},       {'{', '{'},       {'|', '|'},       {'}', '}'},
     {'~', '~'},       {0x7F, 0x7F},     {0x80, 0xA0},     {0xA1, 0xBF},     {0xC0, 0xFF},     {0x100, 0x17F},
-    {0x180, 0x36F},   {0x370, 0x3FF},   {0x400, 0x4FF},   {0x500, 0x6FF},   {0x700, 0xFFF},   {0x1000, 0x1DFF},
-    {0x1E00, 0x1FFF}, {0x2000, 0x200A}, {0x200B, 0x2027}, {0x2028, 0x2FFF}, {0x3000, 0x3000}, {0x3001, 0x303F},
+    {0x180, 0x36F},   {0x370, 0x3FF},   {0x400, 0x4FF},   {0x500, 0xFFF},   {0x1000, 0x1DFF}, {0x1E00, 0x1FFF},
+    {0x2000, 0x200A}, {0x200B, 0x2027}, {0x2028, 0x206F}, {0x2070, 0x2FFF}, {0x3000, 0x3000}, {0x3001, 0x303F},
     {0x3040, 0x33FF}, {0x3400, 0xABFF}, {0xAC00, 0xD7FF}, {0xE000, 0xFEFF}, {0xFF00, 0xFFFF}, {0x10000, 0x10FFFF},
 };
 
@@ -116,7 +116,7 @@ static const uint16_t item_size[SEC_COUNT] = {
 };
 
 static const char image_magic[8] = {'A', 'R', 'T', 'V', 'O', 'C', 'A', 'B'};
-#define IMAGE_VERSION 3u
+#define IMAGE_VERSION 4u
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_ALIGN 64u
 
@@ -978,7 +978,7 @@ static void free_handle(art_vocab *v) {
 static bool add_tables(art_vocab *v, const art_alloc *alloc) {
     v->lex = arti_lex_new(v, alloc);
     v->bases = v->lex ? arti_bases_new(v, alloc) : NULL;
-    v->rows = v->bases ? arti_rows_new(v->n_words, alloc) : NULL;
+    v->rows = v->bases ? arti_rows_new(v->n_words, arti_vocab_end_words(v), alloc) : NULL;
     return v->rows != NULL;
 }
 

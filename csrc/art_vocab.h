@@ -165,6 +165,11 @@ struct art_vocab {
     const uint32_t *eos_row;
 };
 
+/* Ways to leave a string that is between characters: bit h stands for head h, and behind the heads bit i for escape n_escapes_stay + i. */
+static inline uint32_t arti_vocab_end_words(const art_vocab *v) {
+    return (v->n_heads + v->n_escapes - v->n_escapes_stay + 31u) / 32u;
+}
+
 art_vocab *arti_vocab_ref(art_vocab *v); /* one more reference; art_vocab_free() drops it */
 
 static inline const uint8_t *arti_vocab_bytes(const art_vocab *v, uint32_t id, size_t *len) {

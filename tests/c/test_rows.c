@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-enum { N_WORDS = 40, N_KEYS = 3000 };
+enum { N_WORDS = 40, N_ENDS = 3, N_KEYS = 3000 };
 
 /* The row of key k: sparse for even ones. */
 static void make_row(uint64_t k, uint32_t *words) {
@@ -22,15 +22,16 @@ static void make_row(uint64_t k, uint32_t *words) {
 static void *use_rows(void *ud) {
     arti_rows *r = ud;
     uint64_t seed = (uint64_t)(uintptr_t)&seed | 1u;
-    uint32_t words[N_WORDS], want[N_WORDS], found = 0;
+    uint32_t words[N_WORDS], want[N_WORDS], ends[N_ENDS], found = 0;
     for (int i = 0; i < 20000; i++) {
         const uint64_t k = harness_random(&seed) % N_KEYS, digest[2] = {k * UINT64_C(0x9E3779B97F4A7C15), k};
+        const uint32_t want_ends[N_ENDS] = {(uint32_t)k, 7, (uint32_t)k * 3};
         make_row(k, want);
-        if (arti_rows_get(r, digest, words)) {
-            assert(memcmp(words, want, sizeof want) == 0);
+        if (arti_rows_get(r, digest, words, ends)) {
+            assert(memcmp(words, want, sizeof want) == 0 && memcmp(ends, want_ends, sizeof ends) == 0);
             found++;
         } else {
-            arti_rows_put(r, digest, want);
+            arti_rows_put(r, digest, want, want_ends);
         }
     }
     assert(found > 0);
@@ -38,13 +39,13 @@ static void *use_rows(void *ud) {
 }
 
 static void test_rows(void) {
-    arti_rows *r = arti_rows_new(N_WORDS, NULL);
+    arti_rows *r = arti_rows_new(N_WORDS, N_ENDS, NULL);
     assert(r && arti_rows_key(r));
     pthread_t threads[3];
     for (int i = 0; i < 3; i++) assert(pthread_create(&threads[i], NULL, use_rows, r) == 0);
     for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
-    assert(arti_rows_memory(r) <= ARTI_ROWS_MAX * (N_WORDS * 4 + 64));
-    arti_rows *other = arti_rows_new(N_WORDS, NULL);
+    assert(arti_rows_memory(r) <= ARTI_ROWS_MAX * ((N_WORDS + N_ENDS) * 4 + 64));
+    arti_rows *other = arti_rows_new(N_WORDS, N_ENDS, NULL);
     assert(memcmp(arti_rows_key(r), arti_rows_key(other), 16) != 0);
     arti_rows_free(other);
     arti_rows_free(r);
@@ -55,16 +56,16 @@ static void test_rows(void) {
 static void test_refused(void) {
     harness h;
     const art_alloc alloc = harness_alloc(&h);
-    arti_rows *r = arti_rows_new(N_WORDS, &alloc);
-    uint32_t words[N_WORDS];
+    arti_rows *r = arti_rows_new(N_WORDS, N_ENDS, &alloc);
+    uint32_t words[N_WORDS], ends[N_ENDS] = {1, 2, 3};
     const uint64_t digest[2] = {1, 2};
     make_row(3, words);
     h.budget = 0;
-    arti_rows_put(r, digest, words);
-    assert(!arti_rows_get(r, digest, words));
+    arti_rows_put(r, digest, words, ends);
+    assert(!arti_rows_get(r, digest, words, ends));
     h.budget = -1;
-    arti_rows_put(r, digest, words);
-    assert(arti_rows_get(r, digest, words));
+    arti_rows_put(r, digest, words, ends);
+    assert(arti_rows_get(r, digest, words, ends));
     arti_rows_free(r);
     assert(h.live == 0);
 }
