@@ -300,14 +300,20 @@ static bool set_goes_on(const arti_key *set, uint64_t q, const uint64_t *offer, 
 }
 
 /* The same as range_alive(), as far as it can be told without trying characters. */
-static answer range_known(const arti_state *st, uint32_t lo, uint32_t hi) {
+static answer range_known(arti_jctx *x, const arti_state *st, uint32_t lo, uint32_t hi) {
     const uint64_t *q = arti_text_q(st);
     if (is_key(st)) {
         const arti_object_machine *m = st->text.machine;
         if (q[0] && st->text.offer && set_goes_on(m->names, q[0], st->text.offer, lo, hi)) return YES;
         if (!st->text.offer_other) return NO;
         if (arti_takes_any_name(st)) return YES;
-        return arti_key_has_language(st, q) ? UNKNOWN : NO;
+        for (uint32_t a = 0; a < m->n_alts; a++) {
+            const uint32_t p = m->alts[a].extra_part;
+            if (p < ARTI_KEY_PARTS_MAX && q[1 + p] && arti_takes_other(st, a) &&
+                arti_re_alive_between(x->s->re, (arti_re_state)q[1 + p], lo, hi))
+                return UNKNOWN; /* keys that are there may be all that goes on like this */
+        }
+        return NO;
     }
     const arti_text_machine *m = st->text.machine;
     answer known = NO;
@@ -338,7 +344,7 @@ static bool key_alive_after(arti_jctx *x, const arti_state *st, const uint8_t *b
 
 /* Would the string be alive after some character of lo .. hi? Looks at whole blocks of characters with a common UTF-8 prefix. */
 static bool range_alive(arti_jctx *x, const arti_state *st, uint32_t lo, uint32_t hi) {
-    const answer known = range_known(st, lo, hi);
+    const answer known = range_known(x, st, lo, hi);
     if (known != UNKNOWN) return known == YES;
     for (uint32_t cp = lo; cp <= hi;) {
         uint8_t b[4];

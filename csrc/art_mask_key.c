@@ -136,12 +136,57 @@ static bool begins_value(uint8_t b) {
     return (b >= '0' && b <= '9') || memchr("\"{[-tfn", b, 7);
 }
 
+/* The quote behind the text that is there, which is a declared name; *own gets what may follow it. */
+static bool close_here(leaver *l, arti_quote *own) {
+    arti_jctx *x = l->w->x;
+    own->after = *l->st;
+    own->has_suffixes = false;
+    own->closes = arti_state_step(x, &own->after, '"');
+    if (arti_faulted(x->s)) return false;
+    if (own->closes) return arti_walk_suffixes(l->w, own);
+    memset(own->suffixes, 0, sizeof own->suffixes);
+    return true;
+}
+
+/* Are the suffixes numbered, and tails known for them? */
+static bool has_tails(const leaver *l) {
+    return !l->w->x->embedded && l->w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32;
+}
+
+/* Tokens that begin with the quote that closes the text which is there: sets those whose suffixes differ from `others`, which are set (NULL:
+ * none are), as *own has it. */
+static void set_closing(leaver *l, const arti_quote *own, const uint64_t *others) {
+    const art_vocab *v = l->w->v;
+    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
+    for (uint32_t at = 0; at < set->n_suffix; at += 64) {
+        const uint64_t now = own->suffixes[at / 64];
+        for (uint64_t bits = others ? now ^ others[at / 64] : now; bits; bits &= bits - 1) {
+            const uint32_t k = at + arti_bits_lowest64(bits);
+            if (k >= set->n_suffix) break;
+            const arti_suffix *sf = &v->suffixes[set->suffix + k];
+            for (uint32_t t = sf->first; t < sf->first + sf->n && v->leave[t].n_byte == 0; t++) {
+                if (now >> (k % 64) & 1u)
+                    arti_bits_set(l->w->words, v->leave[t].token);
+                else
+                    arti_bits_clear(l->w->words, v->leave[t].token);
+            }
+        }
+    }
+}
+
 /* Tokens at and below `node` of the vocabulary's trie, which closes name `name`: what else they hold is the name's own. */
 static bool close_name(leaver *l, uint32_t node, uint32_t name) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const arti_node *n = &v->node[node];
     if (!is_offered(l->st, name)) return true;
+    if (n->depth == 1 && has_tails(l)) {
+        arti_quote *own = arti_region_get(w->x->region, sizeof *own);
+        if (!own) return arti_fault_mem(w->x->s);
+        if (!close_here(l, own)) return false;
+        set_closing(l, own, NULL);
+        return true;
+    }
     for (uint32_t k = n->tok; k < v->node[node + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
     const uint32_t colon = arti_lex_child(v, node, ':');
     bool more = n->next > node + 1; /* besides a colon, which always may, something that JSON admits follows */
@@ -220,6 +265,20 @@ static bool may_escape(const art_vocab *v, const arti_escaped *e, const uint64_t
     return bytes[e->tail + 2] == '0'; /* ASCII */
 }
 
+/* May a name that is offered go on with some character, whichever? */
+static bool goes_on(const arti_state *st) {
+    const uint64_t q = arti_text_q(st)[0];
+    const arti_key *names = ((const arti_object_machine *)st->text.machine)->names;
+    if (!q) return false;
+    const uint32_t lo = arti_set_lo(q);
+    return any_offered(st, lo + (names[lo].len == arti_set_depth(q)), arti_set_hi(q));
+}
+
+/* Nothing but \\ or \\u: any character can be written like that. */
+static bool begins_escape(const art_vocab *v, const arti_escaped *e) {
+    return e->kind == ARTI_ESCAPED_CUT && e->len == 0 && v->offsets[e->token + 1] - v->offsets[e->token] <= 2;
+}
+
 /* Only declared names may come, and the key stands between two characters. */
 static bool walk_names_only(leaver *l) {
     const art_vocab *v = l->w->v;
@@ -227,8 +286,13 @@ static bool walk_names_only(leaver *l) {
     uint64_t next[4];
     bool ends;
     arti_key_name_bytes(l->st, next, &ends);
+    const bool any = goes_on(l->st);
     for (uint32_t k = 0; k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
+        if (begins_escape(v, e)) {
+            if (any) arti_bits_set(l->w->words, e->token);
+            continue;
+        }
         const uint8_t first = v->escape_text[e->text]; /* without text, an escape may become any character */
         if (e->len ? !(next[first / 64] >> (first % 64) & 1u) : !may_escape(v, e, next)) continue;
         if (!leave_alone(l, e->token)) return false;
@@ -285,7 +349,7 @@ static bool leave_name(leaver *l, uint32_t node, uint32_t name, uint64_t q, uint
 
 /* Corrects the tokens that end a declared name or a key that is there already: follows the names, and the digests if there are such
  * keys, through what tokens have before a closing quote. */
-static bool leave_apart(leaver *l) {
+static bool leave_apart(leaver *l, const arti_quote *others) {
     const arti_lex_trie *t = &l->w->v->lex->heads;
     const arti_object_machine *m = l->st->text.machine;
     arti_text_level *levels = l->w->m->levels;
@@ -313,7 +377,12 @@ static bool leave_apart(leaver *l) {
         const uint32_t end = t->node[i + 1].tok;
         if (end > node->tok) {
             const uint32_t name = q[d] ? arti_set_whole(m->names, q[d]) : UINT32_MAX;
-            if (name != UINT32_MAX) {
+            if (name != UINT32_MAX && d == 0) {
+                arti_quote *own = arti_region_get(l->w->x->region, sizeof *own);
+                if (!own) return arti_fault_mem(l->w->x->s);
+                if (!close_here(l, own)) return false;
+                set_closing(l, own, others->suffixes);
+            } else if (name != UINT32_MAX) {
                 if (!leave_name(l, i, name, q[d], levels[d].hash)) return false;
             } else if (l->taken && arti_hset_has(l->taken, levels[d].hash)) {
                 for (uint32_t e = node->tok; e < end; e++) arti_bits_clear(l->w->words, t->ids[e]);
@@ -339,9 +408,12 @@ static bool walk_others(leaver *l) {
     bool failed;
     arti_quote *sig = signature_of(l, q, l->st->text.n_cp, other_hash(l), &failed);
     if (failed || !sig) return false;
-    if (sig->closes && !arti_walk_suffixes(w, sig)) return false;
+    if (!sig->closes)
+        memset(sig->suffixes, 0, sizeof sig->suffixes);
+    else if (!arti_walk_suffixes(w, sig))
+        return false;
     arti_walk_alike(w, sig, lex->key_row);
-    if (!leave_apart(l)) return false;
+    if (!leave_apart(l, sig)) return false;
     for (uint32_t k = v->n_escapes_stay; k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
         const uint32_t tail = lex->escape_tails[k - v->n_escapes_stay];
@@ -477,6 +549,31 @@ static bool leave_with_escapes(leaver *l, bool is_wide) {
     return true;
 }
 
+/* The languages of other keys that some alternative takes, as bits over the parts. */
+static uint64_t live_parts(const leaver *l) {
+    const arti_object_machine *m = l->st->text.machine;
+    uint64_t parts = 0;
+    for (uint32_t a = 0; a < m->n_alts; a++) {
+        const uint32_t p = m->alts[a].extra_part;
+        if (arti_takes_other(l->st, a) && p < ARTI_KEY_PARTS_MAX && arti_text_q(l->st)[1 + p])
+            parts |= UINT64_C(1) << p;
+    }
+    return parts;
+}
+
+/* *any: some key is possible that goes on with one more character at least, whatever keys are there already. */
+static bool goes_on_freely(const leaver *l, bool *any) {
+    art_schema *s = l->w->x->s;
+    *any = goes_on(l->st);
+    for (uint64_t parts = live_parts(l); parts && !*any; parts &= parts - 1) {
+        arti_re_lengths lengths;
+        const arti_re_state q = (arti_re_state)arti_text_q(l->st)[1 + arti_bits_lowest64(parts)];
+        if (arti_re_get_lengths(s->re, q, &lengths) != ART_OK) return arti_fault_re(s, NULL, 0, "patternProperties");
+        *any = lengths.longest == ARTI_RE_UNBOUNDED && lengths.contiguous; /* then that is exact */
+    }
+    return true;
+}
+
 /* What languages say of tokens that begin like a declared name, or a key that is there, is not the last word: those may not come, or come
  * whatever the languages say. This is about tokens with escapes that stay in the key. */
 static bool correct_escapes(leaver *l) {
@@ -485,8 +582,14 @@ static bool correct_escapes(leaver *l) {
     const arti_hset *heads = l->st->top->heads;
     const uint64_t q0 = arti_text_q(l->st)[0];
     if (!q0 && !arti_hset_has(heads, l->st->text.hash)) return true;
+    bool any;
+    if (!goes_on_freely(l, &any)) return false;
     for (uint32_t k = 0; k < v->n_escapes_stay; k++) {
         const arti_escaped *e = &v->escapes[k];
+        if (any && begins_escape(v, e)) {
+            arti_bits_set(l->w->words, e->token);
+            continue;
+        }
         uint64_t name = q0, hash = l->st->text.hash;
         for (uint32_t b = 0; b < e->len && (name || heads); b++) {
             const uint8_t byte = v->escape_text[e->text + b];
@@ -552,18 +655,6 @@ static bool drop_used_up(leaver *l) {
         }
         used_begin(l, &levels[++d], node, to[0], hash);
     }
-}
-
-/* The languages of other keys that some alternative takes, as bits over the parts. */
-static uint64_t live_parts(const leaver *l) {
-    const arti_object_machine *m = l->st->text.machine;
-    uint64_t parts = 0;
-    for (uint32_t a = 0; a < m->n_alts; a++) {
-        const uint32_t p = m->alts[a].extra_part;
-        if (arti_takes_other(l->st, a) && p < ARTI_KEY_PARTS_MAX && arti_text_q(l->st)[1 + p])
-            parts |= UINT64_C(1) << p;
-    }
-    return parts;
 }
 
 /* Names, and other keys in languages. */
