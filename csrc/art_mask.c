@@ -4,6 +4,8 @@
 #include "art_lex.h"
 #include "art_mask_walk.h"
 
+#include <assert.h>
+
 /* ------------------------------------------------------------------ memo */
 
 void arti_mask_memo_init(arti_mask_memo *m, const art_alloc *alloc, size_t max) {
@@ -88,13 +90,28 @@ void arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t
     }
 }
 
+static void put_patches(arti_mask_memo *m, const uint64_t key[2], const uint32_t *base, const arti_bits_patch *patches,
+                        uint32_t n) {
+    const arti_mask_row r = {.key = {key[0], key[1]}, .base = base, .n_patches = n};
+    if (!memo_add(m, r, patches, n * sizeof *patches, false)) memo_clear(m);
+}
+
+void arti_mask_memo_put_changed(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, const uint32_t *base,
+                                const uint32_t *changed, uint32_t n) {
+    arti_bits_patch patches[ARTI_MASK_PATCHES_MAX];
+    uint32_t n_patches = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (i == 0 || changed[i] != changed[i - 1])
+            patches[n_patches++] = (arti_bits_patch){changed[i], words[changed[i]]};
+    put_patches(m, key, base, patches, n_patches);
+}
+
 bool arti_mask_memo_put_patched(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words,
                                 const uint32_t *base) {
     arti_bits_patch patches[ARTI_MASK_PATCHES_MAX];
     const uint32_t n = arti_bits_diff(words, base, n_words, patches, ARTI_MASK_PATCHES_MAX);
     if (n == UINT32_MAX) return false;
-    const arti_mask_row r = {.key = {key[0], key[1]}, .base = base, .n_patches = n};
-    if (!memo_add(m, r, patches, n * sizeof *patches, false)) memo_clear(m);
+    put_patches(m, key, base, patches, n);
     return true;
 }
 
@@ -222,16 +239,35 @@ static bool state_key(const arti_jctx *x, const art_vocab *v, const arti_state *
 
 /* ------------------------------------------------------------------ the mask */
 
+#ifndef NDEBUG
+/* Do the words differ from their base only where they are said to? */
+static bool knows_changes(const arti_walk *w) {
+    for (uint32_t i = 0; i < w->v->n_words; i++) {
+        bool known = w->words[i] == (w->base ? w->base[i] : 0);
+        for (uint32_t k = 0; k < w->n_touched && !known; k++) known = w->touched[k] == i;
+        if (!known) return false;
+    }
+    return true;
+}
+#endif
+
 bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const arti_state *st, const arti_exit *exit,
                     uint32_t *words) {
     uint64_t key[2] = {0, 0};
     const bool keep = state_key(x, v, st, exit, key);
     if (keep && arti_mask_memo_get(m, key, words, v->n_words, NULL)) return true;
-    arti_walk w = {.x = x, .m = m, .v = v, .exit = exit, .words = words};
+    uint32_t touched[ARTI_MASK_PATCHES_MAX];
+    arti_walk w = {.x = x, .m = m, .v = v, .exit = exit, .words = words, .touched = touched, .n_touched = UINT32_MAX};
     const uint32_t n_clears = m->n_clears;
     if (!arti_walk_begin(&w) || !arti_walk_state(&w, st)) return false;
     if (!keep) return true;
-    if (m->n_clears != n_clears) w.base = NULL;
+    if (m->n_clears != n_clears) {
+        w.base = NULL;
+    } else if (w.n_touched <= ARTI_MASK_PATCHES_MAX) {
+        assert(knows_changes(&w));
+        arti_mask_memo_put_changed(m, key, words, w.base, touched, w.n_touched);
+        return true;
+    }
     if (arti_mask_memo_put_patched(m, key, words, v->n_words, w.base)) return true;
     if (w.work >= ARTI_WORK_DEAR || is_asked_often(m, key)) arti_mask_memo_put(m, key, words, v->n_words);
     return true;

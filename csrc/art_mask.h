@@ -58,8 +58,11 @@ bool arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t
                         const uint32_t **base);
 /* Keeps a row. Never fails: at worst nothing is kept. */
 void arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words);
-/* Keeps a row as what it changes in `base` (NULL: zeros), which must live as long as the memo is not emptied. false: it changes more than
- * ARTI_MASK_PATCHES_MAX words, and nothing was kept. */
+/* Keeps a row as what it changes in `base` (NULL: zeros), which must live as long as the memo is not emptied: n words of it at most, whose
+ * indexes stand in `changed`, perhaps repeatedly. */
+void arti_mask_memo_put_changed(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, const uint32_t *base,
+                                const uint32_t *changed, uint32_t n);
+/* The same, where it is not known which. false: they are more than ARTI_MASK_PATCHES_MAX, and nothing was kept. */
 bool arti_mask_memo_put_patched(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words,
                                 const uint32_t *base);
 /* Digest of a frame and its parents: all that masks may depend on. */

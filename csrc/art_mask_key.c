@@ -112,7 +112,7 @@ void arti_key_name_bytes(const arti_state *st, uint64_t bits[4], bool *ends) {
 static bool leave_alone(leaver *l, uint32_t id) {
     size_t len;
     const uint8_t *bytes = arti_vocab_bytes(l->w->v, id, &len);
-    if (arti_walk_tail(l->w, l->st, bytes, len)) arti_bits_set(l->w->words, id);
+    if (arti_walk_tail(l->w, l->st, bytes, len)) arti_walk_set(l->w, id);
     return !arti_faulted(l->w->x->s);
 }
 
@@ -321,11 +321,11 @@ static bool leave_name(leaver *l, uint32_t node, uint32_t name, uint64_t q, uint
     for (uint32_t e = t->node[node].tok; e < t->node[node + 1].tok; e++) {
         const uint32_t tail = lex->head_tails[e];
         if (!offered) {
-            arti_bits_clear(w->words, t->ids[e]);
+            arti_walk_clear(w, t->ids[e]);
             continue;
         }
         if (lex->plain[tail] && free_space) { /* a colon always may */
-            arti_bits_set(w->words, t->ids[e]);
+            arti_walk_set(w, t->ids[e]);
             continue;
         }
         if (!has_after) {
@@ -339,9 +339,9 @@ static bool leave_name(leaver *l, uint32_t node, uint32_t name, uint64_t q, uint
         }
         const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + tail];
         if (closes && arti_walk_tail(w, &after, v->bytes + sf->bytes, sf->len))
-            arti_bits_set(w->words, t->ids[e]);
+            arti_walk_set(w, t->ids[e]);
         else
-            arti_bits_clear(w->words, t->ids[e]);
+            arti_walk_clear(w, t->ids[e]);
         if (arti_faulted(x->s)) return false;
     }
     return true;
@@ -385,7 +385,7 @@ static bool leave_apart(leaver *l, const arti_quote *others) {
             } else if (name != UINT32_MAX) {
                 if (!leave_name(l, i, name, q[d], levels[d].hash)) return false;
             } else if (l->taken && arti_hset_has(l->taken, levels[d].hash)) {
-                for (uint32_t e = node->tok; e < end; e++) arti_bits_clear(l->w->words, t->ids[e]);
+                for (uint32_t e = node->tok; e < end; e++) arti_walk_clear(l->w, t->ids[e]);
             }
         }
         i++;
@@ -412,6 +412,7 @@ static bool walk_others(leaver *l) {
         memset(sig->suffixes, 0, sizeof sig->suffixes);
     else if (!arti_walk_suffixes(w, sig))
         return false;
+    w->tracks = true;
     arti_walk_alike(w, sig, lex->key_row);
     if (!leave_apart(l, sig)) return false;
     for (uint32_t k = v->n_escapes_stay; k < v->n_escapes; k++) {
@@ -426,13 +427,13 @@ static bool walk_others(leaver *l) {
         if (name || tail == UINT32_MAX || (l->taken && arti_hset_has(l->taken, h)) || is_twice(lex, tail)) {
             if (!leave_alone(l, e->token)) return false;
         } else if (sig->closes && (sig->suffixes[tail / 64] >> (tail % 64) & 1u)) {
-            arti_bits_set(w->words, e->token);
+            arti_walk_set(w, e->token);
         }
     }
     for (uint32_t i = 0; i < lex->n_twice; i++) {
         const arti_suffix *sf = &v->suffixes[set->suffix + lex->twice[i]];
         for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
-            arti_bits_clear(w->words, v->leave[t].token);
+            arti_walk_clear(w, v->leave[t].token);
             if (!leave_alone(l, v->leave[t].token)) return false;
         }
     }

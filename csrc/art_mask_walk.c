@@ -57,7 +57,7 @@ void arti_walk_exit(arti_walk *w, uint32_t i, uint32_t depth) {
         const uint32_t id = v->order[k];
         size_t len;
         const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
-        if (len <= depth || w->exit->allows(w->exit->ud, bytes + depth, len - depth)) arti_bits_set(w->words, id);
+        if (len <= depth || w->exit->allows(w->exit->ud, bytes + depth, len - depth)) arti_walk_set(w, id);
     }
 }
 
@@ -96,11 +96,11 @@ bool arti_walk_subtree(arti_walk *w, uint32_t i, const arti_state *from) {
         }
         marks[d] = arti_region_mark_now(x->region);
         if (!(v->below[i] & ARTI_ATOM_SPECIAL) && is_free_text(&states[d])) { /* plain characters only: all of them */
-            arti_bits_set_ids(w->words, v->order + node->tok, v->node[node->next].tok - node->tok);
+            arti_walk_set_ids(w, v->order + node->tok, v->node[node->next].tok - node->tok);
             i = node->next;
             continue;
         }
-        for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
+        for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_walk_set(w, v->order[k]);
         i++;
     }
     arti_region_reset(x->region, marks[top]);
@@ -166,12 +166,12 @@ static void set_one(const folded *f, uint32_t id) {
     if (f->tails)
         f->tails[id / 64] |= UINT64_C(1) << (id % 64);
     else
-        arti_bits_set(f->w->words, id);
+        arti_walk_set(f->w, id);
 }
 
 static void set_entries(const folded *f, const uint32_t *ids, const arti_lex_space *spaces, uint32_t n) {
     if (f->run == UINT8_MAX && !f->spaced && !f->tails) {
-        arti_bits_set_ids(f->w->words, ids, n);
+        arti_walk_set_ids(f->w, ids, n);
         return;
     }
     for (uint32_t i = 0; i < n; i++)
@@ -479,7 +479,8 @@ static void copy_start_row(const folded *f, const arti_state *st, uint8_t *bytes
 static bool walk_structure(arti_walk *w, const arti_state *st, bool is_first) {
     uint8_t bytes[24];
     const bool any_space = w->x->space_max == UINT8_MAX && !w->x->spaced && !w->x->embedded;
-    if (is_first && !any_space) arti_bits_zero(w->words, w->v->n_words);
+    w->tracks = is_first && !w->x->embedded;
+    if (is_first && !any_space) arti_walk_copy(w, NULL);
     if (st->mode == ARTI_M_DONE && w->x->embedded) return true;
     if (!first_bytes(w->x, st, bytes)) return false;
     if (w->x->embedded) return walk_embedded(w, st, bytes);
@@ -675,7 +676,7 @@ void arti_walk_alike(arti_walk *w, const arti_quote *quote, const uint32_t *row)
             if (k >= set->n_suffix) break;
             if (in_row && v->lex->plain[k]) continue;
             const arti_suffix *sf = &v->suffixes[set->suffix + k];
-            for (uint32_t t = sf->first; t < sf->first + sf->n; t++) arti_bits_set(w->words, v->leave[t].token);
+            for (uint32_t t = sf->first; t < sf->first + sf->n; t++) arti_walk_set(w, v->leave[t].token);
         }
     }
 }
@@ -697,6 +698,7 @@ static bool walk_free_value(arti_walk *w, const arti_state *st) {
     quote.has_suffixes = false;
     quote.closes = arti_state_step(w->x, &quote.after, '"');
     if (arti_faulted(w->x->s) || (quote.closes && !arti_walk_suffixes(w, &quote))) return false;
+    w->tracks = true;
     arti_walk_alike(w, &quote, v->lex->text_row);
     for (uint32_t k = v->n_escapes_stay; quote.closes && k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
@@ -705,7 +707,7 @@ static bool walk_free_value(arti_walk *w, const arti_state *st) {
         const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
         if (tail == UINT32_MAX ? arti_walk_tail(w, &quote.after, bytes + e->tail, len - e->tail)
                                : (bool)(quote.suffixes[tail / 64] >> (tail % 64) & 1u))
-            arti_bits_set(w->words, e->token);
+            arti_walk_set(w, e->token);
     }
     return !arti_faulted(w->x->s);
 }

@@ -22,13 +22,41 @@ typedef struct arti_walk {
     const arti_exit *exit;
     uint32_t *words;
     const uint32_t *base; /* the row that `words` was begun with, see arti_walk_copy; NULL: zeros, or not known */
+    bool tracks;          /* from arti_walk_copy() on, words are changed by arti_walk_set() and its like alone */
+    uint32_t *touched;    /* those words, perhaps repeatedly: ARTI_MASK_PATCHES_MAX */
+    uint32_t n_touched;   /* more: they are not known */
     uint32_t work;        /* steps taken, roughly: what it would cost to compute the mask again */
 } arti_walk;
 
-/* Begins the mask with a row that outlives it: of the vocabulary, or of the memo. */
+/* Begins the mask with a row that outlives it, of the vocabulary or of the memo, or with zeros (NULL). */
 static inline void arti_walk_copy(arti_walk *w, const uint32_t *row) {
-    arti_bits_copy(w->words, row, w->v->n_words);
+    if (row)
+        arti_bits_copy(w->words, row, w->v->n_words);
+    else
+        arti_bits_zero(w->words, w->v->n_words);
     w->base = row;
+    w->n_touched = w->tracks ? 0 : UINT32_MAX;
+}
+
+static inline void arti_walk_touch(arti_walk *w, uint32_t id) {
+    if (w->n_touched < ARTI_MASK_PATCHES_MAX)
+        w->touched[w->n_touched++] = id / 32;
+    else
+        w->n_touched = UINT32_MAX;
+}
+
+static inline void arti_walk_set(arti_walk *w, uint32_t id) {
+    arti_bits_set(w->words, id);
+    arti_walk_touch(w, id);
+}
+
+static inline void arti_walk_clear(arti_walk *w, uint32_t id) {
+    arti_bits_clear(w->words, id);
+    arti_walk_touch(w, id);
+}
+
+static inline void arti_walk_set_ids(arti_walk *w, const uint32_t *ids, size_t n) {
+    for (size_t i = 0; i < n; i++) arti_walk_set(w, ids[i]);
 }
 
 bool arti_walk_begin(arti_walk *w);
