@@ -166,9 +166,9 @@ static void set_closing(leaver *l, const arti_quote *own, const uint64_t *others
             const arti_suffix *sf = &v->suffixes[set->suffix + k];
             for (uint32_t t = sf->first; t < sf->first + sf->n && v->leave[t].n_byte == 0; t++) {
                 if (now >> (k % 64) & 1u)
-                    arti_bits_set(l->w->words, v->leave[t].token);
+                    arti_walk_set(l->w, v->leave[t].token);
                 else
-                    arti_bits_clear(l->w->words, v->leave[t].token);
+                    arti_walk_clear(l->w, v->leave[t].token);
             }
         }
     }
@@ -187,11 +187,11 @@ static bool close_name(leaver *l, uint32_t node, uint32_t name) {
         set_closing(l, own, NULL);
         return true;
     }
-    for (uint32_t k = n->tok; k < v->node[node + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
+    for (uint32_t k = n->tok; k < v->node[node + 1].tok; k++) arti_walk_set(w, v->order[k]);
     const uint32_t colon = arti_lex_child(v, node, ':');
     bool more = n->next > node + 1; /* besides a colon, which always may, something that JSON admits follows */
     if (colon) {
-        for (uint32_t k = v->node[colon].tok; k < v->node[colon + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
+        for (uint32_t k = v->node[colon].tok; k < v->node[colon + 1].tok; k++) arti_walk_set(w, v->order[k]);
         more = false;
         for (uint32_t k = node + 1; k < n->next && !more; k = v->node[k].next) more = is_space(v->node[k].byte);
         for (uint32_t k = colon + 1; k < v->node[colon].next && !more; k = v->node[k].next)
@@ -245,8 +245,7 @@ static bool walk_names(leaver *l) {
             while (end < at.hi && (uint8_t)m->names[end].ptr[at.depth] == byte) end++;
             const uint32_t node = byte == '"' || byte == '\\' || byte < 0x20 ? 0 : arti_lex_child(v, at.node, byte);
             if (node && any_offered(l->st, at.lo, end)) {
-                for (uint32_t k = v->node[node].tok; k < v->node[node + 1].tok; k++)
-                    arti_bits_set(w->words, v->order[k]);
+                for (uint32_t k = v->node[node].tok; k < v->node[node + 1].tok; k++) arti_walk_set(w, v->order[k]);
                 stack[n++] = (name_level){node, at.lo, end, at.depth + 1};
             }
             at.lo = end;
@@ -282,7 +281,8 @@ static bool begins_escape(const art_vocab *v, const arti_escaped *e) {
 /* Only declared names may come, and the key stands between two characters. */
 static bool walk_names_only(leaver *l) {
     const art_vocab *v = l->w->v;
-    arti_bits_zero(l->w->words, v->n_words);
+    l->w->tracks = true;
+    arti_walk_copy(l->w, NULL);
     uint64_t next[4];
     bool ends;
     arti_key_name_bytes(l->st, next, &ends);
@@ -290,7 +290,7 @@ static bool walk_names_only(leaver *l) {
     for (uint32_t k = 0; k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
         if (begins_escape(v, e)) {
-            if (any) arti_bits_set(l->w->words, e->token);
+            if (any) arti_walk_set(l->w, e->token);
             continue;
         }
         const uint8_t first = v->escape_text[e->text]; /* without text, an escape may become any character */
@@ -504,7 +504,7 @@ static bool set_suffix(leaver *l, const uint8_t *quotes, uint32_t k) {
         const bool alone = own || quote == OWN_QUOTE;
         if (!alone && !(l->sigs[quote].suffixes[k / 64] >> (k % 64) & 1u)) continue;
         if (!alone && (!exact || l->sigs[quote].accepts == NAME_ACCEPTS))
-            arti_bits_set(l->w->words, v->leave[t].token);
+            arti_walk_set(l->w, v->leave[t].token);
         else if (!leave_alone(l, v->leave[t].token))
             return false;
     }
@@ -588,7 +588,7 @@ static bool correct_escapes(leaver *l) {
     for (uint32_t k = 0; k < v->n_escapes_stay; k++) {
         const arti_escaped *e = &v->escapes[k];
         if (any && begins_escape(v, e)) {
-            arti_bits_set(l->w->words, e->token);
+            arti_walk_set(l->w, e->token);
             continue;
         }
         uint64_t name = q0, hash = l->st->text.hash;
@@ -598,7 +598,7 @@ static bool correct_escapes(leaver *l) {
             hash = arti_hash_mix(hash, byte);
         }
         if (!name && !arti_hset_has(heads, hash)) continue;
-        arti_bits_clear(l->w->words, e->token);
+        arti_walk_clear(l->w, e->token);
         if (!leave_alone(l, e->token)) return false;
     }
     return true;
@@ -651,7 +651,7 @@ static bool drop_used_up(leaver *l) {
         if (!arti_key_alive_at(x, l->st, to, hash)) {
             if (arti_faulted(x->s)) return false;
             for (uint32_t k = v->node[node].tok; k < v->node[v->node[node].next].tok; k++)
-                arti_bits_clear(w->words, v->order[k]);
+                arti_walk_clear(w, v->order[k]);
             continue;
         }
         used_begin(l, &levels[++d], node, to[0], hash);
@@ -794,7 +794,7 @@ static bool walk_narrow(leaver *l) {
             i = node->next;
             continue;
         }
-        for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_bits_set(w->words, v->order[k]);
+        for (uint32_t k = node->tok; k < v->node[i + 1].tok; k++) arti_walk_set(w, v->order[k]);
         i++;
     }
     return true;
