@@ -12,6 +12,7 @@ typedef struct leaver {
     bool exact_tail;        /* what comes behind the quote may depend on the digest too, where it ends a container */
     uint32_t n_parts, n;
     arti_quote *sigs;
+    uint32_t *ends; /* languages only: per part, the ways to leave the key after which it accepts (arti_lang_ends()) */
 } leaver;
 
 #define OTHER_HASH UINT64_C(0x6f7468657220)
@@ -446,8 +447,8 @@ static bool walk_others(leaver *l) {
 #define OWN_QUOTE 0xFEu /* tokens with this head are stepped one by one */
 #define NAME_ACCEPTS 1u /* a declared name that is complete, which many tokens leave at once */
 
-/* How the key ends after each head: index of its quote, or one of the above. The heads are sorted, so common beginnings are read once. */
-static bool judge_heads(leaver *l, bool is_wide, uint8_t *quotes) {
+/* How a key that may be anything ends after each head: index of its quote, or one of the above. The heads are sorted, so common beginnings are read once. */
+static bool judge_heads(leaver *l, uint8_t *quotes) {
     const art_vocab *v = l->w->v;
     arti_jctx *x = l->w->x;
     const arti_object_machine *m = l->st->text.machine;
@@ -476,18 +477,64 @@ static bool judge_heads(leaver *l, bool is_wide, uint8_t *quotes) {
         const uint64_t *at = q + done * l->n_parts;
         bool failed = false;
         if (at[0] && arti_set_whole(m->names, at[0]) != UINT32_MAX) {
-            quotes[h] = is_wide ? OWN_QUOTE : NO_QUOTE;
-            if (!is_wide || head->len) continue;
+            quotes[h] = OWN_QUOTE;
+            if (head->len) continue;
             const arti_quote *own = add_quote(l, NAME_ACCEPTS, at, l->st->text.n_cp, hash[0]);
             if (arti_faulted(x->s)) return false;
             if (own) quotes[h] = own->closes ? (uint8_t)(own - l->sigs) : NO_QUOTE;
             continue;
         }
-        bool any = is_wide;
-        for (uint32_t i = 1; i < l->n_parts; i++) any |= at[i] != 0;
-        const arti_quote *sig = any ? signature_of(l, at, l->st->text.n_cp + head->n_cp, hash[done], &failed) : NULL;
+        const arti_quote *sig = signature_of(l, at, l->st->text.n_cp + head->n_cp, hash[done], &failed);
         if (failed) return false;
-        quotes[h] = !any ? NO_QUOTE : !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
+        quotes[h] = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
+    }
+    return true;
+}
+
+/* Which languages accept after way i to leave the key (arti_vocab_end_words()), as accepting() has it. */
+static uint64_t ends_of(const leaver *l, uint32_t i) {
+    const uint32_t n_words = arti_vocab_end_words(l->w->v);
+    uint64_t bits = 0;
+    for (uint32_t k = 1; k < l->n_parts; k++) bits |= (uint64_t)arti_bits_test(l->ends + k * n_words, i) << k;
+    return bits;
+}
+
+/* The state of the declared names after a text; 0: none goes on like that. */
+static uint64_t names_after(const leaver *l, const uint8_t *text, uint32_t len) {
+    const arti_object_machine *m = l->st->text.machine;
+    uint64_t q = arti_text_q(l->st)[0];
+    for (uint32_t i = 0; i < len && q; i++) q = arti_set_step(m->names, q, text[i]);
+    return q;
+}
+
+/* The same as judge_heads() where only declared names and languages are possible, whose ends are known. */
+static bool judge_ends(leaver *l, uint8_t *quotes) {
+    const art_vocab *v = l->w->v;
+    arti_jctx *x = l->w->x;
+    const arti_object_machine *m = l->st->text.machine;
+    uint64_t *q = arti_region_get(x->region, l->n_parts * sizeof *q);
+    if (!q) return arti_fault_mem(x->s);
+    for (uint32_t h = 0; h < v->n_heads; h++) {
+        const arti_head *head = &v->heads[h];
+        const uint8_t *bytes = v->bytes + head->bytes;
+        const uint64_t bits = ends_of(l, h);
+        quotes[h] = NO_QUOTE;
+        if (!bits || arti_set_whole(m->names, names_after(l, bytes, head->len)) != UINT32_MAX) continue;
+        uint64_t hash = l->st->text.hash;
+        for (uint32_t i = 0; i < head->len; i++) hash = arti_hash_mix(hash, bytes[i]);
+        if (l->taken && arti_hset_has(l->taken, hash)) continue;
+        const arti_quote *sig = NULL;
+        for (uint32_t i = 0; i < l->n && !sig; i++)
+            if (l->sigs[i].accepts == bits) sig = &l->sigs[i];
+        if (!sig) {
+            memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
+            for (uint32_t b = 0; b < head->len; b++)
+                for (uint32_t i = 0; i < l->n_parts; i++)
+                    if (!step_part(x, l->st, i, &q[i], bytes[b])) return false;
+            sig = add_quote(l, bits, q, l->st->text.n_cp + head->n_cp, l->exact_tail ? other_hash(l) : hash);
+            if (arti_faulted(x->s)) return false;
+        }
+        quotes[h] = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
     }
     return true;
 }
@@ -512,13 +559,13 @@ static bool set_suffix(leaver *l, const uint8_t *quotes, uint32_t k) {
 }
 
 /* Tokens that leave, without escapes. */
-static bool leave_by_heads(leaver *l, bool is_wide) {
+static bool leave_by_heads(leaver *l) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const arti_u8_sets *set = &v->u8[ARTI_U8_0];
     uint8_t *quotes = arti_region_get(w->x->region, v->n_heads + 1u);
     if (!quotes) return arti_fault_mem(w->x->s);
-    if (!judge_heads(l, is_wide, quotes)) return false;
+    if (!(l->ends ? judge_ends(l, quotes) : judge_heads(l, quotes))) return false;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].closes && !arti_walk_suffixes(w, &l->sigs[i])) return false;
     const bool all =
@@ -533,19 +580,15 @@ static bool leave_by_heads(leaver *l, bool is_wide) {
 }
 
 /* Tokens with escapes that leave. */
-static bool leave_with_escapes(leaver *l, bool is_wide) {
-    arti_jctx *x = l->w->x;
+static bool leave_with_escapes(leaver *l) {
     const art_vocab *v = l->w->v;
-    uint64_t *q = arti_region_get(x->region, l->n_parts * sizeof *q);
-    if (!q) return arti_fault_mem(x->s);
+    const arti_object_machine *m = l->st->text.machine;
     for (uint32_t k = v->n_escapes_stay; k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
-        const uint8_t *text = v->escape_text + e->text;
-        memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
-        for (uint32_t b = 0; b < e->len; b++)
-            for (uint32_t i = 0; i < l->n_parts; i++)
-                if (!step_part(x, l->st, i, &q[i], text[b])) return false;
-        if ((is_wide || accepting(l, q, l->st->text.n_cp + e->n_cp)) && !leave_alone(l, e->token)) return false;
+        if (l->ends && !ends_of(l, v->n_heads + k - v->n_escapes_stay) &&
+            arti_set_whole(m->names, names_after(l, v->escape_text + e->text, e->len)) == UINT32_MAX)
+            continue;
+        if (!leave_alone(l, e->token)) return false;
     }
     return true;
 }
@@ -671,14 +714,23 @@ static bool walk_languages(leaver *l) {
             if (!row) return arti_fault_mem(w->x->s);
         }
     }
-    return correct_escapes(l) && drop_used_up(l) && walk_names(l) && leave_with_escapes(l, false) &&
-           leave_by_heads(l, false);
+    const uint32_t n_words = arti_vocab_end_words(w->v);
+    l->ends = arti_region_get(w->x->region, (l->n_parts * n_words + 1u) * sizeof *l->ends);
+    if (!l->ends) return arti_fault_mem(w->x->s);
+    for (uint32_t i = 1; i < l->n_parts; i++) {
+        const arti_re_state q = (arti_re_state)arti_text_q(l->st)[i];
+        if (q == ARTI_RE_DEAD)
+            arti_bits_zero(l->ends + i * n_words, n_words);
+        else if (!arti_lang_ends(w, q, l->ends + i * n_words))
+            return false;
+    }
+    return correct_escapes(l) && drop_used_up(l) && walk_names(l) && leave_with_escapes(l) && leave_by_heads(l);
 }
 
 /* Any other key, but not all end alike. */
 static bool walk_wide(leaver *l) {
     arti_walk_copy(l->w, l->w->v->free_row);
-    return leave_with_escapes(l, true) && leave_by_heads(l, true);
+    return leave_with_escapes(l) && leave_by_heads(l);
 }
 
 /* Can the languages tell two keys apart that may come? */

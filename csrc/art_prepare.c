@@ -119,7 +119,7 @@ static bool prepare_goals(preparation *p, const arti_goals *g) {
     return true;
 }
 
-/* The row of tokens that begin a text of the language, and the states that texts before a closing quote lead to. */
+/* The row of tokens that begin a text of the language, and how it ends; else the states that texts before a closing quote lead to. */
 static bool prepare_language(preparation *p, arti_walk *w, const arti_part *part, uint32_t *row) {
     art_schema *s = p->s;
     const art_vocab *v = w->v;
@@ -133,8 +133,7 @@ static bool prepare_language(preparation *p, arti_walk *w, const arti_part *part
     p->languages[p->n_languages++] = q;
     s->norm->n_steps += LANGUAGE_STEPS;
     if (!go_on(p) || !arti_lang_is_unbounded(w, part, q, 0, &is_unbounded)) return false;
-    if (is_unbounded && !arti_re_is_open(s->re, (arti_re_state)q) && !arti_lang_row(w, (arti_re_state)q, row))
-        return false;
+    if (is_unbounded && !arti_re_is_open(s->re, (arti_re_state)q)) return arti_lang_row(w, (arti_re_state)q, row);
     const uint64_t enough = arti_re_work_done(s->re) + LANGUAGE_WORK_MAX;
     for (uint32_t h = 0; h < v->n_heads && arti_re_work_done(s->re) < enough; h++)
         if (arti_re_run(s->re, (arti_re_state)q, v->bytes + v->heads[h].bytes, v->heads[h].len) == ARTI_RE_FAIL)
