@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_empty.h"
 
+#include "art_values.h"
+
 #define DEPTH_MAX 6u /* nested questions from within an expansion */
 #define SEARCH_STEPS_MAX 20000u
 #define WITNESS_BYTES_MAX 65536u
@@ -55,8 +57,7 @@ arti_conj arti_some_conj(art_schema *s, const arti_object_shape *o, arti_conj c,
     return c;
 }
 
-/* The i-th invented name of a class. NULL: there are not that many, or a fault. */
-static const arti_key *class_word(art_schema *s, const arti_object_shape *o, arti_extra_class *c, uint32_t i) {
+const arti_key *arti_class_word(art_schema *s, const arti_object_shape *o, arti_extra_class *c, uint32_t i) {
     while (c->n_words <= i) {
         if (c->exhausted) return NULL;
         if (c->n_words == ARTI_EXTRA_WORDS_MAX) {
@@ -99,8 +100,15 @@ static const arti_key *class_word(art_schema *s, const arti_object_shape *o, art
     return &c->words[i];
 }
 
-/* Classes of unmentioned names that plans may use. NULL on a fault. */
-static const arti_class_list *classes_of(art_schema *s, arti_object_shape *o) {
+bool arti_class_is_endless(art_schema *s, const arti_extra_class *c, bool *endless) {
+    arti_re_lengths l;
+    const arti_re_state q = arti_re_start(s->re, c->names);
+    const art_status st = q == ARTI_RE_FAIL ? ART_E_LIMIT : arti_re_get_lengths(s->re, q, &l);
+    *endless = st == ART_OK && l.longest == ARTI_RE_UNBOUNDED;
+    return st == ART_OK || st == ART_REJECTED || arti_fault_re(s, NULL, 0, "patternProperties");
+}
+
+const arti_class_list *arti_object_open_classes(art_schema *s, arti_object_shape *o) {
     static const arti_class_list none = {NULL, 0};
     return o->extra_known && o->extra == ARTI_RE_NONE ? &none : arti_object_classes(s, o);
 }
@@ -139,7 +147,7 @@ static uint32_t pick_len(art_schema *s, const arti_object_shape *o, const pick *
 /* An invented name of a class that is not in the object and not picked yet. */
 static const arti_key *fresh_word(search *x, arti_extra_class *c) {
     for (uint32_t i = 0;; i++) {
-        const arti_key *k = class_word(x->s, x->o, c, i);
+        const arti_key *k = arti_class_word(x->s, x->o, c, i);
         if (!k || !x->at->has_extra(x->at->ud, k->ptr, k->len)) {
             bool used = false;
             for (uint32_t j = 0; k && j < x->n; j++) used |= x->picks[j].key == k;
@@ -176,7 +184,7 @@ static void assign(search *x, uint32_t pending, uint32_t cost, uint32_t *where) 
         assign(x, pending & ~(1u << e), after > before ? arti_len_add(cost, after - before) : cost, where);
         p->some &= ~(1u << e);
     }
-    const arti_class_list *classes = classes_of(x->s, x->o);
+    const arti_class_list *classes = arti_object_open_classes(x->s, x->o);
     for (uint32_t i = 0; classes && i < x->o->n_names + classes->n; i++) { /* one more member */
         pick p = {.some = 1u << e};
         if (i < x->o->n_names) {
@@ -213,7 +221,7 @@ static bool fill_up(search *x, uint32_t min, uint32_t *cost) {
     art_schema *s = x->s;
     arti_object_shape *o = x->o;
     if (x->at->n + x->n >= min) return true;
-    const arti_class_list *classes = classes_of(s, o);
+    const arti_class_list *classes = arti_object_open_classes(s, o);
     if (!classes) return false;
     while (x->at->n + x->n < min) {
         pick best = {0};
@@ -483,14 +491,13 @@ static void object_deps(conj_list *l, arti_object_shape *o) {
         const arti_conj c = arti_object_name_conj(l->s, o, i);
         list_some(l, o, c, o->names[i].some);
     }
-    const arti_class_list *classes = all && l->ok ? classes_of(l->s, o) : NULL;
+    const arti_class_list *classes = all && l->ok ? arti_object_open_classes(l->s, o) : NULL;
     if (all && !classes) l->ok = false;
     for (uint32_t i = 0; classes && l->ok && i < classes->n; i++)
         list_some(l, o, classes->at[i]->conj, classes->at[i]->some);
 }
 
 static void array_deps(conj_list *l, arti_array_shape *a) {
-    if (a->unique && a->min > a->n_prefix + 1) list_add(l, arti_array_item_conj(l->s, a, a->n_prefix)); /* runs_out() */
     if (a->n_contains == 0) {
         for (uint32_t i = 0; (i < a->min || a->not_unique) && i <= a->n_prefix && l->ok; i++)
             list_add(l, arti_array_item_conj(l->s, a, i));
@@ -583,47 +590,6 @@ static uint32_t text_len(art_schema *s, arti_text_shape *t) {
     return quoted_len(w, len);
 }
 
-/* An upper bound on how many different values a conjunction has, as its shapes tell; UINT32_MAX: no bound is known. */
-static uint32_t count_values(const art_schema *s, arti_conj c) {
-    const arti_conj_info *info = s->norm->conj[c];
-    uint32_t n = 0;
-    for (int t = 0; t < ARTI_N_TYPES; t++) {
-        if (!info->facet[t].is_expanded) return UINT32_MAX;
-        for (uint32_t i = 0; i < info->facet[t].n_shapes; i++) {
-            const arti_shape *sh = info->facet[t].shapes[i];
-            if (sh->len == ARTI_LEN_NONE) continue;
-            uint64_t more = UINT32_MAX;
-            if (t == ARTI_T_NULL)
-                more = 1;
-            else if (t == ARTI_T_BOOL)
-                more = 1u + (sh->bools == 3);
-            else if (t == ARTI_T_STRING && sh->text.set)
-                more = sh->text.n_set;
-            else if (t == ARTI_T_STRING && sh->text.hi == 0)
-                more = 1;
-            else if (t == ARTI_T_NUMBER && sh->number.is_small && sh->number.lo && sh->number.hi)
-                more = (uint64_t)(sh->number.small_hi - sh->number.small_lo) + 1;
-            else if (t == ARTI_T_NUMBER && sh->number.lo && sh->number.hi &&
-                     arti_dec_cmp(sh->number.lo, sh->number.hi) == 0)
-                more = 1;
-            else if (t == ARTI_T_ARRAY && sh->array.max == 0)
-                more = 1;
-            else if (t == ARTI_T_OBJECT && sh->object.max == 0)
-                more = 1;
-            if (more >= UINT32_MAX - n) return UINT32_MAX;
-            n += (uint32_t)more;
-        }
-    }
-    return n;
-}
-
-/* Do the items behind the prefix run out before the array is long enough? */
-static bool runs_out(art_schema *s, arti_array_shape *a) {
-    if (!a->unique || a->min <= a->n_prefix + 1) return false;
-    const arti_conj rest = arti_array_item_conj(s, a, a->n_prefix);
-    return rest != ARTI_CONJ_FAIL && count_values(s, rest) < a->min - a->n_prefix;
-}
-
 static uint32_t shape_len(art_schema *s, arti_shape *sh) {
     static const uint32_t none[ARTI_CONTAINS_MAX];
     switch ((arti_type)sh->type) {
@@ -637,7 +603,7 @@ static uint32_t shape_len(art_schema *s, arti_shape *sh) {
     }
     case ARTI_T_STRING: return text_len(s, &sh->text);
     case ARTI_T_ARRAY:
-        if (runs_out(s, &sh->array)) return ARTI_LEN_NONE;
+        if (sh->array.is_spent) return ARTI_LEN_NONE;
         return arti_len_add(arti_array_best(s, &sh->array, 0, none, false, NULL), 2);
     case ARTI_T_OBJECT: return arti_len_add(arti_object_best(s, &sh->object, &arti_object_start, NULL), 2);
     default: return ARTI_LEN_NONE;
@@ -755,6 +721,7 @@ static bool is_held(const decision *d) {
 }
 
 static void finish(decision *d) {
+    const uint64_t number = ++d->s->norm->n_decided;
     for (size_t i = 0; i < d->n; i++) {
         arti_conj_info *c = d->s->norm->conj[d->items[i].conj];
         arti_facet *f = &c->facet[d->items[i].type];
@@ -763,19 +730,95 @@ static void finish(decision *d) {
             if (f->shapes[k]->len != ARTI_LEN_NONE) f->shapes[w++] = f->shapes[k];
         f->n_shapes = w;
         f->is_decided = true;
+        f->decided_at = number;
     }
     for (size_t i = 0; i < d->n; i++) update_conj(d->s->norm->conj[d->items[i].conj]);
+}
+
+/* Can the array be filled with items that differ? It was decided as if it could, and is spent if it can not. false: that can not be told. */
+static bool is_filled(art_schema *s, arti_array_shape *a) {
+    uint64_t least = a->min;
+    for (uint32_t k = 0; k < a->n_contains; k++) least += a->contains[k].min;
+    if (!a->unique || least + (a->n_contains && a->n_prefix) < 2) return true; /* one item differs from all others */
+    if (s->norm->n_listing == ARTI_VALUES_DEPTH_MAX) return true;
+    arti_count k = arti_count_of(s, least < ARTI_VALUES_MAX ? (uint32_t)least + a->n_prefix + 1 : ARTI_VALUES_MAX);
+    arti_values found = {.enough = 1};
+    arti_array_values(&k, a, &(arti_array_at){0}, &found);
+    a->is_spent = !arti_values_any(&found);
+    arti_values_free(s, &found);
+    if (!a->is_spent || (k.cut == UINT32_MAX && !arti_faulted(s))) return !arti_faulted(s);
+    a->is_spent = false;
+    return false;
+}
+
+/* Takes back what was decided from a decision on. */
+static void take_back(art_schema *s, uint64_t number) {
+    for (size_t i = 0; i < s->norm->n_conj; i++) {
+        arti_conj_info *c = s->norm->conj[i];
+        bool any = false;
+        for (int t = 0; t < ARTI_N_TYPES; t++) {
+            arti_facet *f = &c->facet[t];
+            if (!f->is_decided || f->decided_at < number) continue;
+            any = true;
+            f->is_decided = false;
+            f->len = ARTI_LEN_NONE;
+            for (uint32_t k = 0; k < f->n_shapes; k++) f->shapes[k]->len = ARTI_LEN_NONE;
+        }
+        if (any) {
+            c->is_decided = false;
+            c->len = ARTI_LEN_NONE;
+            c->values = NULL;
+        }
+    }
+}
+
+/* Looks at the arrays that were decided whether their items can differ. *taken_back: they can not, and what was decided is not true. */
+static bool verify(decision *d, bool *taken_back) {
+    art_schema *s = d->s;
+    const uint64_t number = s->norm->n_decided;
+    *taken_back = false;
+    if (!s->norm->has_unique) return true;
+    for (size_t i = 0; i < d->n; i++) {
+        if (d->items[i].type != ARTI_T_ARRAY) continue;
+        const arti_facet *f = &s->norm->conj[d->items[i].conj]->facet[ARTI_T_ARRAY];
+        for (uint32_t k = 0; k < f->n_shapes; k++) {
+            arti_array_shape *a = &f->shapes[k]->array;
+            if (!is_filled(s, a)) {
+                take_back(s, number);
+                if (s->norm->depth > 0 &&
+                    !arti_faulted(s)) { /* what is under way further up may be all that it lacks */
+                    d->is_blocked = true;
+                    return true;
+                }
+                arti_fault(s, ART_E_LIMIT, NULL, 0, "uniqueItems",
+                           "too many values to tell whether enough items can differ (ARTI_VALUES_STEPS_MAX)");
+                arti_conj_locate_fault(s, s->norm->conj[d->items[i].conj]);
+                return false;
+            }
+            *taken_back |= a->is_spent;
+        }
+    }
+    if (*taken_back) take_back(s, number);
+    return true;
 }
 
 /* Decides what is queued, unless an expansion further up is in the way. */
 static bool run(decision *d) {
     art_schema *s = d->s;
-    bool ok = close_over(d);
-    for (size_t i = 0; i < d->n; i++) s->norm->conj[d->items[i].conj]->facet[d->items[i].type].queued = 0;
-    if (ok && !d->is_blocked) {
+    const size_t n_asked = d->n;
+    bool ok, again;
+    do {
+        ok = close_over(d);
+        for (size_t i = 0; i < d->n; i++) s->norm->conj[d->items[i].conj]->facet[d->items[i].type].queued = 0;
+        if (!ok || d->is_blocked) break;
         ok = iterate(d) && is_held(d);
-        if (ok) finish(d);
-    }
+        if (!ok) break;
+        finish(d);
+        ok = verify(d, &again);
+        if (!ok || !again) break;
+        for (d->n = 0; d->n < n_asked; d->n++)
+            s->norm->conj[d->items[d->n].conj]->facet[d->items[d->n].type].queued = (uint8_t)(s->norm->depth + 1);
+    } while (!d->is_blocked);
     arti_free(&s->mem, d->items, d->cap * sizeof *d->items);
     return ok;
 }

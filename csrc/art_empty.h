@@ -67,6 +67,13 @@ uint32_t arti_item_watched(const arti_array_shape *a, uint32_t i, const uint32_t
 /* Conjunction and existential conditions of a set of bits. */
 arti_conj arti_some_conj(art_schema *s, const arti_object_shape *o, arti_conj c, uint32_t bits);
 
+/* Classes of unmentioned names that may come. NULL on a fault. */
+const arti_class_list *arti_object_open_classes(art_schema *s, arti_object_shape *o);
+/* Has the class infinitely many names? false: fault. */
+bool arti_class_is_endless(art_schema *s, const arti_extra_class *c, bool *endless);
+/* The i-th invented name of a class. NULL: there are not that many, or a fault. */
+const arti_key *arti_class_word(art_schema *s, const arti_object_shape *o, arti_extra_class *c, uint32_t i);
+
 /* Decides all that arti_object_best or arti_array_best look at for any state of this shape. */
 bool arti_shape_settle(art_schema *s, arti_shape *sh);
 

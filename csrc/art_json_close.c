@@ -726,7 +726,7 @@ static bool write_piece(arti_jctx *x, arti_state *st, arti_out *out) {
         const size_t before = out->len;
         if (!write_scalar_rest(x, st, out, &goal)) return false;
         if (out->len > before) return true;
-        if (st->top) return arti_number_end(x, st);
+        if (st->top) return arti_number_end(x, st) && arti_unique_alive(x, st);
         *st = (arti_state){.mode = ARTI_M_DONE};
         return true;
     }
@@ -734,31 +734,109 @@ static bool write_piece(arti_jctx *x, arti_state *st, arti_out *out) {
     }
 }
 
-/* The outermost open array whose items must differ; NULL: none. */
-static const arti_frame *outermost_unique(const arti_state *st) {
-    const arti_frame *found = NULL;
-    arti_state at = {0};
-    for (const arti_frame *f = st->top; f; f = f->parent) {
-        at.top = f;
-        if (arti_unique_frame(&at)) found = f;
+#define PIECES_MAX 100000u
+#define LENGTHS_MAX 4096u
+
+/* Ends a text that repeats an item when it is ended the shortest way: by a longer one, if its languages have them. */
+static bool write_longer_text(arti_jctx *x, arti_state *st, arti_out *out) {
+    if (!finish_char(x, st, out)) return false;
+    const arti_text_machine *m = st->text.machine;
+    const arti_state from = *st;
+    const size_t len_before = out->len;
+    for (uint32_t i = 0; i < m->n_parts; i++) {
+        arti_part longer = m->parts[i];
+        if (longer.kind == ARTI_PART_SET) continue;
+        for (uint32_t lo = from.text.n_cp + 1; lo < from.text.n_cp + LENGTHS_MAX; lo++) {
+            if (lo > longer.lo) longer.lo = lo;
+            size_t len;
+            const uint8_t *rest = part_rest(x, &longer, arti_text_q(&from)[i], from.text.n_cp, &len);
+            if (!rest) break;
+            uint8_t buf[8192];
+            arti_out quoted = {buf, sizeof buf, 0};
+            put_text(&quoted, rest, len);
+            put_byte(&quoted, '"');
+            if (quoted.len > quoted.cap) break;
+            size_t n = 0;
+            *st = from;
+            while (n < quoted.len && arti_state_step(x, st, buf[n])) n++;
+            if (n == quoted.len) {
+                put(out, buf, quoted.len);
+                return true;
+            }
+            if (arti_faulted(x->s)) return false;
+            lo = from.text.n_cp;
+            for (size_t k = 0; k < len; k++) lo += (rest[k] & 0xC0u) != 0x80u;
+        }
+        if (arti_faulted(x->s)) return false;
     }
-    return found;
+    *st = from;
+    out->len = len_before;
+    return false;
 }
 
-/* Piece by piece, each the cheapest. Where that repeats an item of an array whose items must differ, a search ends that array. */
+/* What is written instead of a piece that would repeat an item. */
+static bool write_instead(arti_jctx *x, arti_state *st, arti_out *out) {
+    arti_state text = *st;
+    const size_t len = out->len;
+    if (st->mode == ARTI_M_VALUE && arti_goals_text(x->s, st->goals) && arti_state_step(x, &text, '"'))
+        put_byte(out, '"');
+    if (text.mode == ARTI_M_TEXT && write_longer_text(x, &text, out)) {
+        *st = text;
+        return true;
+    }
+    out->len = len;
+    return !arti_faulted(x->s) && arti_unique_close(x, st, out);
+}
+
+/* Of what the value that comes next may be, keeps what makes the text shortest and can still differ where it must: the items of an array that
+ * are lacking come first then, whatever they have to look like. */
+static bool aim(arti_jctx *x, arti_state *st) {
+    const arti_goals *all = st->goals;
+    if ((st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !arti_is_distinct(st) || !all || all->n == 1)
+        return true;
+    const uint32_t *costs = costs_for(x, st->top, all);
+    arti_frame *top = costs ? arti_frame_copy(x, st->top) : NULL; /* which has no costs yet */
+    if (!top) return false;
+    uint32_t last = 0, last_cost = 0;
+    for (uint32_t tried = 0; tried < all->n; tried++) {
+        uint32_t best = UINT32_MAX, best_cost = ARTI_LEN_NONE;
+        for (uint32_t i = 0; i < all->n; i++) { /* by cost, and then in their order */
+            const uint32_t cost = arti_len_add(arti_conj_len(x->s, all->conj[i]), costs[i]);
+            const bool is_done = tried > 0 && (cost < last_cost || (cost == last_cost && i <= last));
+            if (!is_done && cost < best_cost) best = i, best_cost = cost;
+        }
+        if (best == UINT32_MAX) break;
+        last = best, last_cost = best_cost;
+        arti_conj c = all->conj[best];
+        const arti_goals *one = arti_goals_of(x->s, &c, 1);
+        if (!one) return !arti_faulted(x->s);
+        const arti_state probe = {.top = top, .goals = one, .mode = ARTI_M_VALUE};
+        if (!arti_unique_alive(x, &probe)) continue;
+        st->top = top;
+        st->goals = one;
+        break;
+    }
+    return !arti_faulted(x->s);
+}
+
+/* Piece by piece, each the cheapest. One that would repeat an item is replaced by a short one that does not. */
 static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
     size_t cap = 256;
     uint8_t *buf = arti_realloc(x->region->mem, NULL, 0, cap);
-    bool ok = buf != NULL || arti_fault_mem(x->s), searching = false, again = false;
-    const arti_state first = *st;
-    const size_t first_len = out->len;
-    while (ok && st->mode != ARTI_M_DONE) {
+    bool ok = buf != NULL || arti_fault_mem(x->s);
+    for (uint32_t n = 0; ok && st->mode != ARTI_M_DONE; n++) {
         arti_out piece = {buf, cap, 0};
         arti_state after = *st;
-        const arti_frame *unique = searching                        ? outermost_unique(st)
-                                   : st->mode == ARTI_M_FIRST_VALUE ? NULL
-                                                                    : arti_unique_frame(st);
-        ok = unique ? arti_unique_close(x, &after, unique, &piece) : write_piece(x, &after, &piece);
+        ok = n < PIECES_MAX && aim(x, st);
+        if (!ok) break;
+        after = *st;
+        ok = write_piece(x, &after, &piece);
+        for (size_t i = 0; ok && piece.len <= cap && i < piece.len; i++) ok = arti_state_step(x, &after, buf[i]);
+        if (!ok && !arti_faulted(x->s) && x->s->norm->has_unique) {
+            piece.len = 0;
+            after = *st;
+            ok = write_instead(x, &after, &piece);
+        }
         if (ok && piece.len > cap) { /* once more with room for it */
             uint8_t *bigger = arti_realloc(x->region->mem, buf, cap, piece.len);
             if (!bigger) {
@@ -767,23 +845,11 @@ static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
             }
             buf = bigger;
             cap = piece.len;
-            continue;
-        }
-        for (size_t i = 0; !unique && ok && i < piece.len; i++) ok = arti_state_step(x, &after, buf[i]);
-        if (ok) {
+        } else if (ok) {
             *st = after;
             put(out, buf, piece.len);
-            searching = false;
-        } else if (!searching && !arti_faulted(x->s) && outermost_unique(st)) {
-            ok = searching = true;
-        } else if (!again && !arti_faulted(x->s) && outermost_unique(&first)) { /* the cheapest beginning led nowhere */
-            *st = first;
-            out->len = first_len;
-            ok = searching = again = true;
         }
     }
-    if (!ok && !arti_faulted(x->s))
-        arti_fault(x->s, ART_E_LIMIT, NULL, 0, "uniqueItems", "no item was found that differs from those before");
     arti_free(x->region->mem, buf, buf ? cap : 0);
     return ok;
 }

@@ -17,6 +17,7 @@
 #ifndef ART_JSON_STATE_H
 #define ART_JSON_STATE_H
 
+#include "art_digest.h"
 #include "art_goals.h"
 
 /* ------------------------------------------------------------------ regions */
@@ -166,8 +167,7 @@ typedef struct arti_jctx { /* what a step needs besides the state */
     arti_region *region; /* new frames go here */
     arti_region *keep;   /* what is remembered on frames goes here: lives as long as the frames that are kept */
     arti_num_style style;
-    bool in_order;  /* property order of the schema */
-    bool searching; /* art_unique.c is looking ahead: no looking ahead from there */
+    bool in_order; /* property order of the schema */
     bool embedded;
     bool spaced;          /* the one spelling of ART_WS_SPACED */
     bool finite;          /* numbers that doubles hold, as far as the schema lets them be such */
@@ -178,6 +178,8 @@ typedef struct arti_jctx { /* what a step needs besides the state */
 
 #define ARTI_RANK_OTHERS (UINT32_MAX - 1u) /* next_rank once an unmentioned key was written */
 
+/* A new version of a frame, in the region; NULL: fault. */
+arti_frame *arti_frame_copy(arti_jctx *x, const arti_frame *f);
 /* The state before the first byte; false: fault, or nothing fits. */
 bool arti_state_start(arti_jctx *x, arti_conj root, arti_state *out);
 /* Reads one byte: *st is changed only when true is returned. */
@@ -263,14 +265,5 @@ bool arti_number_end(arti_jctx *x, arti_state *st);
 bool arti_text_alive(arti_jctx *x, const arti_state *st);
 /* Between characters of a string: may one come that has no spelling but an escape? */
 bool arti_text_may_escape(arti_jctx *x, const arti_state *st);
-
-static inline uint64_t arti_hash_mix(uint64_t h, uint64_t v) {
-    h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
-    h ^= h >> 32;
-    h *= UINT64_C(0xD6E8FEB86659FD93);
-    return h ^ (h >> 29);
-}
-#define ARTI_TEXT_HASH                                                                                                 \
-    UINT64_C(0x2545F4914F6CDD1D) /* digest of the empty text; no byte or small number, for those cancel it out */
 
 #endif

@@ -12,7 +12,7 @@ static arti_frame *frame_new(arti_jctx *x, size_t size) {
     return f;
 }
 
-static arti_frame *frame_copy(arti_jctx *x, const arti_frame *f) {
+arti_frame *arti_frame_copy(arti_jctx *x, const arti_frame *f) {
     const size_t size = arti_frame_size(f);
     arti_frame *c = frame_new(x, size);
     if (!c) return NULL;
@@ -86,8 +86,7 @@ static bool view_extra(const void *ud, const char *key, uint32_t len) {
     const uint32_t i = arti_object_machine_find(m, key, len);
     if (i != UINT32_MAX)
         return i == v->member.name || arti_seen(v->frame, i) || (v->in_order && m->rank[i] < v->frame->next_rank);
-    uint64_t h = ARTI_TEXT_HASH;
-    for (uint32_t k = 0; k < len; k++) h = arti_hash_mix(h, (uint8_t)key[k]);
+    const uint64_t h = arti_digest_text(ARTI_TEXT_HASH, key, len);
     return h == v->member.hash || arti_hset_has(v->frame->set, h);
 }
 
@@ -125,7 +124,7 @@ static bool object_feasible(arti_jctx *x, const arti_frame *f, uint32_t alt, art
     arti_frame *probe = NULL;
     const arti_region_mark mark = arti_region_mark_now(x->region);
     if (x->in_order) { /* names before it are barred as well */
-        probe = frame_copy(x, f);
+        probe = arti_frame_copy(x, f);
         if (!probe) return false;
         const uint32_t rank = name == UINT32_MAX ? ARTI_RANK_OTHERS : m->rank[name] + 1;
         if (rank > probe->next_rank) probe->next_rank = rank;
@@ -228,6 +227,11 @@ static bool offer_keys(arti_jctx *x, arti_state *st) {
     st->text.offer = offer;
     st->text.others = others;
     st->text.offer_other = other;
+    if ((any || other) && f->hashing) {
+        if (!arti_unique_offer(x, st, offer)) return false;
+        f = st->top;
+        any = any_bit(offer, m->n_seen_words);
+    }
     if (any) return true;
     if (!other) return false;
     if (arti_takes_any_name(st) || (!f->set && !m->n_names)) return true;
@@ -301,7 +305,7 @@ static const arti_goals *member_goals(arti_jctx *x, arti_frame *f) {
 }
 
 bool arti_object_key(arti_jctx *x, arti_state *st, uint32_t name, uint64_t matches, uint64_t hash) {
-    arti_frame *f = frame_copy(x, st->top);
+    arti_frame *f = arti_frame_copy(x, st->top);
     if (!f) return false;
     f->key = name;
     f->matches = matches;
@@ -316,7 +320,7 @@ bool arti_object_key(arti_jctx *x, arti_state *st, uint32_t name, uint64_t match
 static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, uint64_t hash) {
     const arti_frame *f = st->top;
     const arti_object_machine *m = f->machine;
-    arti_frame *nf = frame_copy(x, f);
+    arti_frame *nf = arti_frame_copy(x, f);
     if (!nf) return false;
     nf->n++;
     if (f->key != UINT32_MAX) {
@@ -328,7 +332,7 @@ static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, u
         nf->set_sum += arti_hash_mix(f->key_hash, 7);
         nf->next_rank = ARTI_RANK_OTHERS;
     }
-    if (f->hashing) nf->hash += arti_hash_mix(arti_hash_mix(f->key_hash, 11), hash); /* a key may equal its value */
+    if (f->hashing) nf->hash += arti_digest_member(f->key_hash, hash);
     nf->key_hash = nf->matches = 0;
     nf->key = UINT32_MAX;
     if (m->n_alts == 1 && !m->has_some) {
@@ -416,10 +420,10 @@ static const arti_goals *item_goals(arti_jctx *x, const arti_frame *f) {
 static bool array_value(arti_jctx *x, arti_state *st, const arti_accept *acc, uint64_t hash) {
     const arti_frame *f = st->top;
     arti_array_machine *m = f->machine;
-    arti_frame *nf = frame_copy(x, f);
+    arti_frame *nf = arti_frame_copy(x, f);
     if (!nf) return false;
     nf->n++;
-    if (f->hashing) nf->hash = arti_hash_mix(f->hash, hash);
+    if (f->hashing) nf->hash = arti_digest_item(f->hash, hash);
     bool again = false;
     if (m->unique) {
         again = arti_hset_has(f->set, hash);
@@ -472,7 +476,7 @@ static bool open_container(arti_jctx *x, arti_state *st, bool is_object) {
                              .key = UINT32_MAX,
                              .depth = depth,
                              .is_object = is_object,
-                             .hash = is_object ? 5 : 6};
+                             .hash = is_object ? ARTI_OBJECT_HASH : ARTI_ARRAY_HASH};
     const size_t size = arti_frame_size(&head);
     arti_frame *f = frame_new(x, size);
     if (!f) return false;
@@ -481,9 +485,7 @@ static bool open_container(arti_jctx *x, arti_state *st, bool is_object) {
     const uint32_t n_alts =
         is_object ? ((arti_object_machine *)machine)->n_alts : ((arti_array_machine *)machine)->n_alts;
     for (uint32_t a = 0; a < n_alts; a++) f->bits[a / 64] |= UINT64_C(1) << (a % 64);
-    const bool outer =
-        st->top && (st->top->hashing || (!st->top->is_object && ((arti_array_machine *)st->top->machine)->unique));
-    f->hashing = outer;
+    f->hashing = arti_is_distinct(st);
     arti_state next = {.top = f};
     if (is_object) {
         next.mode = ARTI_M_FIRST_KEY;
@@ -584,15 +586,10 @@ static bool word_step(arti_jctx *x, arti_state *st, uint8_t byte) {
     }
     arti_accept acc;
     return word_accepts(&st->goals->type[st->word < 2 ? ARTI_T_BOOL : ARTI_T_NULL], st->word, &acc) &&
-           arti_value_end(x, st, &acc, UINT64_C(0x51) + st->word);
+           arti_value_end(x, st, &acc, arti_digest_word(st->word));
 }
 
 /* ------------------------------------------------------------------ numbers */
-
-static bool number_hashed(const arti_state *st) {
-    const arti_frame *f = st->top;
-    return f && (f->hashing || (!f->is_object && ((const arti_array_machine *)f->machine)->unique));
-}
 
 static bool is_plain(const arti_num *n) {
     return n->lex <= ARTI_NUM_INT;
@@ -621,7 +618,7 @@ static bool number_needs_text(const arti_state *st) {
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
     for (uint32_t a = 0; a < gt->n_alts; a++)
         if (!gt->alts[a].shape->number.is_any) return true;
-    return number_hashed(st);
+    return arti_is_distinct(st);
 }
 
 static bool number_step(arti_jctx *x, arti_state *st, uint8_t byte) {
@@ -672,9 +669,8 @@ static bool number_accepts(const arti_state *st, arti_accept *acc) {
 bool arti_number_end(arti_jctx *x, arti_state *st) {
     arti_accept acc;
     if (!number_accepts(st, &acc)) return false;
-    const uint64_t hash =
-        number_hashed(st) ? arti_json_hash_number((const char *)st->number.text, st->number.num.len) : 0;
-    return arti_value_end(x, st, &acc, arti_hash_mix(3, hash));
+    const uint64_t hash = arti_is_distinct(st) ? arti_digest_number(st->number.text, st->number.num.len) : 0;
+    return arti_value_end(x, st, &acc, hash);
 }
 
 /* ------------------------------------------------------------------ dispatch */
@@ -756,14 +752,13 @@ static bool step(arti_jctx *x, arti_state *st, uint8_t byte) {
 
 bool arti_state_step(arti_jctx *x, arti_state *st, uint8_t byte) {
     bool alive;
-    if ((st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT) && !x->s->norm->has_unique &&
+    if ((st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT) && !arti_is_distinct(st) &&
         arti_text_step_plain(x, st, byte, &alive))
         return alive && !arti_faulted(x->s);
     arti_state next = *st;
     if (!step(x, &next, byte) || arti_faulted(x->s)) return false;
-    const arti_frame *f = arti_unique_frame(&next);
-    if (f && !arti_unique_alive(x, &next, f)) return false;
-    if (x->s->norm->has_unique && !arti_unique_inside(x, &next)) return false;
+    const bool is_same = is_space(byte) && next.mode == st->mode && next.mode != ARTI_M_TEXT;
+    if (!is_same && arti_is_distinct(&next) && !arti_unique_alive(x, &next)) return false;
     *st = next;
     return true;
 }

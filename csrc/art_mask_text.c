@@ -8,13 +8,13 @@
 #include "art_bits.h"
 #include "art_mask_lang.h"
 #include "art_unique.h"
+#include "art_values.h"
 
 typedef struct leaver {
     arti_walk *w;
-    const arti_state *st;   /* where the walk begins */
-    bool is_scarce;         /* within an item that must differ from few: no two texts end alike */
-    const arti_hset *taken; /* texts with these digests do not end like others: items that must differ */
-    bool exact_tail;        /* what comes behind the quote may depend on the digest too, where it ends a container */
+    const arti_state *st; /* where the walk begins */
+    bool is_careful;      /* within an array whose items must differ: some texts do not end like others */
+    arti_clash clash;     /* .. those */
     bool needs_hash;
     uint32_t n_parts, n;
     arti_quote *sigs;
@@ -63,7 +63,7 @@ static arti_state whole(const leaver *l, const uint64_t *q, uint32_t n_cp, uint6
 static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, bool *failed) {
     *failed = false;
     const uint64_t bits = accepting(l, q, n_cp);
-    if (l->is_scarce || (l->taken && arti_hset_has(l->taken, hash))) return NULL;
+    if (l->is_careful && (l->clash.each || arti_clash_has(&l->clash, hash))) return NULL;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].accepts == bits) return &l->sigs[i];
     if (l->n == ARTI_QUOTES) return NULL;
@@ -71,7 +71,7 @@ static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uin
     arti_quote *sig = &l->sigs[l->n];
     sig->accepts = bits;
     sig->has_suffixes = false;
-    sig->after = whole(l, q, n_cp, hash, ARTI_U8_0);
+    sig->after = whole(l, q, n_cp, l->is_careful ? ARTI_DIGEST_OTHER : hash, ARTI_U8_0);
     arti_region *region = x->region; /* these frames must outlive the walk's marks */
     x->region = &l->w->m->closing;
     sig->closes = bits != 0 && arti_state_step(x, &sig->after, '"');
@@ -203,7 +203,7 @@ static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
         const uint8_t *text = v->escape_text + e->text;
         const uint32_t n_cp = l->st->text.n_cp + e->n_cp;
         bool ok = false;
-        if (leaving && (l->taken || l->exact_tail)) {
+        if (leaving && l->is_careful) {
             if (!leave_alone(l, e->token)) return false;
             continue;
         }
@@ -279,8 +279,8 @@ static bool judge_rests(leaver *l, uint64_t *q, uint8_t *quotes) {
 static bool judge_heads(leaver *l, uint64_t *q, uint8_t *quotes) {
     const art_vocab *v = l->w->v;
     const uint32_t n_cp = l->st->text.n_cp;
-    const bool alike = l->part && l->part->kind == ARTI_PART_FREE && !l->taken; /* only lengths matter */
-    const bool same = alike || (l->ends && !l->taken && !l->is_scarce);         /* all that end leave in the same way */
+    const bool alike = l->part && l->part->kind == ARTI_PART_FREE && !l->is_careful; /* only lengths matter */
+    const bool same = alike || (l->ends && !l->is_careful); /* all that end leave in the same way */
     int known = -1;
     memset(quotes, NO_QUOTE, v->n_heads);
     if (l->part && l->part->kind == ARTI_PART_SET &&
@@ -304,7 +304,7 @@ static bool judge_heads(leaver *l, uint64_t *q, uint8_t *quotes) {
 static bool set_suffix(leaver *l, const uint8_t *quotes, uint32_t k) {
     const art_vocab *v = l->w->v;
     const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
-    const bool own = k >= ARTI_SUFFIX_WORDS_MAX * 32 || (l->exact_tail && arti_suffix_ends_container(v, sf));
+    const bool own = k >= ARTI_SUFFIX_WORDS_MAX * 32 || (l->is_careful && memchr(v->bytes + sf->bytes, '"', sf->len));
     for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
         const uint8_t quote = quotes[v->leave[t].head];
         if (quote == NO_QUOTE) continue;
@@ -326,7 +326,7 @@ static bool set_leaving(leaver *l, uint64_t *q) {
     if (!judge_heads(l, q, quotes)) return false;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].closes && !arti_walk_suffixes(w, &l->sigs[i])) return false;
-    const bool all = l->exact_tail || l->taken || set->n_suffix > ARTI_SUFFIX_WORDS_MAX * 32;
+    const bool all = l->is_careful || set->n_suffix > ARTI_SUFFIX_WORDS_MAX * 32;
     for (uint32_t word = 0; word * 64 < set->n_suffix; word++) {
         uint64_t some = all ? UINT64_MAX : 0; /* suffixes that have to be looked at */
         for (uint32_t i = 0; i < l->n && !all; i++) some |= l->sigs[i].closes ? l->sigs[i].suffixes[word] : 0;
@@ -431,7 +431,7 @@ static bool walk_narrow(leaver *l) {
             ok = full_step(l, levels, d, node->byte);
         } else if (from->u8 == ARTI_U8_0 && node->byte == '"') {
             bool failed = false;
-            arti_quote *sig = l->exact_tail ? NULL : signature_of(l, from->q, from->n_cp, from->hash, &failed);
+            arti_quote *sig = l->is_careful ? NULL : signature_of(l, from->q, from->n_cp, from->hash, &failed);
             if (failed) return false;
             if (sig) {
                 ok = sig->closes;
@@ -495,6 +495,58 @@ static void find_next_bytes(leaver *l) {
     }
 }
 
+/* Are there texts without end, like no other and all taken, whatever token comes next? */
+static bool never_runs_out(const leaver *l) {
+    arti_jctx *x = l->w->x;
+    for (uint32_t i = 0; i < l->n_parts; i++) {
+        const arti_part *p = text_part(l->st, i);
+        const uint64_t q = arti_text_q(l->st)[i];
+        if (q == 0 || p->hi != UINT32_MAX || p->kind == ARTI_PART_SET) continue;
+        if (p->kind == ARTI_PART_TERM && !arti_unique_is_endless(x->s, (arti_re_state)q)) continue;
+        if (l->n_parts == 1 || arti_unique_admits(x, l->st, i)) return true;
+    }
+    return false;
+}
+
+/* Does the only part, a language, go on without end after the token? false: not known. */
+static bool is_endless_after(const leaver *l, uint32_t id) {
+    art_schema *s = l->w->x->s;
+    size_t len;
+    const uint8_t *bytes = arti_vocab_bytes(l->w->v, id, &len);
+    if (!l->part || l->part->kind != ARTI_PART_TERM || l->part->hi != UINT32_MAX || memchr(bytes, '"', len) ||
+        memchr(bytes, '\\', len) || l->st->text.escape != ARTI_ESC_NONE)
+        return false;
+    arti_re_lengths lengths;
+    const arti_re_state q = arti_re_run(s->re, (arti_re_state)arti_text_q(l->st)[0], bytes, len);
+    return q != ARTI_RE_FAIL && q != ARTI_RE_DEAD && arti_re_get_lengths(s->re, q, &lengths) == ART_OK &&
+           lengths.longest == ARTI_RE_UNBOUNDED;
+}
+
+/* In an array whose items must differ: takes out the tokens that lead to texts which can only end in a repetition. They are those that leave
+ * little room, and any where texts are listed. */
+static bool take_out_repeats(leaver *l) {
+    arti_walk *w = l->w;
+    const art_vocab *v = w->v;
+    const arti_part *p = l->part;
+    if (never_runs_out(l)) return !arti_faulted(w->x->s);
+    uint32_t *doubted = arti_region_get(w->x->region, v->n_words * sizeof *doubted);
+    if (!doubted) return arti_fault_mem(w->x->s);
+    arti_bits_copy(doubted, w->words, v->n_words);
+    if (p && p->kind == ARTI_PART_FREE && p->hi - l->st->text.n_cp >= 2) {
+        const uint32_t *safe = arti_vocab_stay(v, p->hi - l->st->text.n_cp - 2);
+        if (safe) arti_bits_andnot(doubted, safe, v->n_words);
+    }
+    for (uint32_t i = 0; i < v->n_words; i++) {
+        for (uint32_t bits = doubted[i]; bits; bits &= bits - 1) {
+            const uint32_t id = i * 32 + arti_bits_lowest(bits);
+            if (is_endless_after(l, id)) continue;
+            arti_bits_clear(w->words, id);
+            if (!leave_alone(l, id)) return false;
+        }
+    }
+    return true;
+}
+
 /* Between two characters. */
 static bool walk_whole(leaver *l) {
     arti_walk *w = l->w;
@@ -510,56 +562,21 @@ static bool walk_whole(leaver *l) {
     find_next_bytes(l);
     if (!set_staying(l, q) || (l->ends && !arti_lang_ends(w, (arti_re_state)arti_text_q(l->st)[0], l->ends)))
         return false;
-    return set_escapes(l, q, true) && set_leaving(l, q);
-}
-
-#define FEW_TOKENS 256u
-
-/* In an array whose items must differ: takes out the tokens that lead to texts which can only end as an item that is there already. They
- * are those that leave little room, those with escapes, and any where the texts are listed. */
-static bool take_out_repeats(leaver *l) {
-    arti_walk *w = l->w;
-    const art_vocab *v = w->v;
-    const arti_part *p = l->part;
-    uint32_t *doubted = arti_region_get(w->x->region, v->n_words * sizeof *doubted);
-    if (!doubted) return arti_fault_mem(w->x->s);
-    arti_bits_copy(doubted, w->words, v->n_words);
-    if (p && p->kind == ARTI_PART_FREE) {
-        const uint32_t room = p->hi - l->st->text.n_cp;
-        const uint32_t *safe = room < ARTI_UNIQUE_ROOM ? NULL : arti_vocab_stay(v, room - ARTI_UNIQUE_ROOM);
-        if (safe) arti_bits_andnot(doubted, safe, v->n_words);
-    } else if (p && p->kind != ARTI_PART_SET && arti_bits_count(doubted, v->n_words) > FEW_TOKENS) {
-        return true;
-    }
-    for (uint32_t i = 0; i < v->n_words; i++) {
-        for (uint32_t bits = doubted[i]; bits; bits &= bits - 1) {
-            const uint32_t id = i * 32 + arti_bits_lowest(bits);
-            arti_bits_clear(w->words, id);
-            if (!leave_alone(l, id)) return false;
-        }
-    }
-    return true;
+    return (!l->is_careful || take_out_repeats(l)) && set_escapes(l, q, true) && set_leaving(l, q);
 }
 
 bool arti_walk_text(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
-    const arti_frame *f = st->top;
     leaver l = {.w = w, .st = st, .n_parts = arti_text_parts(st)};
     arti_lang_begin(x->s->re);
-    const bool unique = f && !f->is_object && ((const arti_array_machine *)f->machine)->unique;
-    if (unique) l.taken = f->set;
-    for (const arti_frame *up = f; up && up->hashing; up = up->parent)
-        if (up->parent && !up->parent->is_object && up->parent->set) l.exact_tail = true;
-    l.is_scarce = f && x->s->norm->has_unique && arti_unique_is_scarce(x, st);
-    l.exact_tail |= l.is_scarce;
-    l.needs_hash = unique || (f && f->hashing);
+    l.needs_hash = arti_is_distinct(st);
+    if (l.needs_hash && !arti_clash_init(x, st, &l.clash)) return false;
+    l.is_careful = l.clash.any;
     if (l.n_parts == 1) l.part = text_part(st, 0);
     l.sigs = arti_region_get(x->region, ARTI_QUOTES * sizeof *l.sigs);
     if (!l.sigs) return arti_fault_mem(x->s);
     const bool between = st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0;
     if (!between) w->work += ARTI_WORK_DEAR;
-    if (!(between ? walk_whole(&l) : walk_narrow(&l)) || arti_faulted(x->s)) return false;
-    if (l.is_scarce) return take_out_repeats(&l);
-    const bool is_free = l.part && l.part->kind == ARTI_PART_FREE && l.part->hi == UINT32_MAX;
-    return !unique || !f->set || is_free || !arti_unique_frame(st) || take_out_repeats(&l);
+    if (between) return walk_whole(&l) && !arti_faulted(x->s);
+    return walk_narrow(&l) && (!l.is_careful || take_out_repeats(&l)) && !arti_faulted(x->s);
 }

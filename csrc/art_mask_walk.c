@@ -67,8 +67,7 @@ static bool is_free_text(const arti_state *st) {
     if (st->text.u8 != ARTI_U8_0 || st->text.escape != ARTI_ESC_NONE) return false;
     if (st->mode == ARTI_M_TEXT) {
         const arti_text_machine *m = st->text.machine;
-        return m->n_parts == 1 && m->parts[0].kind == ARTI_PART_FREE && m->parts[0].hi == UINT32_MAX &&
-               !arti_unique_frame(st);
+        return m->n_parts == 1 && m->parts[0].kind == ARTI_PART_FREE && m->parts[0].hi == UINT32_MAX;
     }
     const arti_object_machine *m = st->text.machine;
     return m->n_alts == 1 && m->any_free && st->text.offer_other;
@@ -194,8 +193,9 @@ static bool is_open_text(const arti_walk *w, const arti_state *st) {
     if (st->mode != ARTI_M_TEXT) return false;
     const arti_text_machine *m = st->text.machine;
     const arti_part *p = m->parts;
-    return m->n_parts == 1 && p->kind == ARTI_PART_FREE && (p->hi == UINT32_MAX || p->hi >= w->v->token_len_max) &&
-           !arti_unique_frame(st);
+    const uint32_t room =
+        w->v->token_len_max + (arti_is_distinct(st) ? 2u : 0u); /* with two characters, they never run out */
+    return m->n_parts == 1 && p->kind == ARTI_PART_FREE && p->hi >= room && !arti_is_item(st);
 }
 
 static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_state *from);
@@ -466,7 +466,7 @@ static void copy_start_row(const folded *f, const arti_state *st, uint8_t *bytes
             row |= 1u; /* what it needs lies in the region until the walk ends */
             *opened = next;
         }
-        if (*b == '1' && lex->has_number_rows && arti_state_step(w->x, &next, '1') && !arti_unique_frame(&next) &&
+        if (*b == '1' && lex->has_number_rows && arti_state_step(w->x, &next, '1') && !arti_is_distinct(&next) &&
             arti_number_is_open(w->v, &next))
             row |= 2u;
         if (!is_number || !(row & 2u)) *end++ = *b;
@@ -552,7 +552,7 @@ bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t l
     const arti_num *n = &st->number.num;
     if (n->lex != ARTI_NUM_INT && n->lex != ARTI_NUM_FRAC) return false;
     if (arti_number_is_open(v, st)) return true;
-    if (arti_unique_frame(st)) return false;
+    if (arti_is_distinct(st)) return false;
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
     for (uint32_t a = 0; a < gt->n_alts; a++)
         if (covers_digits(&gt->alts[a].shape->number, n, levels)) return true;
@@ -606,7 +606,7 @@ static bool walk_number(arti_walk *w, const arti_state *st) {
             else if (!x->embedded)
                 ok = walk_structure(w, &(arti_state){.mode = ARTI_M_DONE}, false);
         }
-    } else if (arti_number_end(x, &after)) {
+    } else if (arti_number_end(x, &after) && arti_unique_alive(x, &after)) {
         ok = walk_structure(w, &after, false);
     }
     arti_region_reset(x->region, mark);
@@ -687,8 +687,7 @@ static bool is_free_value(const arti_walk *w, const arti_state *st) {
     return st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0 && p->lo <= st->text.n_cp &&
            (p->hi == UINT32_MAX || p->hi - st->text.n_cp >= w->v->token_len_max) && st->text.n_cp <= p->hi &&
            ((const arti_text_machine *)st->text.machine)->n_parts == 1 && p->kind == ARTI_PART_FREE &&
-           !arti_unique_frame(st) && !(st->top && st->top->hashing) && !w->x->embedded &&
-           w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32;
+           !arti_is_distinct(st) && !w->x->embedded && w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32;
 }
 
 static bool walk_free_value(arti_walk *w, const arti_state *st) {

@@ -122,6 +122,7 @@ typedef struct arti_array_shape {
     arti_conj *items; /* n_prefix + 1: the last one stands for all that follow */
     arti_contains contains[ARTI_CONTAINS_MAX];
     bool unique;
+    bool is_spent; /* there are not enough different values for its items */
 } arti_array_shape;
 
 typedef struct arti_shape {
@@ -146,6 +147,7 @@ typedef struct arti_facet {
     uint8_t queued; /* 1 + depth of the decision that waits for it */
     uint32_t len;   /* shortest instance; ARTI_LEN_NONE until decided otherwise */
     uint32_t n_shapes;
+    uint64_t decided_at; /* number of the decision */
     arti_shape **shapes; /* once decided: only those with an instance */
 } arti_facet;
 
@@ -154,8 +156,7 @@ typedef struct arti_conj_info {
     uint32_t n_lits;
     uint32_t len; /* over all types, once is_decided */
     bool is_decided;
-    uint8_t
-        plenty; /* art_unique.c, two bits each for all values, objects and arrays: 1 many, 2 perhaps not, 0 not asked */
+    struct arti_values *values; /* art_values.c; NULL until asked */
     arti_facet facet[ARTI_N_TYPES];
 } arti_conj_info;
 
@@ -165,6 +166,9 @@ struct arti_norm {
     uint32_t *map;
     size_t map_size;
     bool has_unique;      /* some array of unique items was met */
+    uint32_t n_listing;   /* art_values.c: lists that are being made, within each other */
+    uint64_t n_decided;   /* art_empty.c: decisions so far */
+    uint8_t *endless;     /* art_unique.c: by state of a language, 1 endless, 2 perhaps not; NULL: none asked for */
     struct arti_text_of { /* by position: its strings as a language (arti_lit_text_term) */
         arti_re term;
         uint8_t state;

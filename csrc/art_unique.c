@@ -1,34 +1,557 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_unique.h"
 
+#include "art_json_text.h"
 #include "art_utf8.h"
+#include "art_values.h"
 
-#define NUMBER_END 256   /* instead of a byte: the number ends here */
-#define SKIPPED 257      /* nothing is tried */
-#define FRACTION_MAX 12u /* digits tried behind a point */
-#define EXPONENT_MAX 3u  /* and in an exponent */
-#define LONG_TEXT 8u     /* a language with texts of so many characters is taken to have many of them */
+/* ------------------------------------------------------------------ questions */
 
-const arti_frame *arti_unique_frame(const arti_state *st) {
+typedef struct question {
+    arti_jctx *x;
+    arti_count k;
+} question;
+
+typedef struct pending { /* the value that comes next in a frame */
+    const arti_goals *goals;
+    arti_values *of_goal; /* what it may become, for each goal that it would meet; NULL: it has not begun */
+} pending;
+
+static bool is_unique_array(const arti_frame *f) {
+    return !f->is_object && ((const arti_array_machine *)f->machine)->unique;
+}
+
+/* So many values differ from all that are there and from all that must come, whatever those are. */
+static uint32_t wanted(const arti_frame *f) {
+    uint64_t n = 1;
+    for (; f && (f->hashing || is_unique_array(f)); f = f->parent) {
+        if (!is_unique_array(f)) continue;
+        const arti_array_machine *m = f->machine;
+        uint64_t most = 0;
+        for (uint32_t a = 0; a < m->n_alts; a++) {
+            const arti_array_shape *sh = m->alts[a].shape;
+            uint64_t lack = sh->min > f->n ? sh->min - f->n : 0;
+            for (uint32_t i = 0; i < sh->n_contains; i++) lack += sh->contains[i].min;
+            if (lack > most) most = lack;
+        }
+        n += f->n + most + 1;
+    }
+    return n < UINT32_MAX - 1 ? (uint32_t)n : UINT32_MAX - 1;
+}
+
+/* Is nothing there that could be repeated, and nothing lacking that could repeat what comes next? */
+static bool is_first(const arti_frame *f) {
+    for (; f && (f->hashing || is_unique_array(f)); f = f->parent) {
+        if (!is_unique_array(f)) continue;
+        const arti_array_machine *m = f->machine;
+        if (f->set || m->n_counts) return false;
+        for (uint32_t a = 0; a < m->n_alts; a++)
+            if (m->alts[a].shape->min > 1) return false;
+    }
+    return true;
+}
+
+static question ask(arti_jctx *x, const arti_frame *f) {
+    return (question){x, arti_count_of(x->s, wanted(f))};
+}
+
+static const arti_values *values_of(question *q, const pending *p, arti_conj c) {
+    static const arti_values none;
+    if (c == ARTI_CONJ_FAIL) return &none;
+    if (!p->of_goal) return arti_conj_values(&q->k, c);
+    const uint32_t i = arti_goals_find(p->goals, c);
+    return i == UINT32_MAX ? &none : &p->of_goal[i];
+}
+
+static arti_values *new_lists(question *q, const arti_goals *g, uint32_t enough) {
+    arti_values *lists = arti_calloc(&q->x->s->mem, g->n * sizeof *lists);
+    if (!lists) arti_fault_mem(q->x->s);
+    for (uint32_t i = 0; lists && i < g->n; i++) lists[i].enough = enough;
+    return lists;
+}
+
+static void free_lists(question *q, const arti_goals *g, arti_values *lists) {
+    for (uint32_t i = 0; lists && i < g->n; i++) arti_values_free(q->x->s, &lists[i]);
+    if (lists) arti_free(&q->x->s->mem, lists, g->n * sizeof *lists);
+}
+
+static void add_many(question *q, arti_values *out) {
+    if (out->at_least < q->k.want) out->at_least = q->k.want;
+}
+
+/* ------------------------------------------------------------------ outwards */
+
+/* The objects that alternative alt of frame f may become when its pending value is p, or without one. */
+static bool object_becomes(question *q, const arti_frame *f, uint32_t alt, const pending *p, arti_values *out) {
+    arti_jctx *x = q->x;
+    const arti_object_machine *m = f->machine;
+    arti_object_shape *o = m->alts[alt].shape;
+    arti_object_view v;
+    arti_object_at at;
+    if (!p) {
+        arti_object_view_init(&v, &at, x, f, alt);
+        arti_object_values(&q->k, o, &at, f->hash, out);
+        return !arti_faulted(x->s);
+    }
+    arti_conj conj;
+    uint32_t may;
+    if (!arti_frame_cell(x, f, alt, &conj, &may)) return false;
+    const arti_frame *after = f;
+    if (x->in_order) { /* names before this one can not come any more */
+        arti_frame *copy = arti_frame_copy(x, f);
+        if (!copy) return false;
+        const uint32_t rank = f->key == UINT32_MAX ? ARTI_RANK_OTHERS : m->rank[f->key] + 1;
+        if (rank > copy->next_rank) copy->next_rank = rank;
+        after = copy;
+    }
+    for (uint32_t sub = may;; sub = (sub - 1) & may) {
+        const arti_values *values = values_of(q, p, sub ? arti_some_conj(x->s, o, conj, sub) : conj);
+        if (arti_values_any(values)) {
+            arti_object_view_init(&v, &at, x, after, alt);
+            at.n++;
+            at.met |= sub;
+            if (f->key != UINT32_MAX) at.taken = arti_object_find(o, m->names[f->key].ptr, m->names[f->key].len);
+            arti_values rest = {.enough = f->hashing ? 0 : 1};
+            arti_object_values(&q->k, o, &at, 0, &rest);
+            if (arti_values_any(&rest) && (arti_values_many(&q->k, &rest) || arti_values_many(&q->k, values)))
+                add_many(q, out);
+            for (uint32_t i = 0; i < values->n; i++)
+                for (uint32_t j = 0; j < rest.n && !arti_values_enough(&q->k, out); j++)
+                    arti_values_add(&q->k, out, f->hash + arti_digest_member(f->key_hash, values->at[i]) + rest.at[j]);
+            arti_values_free(x->s, &rest);
+        }
+        if (arti_faulted(x->s)) return false;
+        if (!sub || arti_values_enough(&q->k, out)) return true;
+    }
+}
+
+static bool has_item(const void *ud, uint64_t digest) {
+    return arti_hset_has(((const arti_frame *)ud)->set, digest);
+}
+
+/* Likewise for arrays. */
+static bool array_becomes(question *q, const arti_frame *f, uint32_t alt, const pending *p, arti_values *out) {
+    arti_jctx *x = q->x;
+    arti_array_machine *m = f->machine;
+    arti_array_shape *a = m->alts[alt].shape;
+    const uint32_t *counts = arti_frame_counts(f) + m->count_at[alt];
+    arti_array_at at = {.n = f->n, .has_equal = f->has_equal, .base = f->hash, .has = m->unique ? has_item : NULL};
+    at.ud = f;
+    at.last = ARTI_DIGEST_OTHER;
+    if (!m->alts[alt].is_settled) {
+        if (!arti_shape_settle(x->s, f->goals->type[ARTI_T_ARRAY].alts[alt].shape)) return false;
+        m->alts[alt].is_settled = true;
+    }
+    if (!p) {
+        memcpy(at.counts, counts, a->n_contains * sizeof *counts);
+        arti_array_values(&q->k, a, &at, out);
+        return !arti_faulted(x->s);
+    }
+    if (f->n >= a->max) return true;
+    const uint32_t watched = arti_item_watched(a, f->n, counts);
+    at.n++;
+    for (uint32_t sub = watched;; sub = (sub - 1) & watched) {
+        bool fits = true;
+        for (uint32_t k = 0; k < a->n_contains; k++) {
+            at.counts[k] = counts[k] + (sub >> k & 1u);
+            fits &= at.counts[k] <= arti_contains_cap(&a->contains[k]);
+        }
+        const arti_values *values = values_of(q, p, fits ? arti_item_counted(x->s, a, f->n, sub) : ARTI_CONJ_NEVER);
+        if (arti_values_many(&q->k, values)) {
+            arti_values rest = {.enough = 1};
+            arti_array_values(&q->k, a, &at, &rest);
+            if (arti_values_any(&rest)) add_many(q, out);
+            arti_values_free(x->s, &rest);
+        } else {
+            for (uint32_t i = 0; i < values->n && !arti_values_enough(&q->k, out); i++) {
+                arti_array_at then = at;
+                const bool again = m->unique && arti_hset_has(f->set, values->at[i]);
+                if (again && a->unique) continue;
+                then.has_equal |= again;
+                then.last = values->at[i];
+                then.base = arti_digest_item(f->hash, then.last);
+                arti_array_values(&q->k, a, &then, out);
+            }
+        }
+        if (arti_faulted(x->s)) return false;
+        if (!sub || arti_values_enough(&q->k, out)) return true;
+    }
+}
+
+/* What frame f's container may become, by the goals that it would meet; NULL: nothing, or a fault. */
+static arti_values *frame_becomes(question *q, const arti_frame *f, const pending *p) {
+    const arti_goals *g = f->goals;
+    arti_values *lists = new_lists(q, g, f->hashing ? 0 : 1);
+    if (!lists) return NULL;
+    const arti_goal_type *gt = &g->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY];
+    bool any = false, ok = true;
+    for (uint32_t alt = 0; alt < gt->n_alts && ok && !(any && !f->hashing); alt++) {
+        if (!arti_live(f, alt)) continue;
+        arti_values *out = &lists[gt->alts[alt].goal];
+        if (arti_values_enough(&q->k, out)) continue;
+        ok = f->is_object ? object_becomes(q, f, alt, p, out) : array_becomes(q, f, alt, p, out);
+        any |= arti_values_any(out);
+    }
+    if (any && ok) return lists;
+    free_lists(q, g, lists);
+    return NULL;
+}
+
+/* From frame f outwards, as far as values must differ. */
+static bool leads_out(question *q, const arti_frame *f, const pending *p) {
+    pending own = {0};
+    bool alive;
+    for (;;) {
+        q->k.steps = ARTI_VALUES_STEPS_MAX;
+        arti_values *lists = frame_becomes(q, f, p);
+        if (own.of_goal) free_lists(q, own.goals, own.of_goal);
+        alive = lists != NULL;
+        if (!alive) break;
+        own = (pending){f->goals, lists};
+        p = &own;
+        if (!f->hashing) {
+            free_lists(q, own.goals, own.of_goal);
+            break;
+        }
+        f = f->parent;
+    }
+    return alive && !arti_faulted(q->x->s);
+}
+
+/* ------------------------------------------------------------------ what a value may become */
+
+static void add_texts(question *q, const arti_state *st, arti_values *lists) {
+    const arti_text_machine *m = st->text.machine;
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_STRING];
+    const arti_text_state *t = &st->text;
+    for (uint32_t a = 0; a < gt->n_alts; a++) {
+        const arti_part *p = &m->parts[m->part_of[a]];
+        const uint64_t state = arti_text_q(st)[m->part_of[a]];
+        arti_values *out = &lists[gt->alts[a].goal];
+        if (state == 0 || t->n_cp > p->hi || arti_values_enough(&q->k, out)) continue;
+        const uint32_t lo = p->lo > t->n_cp ? p->lo - t->n_cp : 0, hi = p->hi == UINT32_MAX ? p->hi : p->hi - t->n_cp;
+        if (p->kind == ARTI_PART_SET)
+            arti_set_values(&q->k, p->set, state, t->hash, out);
+        else if (p->kind == ARTI_PART_FREE)
+            arti_free_values(&q->k, lo, hi, t->hash, out);
+        else
+            arti_language_values(&q->k, (arti_re_state)state, lo, hi, t->hash, out);
+    }
+}
+
+/* Is there a goal that the text may still meet, of which not enough values are known? */
+static bool lacks_texts(question *q, const arti_state *st, const arti_values *lists) {
+    const arti_text_machine *m = st->text.machine;
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_STRING];
+    for (uint32_t a = 0; a < gt->n_alts; a++) {
+        const uint32_t i = m->part_of[a];
+        if (arti_text_q(st)[i] && st->text.n_cp <= m->parts[i].hi &&
+            !arti_values_enough(&q->k, &lists[gt->alts[a].goal]))
+            return true;
+    }
+    return false;
+}
+
+/* Within a character or an escape: after all ways to end it. */
+static void add_texts_within(question *q, const arti_state *st, arti_values *lists) {
+    static const uint8_t escapes[] = "nrtbf\"\\/u0123456789abcdef";
+    struct {
+        arti_state st;
+        uint32_t next;
+    } stack[16];
+    uint32_t n = 0;
+    stack[n].st = *st;
+    stack[n++].next = 0;
+    while (n && lacks_texts(q, st, lists)) {
+        const arti_text_state *t = &stack[n - 1].st.text;
+        const uint32_t i = stack[n - 1].next++;
+        const bool is_escape = t->escape != ARTI_ESC_NONE;
+        if (i == (is_escape ? sizeof escapes - 1 : 64)) {
+            n--;
+            continue;
+        }
+        if (q->k.steps < 2) return;
+        q->k.steps--;
+        arti_state next = stack[n - 1].st;
+        if (!arti_text_step(q->x, &next, is_escape ? escapes[i] : (uint8_t)(0x80 + i))) {
+            if (arti_faulted(q->x->s)) return;
+            continue;
+        }
+        if (next.text.escape == ARTI_ESC_NONE && next.text.u8 == ARTI_U8_0) {
+            add_texts(q, &next, lists);
+        } else if (n < sizeof stack / sizeof *stack) {
+            stack[n].st = next;
+            stack[n++].next = 0;
+        }
+    }
+}
+
+static void add_values(question *q, const arti_state *st, arti_values *lists) {
+    if (st->mode == ARTI_M_TEXT) {
+        if (st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0)
+            add_texts(q, st, lists);
+        else
+            add_texts_within(q, st, lists);
+        return;
+    }
+    const arti_goal_type *gt = &st->goals->type[st->mode == ARTI_M_NUMBER ? ARTI_T_NUMBER
+                                                : st->word < 2            ? ARTI_T_BOOL
+                                                                          : ARTI_T_NULL];
+    for (uint32_t a = 0; a < gt->n_alts; a++) {
+        const arti_shape *sh = gt->alts[a].shape;
+        arti_values *out = &lists[gt->alts[a].goal];
+        if (st->mode == ARTI_M_NUMBER)
+            arti_number_values(&q->k, &sh->number, sh->plain || (q->x->spaced && sh->number.is_whole), &st->number.num,
+                               st->number.text, out);
+        else if (st->word == 2 || (sh->bools >> st->word & 1u))
+            arti_values_add(&q->k, out, arti_digest_word(st->word));
+    }
+}
+
+bool arti_unique_alive(arti_jctx *x, const arti_state *st) {
     const arti_frame *f = st->top;
-    if (!f || f->is_object) return NULL;
-    const arti_array_machine *m = f->machine;
-    if (!m->unique) return NULL;
-    for (uint32_t a = 0; a < m->n_alts; a++)
-        if (arti_live(f, a) && !m->alts[a].shape->unique) return NULL;
-    return f;
+    if (!arti_is_distinct(st) || x->style == ARTI_NUM_ANY_STYLE) return true; /* a validator need not avoid dead ends */
+    if (is_first(f)) return true;
+    question q = ask(x, f);
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    pending p = {st->goals, NULL};
+    bool alive;
+    switch ((arti_mode)st->mode) {
+    case ARTI_M_KEY:
+    case ARTI_M_KEY_TEXT: return true;
+    case ARTI_M_FIRST_VALUE:
+    case ARTI_M_FIRST_KEY:
+    case ARTI_M_AFTER: alive = leads_out(&q, f, NULL); break;
+    case ARTI_M_COLON:
+    case ARTI_M_VALUE: alive = leads_out(&q, f, &p); break;
+    default:
+        p.of_goal = new_lists(&q, p.goals, 0);
+        if (p.of_goal) add_values(&q, st, p.of_goal);
+        alive = p.of_goal && !arti_faulted(x->s) && leads_out(&q, f, &p);
+        free_lists(&q, p.goals, p.of_goal);
+    }
+    arti_region_reset(x->region, mark);
+    return alive;
 }
 
-static bool number_fits(const arti_state *st) {
-    arti_state alone = *st;
-    alone.top = NULL;
-    return arti_state_is_complete(&alone);
+bool arti_unique_admits(arti_jctx *x, const arti_state *st, uint32_t part) {
+    const arti_text_machine *m = st->text.machine;
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_STRING];
+    question q = ask(x, st->top);
+    pending p = {st->goals, new_lists(&q, st->goals, 0)};
+    if (!p.of_goal) return false;
+    for (uint32_t a = 0; a < gt->n_alts; a++)
+        if (m->part_of[a] == part) add_many(&q, &p.of_goal[gt->alts[a].goal]);
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    const bool ok = leads_out(&q, st->top, &p);
+    arti_region_reset(x->region, mark);
+    free_lists(&q, p.goals, p.of_goal);
+    return ok;
 }
 
-/* What is tried k-th from a state: a byte, NUMBER_END, or -1 when that was all. What ends something comes first. */
+#define ENDLESS_STATES_MAX 512u
+
+bool arti_unique_is_endless(art_schema *s, arti_re_state q) {
+    arti_norm *m = s->norm;
+    if (!m->endless) m->endless = arti_schema_zero(s, ARTI_RE_STATES_MAX);
+    if (!m->endless || m->endless[q]) return m->endless && m->endless[q] == 1;
+    arti_re_state met[ENDLESS_STATES_MAX];
+    uint32_t n = 0;
+    bool yes = true;
+    met[n++] = q;
+    for (uint32_t i = 0; i < n && yes; i++) {
+        arti_re_lengths l;
+        arti_re_bytes next;
+        yes = arti_re_get_lengths(s->re, met[i], &l) == ART_OK && l.longest == ARTI_RE_UNBOUNDED &&
+              arti_re_live_bytes(s->re, met[i], &next) == ART_OK;
+        for (uint32_t w = 0; w < 4 && yes; w++) {
+            for (uint64_t bits = next.bits[w]; bits && yes; bits &= bits - 1) {
+                const arti_re_state to =
+                    arti_re_step(s->re, met[i], (uint8_t)(w * 64 + (uint32_t)__builtin_ctzll(bits)));
+                uint32_t k = 0;
+                while (k < n && met[k] != to) k++;
+                yes = to != ARTI_RE_FAIL && m->endless[to] != 2 && (k < n || n < ENDLESS_STATES_MAX);
+                if (yes && k == n && m->endless[to] != 1) met[n++] = to;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < (yes ? n : 1); i++) m->endless[met[i]] = yes ? 1 : 2;
+    return yes;
+}
+
+/* ------------------------------------------------------------------ keys */
+
+/* Does a member that may still come make as many objects as one likes, whichever other comes next? */
+static bool is_open_object(arti_jctx *x, const arti_frame *f) {
+    const arti_object_machine *m = f->machine;
+    if (!m->all_simple || x->in_order) return false;
+    question q = ask(x, f);
+    bool open = true;
+    for (uint32_t alt = 0; alt < m->n_alts && open; alt++) {
+        if (!arti_live(f, alt)) continue;
+        arti_object_view v;
+        arti_object_at at;
+        arti_object_view_init(&v, &at, x, f, alt);
+        at.at_least = at.n + 1;
+        arti_values more = {.enough = 1};
+        arti_object_values(&q.k, m->alts[alt].shape, &at, 0, &more);
+        arti_values_free(x->s, &more);
+        open = more.at_least == UINT32_MAX;
+    }
+    return open;
+}
+
+/* Does a pending key leave more than repetitions? */
+static bool key_leads_out(arti_jctx *x, const arti_frame *f, uint32_t name, uint64_t matches, uint64_t hash) {
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    arti_frame *probe = arti_frame_copy(x, f);
+    if (!probe) return false;
+    probe->key = name;
+    probe->matches = matches;
+    probe->key_hash = hash;
+    question q = ask(x, f);
+    const pending any = {0};
+    const bool ok = leads_out(&q, probe, &any);
+    arti_region_reset(x->region, mark);
+    return ok;
+}
+
+/* The languages of other keys that a word belongs to. */
+static bool word_matches(arti_jctx *x, const arti_object_machine *m, const arti_key *word, uint64_t *matches) {
+    *matches = 0;
+    for (uint32_t i = 0; i < m->n_parts; i++) {
+        const arti_re_state q =
+            arti_re_run(x->s->re, arti_re_start(x->s->re, m->parts[i].term), (const uint8_t *)word->ptr, word->len);
+        if (q == ARTI_RE_FAIL) return arti_fault_re(x->s, NULL, 0, "patternProperties");
+        *matches |= (uint64_t)arti_re_accepts(x->s->re, q) << i;
+    }
+    return true;
+}
+
+/* Makes a word count as a key that is there. */
+static bool bar_word(arti_jctx *x, arti_state *st, const arti_key *word) {
+    arti_frame *f = arti_frame_copy(x, st->top);
+    if (!f) return false;
+    uint64_t h = ARTI_TEXT_HASH;
+    for (uint32_t i = 0; i <= word->len; i++) {
+        if (!arti_hset_has(f->heads, h)) f->heads = arti_hset_add(x->region, f->heads, h);
+        if (!f->heads) return arti_fault_mem(x->s);
+        if (i < word->len) h = arti_hash_mix(h, (uint8_t)word->ptr[i]);
+    }
+    f->set = arti_hset_add(x->region, f->set, h);
+    if (!f->set) return arti_fault_mem(x->s);
+    f->set_sum += arti_hash_mix(h, 13);
+    st->top = f;
+    return true;
+}
+
+/* Words of a class that are few: those that leave only repetitions are barred. */
+static bool bar_words(arti_jctx *x, arti_state *st, const arti_object_shape *o, arti_extra_class *class) {
+    const arti_object_machine *m = st->top->machine;
+    bool endless;
+    if (!arti_class_is_endless(x->s, class, &endless)) return false;
+    for (uint32_t w = 0; !endless && w < ARTI_EXTRA_WORDS_MAX; w++) {
+        const arti_key *word = arti_class_word(x->s, o, class, w);
+        if (!word) return !arti_faulted(x->s);
+        const uint64_t hash = arti_digest_text(ARTI_TEXT_HASH, word->ptr, word->len);
+        uint64_t matches;
+        if (arti_object_machine_find(m, word->ptr, word->len) != UINT32_MAX || arti_hset_has(st->top->set, hash))
+            continue;
+        if (!word_matches(x, m, word, &matches)) return false;
+        const bool ok = key_leads_out(x, st->top, UINT32_MAX, matches, hash);
+        if (arti_faulted(x->s) || (!ok && !bar_word(x, st, word))) return false;
+    }
+    return true;
+}
+
+bool arti_unique_offer(arti_jctx *x, arti_state *st, uint64_t *offer) {
+    const arti_frame *f = st->top;
+    const arti_object_machine *m = f->machine;
+    if (x->style == ARTI_NUM_ANY_STYLE || is_first(f) || is_open_object(x, f)) return !arti_faulted(x->s);
+    for (uint32_t i = 0; i < m->n_names; i++) {
+        if (!(offer[i / 64] >> (i % 64) & 1u)) continue;
+        const uint64_t hash = arti_digest_text(ARTI_TEXT_HASH, m->names[i].ptr, m->names[i].len);
+        if (!key_leads_out(x, f, i, 0, hash)) offer[i / 64] &= ~(UINT64_C(1) << (i % 64));
+        if (arti_faulted(x->s)) return false;
+    }
+    for (uint32_t a = 0; st->text.offer_other && a < m->n_alts; a++) {
+        if (m->alts[a].extra_part >= ARTI_EXTRA_NONE || !arti_takes_other(st, a)) continue;
+        const arti_class_list *classes = arti_object_open_classes(x->s, m->alts[a].shape);
+        if (!classes) return false;
+        for (uint32_t i = 0; i < classes->n; i++)
+            if (!bar_words(x, st, m->alts[a].shape, classes->at[i])) return false;
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ values that are alike */
+
+/* Is there, in some alternative, something that may follow in f after the pending value, but only so much of it? */
+static bool goes_on_scarcely(question *q, const arti_frame *f) {
+    arti_jctx *x = q->x;
+    const uint32_t n_alts =
+        f->is_object ? ((arti_object_machine *)f->machine)->n_alts : ((arti_array_machine *)f->machine)->n_alts;
+    bool scarce = false;
+    for (uint32_t alt = 0; alt < n_alts && !scarce; alt++) {
+        if (!arti_live(f, alt)) continue;
+        if (f->is_object) {
+            const arti_object_machine *m = f->machine;
+            arti_object_view v;
+            arti_object_at at;
+            arti_object_view_init(&v, &at, x, f, alt);
+            at.n++;
+            at.at_least = at.n + 1;
+            if (f->key != UINT32_MAX)
+                at.taken = arti_object_find(m->alts[alt].shape, m->names[f->key].ptr, m->names[f->key].len);
+            arti_values rest = {0};
+            arti_object_values(&q->k, m->alts[alt].shape, &at, 0, &rest);
+            scarce = arti_values_any(&rest) && !arti_values_many(&q->k, &rest);
+            arti_values_free(x->s, &rest);
+        } else {
+            const arti_array_machine *m = f->machine;
+            arti_array_shape *a = m->alts[alt].shape;
+            if (f->n + 1 >= a->max) continue;
+            const uint32_t watched = arti_item_watched(a, f->n + 1, arti_frame_counts(f) + m->count_at[alt]);
+            for (uint32_t sub = watched; !scarce; sub = (sub - 1) & watched) {
+                const arti_conj c = arti_item_counted(x->s, a, f->n + 1, sub);
+                if (c == ARTI_CONJ_FAIL) return true;
+                const arti_values *next = arti_conj_values(&q->k, c);
+                scarce = arti_values_any(next) && !arti_values_many(&q->k, next);
+                if (!sub) break;
+            }
+        }
+    }
+    return scarce;
+}
+
+bool arti_clash_init(arti_jctx *x, const arti_state *st, arti_clash *c) {
+    *c = (arti_clash){.top = st->top};
+    if (is_first(st->top)) return true;
+    question q = ask(x, st->top);
+    for (const arti_frame *f = st->top; f && !c->each; f = f->hashing ? f->parent : NULL)
+        c->each = goes_on_scarcely(&q, f);
+    c->any = c->each;
+    for (const arti_frame *f = st->top; f && !c->any; f = f->hashing ? f->parent : NULL)
+        c->any = is_unique_array(f) && f->set;
+    return !arti_faulted(x->s);
+}
+
+bool arti_clash_has(const arti_clash *c, uint64_t digest) {
+    for (const arti_frame *f = c->top;; f = f->parent) {
+        if (is_unique_array(f) && arti_hset_has(f->set, digest)) return true;
+        if (!f->hashing) return false;
+        digest = f->is_object ? f->hash + arti_digest_member(f->key_hash, digest) : arti_digest_item(f->hash, digest);
+    }
+}
+
+/* ------------------------------------------------------------------ completions */
+
+#define SKIPPED 256 /* nothing is tried */
+
+/* What is tried k-th from a state: a byte, SKIPPED, or -1 when that was all. What ends something comes first. */
 static int candidate(const arti_state *st, uint32_t k) {
     static const uint8_t escapes[] = "nu0123456789dcabef\\\"/rtbf";
-    static const uint8_t starts[] = "0123456789\"tfn[{-";
+    static const uint8_t starts[] = "0123456789\"tfn[{-", digits[] = "0123456789.e-+";
     static const char *const words[] = {"false", "true", "null"};
     switch ((arti_mode)st->mode) {
     case ARTI_M_TEXT:
@@ -38,13 +561,7 @@ static int candidate(const arti_state *st, uint32_t k) {
         if (k == 256 - 0x20) return '\\';
         if (0x20 + k == '\\' || 0x20 + k == '"') return SKIPPED;
         return k == 0 ? '"' : k < 256 - 0x20 ? 0x20 + (int)k : -1;
-    case ARTI_M_NUMBER: { /* an exponent only where the number does not fit without */
-        const arti_num *n = &st->number.num;
-        const bool is_exp = n->lex >= ARTI_NUM_E;
-        if (k == 0) return number_fits(st) ? NUMBER_END : is_exp ? '-' : 'e';
-        if (k <= 10) return (is_exp ? n->n_exp < EXPONENT_MAX : n->n_frac < FRACTION_MAX) ? '0' + (int)k - 1 : SKIPPED;
-        return k == 11 ? '.' : -1;
-    }
+    case ARTI_M_NUMBER: return k < sizeof digits - 1 ? digits[k] : -1;
     case ARTI_M_WORD: return k == 0 ? words[st->word][st->word_len] : -1;
     case ARTI_M_FIRST_VALUE:
         if (k == 0) return ']';
@@ -59,240 +576,74 @@ static int candidate(const arti_state *st, uint32_t k) {
     }
 }
 
-/* Is one of the listed strings that the text may still become, or that may come, not taken? */
-static bool has_fresh_string(arti_jctx *x, const arti_state *st, const arti_hset *taken, uint32_t n_taken) {
-    const bool value = st->mode == ARTI_M_VALUE;
-    if (!value && (st->mode != ARTI_M_TEXT || st->text.escape != ARTI_ESC_NONE)) return false;
-    const arti_text_machine *m = value ? arti_goals_text(x->s, st->goals) : st->text.machine;
-    for (uint32_t k = 0; m && k < m->n_parts; k++) {
-        const arti_part *p = &m->parts[k];
-        if (p->kind != ARTI_PART_SET) continue;
-        const uint64_t q = value ? arti_set_state(0, p->n_set, 0) : arti_text_q(st)[k];
-        if (q && arti_set_hi(q) - arti_set_lo(q) > n_taken) return true;
-        for (uint32_t i = arti_set_lo(q); q && i < arti_set_hi(q); i++) {
-            uint64_t h = value ? ARTI_TEXT_HASH : st->text.hash;
-            for (uint32_t b = arti_set_depth(q); b < p->set[i].len; b++)
-                h = arti_hash_mix(h, (uint8_t)p->set[i].ptr[b]);
-            if (!arti_hset_has(taken, h)) return true;
-        }
-    }
-    return false;
-}
-
-/* The text can only become one of listed strings, and those are all taken. */
-static bool is_spent(arti_jctx *x, const arti_state *st, const arti_frame *f) {
-    if (st->top != f || st->mode != ARTI_M_TEXT || st->text.escape != ARTI_ESC_NONE || st->text.u8 != ARTI_U8_0)
-        return false;
-    const arti_text_machine *m = st->text.machine;
-    for (uint32_t i = 0; i < m->n_parts; i++)
-        if (m->parts[i].kind != ARTI_PART_SET && arti_text_q(st)[i]) return false;
-    return !has_fresh_string(x, st, f->set, f->n);
-}
-
-typedef struct level {
+typedef struct node { /* a text that was tried */
     arti_state st;
-    uint32_t next; /* candidate */
-    int byte;      /* that led here */
-} level;
+    uint32_t parent;
+    uint8_t byte;
+} node;
 
-typedef enum found { FOUND, NOT_FOUND, GAVE_UP } found;
+typedef struct tried {
+    node *nodes;
+    size_t n, cap;
+} tried;
 
-/* Depth first to the end of array f. On FOUND the way stands in levels 1 .. *n - 1, the last state behind the bracket. */
-static found search(arti_jctx *x, const arti_state *st, const arti_frame *f, level **levels, size_t *n, size_t *cap) {
-    arti_mem *mem = x->region->mem;
-    const bool was_searching = x->searching, was_spaced = x->spaced;
-    *n = *cap = 0;
-    *levels = NULL;
-    if (!arti_vec_reserve(mem, (void **)levels, cap, 32, sizeof **levels)) return arti_fault_mem(x->s), NOT_FOUND;
-    (*levels)[(*n)++] = (level){*st, 0, 0};
-    x->searching = true;
-    x->spaced = false; /* spaces change nothing about what can be written */
-    found result = NOT_FOUND;
-    for (uint32_t steps = 0; *n && result == NOT_FOUND; steps++) {
-        if (steps == ARTI_UNIQUE_STEPS_MAX) {
-            result = GAVE_UP;
-            break;
-        }
-        level *top = &(*levels)[*n - 1];
-        const int c = candidate(&top->st, top->next++);
-        if (c < 0) {
-            (*n)--;
-            continue;
-        }
-        if (c == SKIPPED) continue;
-        arti_state next = top->st;
-        const bool ok = c == NUMBER_END ? next.top && arti_number_end(x, &next) : arti_state_step(x, &next, (uint8_t)c);
-        if (arti_faulted(x->s)) break;
-        if (!ok || (f->set && is_spent(x, &next, f))) continue;
-        if (!arti_vec_reserve(mem, (void **)levels, cap, *n + 1, sizeof **levels)) {
-            arti_fault_mem(x->s);
-            break;
-        }
-        (*levels)[(*n)++] = (level){next, 0, c};
-        const uint32_t depth = next.top ? next.top->depth : 0;
-        if (depth < f->depth) result = FOUND;
-    }
-    x->searching = was_searching;
-    x->spaced = was_spaced;
-    return result;
+static bool is_inside(const arti_state *st) { /* of a string, number or word */
+    return st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT || st->mode == ARTI_M_NUMBER ||
+           st->mode == ARTI_M_WORD;
 }
 
-/* So many that an array will not have them all; of a language, that is only guessed from its lengths. */
-static bool texts_are_plentiful(art_schema *s, const arti_text_shape *t) {
-    arti_re_lengths l;
-    if (t->set) return false;
-    if (t->term == ARTI_RE_ANY) return t->hi >= ARTI_UNIQUE_ROOM;
-    return arti_re_get_lengths(s->re, arti_re_start(s->re, t->term), &l) == ART_OK && l.longest >= LONG_TEXT &&
-           t->hi >= LONG_TEXT;
+static bool add_node(arti_jctx *x, tried *t, const arti_state *st, uint32_t parent, uint8_t byte) {
+    if (!arti_vec_reserve(x->region->mem, (void **)&t->nodes, &t->cap, t->n + 1, sizeof *t->nodes))
+        return arti_fault_mem(x->s);
+    t->nodes[t->n++] = (node){*st, parent, byte};
+    return true;
 }
 
-typedef enum plenty_of {
-    ALL_VALUES = 0,
-    OBJECTS = 2,
-    ARRAYS = 4
-} plenty_of; /* place of the answer in arti_conj_info */
+/* Ends a number that is alive as one. */
+static bool end_number(arti_jctx *x, arti_state *st) {
+    arti_state after = *st;
+    if (!st->top || !arti_number_end(x, &after) || !arti_unique_alive(x, &after)) return false;
+    *st = after;
+    return true;
+}
 
-/* Are there infinitely many values of a conjunction, as far as a short look tells? Kept on the conjunction; depth is bounded. */
-static bool conj_is_plentiful(art_schema *s, arti_conj c, plenty_of of, uint32_t depth) {
-    arti_conj_info *info = s->norm->conj[c];
-    const uint32_t known = info->plenty >> of & 3u;
-    if (known) return known == 1;
-    if (arti_conj_len(s, c) == ARTI_LEN_NONE) return false;
-    bool yes = false;
-    for (int t = 0; t < ARTI_N_TYPES && !yes; t++) {
-        if ((of == OBJECTS && t != ARTI_T_OBJECT) || (of == ARRAYS && t != ARTI_T_ARRAY)) continue;
-        for (uint32_t i = 0; i < info->facet[t].n_shapes && !yes; i++) {
-            arti_shape *sh = info->facet[t].shapes[i];
-            if (t == ARTI_T_STRING) {
-                yes = texts_are_plentiful(s, &sh->text);
-            } else if (t == ARTI_T_NUMBER) {
-                yes = !sh->number.lo || !sh->number.hi;
-            } else if (t == ARTI_T_ARRAY) {
-                yes = sh->array.max == UINT32_MAX && !sh->array.unique &&
-                      arti_conj_len(s, arti_array_item_conj(s, &sh->array, UINT32_MAX)) != ARTI_LEN_NONE;
-            } else if (t == ARTI_T_OBJECT) {
-                arti_object_shape *o = &sh->object;
-                if (o->max < o->n_required + 1) continue;
-                if (!arti_object_know_extra(s, o)) return false;
-                yes = o->extra_is_free;
-                for (uint32_t k = 0; k < o->n_names && k < 64 && depth > 0 && !yes; k++) {
-                    const arti_conj v = arti_object_name_conj(s, o, k);
-                    yes = v != ARTI_CONJ_FAIL && conj_is_plentiful(s, v, ALL_VALUES, depth - 1);
-                }
+/* Breadth first: the last node is where it leads. */
+static bool find_way(arti_jctx *x, tried *t) {
+    arti_state st = t->nodes[0].st;
+    if (st.mode == ARTI_M_NUMBER && end_number(x, &st)) return add_node(x, t, &st, 0, 0);
+    for (size_t i = 0; i < t->n && t->n < ARTI_UNIQUE_NODES_MAX; i++) {
+        for (uint32_t k = 0;; k++) {
+            const int c = candidate(&t->nodes[i].st, k);
+            if (c < 0) break;
+            if (c == SKIPPED) continue;
+            st = t->nodes[i].st;
+            if (!arti_state_step(x, &st, (uint8_t)c)) {
+                if (arti_faulted(x->s)) return false;
+                continue;
             }
-            if (arti_faulted(s)) return false;
+            if (st.mode == ARTI_M_NUMBER) end_number(x, &st);
+            if (!add_node(x, t, &st, (uint32_t)i, (uint8_t)c)) return false;
+            if (!is_inside(&st)) return true;
+            if ((st.mode == ARTI_M_TEXT || st.mode == ARTI_M_KEY_TEXT) && arti_state_step(x, &st, '"') &&
+                !is_inside(&st))
+                return add_node(x, t, &st, (uint32_t)t->n - 1, '"');
         }
     }
-    if (depth == 2 || yes) info->plenty |= (uint8_t)((yes ? 1u : 2u) << of);
-    return yes;
+    return t->n > 1; /* far from any end: at least on */
 }
 
-bool arti_unique_is_plentiful(arti_jctx *x, const arti_state *st) {
-    const bool value = st->mode == ARTI_M_VALUE;
-    for (uint32_t i = 0; value && i < st->goals->n; i++)
-        if (conj_is_plentiful(x->s, st->goals->conj[i], ALL_VALUES, 2)) return true;
-    if (st->mode == ARTI_M_TEXT || value) {
-        const arti_text_machine *m = value ? arti_goals_text(x->s, st->goals) : st->text.machine;
-        for (uint32_t i = 0; m && i < m->n_parts; i++) {
-            const arti_part *p = &m->parts[i];
-            const uint64_t q = value ? 1 : arti_text_q(st)[i];
-            if (q != 0 && p->kind == ARTI_PART_FREE && p->hi - (value ? 0 : st->text.n_cp) >= ARTI_UNIQUE_ROOM)
-                return true;
-            if (q == 0 || p->hi != UINT32_MAX) continue;
-            arti_re_lengths l;
-            const arti_re_state at = value ? arti_re_start(x->s->re, p->term) : (arti_re_state)q;
-            if (p->kind == ARTI_PART_TERM && arti_re_get_lengths(x->s->re, at, &l) == ART_OK &&
-                l.longest == ARTI_RE_UNBOUNDED)
-                return true;
-        }
+bool arti_unique_close(arti_jctx *x, arti_state *st, arti_out *out) {
+    tried t = {0};
+    const bool ok = add_node(x, &t, st, UINT32_MAX, 0) && find_way(x, &t);
+    size_t n = 0;
+    if (ok) {
+        for (size_t i = t.n - 1; i > 0; i = t.nodes[i].parent) n += t.nodes[i].byte != 0;
+        size_t at = out->len + n;
+        for (size_t i = t.n - 1; i > 0; i = t.nodes[i].parent)
+            if (t.nodes[i].byte && --at < out->cap) out->buf[at] = t.nodes[i].byte;
+        out->len += n;
+        *st = t.nodes[t.n - 1].st;
     }
-    if (st->mode == ARTI_M_NUMBER || value) {
-        const arti_goal_type *gt = arti_goals_type(x->s, st->goals, ARTI_T_NUMBER);
-        for (uint32_t a = 0; gt && a < gt->n_alts; a++) {
-            const arti_num_rule *r = &gt->alts[a].shape->number;
-            if (value && (!r->lo || !r->hi)) return true;
-            const arti_num *n = &st->number.num;
-            if (value || n->lex >= ARTI_NUM_E || n->n_int + n->n_frac > ARTI_NUM_NEAR) continue;
-            if (r->is_any && !gt->alts[a].shape->plain) return true;
-            if (n->lex == ARTI_NUM_INT && (n->neg ? !r->lo : !r->hi)) return true;
-        }
-    }
-    return false;
-}
-
-bool arti_unique_alive(arti_jctx *x, const arti_state *st, const arti_frame *f) {
-    const arti_array_machine *m = f->machine;
-    if (x->searching || st->mode == ARTI_M_FIRST_VALUE) return true;
-    if (x->style == ARTI_NUM_ANY_STYLE) return true; /* a validator need not avoid dead ends */
-    uint32_t min = 0;
-    for (uint32_t a = 0; a < m->n_alts; a++)
-        if (arti_live(f, a) && m->alts[a].shape->min > min) min = m->alts[a].shape->min;
-    if (!f->set && min < 2) return true;
-    arti_accept acc;
-    if (st->mode == ARTI_M_AFTER && arti_frame_accepts(x, f, &acc)) return true;
-    if (arti_unique_is_plentiful(x, st)) return !arti_faulted(x->s);
-    if (min <= f->n + 1 && has_fresh_string(x, st, f->set, f->n)) return !arti_faulted(x->s);
-    level *levels;
-    size_t n, cap;
-    const arti_region_mark mark = arti_region_mark_now(x->region);
-    const found r = search(x, st, f, &levels, &n, &cap);
-    arti_free(x->region->mem, levels, cap * sizeof *levels);
-    arti_region_reset(x->region, mark);
-    return r != NOT_FOUND && !arti_faulted(x->s);
-}
-
-/* Around *st: the next array, from `item` on outwards, whose items must differ and run out; *item is what is open of its item. NULL: none. */
-static const arti_frame *scarce_around(arti_jctx *x, const arti_frame **item) {
-    if (x->searching || x->style == ARTI_NUM_ANY_STYLE) return NULL;
-    for (const arti_frame *at = *item; at && at->parent; at = at->parent) {
-        const arti_state around = {.top = at->parent};
-        const arti_frame *f = arti_unique_frame(&around);
-        bool plentiful = !f || !f->set;
-        for (uint32_t i = 0; i < at->goals->n && !plentiful; i++)
-            plentiful = conj_is_plentiful(x->s, at->goals->conj[i], at->is_object ? OBJECTS : ARRAYS, 2);
-        *item = at;
-        if (!plentiful || arti_faulted(x->s)) return f;
-    }
-    return NULL;
-}
-
-bool arti_unique_is_scarce(arti_jctx *x, const arti_state *st) {
-    const arti_frame *item = st->top;
-    return scarce_around(x, &item) != NULL;
-}
-
-bool arti_unique_inside(arti_jctx *x, const arti_state *st) {
-    const arti_frame *item = st->top, *f;
-    bool ok = true;
-    while (ok && (f = scarce_around(x, &item)) != NULL) {
-        if (arti_faulted(x->s)) return false;
-        level *levels;
-        size_t n, cap;
-        const arti_region_mark mark = arti_region_mark_now(x->region);
-        ok = search(x, st, f, &levels, &n, &cap) != NOT_FOUND;
-        arti_free(x->region->mem, levels, cap * sizeof *levels);
-        arti_region_reset(x->region, mark);
-        item = f;
-    }
-    return ok && !arti_faulted(x->s);
-}
-
-bool arti_unique_close(arti_jctx *x, arti_state *st, const arti_frame *f, arti_out *out) {
-    level *levels;
-    size_t n, cap;
-    const found r = search(x, st, f, &levels, &n, &cap);
-    if (r == FOUND) {
-        for (size_t i = 1; i < n; i++) {
-            if (levels[i].byte == NUMBER_END) continue;
-            const uint8_t b = (uint8_t)levels[i].byte;
-            if (out->len < out->cap) out->buf[out->len] = b;
-            out->len++;
-        }
-        *st = levels[n - 1].st;
-    } else if (r == GAVE_UP) {
-        arti_fault(x->s, ART_E_LIMIT, NULL, 0, "uniqueItems",
-                   "no end of the array found in %u steps (ARTI_UNIQUE_STEPS_MAX)", ARTI_UNIQUE_STEPS_MAX);
-    }
-    arti_free(x->region->mem, levels, cap * sizeof *levels);
-    return r == FOUND;
+    arti_free(x->region->mem, t.nodes, t.cap * sizeof *t.nodes);
+    return ok;
 }

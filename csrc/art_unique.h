@@ -1,33 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * art_unique.h: arrays whose items must differ (private to the art_json_* modules).
+ * art_unique.h: arrays whose items must differ (private to the art_json_* and art_mask* modules).
  *
- * Purpose   finds out whether an array of unique items that is partly written can still be ended, and how: items that must differ run out
- *           when there are only so many of them. Two items are equal when their canonical digests of 64 bits are.
+ * Purpose   decides, after every byte, whether what is partly written can still end so that no item of an array with "uniqueItems"
+ *           repeats another: the values that the innermost value may become are carried outwards as digests, through what each open
+ *           container may still become, to the outermost array whose items must differ. One definition for steps, masks and completions.
  * Threads   under the schema's lock.
- * Limits    ARTI_UNIQUE_STEPS_MAX bytes are tried; a search that needs more counts as successful. That can only happen when a great many
- *           values are left, of which as many are taken. Items that are containers are looked into where there are only so many of
- *           them; where there are many, one that is nearly written can still turn out to be a repetition.
- * Cost      nothing for items of which there are infinitely many; else a search that tries to end every value as soon as it can. */
+ * Errors    false with the schema's fault set.
+ * Limits    those of art_values.h: where a list is cut short there, fewer values are known than there are, and what needs the others is
+ *           refused before it is begun.
+ * Cost      nothing outside such arrays; within, a few look-ups where values have no end, else in proportion to the items that are there. */
 #ifndef ART_UNIQUE_H
 #define ART_UNIQUE_H
 
 #include "art_json_close.h"
 
-#define ARTI_UNIQUE_STEPS_MAX 20000u
-#define ARTI_UNIQUE_ROOM 4u /* characters with which there are more texts than an array has items */
+#define ARTI_UNIQUE_NODES_MAX 512u /* texts that are looked at for a shortest one */
 
-/* The innermost container if it is an array of unique items (for every live alternative), else NULL. */
-const arti_frame *arti_unique_frame(const arti_state *st);
-/* Are there so many values like the one that *st writes, or begins, that some are always left? */
-bool arti_unique_is_plentiful(arti_jctx *x, const arti_state *st);
-/* Can that array still be ended from *st? */
-bool arti_unique_alive(arti_jctx *x, const arti_state *st, const arti_frame *f);
-/* *st lies within an item, itself a container, of such an array, and there are only so many values like that item. */
-bool arti_unique_is_scarce(arti_jctx *x, const arti_state *st);
-/* If so: does an item that is not there already still lie ahead? */
-bool arti_unique_inside(arti_jctx *x, const arti_state *st);
-/* Writes a way to end it and steps *st over it. false: there is none (or a fault). */
-bool arti_unique_close(arti_jctx *x, arti_state *st, const arti_frame *f, arti_out *out);
+/* May what is written here have to differ from something? */
+static inline bool arti_is_distinct(const arti_state *st) {
+    const arti_frame *f = st->top;
+    return f && (f->hashing || (!f->is_object && ((const arti_array_machine *)f->machine)->unique));
+}
+
+static inline bool arti_is_item(const arti_state *st) {
+    return arti_is_distinct(st) && !st->top->is_object && ((const arti_array_machine *)st->top->machine)->unique;
+}
+
+/* Can *st end in items that differ? Of keys and their texts, arti_unique_offer() has said so. */
+bool arti_unique_alive(arti_jctx *x, const arti_state *st);
+/* *st, for which arti_is_distinct(), may offer the names of *offer, and others if st->text.offer_other: takes out those that leave only
+ * repetitions. Single other names are barred in a new version of the frame as if they were there. */
+bool arti_unique_offer(arti_jctx *x, arti_state *st, uint64_t *offer);
+/* Whatever text follows in a language's state that keeps it alive, texts without end remain. false: not known. */
+bool arti_unique_is_endless(art_schema *s, arti_re_state q);
+/* Would the items differ if the text of *st were one of its part `part`, and like no other? */
+bool arti_unique_admits(arti_jctx *x, const arti_state *st, uint32_t part);
+
+/* Values that come next in *st (mode TEXT): do they all leave the same to follow, but for those with a clash? */
+typedef struct arti_clash {
+    const arti_frame *top;
+    bool each; /* no: each value is to be looked at alone */
+    bool any;  /* there is something to repeat, or each */
+} arti_clash;
+bool arti_clash_init(arti_jctx *x, const arti_state *st, arti_clash *c);
+/* Does a value with this digest, or what is around it when nothing more is added, repeat another? */
+bool arti_clash_has(const arti_clash *c, uint64_t digest);
+
+/* Writes a short way from *st to the end of a value or a key, or past one structural character, and steps *st over it. false: none was found
+ * (or a fault). */
+bool arti_unique_close(arti_jctx *x, arti_state *st, arti_out *out);
 
 #endif

@@ -1,6 +1,7 @@
 """Random schemas and instances through three validators and our masks, for as long as one likes.
 
     python tests/fuzz/differential.py [--seconds 600] [--seed 0] [--draft 2020-12 | 7] [--formats] [--walks 2]
+        [--focus uniqueItems]
 
 For each schema: do Schema.validate, the matcher fed token by token (its mask, allows and accept agreeing), `jsonschema`
 and `jsonschema_rs` say the same of instances led by the schema, and do the latter two take what walks over the masks
@@ -30,11 +31,18 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1 << 62, help="schemas at most")
     parser.add_argument("--draft", default="2020-12", choices=["2020-12", "7"])
     parser.add_argument("--formats", action="store_true", help="with the formats that all know")
+    parser.add_argument("--focus", default="", help="a keyword that comes often")
     parser.add_argument("--walks", type=int, default=2)
     parser.add_argument("--fail-fast", action="store_true")
     parser.add_argument("--disagreements", action="store_true", help="print where the other two disagree")
     args = parser.parse_args()
-    options = Options(draft=args.draft, formats=args.formats, walks=args.walks, disagreements=args.disagreements)
+    options = Options(
+        draft=args.draft,
+        formats=args.formats,
+        focus=args.focus,
+        walks=args.walks,
+        disagreements=args.disagreements,
+    )
     counts: collections.Counter[str] = collections.Counter()
     failures, begin, seed, slowest = 0, time.monotonic(), args.seed, (0.0, 0)
     while time.monotonic() - begin < args.seconds and seed - args.seed < args.count:

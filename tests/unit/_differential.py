@@ -35,6 +35,7 @@ class Options:
 
     draft: str = "2020-12"
     formats: bool = False
+    focus: str = ""  # a keyword that comes often
     walks: int = 2
     disagreements: bool = False  # print where the other two validators disagree
 
@@ -174,7 +175,7 @@ def shrink(case: Case, *, seconds: float = 20) -> Case:
 
 def make(seed: int, options: Options) -> Case:
     draw = random.Random(seed)
-    maker = Maker(draw, draft=options.draft, formats=options.formats)
+    maker = Maker(draw, draft=options.draft, formats=options.formats, focus=options.focus)
     schema = maker.document()
     instances = []
     for _ in range(INSTANCES):

@@ -26,14 +26,22 @@ SCALARS: list[Any] = [None, True, False, *NUMBERS, *STRINGS]
 
 
 class Maker:
-    """Makes schemas of draft 2020-12, or of draft 7 with `items` and `dependencies` in their old forms."""
+    """Makes schemas of draft 2020-12, or of draft 7 with `items` and `dependencies` in their old forms.
 
-    def __init__(self, draw: random.Random, *, draft: str = "2020-12", formats: bool = False) -> None:
+    focus:  a keyword of arrays or objects that is to come often.
+    """
+
+    def __init__(self, draw: random.Random, *, draft: str = "2020-12", formats: bool = False, focus: str = "") -> None:
         self.draw = draw
         self.old = draft != "2020-12"
         self.formats = formats
+        self.focus = focus
         self.defs: list[str] = []
         self.level = 0  # definitions below this one may be referred to without going into a value first
+
+    def takes(self, keyword: str, chance: float) -> bool:
+        """Does the keyword come? In its focus, nearly always."""
+        return self.draw.random() < (0.9 if keyword == self.focus else chance)
 
     # --- schemas
 
@@ -66,6 +74,8 @@ class Maker:
             if self.old or draw.random() < 0.5:
                 return out
         kind = draw.choice(["string", "number", "object", "object", "object", "array", "array", "value", "any"])
+        if self.focus and draw.random() < 0.5:
+            kind = next((kind for kind, words in LEADS.items() if self.focus in words), kind)
         if draw.random() < (0.75 if kind != "any" else 0.3):
             out["type"] = self.types(kind)
         groups = {"string": self.string, "number": self.number, "value": self.value}.get(kind)
@@ -136,20 +146,20 @@ class Maker:
 
         if draw.random() < 0.7:
             out["properties"] = {key: sub() for key in draw.sample(KEYS, draw.randint(1, 3))}
-        if draw.random() < 0.5:
+        if self.takes("required", 0.5):
             likely = list(out.get("properties", KEYS)) if draw.random() < 0.8 else KEYS
             out["required"] = draw.sample(likely, min(len(likely), draw.choice([1, 1, 2])))
-        if draw.random() < 0.25:
+        if self.takes("patternProperties", 0.25):
             out["patternProperties"] = {p: sub() for p in draw.sample(PATTERNS, draw.choice([1, 1, 2]))}
         if draw.random() < 0.3:
             out["additionalProperties"] = draw.choice([False, False, sub()])
-        if draw.random() < 0.12:
+        if self.takes("propertyNames", 0.12):
             out["propertyNames"] = draw.choice(
                 [{"maxLength": 1}, {"pattern": draw.choice(PATTERNS)}, {"enum": draw.sample(KEYS, 3)}, {"minLength": 1}]
             )
-        if draw.random() < 0.2:
+        if self.takes("minProperties", 0.2):
             out["minProperties"] = draw.choice([0, 1, 2, 3])
-        if draw.random() < 0.2:
+        if self.takes("maxProperties", 0.2):
             out["maxProperties"] = draw.choice([0, 1, 2, 3])
         if draw.random() < 0.15:
             needs = {key: draw.sample(KEYS, draw.choice([1, 2])) for key in draw.sample(KEYS, draw.choice([1, 2]))}
@@ -176,13 +186,13 @@ class Maker:
                 out["additionalItems" if self.old else "items"] = draw.choice([False, sub()])
         elif draw.random() < 0.7:
             out["items"] = sub()
-        if draw.random() < 0.3:
+        if self.takes("minItems", 0.3):
             out["minItems"] = draw.choice([0, 1, 2])
-        if draw.random() < 0.3:
+        if self.takes("maxItems", 0.3):
             out["maxItems"] = draw.choice([0, 1, 2, 3])
-        if draw.random() < 0.3:
+        if self.takes("uniqueItems", 0.3):
             out["uniqueItems"] = draw.random() < 0.9
-        if draw.random() < 0.25:
+        if self.takes("contains", 0.25):
             out["contains"] = sub()
             if not self.old and draw.random() < 0.4:
                 out["minContains"] = draw.choice([0, 1, 2])

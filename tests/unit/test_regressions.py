@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
-from _walks import SMALL
+from _walks import SMALL, walk
 
 from agentrt import Constraint, Schema, SchemaError
 
@@ -37,10 +38,29 @@ INSTANCES: list[tuple[str, Any, Any, bool]] = [
     # Exponents were not tried for numbers that must differ.
     ("2020-12", {"prefixItems": [{}, {"enum": [1e-7]}], "uniqueItems": True}, [True, 1e-7], True),
 ]
+EMPTY_OBJECTS = {"items": {"type": "object", "unevaluatedProperties": False}}
+EMPTY_ARRAYS = {"type": "array", "maxItems": 0}
+PAIRS = {"const": {"": 1, "ab": True}}
+AT_MOST_ONE = {"items": {"maxItems": 1}, "uniqueItems": True}
+TWO_ONES = {"type": "array", "items": {"const": 1}, "uniqueItems": True, "contains": {}, "minContains": 2}
+X_UP_TO_3 = {
+    "type": "object",
+    "properties": {"x-1": {"type": "integer", "maximum": 3}},
+    "required": ["x-1"],
+    "unevaluatedProperties": False,
+}
+FIVE = {
+    "type": "object",
+    "properties": {"n": {"enum": [1, 2, 3, 4, 5]}},
+    "required": ["n"],
+    "additionalProperties": False,
+}
+BITS = {"items": {"type": "boolean"}, "minItems": 3, "maxItems": 3}
 NAMES = {"type": "object", "propertyNames": {"enum": ["b", "é", "c"]}}
 TWO = {"type": "array", "uniqueItems": True, "minItems": 2}
 SMALL_NUMBERS = {"type": ["number", "null", "array"], "maximum": 0.5, "exclusiveMaximum": 0.5}
 NO_OR_THREE = {"anyOf": [{"type": "object", "minProperties": 3}, {"type": "object", "maxProperties": 0}]}
+CLOSED = {"type": "object", "additionalProperties": False}
 BEGINS_WITH_A = {"propertyNames": {"pattern": "^a"}}
 ORDERED = {"property_order": "schema"}
 SPACED = {"whitespace": "spaced"}
@@ -78,6 +98,54 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
         ORDERED,
         b'{"F',
     ),
+    # An item was begun, or its last part, that could only repeat another.
+    ({"items": PAIRS, "uniqueItems": True}, {}, b'[\t{ "\\u0061b":true, ""\t:1 },\t{ "'),
+    ({"items": {"prefixItems": [{}], "items": False}, "uniqueItems": True}, {}, b"[[1.0],[\r\n  1"),
+    (AT_MOST_ONE, {}, b"[[0.5\t],[\r\n  0.5"),
+    ({"uniqueItems": True, "contains": {"type": "integer"}}, {"whitespace": 1}, b'[{"\n:":0.0, ":{":0e'),
+    ({"items": X_UP_TO_3, "minItems": 1, "uniqueItems": True}, {"whitespace": 1}, b'[{"x-1" :\t0} ,\n{"x-1":0\n'),
+    ({"items": FIVE, "uniqueItems": True}, {}, b'[{"n":1},{"n":2},{"n":3},{"n":5},{"n'),
+    ({"items": {"items": BITS, **TWO}, "uniqueItems": True}, {}, b"[[[true,true,true],[true,true,false]],[[true,tr"),
+    ({"items": {"patternProperties": {"^[ab]$": {"const": 1}}, **CLOSED}, **TWO}, {}, b'[{"a":1},{"a":1,"b":1},{"'),
+    ({"items": {"pattern": "^(a|b.*)$"}, "uniqueItems": True}, {}, b'["a","'),
+    ({"items": {"multipleOf": 0.25}, "uniqueItems": True}, {}, b"[1.0"),
+    ({"items": {"const": 1}, "uniqueItems": True, "minContains": 2}, {}, b"[1"),
+    # A key came twice in the completion, where only another alternative declares it.
+    ({"minProperties": 3, "oneOf": [{}, {"required": ["x", ""]}]}, SPACED, b'{"\xc2\x88": "\xed\x82\xbe", "'),
+    # In schema order another name was offered that was needed later.
+    (
+        {
+            "type": "object",
+            "properties": {"a": {}, "é": {}},
+            "propertyNames": {"enum": ["a", "é", "c"]},
+            "minProperties": 3,
+        },
+        ORDERED,
+        b'{"a": true,"c',
+    ),
+]
+# Not enough values for items that must differ.
+UNSATISFIABLE: list[Any] = [
+    {**EMPTY_OBJECTS, **TWO},
+    {
+        "type": "array",
+        "uniqueItems": True,
+        "contains": EMPTY_OBJECTS["items"],
+        "minContains": 2,
+        "unevaluatedItems": False,
+    },
+    {
+        "type": "array",
+        "prefixItems": [EMPTY_ARRAYS, {"const": []}],
+        "contains": {"type": "integer"},
+        "uniqueItems": True,
+    },
+    TWO_ONES,
+    {"type": "object", "properties": {"a": TWO_ONES}, "required": ["a"]},
+    {"items": {"items": {"enum": ["a", "b"]}, **TWO, "maxItems": 2}, **TWO, "minItems": 3},
+    {"items": FIVE, **TWO, "minItems": 6},
+    {"items": {"pattern": "^[ab]{2}$", "type": "string"}, **TWO, "minItems": 5},
+    {"prefixItems": [{"enum": [1, 2]}, {"enum": [1, 2]}, {"enum": [1, 2]}], **TWO, "minItems": 3},
 ]
 
 
@@ -141,3 +209,28 @@ def test_state(schema: Any, options: dict[str, Any], prefix: bytes) -> None:
     assert Schema(schema).validate(prefix + rest)
     assert matcher.accept_bytes(rest) == len(rest)
     assert matcher.is_complete
+
+
+@pytest.mark.parametrize("schema", UNSATISFIABLE)
+def test_unsatisfiable(schema: Any) -> None:
+    with pytest.raises(SchemaError, match="no value fits"):
+        Constraint(schema, SMALL.vocab)
+    optional = Constraint({"type": "object", "properties": {"a": schema}}, SMALL.vocab).matcher()
+    assert optional.accept_bytes(b'{"a"') == 3
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"items": FIVE, **TWO, "minItems": 5},
+        {"items": {"pattern": "^[ab]{2}$", "type": "string"}, **TWO, "minItems": 4},
+        {"items": {"enum": [1, 2, 3]}, "contains": {"enum": [3, 4]}, **TWO, "minItems": 3},
+        {"prefixItems": [{"enum": [1, 2]}, {"const": 1}], **TWO},
+        {"prefixItems": [{"enum": ["a", "b", "c"]}, {"enum": ["a", "b"]}, {"const": "a"}], **TWO, "minItems": 3},
+    ],
+)
+def test_items_to_the_last(schema: Any) -> None:
+    """Where the values are just enough, walks use them all."""
+    for seed in range(20):
+        text = walk(SMALL, Constraint(schema, SMALL.vocab), random.Random(seed), 40)
+        assert Schema(schema).validate(text)

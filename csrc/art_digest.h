@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_digest.h: digests of JSON values as they are written (private to csrc).
+ *
+ * Purpose   64 bits that stand for a value, however it is spelled: equal values have equal ones. They are built up while a text is read
+ *           (art_json_step.c), and from parts where values are only thought of (art_values.c). */
+#ifndef ART_DIGEST_H
+#define ART_DIGEST_H
+
+#include "art_json.h"
+
+static inline uint64_t arti_hash_mix(uint64_t h, uint64_t v) {
+    h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
+    h ^= h >> 32;
+    h *= UINT64_C(0xD6E8FEB86659FD93);
+    return h ^ (h >> 29);
+}
+
+#define ARTI_TEXT_HASH                                                                                                 \
+    UINT64_C(0x2545F4914F6CDD1D)     /* digest of the empty text; no byte or small number, for those cancel it out */
+#define ARTI_OBJECT_HASH UINT64_C(5) /* of {} */
+#define ARTI_ARRAY_HASH UINT64_C(6)  /* of [] */
+
+static inline uint64_t arti_digest_text(uint64_t h, const char *text, size_t len) {
+    for (size_t i = 0; i < len; i++) h = arti_hash_mix(h, (uint8_t)text[i]);
+    return h;
+}
+static inline uint64_t arti_digest_number(const uint8_t *text, size_t len) {
+    return arti_hash_mix(3, arti_json_hash_number((const char *)text, len));
+}
+static inline uint64_t arti_digest_word(uint32_t word) { /* 0 false, 1 true, 2 null */
+    return UINT64_C(0x51) + word;
+}
+/* What a member adds to its object, in whatever order. A key may equal its value. */
+static inline uint64_t arti_digest_member(uint64_t key, uint64_t value) {
+    return arti_hash_mix(arti_hash_mix(key, 11), value);
+}
+static inline uint64_t arti_digest_item(uint64_t array, uint64_t value) {
+    return arti_hash_mix(array, value);
+}
+
+#endif
