@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_ctransformers.h"
 
+#include "art_dl.h"
 #include "art_gguf.h"
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -39,6 +39,19 @@ typedef struct api {
 #undef FIELD
 } api;
 
+static const arti_dl_symbol symbols[] = {
+#define NEEDED(ret, name, args) {"ctransformers_llm_" #name, offsetof(api, name), false},
+    SYMBOLS(NEEDED)
+#undef NEEDED
+};
+
+static const arti_dl library = {.code = ART_E_ENGINE,
+                                .absent = "can not be loaded",
+                                .hint = "",
+                                .unfit = "not the libctransformers that agentrt knows",
+                                .symbols = symbols,
+                                .n_symbols = sizeof symbols / sizeof *symbols};
+
 struct art_ctransformers {
     atomic_uint refs;
     arti_mem mem;
@@ -63,23 +76,8 @@ art_status art_ctransformers_open(const char *lib_path, const art_alloc *alloc, 
     c->mem = mem;
     atomic_init(&c->refs, 1);
     pthread_mutex_init(&c->load_lock, NULL);
-    void *so = dlopen(lib_path, RTLD_NOW | RTLD_LOCAL);
-    if (!so) {
-        art_status st = arti_fail(err, ART_E_ENGINE, 0, "%s: can not be loaded: %s", lib_path, dlerror());
-        release(c);
-        return st;
-    }
-    const char *missing = NULL;
-    void *p;
-#define LOAD(ret, name, args)                                                                                          \
-    p = dlsym(so, "ctransformers_llm_" #name);                                                                         \
-    memcpy(&c->f.name, &p, sizeof p);                                                                                  \
-    if (!p && !missing) missing = "ctransformers_llm_" #name;
-    SYMBOLS(LOAD)
-#undef LOAD
-    if (missing) {
-        art_status st = arti_fail(err, ART_E_ENGINE, 0, "%s: not the libctransformers that agentrt knows: it has no %s",
-                                  lib_path, missing);
+    art_status st = arti_dl_open(&library, lib_path, &c->f, err);
+    if (st != ART_OK) {
         release(c);
         return st;
     }

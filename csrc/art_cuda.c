@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_cuda.h"
 
-#include <dlfcn.h>
+#include "art_dl.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -68,23 +68,21 @@ static void release(art_cuda *c) {
     arti_free(&mem, c, sizeof *c);
 }
 
-static art_status load_symbols(art_cuda *c, void *so, const char *path, art_error *err) {
-    const char *missing = NULL;
-    void *p;
-#define LOAD(name, field, args)                                                                                        \
-    p = dlsym(so, #name);                                                                                              \
-    memcpy(&c->f.field, &p, sizeof p);
-#define LOAD_REQUIRED(name, field, args)                                                                               \
-    LOAD(name, field, args)                                                                                            \
-    if (!p && !missing) missing = #name;
-    ARTI_CUDA_REQUIRED(LOAD_REQUIRED)
-    ARTI_CUDA_OPTIONAL(LOAD)
-#undef LOAD_REQUIRED
-#undef LOAD
-    if (!missing) return ART_OK;
-    return arti_fail(err, ART_E_DEVICE, 0,
-                     "%s: no CUDA driver, or one that is too old (CUDA 11.2 is needed): it has no %s", path, missing);
-}
+#define NEEDED(name, field, args) {#name, offsetof(TABLE, field), false},
+#define WELCOME(name, field, args) {#name, offsetof(TABLE, field), true},
+
+static const arti_dl_symbol driver_symbols[] = {
+#define TABLE arti_cuda_api
+    ARTI_CUDA_REQUIRED(NEEDED) ARTI_CUDA_OPTIONAL(WELCOME)
+#undef TABLE
+};
+
+static const arti_dl driver_library = {.code = ART_E_DEVICE,
+                                       .absent = "no CUDA driver",
+                                       .hint = "; it comes with NVIDIA's display driver",
+                                       .unfit = "no CUDA driver, or one that is too old (CUDA 11.2 is needed)",
+                                       .symbols = driver_symbols,
+                                       .n_symbols = sizeof driver_symbols / sizeof *driver_symbols};
 
 static art_status read_device(art_cuda *c, int ordinal, art_error *err) {
     arti_cuda_dev *d = &c->dev[ordinal];
@@ -106,10 +104,7 @@ static art_status read_device(art_cuda *c, int ordinal, art_error *err) {
 }
 
 static art_status start(art_cuda *c, const char *path, art_error *err) {
-    void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!so)
-        return arti_fail(err, ART_E_DEVICE, 0, "no CUDA driver: %s; it comes with NVIDIA's display driver", dlerror());
-    art_status st = load_symbols(c, so, path, err);
+    art_status st = arti_dl_open(&driver_library, path, &c->f, err);
     if (st != ART_OK) return st;
     int version = 0, n = 0, r = c->f.driver_version(&version);
     if (r != CU_OK) return arti_cuda_fail(c, err, r, "the CUDA driver does not say its version");
@@ -577,26 +572,20 @@ typedef struct nvrtc {
 #define NVRTC_ARCHS_MAX 128
 #define NVRTC_FILES_MAX 16u
 
+static const arti_dl_symbol nvrtc_symbols[] = {
+#define TABLE nvrtc
+    NVRTC_REQUIRED(NEEDED) NVRTC_OPTIONAL(WELCOME) NEEDED(nvrtcGetErrorString, words, )
+#undef TABLE
+};
+
 static art_status open_nvrtc(const char *path, nvrtc *n, art_error *err) {
-    void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!so) return arti_fail(err, ART_E_DEVICE, 0, "no NVRTC: %s", dlerror());
-    const char *missing = NULL;
-    void *p;
-#define LOAD(name, field, args)                                                                                        \
-    p = dlsym(so, #name);                                                                                              \
-    memcpy(&n->field, &p, sizeof p);
-#define LOAD_REQUIRED(name, field, args)                                                                               \
-    LOAD(name, field, args)                                                                                            \
-    if (!p && !missing) missing = #name;
-    NVRTC_REQUIRED(LOAD_REQUIRED)
-    NVRTC_OPTIONAL(LOAD)
-    LOAD_REQUIRED(nvrtcGetErrorString, words, )
-#undef LOAD_REQUIRED
-#undef LOAD
-    if (missing)
-        return arti_fail(err, ART_E_DEVICE, 0, "%s: no NVRTC that agentrt can use (11.2 or later): it has no %s", path,
-                         missing);
-    return ART_OK;
+    static const arti_dl library = {.code = ART_E_DEVICE,
+                                    .absent = "no NVRTC",
+                                    .hint = "",
+                                    .unfit = "no NVRTC that agentrt can use (11.2 or later)",
+                                    .symbols = nvrtc_symbols,
+                                    .n_symbols = sizeof nvrtc_symbols / sizeof *nvrtc_symbols};
+    return arti_dl_open(&library, path, n, err);
 }
 
 art_status art_nvrtc_version(const char *path, uint32_t *version, uint32_t *arch_max, art_error *err) {

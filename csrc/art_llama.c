@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_llama.h"
 
+#include "art_dl.h"
 #include "art_gguf.h"
 #include "art_mem.h"
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -244,23 +244,20 @@ static bool set_no_mmap(const art_llama *l, blob *m) {
     return true;
 }
 
-static art_status load_symbols(art_llama *l, void *so, const char *path, art_error *err) {
-    const char *missing = NULL;
-    void *p;
-#define LOAD(ret, name, args)                                                                                          \
-    p = dlsym(so, #name);                                                                                              \
-    memcpy(&l->f.name, &p, sizeof p);
-#define LOAD_REQUIRED(ret, name, args)                                                                                 \
-    LOAD(ret, name, args)                                                                                              \
-    if (!p && !missing) missing = #name;
-    REQUIRED(LOAD_REQUIRED)
-    OPTIONAL(LOAD)
-#undef LOAD_REQUIRED
-#undef LOAD
-    if (missing)
-        return arti_fail(err, ART_E_ENGINE, 0, "%s: not a libllama that agentrt can use: it has no %s", path, missing);
-    return ART_OK;
-}
+static const arti_dl_symbol symbols[] = {
+#define NEEDED(ret, name, args) {#name, offsetof(api, name), false},
+#define WELCOME(ret, name, args) {#name, offsetof(api, name), true},
+    REQUIRED(NEEDED) OPTIONAL(WELCOME)
+#undef WELCOME
+#undef NEEDED
+};
+
+static const arti_dl library = {.code = ART_E_ENGINE,
+                                .absent = "can not be loaded",
+                                .hint = "",
+                                .unfit = "not a libllama that agentrt can use",
+                                .symbols = symbols,
+                                .n_symbols = sizeof symbols / sizeof *symbols};
 
 static char *copy_dir(arti_mem *mem, const char *dir, const char *lib_path, size_t *size) {
     size_t n;
@@ -313,12 +310,7 @@ art_status art_llama_open(const char *lib_path, const char *backend_dir, const a
         goto fail;
     }
     if (!getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT")) setenv("OMP_WAIT_POLICY", "passive", 0);
-    void *so = dlopen(lib_path, RTLD_NOW | RTLD_LOCAL);
-    if (!so) {
-        st = arti_fail(err, ART_E_ENGINE, 0, "%s: can not be loaded: %s", lib_path, dlerror());
-        goto fail;
-    }
-    st = load_symbols(l, so, lib_path, err);
+    st = arti_dl_open(&library, lib_path, &l->f, err);
     if (st == ART_OK) st = check_layout(l, lib_path, err);
     if (st != ART_OK) {
         l->f.llama_log_set = NULL;
