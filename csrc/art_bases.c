@@ -70,10 +70,10 @@ static bool number_sets(arti_bases *b, const art_vocab *v) {
 
 static bool lay_out_groups(arti_bases *b, const art_vocab *v) {
     uint16_t *n = get(b, v->n_groups, sizeof *n), *cost = get(b, v->n_groups, sizeof *cost);
-    uint8_t *max_cp = get(b, v->n_groups, 1), *kind_of = get(b, v->n_groups, 1);
+    uint8_t *max_cp = get(b, v->n_groups, 1);
     uint64_t atoms[ARTI_BASES], *groups[ARTI_BASES];
-    uint32_t *rows[ARTI_BASES], n_kinds = 0;
-    if (!n || !cost || !max_cp || !kind_of) return false;
+    uint32_t *rows[ARTI_BASES];
+    if (!n || !cost || !max_cp) return false;
     for (uint32_t k = 0; k < ARTI_BASES; k++) {
         atoms[k] = atoms_of(k);
         b->groups[k] = groups[k] = get(b, v->n_groups / 64, sizeof *groups[k]);
@@ -83,14 +83,9 @@ static bool lay_out_groups(arti_bases *b, const art_vocab *v) {
     for (uint32_t i = 0; i < v->n_groups; i++) {
         const arti_group *g = &v->groups[i];
         const uint8_t in = bases_of(g, atoms);
-        uint32_t kind = 0;
         n[i] = (uint16_t)(g->n < UINT16_MAX ? g->n : UINT16_MAX);
         cost[i] = g->row >= 0 ? ARTI_BASE_ROW_COST : n[i];
         max_cp[i] = (uint8_t)(g->max_cp < UINT8_MAX ? g->max_cp : UINT8_MAX);
-        while (kind < n_kinds && b->kinds[kind] != in) kind++;
-        if (kind == n_kinds && n_kinds < ARTI_BASE_KINDS) b->kinds[n_kinds++] = in;
-        kind_of[i] = (uint8_t)(kind < ARTI_BASE_KINDS ? kind : 0);
-        b->kind_cost[kind_of[i]] += cost[i];
         for (uint32_t k = 0; k < ARTI_BASES; k++) {
             if (!(in >> k & 1u)) continue;
             groups[k][i / 64] |= (uint64_t)1 << (i % 64);
@@ -103,7 +98,6 @@ static bool lay_out_groups(arti_bases *b, const art_vocab *v) {
     b->n = n;
     b->cost = cost;
     b->max_cp = max_cp;
-    b->kind_of = kind_of;
     return true;
 }
 

@@ -7,28 +7,24 @@
  * Owns      its arrays.
  * Threads   immutable after creation.
  * Errors    NULL when the allocator refuses.
- * Cost      build: less than a millisecond for 128k tokens. Memory: a row for each base, 16 bytes a group. */
+ * Cost      build: less than a millisecond for 128k tokens. Memory: a row for each base, 10 bytes a group. */
 #ifndef ART_BASES_H
 #define ART_BASES_H
 
 #include "art_vocab.h"
 
 #define ARTI_BASES 7u
-#define ARTI_BASE_KINDS 16u
 
 typedef struct arti_bases {
     arti_mem mem;
     arti_arena arena;
     uint32_t n_sets;
-    const uint64_t *sets;     /* the different sets `rest` of groups */
-    const uint32_t *set_of;   /* by group */
-    const uint16_t *n, *cost; /* by group: tokens, and steps to set or clear them; saturated */
-    const uint8_t *max_cp;    /* by group; saturated */
-    const uint8_t *kind_of;   /* by group: which bases it belongs to. An estimate, where there are too many kinds */
-    uint8_t kinds[ARTI_BASE_KINDS];      /* bit k: base k */
-    uint32_t kind_cost[ARTI_BASE_KINDS]; /* of all its groups */
-    const uint64_t *groups[ARTI_BASES];  /* by base: its groups, as bits */
-    const uint32_t *rows[ARTI_BASES];    /* .. and their tokens */
+    const uint64_t *sets;               /* the different sets `rest` of groups */
+    const uint32_t *set_of;             /* by group */
+    const uint16_t *n, *cost;           /* by group: tokens, and steps to set or clear them; saturated */
+    const uint8_t *max_cp;              /* by group; saturated */
+    const uint64_t *groups[ARTI_BASES]; /* by base: its groups, as bits */
+    const uint32_t *rows[ARTI_BASES];   /* .. and their tokens */
 } arti_bases;
 
 #define ARTI_BASE_ROW_COST 400u /* of combining two rows, in tokens set one by one */

@@ -59,6 +59,7 @@ typedef struct lang {
     const plan *judged[JUDGED]; /* whose verdicts on sets of atoms by_set holds */
     uint32_t n_judged;
     uint8_t *by_set;
+    uint64_t many; /* atoms that many tokens go on with */
     uint32_t n_queued;
     struct {
         uint32_t id;
@@ -68,11 +69,11 @@ typedef struct lang {
     } queue[QUEUE]; /* tokens to be run */
 } lang;
 
-static uint64_t beyond_ascii(void) {
-    uint64_t bits = 0;
-    for (uint32_t i = 0; i < ARTI_N_ATOMS; i++)
-        if (arti_atoms[i].lo >= 0x80) bits |= BIT(i);
-    return bits;
+/* Atoms that begin at `from` or later. */
+static uint64_t atoms_from(uint32_t from) {
+    uint32_t i = ARTI_N_ATOMS;
+    while (i > 0 && arti_atoms[i - 1].lo >= from) i--;
+    return ALL_ATOMS & ~(BIT(i) - 1);
 }
 
 void arti_lang_begin(arti_re_ctx *re) {
@@ -107,7 +108,7 @@ static bool plan_atom(lang *l, plan *p, const arti_re_state to[ARTI_RE_FAN], boo
     *p = (plan){.is = REJECTED};
     if (l->room == 0 || (to[0] == ARTI_RE_DEAD && to[ARTI_RE_FAN - 1] == ARTI_RE_DEAD)) return true;
     p->is = LEFT;
-    if (to[ARTI_RE_FAN - 1] == ARTI_RE_UNKNOWN) return true;
+    if (to[ARTI_RE_FAN - 1] == ARTI_RE_UNKNOWN || (is_partly_dead && to[2] != ARTI_RE_DEAD)) return true;
     *p = (plan){.is = ACCEPTED,
                 .is_partly_dead = is_partly_dead,
                 .ends = true,
@@ -142,7 +143,8 @@ static bool make_plans(lang *l) {
     arti_re_fan fan;
     art_schema *s = l->w->x->s;
     if (arti_re_get_fan(s->re, l->q, &fan) != ART_OK) return arti_fault_re(s, NULL, 0, "pattern");
-    const uint64_t wide = beyond_ascii();
+    const uint64_t wide = atoms_from(0x80);
+    l->many = wide | (atoms_from('g') & ~atoms_from('g' + 1)) | (atoms_from('G') & ~atoms_from('G' + 1));
     for (uint32_t i = 0; i < ARTI_N_ATOMS; i++) {
         const bool partly = fan.partly >> i & 1u;
         if (i > 0 && memcmp(fan.to[i], fan.to[i - 1], sizeof *fan.to) == 0 && partly == (fan.partly >> (i - 1) & 1u))
@@ -209,28 +211,19 @@ static void clear_groups(uint64_t *bits, uint32_t first, uint32_t end) {
 }
 
 /* Do tokens with this first atom go on with few characters only? Then the trie below it is soon walked. */
-static bool is_narrow(const plan *p, uint32_t a) {
-    uint64_t letters = 0;
-    for (uint32_t i = 0; i < ARTI_N_ATOMS; i++)
-        if (arti_atoms[i].lo == 'G' || arti_atoms[i].lo == 'g' || arti_atoms[i].lo >= 0x80) letters |= BIT(i);
-    return arti_atoms[a].lo < 0x80 && !(p->in & letters);
+static bool is_narrow(const lang *l, const plan *p, uint32_t a) {
+    return arti_atoms[a].lo < 0x80 && !(p->in & l->many);
 }
 
-typedef struct sums { /* of the groups with one first atom that are accepted */
-    uint32_t n;       /* tokens */
-    uint32_t cost[ARTI_BASE_KINDS];
-} sums;
-
-/* Judges groups first .. end - 1; returns how many of their tokens have to be run. */
-static uint32_t judge_groups(lang *l, const plan *p, uint32_t first, uint32_t end, sums *out) {
+/* Judges groups first .. end - 1; returns how many of their tokens have to be run. *n_accepted: tokens of groups that are accepted. */
+static uint32_t judge_groups(lang *l, const plan *p, uint32_t first, uint32_t end, uint32_t *n_accepted) {
     const art_vocab *v = l->w->v;
     const arti_bases *b = v->bases;
-    const uint8_t *by_set = judge_sets(l, p), *max_cp = b->max_cp, *kind_of = b->kind_of;
+    const uint8_t *by_set = judge_sets(l, p), *max_cp = b->max_cp;
     const uint32_t *set_of = b->set_of;
-    const uint16_t *n = b->n, *cost = b->cost;
+    const uint16_t *n = b->n;
     uint8_t *verdicts = l->verdicts;
-    sums sum = {.n = 0};
-    uint32_t n_run = 0;
+    uint32_t n_run = 0, sum = 0;
     const uint32_t roomy = p->ends || p->room == UINT32_MAX ? UINT32_MAX : p->room + 1;
     uint32_t usual = p->low > 1 ? 0 : p->top < roomy ? p->top : roomy; /* longer tokens need a second look */
     if (usual >= v->stay_cp_max)
@@ -249,29 +242,28 @@ static uint32_t judge_groups(lang *l, const plan *p, uint32_t first, uint32_t en
             n_run += odd;
             accepted |= (uint64_t)fits << (i % 64);
             todo |= (uint64_t)(odd > 0) << (i % 64);
-            sum.n += fits * n[i];
-            sum.cost[kind_of[i]] += fits * cost[i];
+            sum += fits * n[i];
         }
         l->accepted[word] |= accepted;
         l->todo[word] |= todo;
     }
-    *out = sum;
+    *n_accepted = sum;
     return n_run;
 }
 
-static void judge_atom(lang *l, uint32_t a, sums *out) {
+static void judge_atom(lang *l, uint32_t a, uint32_t *n_accepted) {
     const art_vocab *v = l->w->v;
     plan *p = &l->plans[a];
     const uint32_t first = v->group_of[a], end = v->group_of[a + 1];
-    *out = (sums){.n = 0};
+    *n_accepted = 0;
     if (p->is == ACCEPTED) {
-        const uint32_t n_run = judge_groups(l, p, first, end, out);
+        const uint32_t n_run = judge_groups(l, p, first, end, n_accepted);
         uint32_t most_run = LEFT_FEW;
-        if (!is_narrow(p, a) && end > first)
+        if (!is_narrow(l, p, a) && end > first)
             most_run = LEFT_SOME + (v->groups[end - 1].first - v->groups[first].first) / LEFT_PART;
         if (n_run <= most_run || a == ARTI_N_ATOMS) return;
         p->is = LEFT;
-        *out = (sums){.n = 0};
+        *n_accepted = 0;
         clear_groups(l->accepted, first, end);
         clear_groups(l->todo, first, end);
     }
@@ -287,20 +279,20 @@ static uint32_t share_longer(uint32_t n_cp) {
 
 /* Rows are cut to one number of characters, `common`. Accepted tokens that are longer, or begin with an atom of which fewer characters
  * are known to be safe, are set singly: chooses the number that leaves the fewest of these. */
-static uint32_t choose_common(const lang *l, const sums *of) {
+static uint32_t choose_common(const lang *l, const uint32_t *n_accepted) {
     uint32_t n = 0, best = UINT32_MAX, best_cost = UINT32_MAX;
     struct {
         uint32_t top, rows, singly; /* accepted tokens whose plans say so, and those that are no part of rows anyway */
     } kinds[ARTI_GROUP_ATOMS];
     for (uint32_t a = 0, k = 0; a < ARTI_GROUP_ATOMS; a++) {
-        if (!of[a].n) continue;
+        if (!n_accepted[a]) continue;
         for (k = 0; k < n && kinds[k].top != l->plans[a].top;) k++;
         if (k == n) {
             kinds[n].top = l->plans[a].top;
             kinds[n].rows = kinds[n].singly = 0;
             n++;
         }
-        *(l->plans[a].low <= 1 ? &kinds[k].rows : &kinds[k].singly) += of[a].n;
+        *(l->plans[a].low <= 1 ? &kinds[k].rows : &kinds[k].singly) += n_accepted[a];
     }
     for (uint32_t k = 0; k < n; k++) {
         uint64_t rows = 0, singly = 0;
@@ -317,16 +309,27 @@ static uint32_t choose_common(const lang *l, const sums *of) {
     return best;
 }
 
-/* The base that the accepted groups, which cost so much by kind, differ least from; ARTI_BASES: none of them. */
-static uint32_t choose_base(const arti_bases *b, const uint32_t *cost) {
-    uint32_t best = ARTI_BASES, best_cost = 0;
-    for (uint32_t i = 0; i < ARTI_BASE_KINDS; i++) best_cost += cost[i];
-    for (uint32_t k = 0; k < ARTI_BASES && best_cost > ARTI_BASE_ROW_COST; k++) {
-        uint32_t differs = ARTI_BASE_ROW_COST;
-        for (uint32_t i = 0; i < ARTI_BASE_KINDS; i++)
-            differs += b->kinds[i] >> k & 1u ? b->kind_cost[i] - cost[i] : cost[i];
-        if (differs >= best_cost) continue;
-        best_cost = differs;
+/* What it costs to turn a base (ARTI_BASES: an empty row) into the accepted groups; no more than `limit` is counted. */
+static uint32_t cost_from(const lang *l, uint32_t base, uint32_t limit) {
+    const arti_bases *b = l->w->v->bases;
+    uint32_t sum = base < ARTI_BASES ? ARTI_BASE_ROW_COST / 2 : 0;
+    for (uint32_t i = 0; i * 64 < l->w->v->n_groups && sum < limit; i++) {
+        uint64_t differs = l->accepted[i] ^ (base < ARTI_BASES ? b->groups[base][i] : 0);
+        for (; differs; differs &= differs - 1) sum += b->cost[i * 64 + arti_bits_lowest64(differs)];
+    }
+    return sum;
+}
+
+/* The base that the accepted groups differ least from. */
+static uint32_t choose_base(const lang *l) {
+    uint32_t n = 0, best = ARTI_BASES;
+    for (uint32_t i = 0; i * 64 < l->w->v->n_groups; i++) n += arti_bits_count64(l->accepted[i]);
+    if (n > l->w->v->n_groups / 2) best = 0; /* only so that the costs of others are known to be too high early */
+    uint32_t best_cost = cost_from(l, best, UINT32_MAX);
+    for (uint32_t k = 0; k <= ARTI_BASES && best_cost > ARTI_BASE_ROW_COST; k++) {
+        const uint32_t cost = cost_from(l, k, best_cost);
+        if (cost >= best_cost) continue;
+        best_cost = cost;
         best = k;
     }
     return best;
@@ -340,24 +343,22 @@ typedef struct tally {
 static tally judge_all(lang *l) {
     const art_vocab *v = l->w->v;
     const arti_bases *b = v->bases;
-    sums of[ARTI_GROUP_ATOMS];
-    uint32_t cost[ARTI_BASE_KINDS] = {0};
-    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) judge_atom(l, a, &of[a]);
-    tally t = {.common = choose_common(l, of)};
+    uint32_t n_accepted[ARTI_GROUP_ATOMS];
+    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) judge_atom(l, a, &n_accepted[a]);
+    tally t = {.common = choose_common(l, n_accepted)};
     for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++) {
         const uint32_t first = v->group_of[a], end = v->group_of[a + 1];
-        if (!of[a].n) continue;
+        if (!n_accepted[a]) continue;
         const bool singly = l->plans[a].low > 1 || l->plans[a].top < t.common;
-        for (uint32_t i = 0; i < ARTI_BASE_KINDS && !singly; i++) cost[i] += of[a].cost[i];
         for (uint32_t i = first; i < end && (singly || t.common < v->stay_cp_max); i++) {
-            if (l->verdicts[i] != ACCEPTED || (!singly && b->max_cp[i] <= t.common && b->max_cp[i] < UINT8_MAX))
-                continue;
+            const bool is_long = b->max_cp[i] > t.common || b->max_cp[i] == UINT8_MAX;
+            if (!(singly || is_long) || l->verdicts[i] != ACCEPTED) continue;
             if (singly) l->verdicts[i] = SINGLY;
             l->todo[i / 64] |= BIT(i % 64);
         }
         if (singly) clear_groups(l->accepted, first, end);
     }
-    t.base = choose_base(v->bases, cost);
+    t.base = choose_base(l);
     return t;
 }
 
@@ -447,6 +448,31 @@ static bool run_token(lang *l, const plan *p, const arti_group *g, uint32_t k) {
     return true;
 }
 
+/* Tokens from the k-th on, of at most `last` characters, of a group whose tokens are one character again and again behind the first one:
+ * their texts need not be read. */
+static bool run_repeats(lang *l, const plan *p, const arti_group *g, uint32_t k, uint32_t last) {
+    const art_vocab *v = l->w->v;
+    const uint8_t byte = (uint8_t)arti_atoms[arti_bits_lowest64(g->rest)].lo;
+    arti_re_state q = p->after;
+    for (uint32_t n = 1; k < g->first + g->n && v->group_cps[k] <= last; k++) {
+        while (n < v->group_cps[k] && q != ARTI_RE_DEAD) {
+            const arti_re_state next = arti_re_step(l->w->x->s->re, q, byte);
+            if (next == ARTI_RE_FAIL) return fault_if(l->w, next);
+            n = next == q ? v->group_cps[k] : n + 1;
+            q = next;
+        }
+        if (is_alive(l, q, v->group_cps[k], false)) arti_bits_set(l->row, v->group_ids[k]);
+    }
+    return !arti_faulted(l->w->x->s);
+}
+
+/* Is it such a group, and is it known where the first character leads? */
+static bool has_repeats(const plan *p, const arti_group *g) {
+    if (p->after == ARTI_RE_DEAD || !g->rest || g->rest & (g->rest - 1) || g->rest & ARTI_ATOM_PARTIAL) return false;
+    const arti_atom *a = &arti_atoms[arti_bits_lowest64(g->rest)];
+    return a->lo == a->hi && a->hi < 0x80;
+}
+
 /* The tokens of a group that rows do not decide. */
 static bool run_group(lang *l, const plan *p, const arti_group *g, verdict is, uint32_t common) {
     const art_vocab *v = l->w->v;
@@ -460,6 +486,10 @@ static bool run_group(lang *l, const plan *p, const arti_group *g, verdict is, u
         k = longer_than(v, g, p->room + 1);
     }
     if (fits) last = most(l, p) > p->top ? most(l, p) : p->top;
+    while (fits && k < g->first + g->n && v->group_cps[k] >= p->low && v->group_cps[k] <= p->top)
+        arti_bits_set(l->row, v->group_ids[k++]);
+    if (k == g->first + g->n) return true;
+    if (has_repeats(p, g)) return run_repeats(l, p, g, k, last);
     for (; k < g->first + g->n && v->group_cps[k] <= last; k++) {
         if (fits && v->group_cps[k] >= p->low && v->group_cps[k] <= p->top)
             arti_bits_set(l->row, v->group_ids[k]);
