@@ -16,9 +16,11 @@ void arti_mask_memo_init(arti_mask_memo *m, const art_alloc *alloc, size_t max) 
 
 static void memo_clear(arti_mask_memo *m) {
     arti_arena_free(&m->arena);
-    arti_free(&m->mem, m->rows, m->size * sizeof *m->rows);
-    m->rows = NULL;
-    m->n = m->size = 0;
+    arti_free(&m->mem, m->slots, m->size * sizeof *m->slots);
+    arti_free(&m->mem, m->blocks, m->blocks_cap * sizeof *m->blocks);
+    m->slots = NULL;
+    m->blocks = NULL;
+    m->n = m->size = m->blocks_cap = 0;
     m->n_clears++;
 }
 
@@ -28,18 +30,28 @@ void arti_mask_memo_free(arti_mask_memo *m) {
     arti_walk_tables_free(m);
 }
 
-static arti_mask_row *memo_slot(const arti_mask_memo *m, const uint64_t key[2]) {
-    size_t i = (size_t)key[0] & (m->size - 1);
-    while (m->rows[i].is_used && (m->rows[i].key[0] != key[0] || m->rows[i].key[1] != key[1]))
-        i = (i + 1) & (m->size - 1);
-    return &m->rows[i];
+static arti_mask_row *row_of(const arti_mask_memo *m, uint32_t row) {
+    return &m->blocks[(row - 1) / ARTI_MASK_BLOCK][(row - 1) % ARTI_MASK_BLOCK];
+}
+
+/* The slot of a key, or the free one where it belongs. There is one. */
+static arti_mask_slot *memo_slot(const arti_mask_memo *m, const uint64_t key[2]) {
+    const uint32_t tag = (uint32_t)key[0];
+    for (size_t i = tag & (m->size - 1);; i = (i + 1) & (m->size - 1)) {
+        arti_mask_slot *slot = &m->slots[i];
+        if (!slot->row) return slot;
+        if (slot->tag != tag) continue;
+        const arti_mask_row *r = row_of(m, slot->row);
+        if (r->key[0] == key[0] && r->key[1] == key[1]) return slot;
+    }
 }
 
 bool arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words, uint32_t n_words,
                         const uint32_t **base) {
     if (!m->size) return false;
-    const arti_mask_row *r = memo_slot(m, key);
-    if (!r->is_used) return false;
+    const arti_mask_slot *slot = memo_slot(m, key);
+    if (!slot->row) return false;
+    const arti_mask_row *r = row_of(m, slot->row);
     if (base) *base = r->base;
     if (r->base)
         arti_bits_copy(words, r->base, n_words);
@@ -50,24 +62,34 @@ bool arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t
 }
 
 static bool memo_grow(arti_mask_memo *m) {
-    const size_t size = m->size ? m->size * 2 : 64;
-    arti_mask_row *rows = arti_calloc(&m->mem, size * sizeof *rows);
-    if (!rows) return false;
-    arti_mask_memo bigger = *m;
-    bigger.rows = rows;
-    bigger.size = size;
-    for (size_t i = 0; i < m->size; i++)
-        if (m->rows[i].is_used) *memo_slot(&bigger, m->rows[i].key) = m->rows[i];
-    arti_free(&m->mem, m->rows, m->size * sizeof *rows);
-    m->rows = rows;
+    const size_t size = m->size ? m->size * 2 : 128;
+    if (size > UINT32_MAX) return false;
+    arti_mask_slot *slots = arti_calloc(&m->mem, size * sizeof *slots);
+    if (!slots) return false;
+    for (size_t i = 0; i < m->size; i++) {
+        if (!m->slots[i].row) continue;
+        size_t to = m->slots[i].tag & (size - 1);
+        while (slots[to].row) to = (to + 1) & (size - 1);
+        slots[to] = m->slots[i];
+    }
+    arti_free(&m->mem, m->slots, m->size * sizeof *slots);
+    m->slots = slots;
     m->size = size;
     return true;
 }
 
+/* Room for one more row. */
+static bool memo_reserve(arti_mask_memo *m) {
+    if ((m->n + 1) * 2 > m->size && !memo_grow(m)) return false;
+    if (m->n % ARTI_MASK_BLOCK) return true;
+    const size_t block = m->n / ARTI_MASK_BLOCK;
+    if (!arti_vec_reserve(&m->mem, (void **)&m->blocks, &m->blocks_cap, block + 1, sizeof *m->blocks)) return false;
+    return (m->blocks[block] = arti_arena_get(&m->arena, ARTI_MASK_BLOCK * sizeof **m->blocks)) != NULL;
+}
+
 /* Takes a row in, with a copy of `size` bytes at `data`: those of its base, or of its patches. */
 static bool memo_add(arti_mask_memo *m, arti_mask_row r, const void *data, size_t size, bool is_base) {
-    bool ok = (m->n + 1) * 2 <= m->size || memo_grow(m);
-    void *own = ok ? arti_arena_get(&m->arena, size ? size : 1) : NULL;
+    void *own = memo_reserve(m) ? arti_arena_get(&m->arena, size ? size : 1) : NULL;
     m->mem.over_limit = false;
     if (!own) return false;
     memcpy(own, data, size);
@@ -75,9 +97,9 @@ static bool memo_add(arti_mask_memo *m, arti_mask_row r, const void *data, size_
         r.base = own;
     else
         r.patches = own;
-    r.is_used = true;
-    *memo_slot(m, r.key) = r;
-    m->n++;
+    const uint32_t row = (uint32_t)++m->n;
+    *row_of(m, row) = r;
+    *memo_slot(m, r.key) = (arti_mask_slot){(uint32_t)r.key[0], row};
     return true;
 }
 

@@ -22,18 +22,24 @@ typedef struct arti_mask_row { /* a row of its own, or another one with some wor
     const uint32_t *base; /* NULL: zeros */
     const arti_bits_patch *patches;
     uint32_t n_patches;
-    bool is_used;
 } arti_mask_row;
 
+typedef struct arti_mask_slot { /* small, so that the table grows quickly */
+    uint32_t tag;               /* of key[0]: the bits below 32 */
+    uint32_t row;               /* 1 + number; 0: free */
+} arti_mask_slot;
+
 #define ARTI_MASK_PATCHES_MAX 512u
+#define ARTI_MASK_BLOCK 64u
 #define ARTI_MASK_RECENT 1024u
 #define ARTI_MASK_TAILS 64u
 
 typedef struct arti_mask_memo {
     arti_mem mem;
-    arti_mask_row *rows; /* open addressing */
-    size_t n, size;
-    arti_arena arena;  /* what the rows point to */
+    arti_mask_slot *slots;  /* open addressing */
+    arti_mask_row **blocks; /* ARTI_MASK_BLOCK rows each */
+    size_t n, size, blocks_cap;
+    arti_arena arena;  /* rows, and what they point to */
     uint32_t n_clears; /* how often all rows were dropped */
     uint64_t *tails;   /* what may follow a closing quote, by the state behind it: see art_mask_walk.c */
     size_t tails_size;
