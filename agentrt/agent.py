@@ -28,8 +28,17 @@ from .tools import Example, Tool, demonstrations, register
 if TYPE_CHECKING:
     import asyncio
 
+    from typing_extensions import TypedDict, Unpack
+
     from .aio import AsyncStream
     from .stream import Stream
+
+    class _More(TypedDict, total=False):
+        """What the overloads of a run have in common."""
+
+        messages: Iterable[Message | Mapping[str, Any]]
+        tool_choice: str | None
+
 
 __all__ = ["Agent"]
 
@@ -91,32 +100,11 @@ class Agent:
         self._outputs: dict[Any, Output] = {}
 
     @overload
-    def run(
-        self,
-        prompt: str,
-        *,
-        messages: Iterable[Message | Mapping[str, Any]] = (),
-        output: None = None,
-        tool_choice: str | None = None,
-    ) -> Reply[None]: ...
+    def run(self, prompt: str, *, output: None = None, **more: Unpack[_More]) -> Reply[None]: ...
     @overload
-    def run(
-        self,
-        prompt: str,
-        *,
-        messages: Iterable[Message | Mapping[str, Any]] = (),
-        output: type[T],
-        tool_choice: str | None = None,
-    ) -> Reply[T]: ...
+    def run(self, prompt: str, *, output: type[T], **more: Unpack[_More]) -> Reply[T]: ...
     @overload
-    def run(
-        self,
-        prompt: str,
-        *,
-        messages: Iterable[Message | Mapping[str, Any]] = (),
-        output: Any,
-        tool_choice: str | None = None,
-    ) -> Reply[Any]: ...
+    def run(self, prompt: str, *, output: Any, **more: Unpack[_More]) -> Reply[Any]: ...
     def run(
         self,
         prompt: str,
@@ -134,32 +122,11 @@ class Agent:
         return self._start(prompt, messages, output, tool_choice).fold()
 
     @overload
-    def stream(
-        self,
-        prompt: str,
-        *,
-        messages: Iterable[Message | Mapping[str, Any]] = (),
-        output: None = None,
-        tool_choice: str | None = None,
-    ) -> Stream[None]: ...
+    def stream(self, prompt: str, *, output: None = None, **more: Unpack[_More]) -> Stream[None]: ...
     @overload
-    def stream(
-        self,
-        prompt: str,
-        *,
-        messages: Iterable[Message | Mapping[str, Any]] = (),
-        output: type[T],
-        tool_choice: str | None = None,
-    ) -> Stream[T]: ...
+    def stream(self, prompt: str, *, output: type[T], **more: Unpack[_More]) -> Stream[T]: ...
     @overload
-    def stream(
-        self,
-        prompt: str,
-        *,
-        messages: Iterable[Message | Mapping[str, Any]] = (),
-        output: Any,
-        tool_choice: str | None = None,
-    ) -> Stream[Any]: ...
+    def stream(self, prompt: str, *, output: Any, **more: Unpack[_More]) -> Stream[Any]: ...
     def stream(
         self,
         prompt: str,
@@ -177,32 +144,11 @@ class Agent:
         return Stream(self._start(prompt, messages, output, tool_choice))
 
     @overload
-    async def arun(
-        self,
-        prompt: str,
-        *,
-        messages: Iterable[Message | Mapping[str, Any]] = (),
-        output: None = None,
-        tool_choice: str | None = None,
-    ) -> Reply[None]: ...
+    async def arun(self, prompt: str, *, output: None = None, **more: Unpack[_More]) -> Reply[None]: ...
     @overload
-    async def arun(
-        self,
-        prompt: str,
-        *,
-        messages: Iterable[Message | Mapping[str, Any]] = (),
-        output: type[T],
-        tool_choice: str | None = None,
-    ) -> Reply[T]: ...
+    async def arun(self, prompt: str, *, output: type[T], **more: Unpack[_More]) -> Reply[T]: ...
     @overload
-    async def arun(
-        self,
-        prompt: str,
-        *,
-        messages: Iterable[Message | Mapping[str, Any]] = (),
-        output: Any,
-        tool_choice: str | None = None,
-    ) -> Reply[Any]: ...
+    async def arun(self, prompt: str, *, output: Any, **more: Unpack[_More]) -> Reply[Any]: ...
     async def arun(
         self,
         prompt: str,
@@ -218,32 +164,11 @@ class Agent:
         return await arun(self._start(prompt, messages, output, tool_choice))
 
     @overload
-    def astream(
-        self,
-        prompt: str,
-        *,
-        messages: Iterable[Message | Mapping[str, Any]] = (),
-        output: None = None,
-        tool_choice: str | None = None,
-    ) -> AsyncStream[None]: ...
+    def astream(self, prompt: str, *, output: None = None, **more: Unpack[_More]) -> AsyncStream[None]: ...
     @overload
-    def astream(
-        self,
-        prompt: str,
-        *,
-        messages: Iterable[Message | Mapping[str, Any]] = (),
-        output: type[T],
-        tool_choice: str | None = None,
-    ) -> AsyncStream[T]: ...
+    def astream(self, prompt: str, *, output: type[T], **more: Unpack[_More]) -> AsyncStream[T]: ...
     @overload
-    def astream(
-        self,
-        prompt: str,
-        *,
-        messages: Iterable[Message | Mapping[str, Any]] = (),
-        output: Any,
-        tool_choice: str | None = None,
-    ) -> AsyncStream[Any]: ...
+    def astream(self, prompt: str, *, output: Any, **more: Unpack[_More]) -> AsyncStream[Any]: ...
     def astream(
         self,
         prompt: str,
