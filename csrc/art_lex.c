@@ -500,6 +500,18 @@ static void set_digits(arti_lex_trie *t) {
     }
 }
 
+/* Does a path below the node hold a comma and two quotes behind it? stages: scratch, per depth how much of that was met. */
+static bool has_key_behind(const arti_lex_trie *t, uint32_t node, uint32_t *stages) {
+    stages[t->node[node].depth] = 0;
+    for (uint32_t k = node + 1; k < t->node[node].next; k++) {
+        uint32_t *stage = &stages[t->node[k].depth];
+        *stage = stage[-1];
+        *stage += t->node[k].byte == (*stage ? '"' : ',');
+        if (*stage == 3) return true;
+    }
+    return false;
+}
+
 /* head_tails: gets the tails of the entries; NULL: not wanted. */
 static bool lay_out(arti_lex *lex, builder *b, arti_lex_trie *t, uint32_t **head_tails) {
     if (!b->ok) return false;
@@ -587,9 +599,7 @@ static bool lay_out(arti_lex *lex, builder *b, arti_lex_trie *t, uint32_t **head
             t->closes[i].n_leave = 0;
         }
         fill_opens(b, &l, place, 1);
-        for (uint32_t i = 0; i < n_closes; i++)
-            for (uint32_t k = t->closes[i].node + 1; k < t->node[t->closes[i].node].next; k++)
-                t->closes[i].has_comma |= t->node[k].byte == ',';
+        for (uint32_t i = 0; i < n_closes; i++) t->closes[i].may_repeat = has_key_behind(t, t->closes[i].node, path);
         set_digits(t);
     }
     arti_free(b->mem, open_of, b->n_nodes * sizeof *open_of);

@@ -37,7 +37,7 @@ typedef struct arti_lex_close { /* a node that closes the first string of its pa
     uint32_t node;
     uint32_t text, len;      /* what stands in the string: offset into token bytes. No escapes. */
     uint32_t leave, n_leave; /* entries at and below it: into leaves */
-    bool has_comma;          /* below it: another key may follow within the token */
+    bool may_repeat;         /* below it: another key ends within the token, which may be the same one */
 } arti_lex_close;
 
 typedef struct arti_lex_odd { /* an entry whose first string has an escape */

@@ -298,7 +298,7 @@ static bool walk_open(const folded *f, const arti_lex_open *o, const arti_state 
     for (uint32_t k = 0; k < o->n_close && ok; k++) {
         const arti_lex_close *c = &t->closes[o->close + k];
         const uint8_t first = bytes[c->text];
-        bool own = !alike || (keys && c->has_comma);
+        bool own = !alike || (keys && c->may_repeat);
         if (!own && keys && (c->len ? next[first / 64] >> (first % 64) & 1u : ends)) { /* is it a name? */
             uint64_t q = arti_text_q(st)[0];
             for (uint32_t b = 0; b < c->len && q; b++) q = arti_set_step(keys->names, q, bytes[c->text + b]);
