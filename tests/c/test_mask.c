@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Masks against the byte matcher, token by token, on random walks through many schemas. */
+#include "art_mask.h"
 #include "harness.h"
 
 #include "json_walk.h"
@@ -184,6 +185,72 @@ static void test_spaced(void) {
     assert(h.live == 0);
 }
 
+enum { ROW_WORDS = 1500 };
+
+static void check_row(const arti_mask_memo *m, uint64_t k, const uint32_t *want, const uint32_t *want_base) {
+    uint32_t row[ROW_WORDS];
+    const uint32_t *base = want;
+    memset(row, 0x77, sizeof row);
+    assert(arti_mask_memo_get(m, (const uint64_t[]){k, k * 3}, row, ROW_WORDS, &base));
+    assert(memcmp(row, want, sizeof row) == 0 && (base == want_base || want_base == want));
+}
+
+/* Rows come back as they were put: as they are, and as changes of another one. */
+static void test_memo(void) {
+    harness h;
+    const art_alloc alloc = harness_alloc(&h);
+    static uint32_t base[ROW_WORDS], row[ROW_WORDS], many[ROW_WORDS];
+    uint64_t seed = 77;
+    for (uint32_t i = 0; i < ROW_WORDS; i++) base[i] = row[i] = many[i] = (uint32_t)harness_random(&seed);
+    for (uint32_t i = 0; i < ARTI_MASK_PATCHES_MAX; i++) many[2 * i] ^= 1;
+    const uint32_t changed[] = {3, 3, 1499, 0, 3};
+    row[3] = 0, row[0] ^= 8;
+    arti_mask_memo m;
+    arti_mask_memo_init(&m, &alloc, 0);
+    assert(!arti_mask_memo_get(&m, (const uint64_t[]){1, 3}, many, ROW_WORDS, NULL));
+    arti_mask_memo_put(&m, (const uint64_t[]){1, 3}, row, ROW_WORDS); /* a row of its own, at any address */
+    assert(arti_mask_memo_put_patched(&m, (const uint64_t[]){2, 6}, row, ROW_WORDS, base));
+    arti_mask_memo_put_changed(&m, (const uint64_t[]){3, 9}, row, base, changed, 5);
+    assert(arti_mask_memo_put_patched(&m, (const uint64_t[]){4, 12}, base, ROW_WORDS, base)); /* no changes */
+    assert(arti_mask_memo_put_patched(&m, (const uint64_t[]){5, 15}, many, ROW_WORDS, base));
+    many[1] ^= 1; /* one too many */
+    assert(!arti_mask_memo_put_patched(&m, (const uint64_t[]){6, 18}, many, ROW_WORDS, base));
+    assert(!arti_mask_memo_get(&m, (const uint64_t[]){6, 18}, row, ROW_WORDS, NULL));
+    many[1] ^= 1;
+    check_row(&m, 1, row, row);
+    check_row(&m, 2, row, base);
+    check_row(&m, 3, row, base);
+    check_row(&m, 4, base, base);
+    check_row(&m, 5, many, base);
+    static uint32_t few[ROW_WORDS];
+    for (uint32_t k = 0; k < 3000; k++) { /* keys that share their lower half */
+        few[k % ROW_WORDS] = k + 1;
+        const uint64_t key = 1000 + k / 2 + (uint64_t)(k % 2) * 0x100000000u;
+        arti_mask_memo_put(&m, (const uint64_t[]){key, key * 3}, few, ROW_WORDS);
+        check_row(&m, key, few, NULL);
+        few[k % ROW_WORDS] = 0;
+    }
+    check_row(&m, 3, row, base);
+    few[10] = 11;
+    check_row(&m, 1005, few, NULL);
+    assert(m.n_clears == 0);
+    arti_mask_memo_free(&m);
+    arti_mask_memo_init(&m, &alloc, 20000); /* a few rows at a time */
+    for (uint32_t k = 0; k < 50; k++) {
+        arti_mask_memo_put(&m, (const uint64_t[]){k, k * 3}, row, ROW_WORDS);
+        check_row(&m, k, row, row);
+    }
+    assert(m.n_clears > 10 && m.mem.used <= 20000);
+    arti_mask_memo_free(&m);
+    arti_mask_memo_init(&m, &alloc, 100); /* none */
+    arti_mask_memo_put(&m, (const uint64_t[]){1, 3}, row, ROW_WORDS);
+    arti_mask_memo_put_changed(&m, (const uint64_t[]){3, 9}, row, base, changed, 5);
+    assert(!arti_mask_memo_get(&m, (const uint64_t[]){1, 3}, many, ROW_WORDS, NULL));
+    assert(!arti_mask_memo_get(&m, (const uint64_t[]){3, 9}, many, ROW_WORDS, NULL));
+    arti_mask_memo_free(&m);
+    assert(h.live == 0);
+}
+
 /* A memo that can hold next to nothing gives the same masks. */
 static void test_small_memo(void) {
     harness h;
@@ -207,6 +274,7 @@ static void test_small_memo(void) {
 int main(void) {
     test_masks();
     test_spaced();
+    test_memo();
     test_small_memo();
     return 0;
 }
