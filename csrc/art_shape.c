@@ -910,7 +910,9 @@ static bool split_classes(art_schema *s, arti_re pattern, uint32_t bit, uint64_t
 /* Takes the names that are mentioned out of a class, where that may leave none. */
 static bool leave_unmentioned(art_schema *s, const arti_object_shape *o, arti_re *names) {
     arti_re_lengths lengths;
-    if (arti_re_get_lengths(s->re, arti_re_start(s->re, *names), &lengths) != ART_OK)
+    const arti_re_state q = arti_re_start(s->re, *names);
+    if (q == ARTI_RE_DEAD) return true; /* there is none as it is */
+    if (q == ARTI_RE_FAIL || arti_re_get_lengths(s->re, q, &lengths) != ART_OK)
         return arti_fault_re(s, NULL, 0, "patternProperties");
     if (lengths.longest == ARTI_RE_UNBOUNDED || o->n_names == 0) return true;
     arti_re *mentioned = arti_realloc(&s->mem, NULL, 0, o->n_names * sizeof *mentioned);

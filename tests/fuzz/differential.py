@@ -1,6 +1,6 @@
 """Random schemas and instances through three validators and our masks, for as long as one likes.
 
-    python tests/fuzz/differential.py [--seconds 600] [--seed 0] [--draft 2020-12 | 7] [--formats] [--walks 2]
+    python tests/fuzz/differential.py [--seconds 600] [--seed 0] [--draft 2020-12] [--formats] [--walks 2]
         [--focus uniqueItems]
 
 For each schema: do Schema.validate, the matcher fed token by token (its mask, allows and accept agreeing), `jsonschema`
@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=1 << 62, help="schemas at most")
-    parser.add_argument("--draft", default="2020-12", choices=["2020-12", "7"])
+    parser.add_argument("--draft", default="2020-12", choices=["4", "6", "7", "2019-09", "2020-12"])
     parser.add_argument("--formats", action="store_true", help="with the formats that all know")
     parser.add_argument("--focus", default="", help="a keyword that comes often")
     parser.add_argument("--walks", type=int, default=2)

@@ -26,14 +26,19 @@ SCALARS: list[Any] = [None, True, False, *NUMBERS, *STRINGS]
 
 
 class Maker:
-    """Makes schemas of draft 2020-12, or of draft 7 with `items` and `dependencies` in their old forms.
+    """Makes schemas of a draft: before 2020-12 with lists as `items`, before 2019-09 with `dependencies`.
+
+    Keywords that a draft does not know are there now and then all the same, and must be ignored.
+
 
     focus:  a keyword of arrays or objects that is to come often.
     """
 
     def __init__(self, draw: random.Random, *, draft: str = "2020-12", formats: bool = False, focus: str = "") -> None:
         self.draw = draw
-        self.old = draft != "2020-12"
+        self.draft = draft
+        self.tuples = draft != "2020-12"  # "items" may be a list
+        self.old = draft in ("4", "6", "7")
         self.formats = formats
         self.focus = focus
         self.defs: list[str] = []
@@ -59,7 +64,7 @@ class Maker:
             for i, name in enumerate(self.defs):
                 self.level = i
                 schema[place][name] = self.schema(draw.choice([1, 2]))
-        return schema
+        return in_draft_4(schema) if self.draft == "4" else schema
 
     def schema(self, depth: int, *, inside: bool = False) -> Any:
         """A schema; inside: for a part of a value, so that any reference may stand here."""
@@ -181,9 +186,9 @@ class Maker:
             )
 
         if draw.random() < 0.3:
-            out["items" if self.old else "prefixItems"] = [sub() for _ in range(draw.choice([1, 2]))]
+            out["items" if self.tuples else "prefixItems"] = [sub() for _ in range(draw.choice([1, 2]))]
             if draw.random() < 0.5:
-                out["additionalItems" if self.old else "items"] = draw.choice([False, sub()])
+                out["additionalItems" if self.tuples else "items"] = draw.choice([False, sub()])
         elif draw.random() < 0.7:
             out["items"] = sub()
         if self.takes("minItems", 0.3):
@@ -279,7 +284,7 @@ class Maker:
     def some_array(self, root: Any, schema: dict[str, Any], depth: int) -> list[Any]:
         draw = self.draw
         prefix = schema.get("prefixItems", schema["items"] if isinstance(schema.get("items"), list) else [])
-        rest = schema.get("additionalItems" if prefix and self.old else "items", True)
+        rest = schema.get("additionalItems" if prefix and self.tuples else "items", True)
         size = max(min(draw.randint(0, 4), schema.get("maxItems", 4)), schema.get("minItems", 0))
         if draw.random() < 0.1:
             size = draw.randint(0, 4)
@@ -321,6 +326,35 @@ LEADS = {
     "array": {"items", "prefixItems", "contains", "uniqueItems", "minItems", "maxItems"},
     "object": {"properties", "required", "patternProperties", "additionalProperties", "minProperties", "maxProperties"},
 }
+
+
+PARTS = {  # keywords of draft 4 whose values are schemas, lists of schemas or objects of schemas
+    "one": {"not", "additionalItems", "additionalProperties", "items"},
+    "many": {"allOf", "anyOf", "oneOf", "items"},
+    "named": {"properties", "patternProperties", "definitions", "dependencies"},
+}
+
+
+def in_draft_4(schema: Any) -> Any:
+    """The same in draft 4, which has no boolean schemas and writes excluded bounds in its own way."""
+    if isinstance(schema, bool):
+        return {} if schema else {"not": {}}
+    out: dict[str, Any] = {}
+    for keyword, value in schema.items():
+        if keyword in ("exclusiveMinimum", "exclusiveMaximum"):
+            bound = keyword.removeprefix("exclusive").lower()
+            if bound not in schema:
+                out[bound] = value
+            out[keyword] = True
+        elif keyword in PARTS["many"] and isinstance(value, list):
+            out[keyword] = [in_draft_4(part) for part in value]
+        elif keyword in PARTS["one"]:
+            out[keyword] = in_draft_4(value)
+        elif keyword in PARTS["named"]:
+            out[keyword] = {k: part if isinstance(part, list) else in_draft_4(part) for k, part in value.items()}
+        else:
+            out[keyword] = value
+    return out
 
 
 def sub_object(schema: Any) -> Any:

@@ -185,7 +185,8 @@ class Oracles:
 
     def __init__(self, schema: Any, *, draft: str = "2020-12", formats: bool = False) -> None:
         text = schema if isinstance(schema, str) else json.dumps(schema)
-        python_class, rust_class = DRAFTS[draft_of(schema, draft)]
+        self.draft = draft_of(schema, draft)
+        python_class, rust_class = DRAFTS[self.draft]
         self.excuse = ""
         # jsonschema does not check every format: what it lets pass may still not fit.
         self.lenient = formats and bool(set(_formats(exact(text))) & CHECKED_FORMATS - PYTHON_FORMATS)
@@ -208,7 +209,7 @@ class Oracles:
         since = [ORDER.index(FIRST_DRAFT.get(name, "4")) for name in names]
         # It limits what stands before the "@" as SMTP does; the grammar that JSON Schema names for addresses does not.
         self.emails = bool(names & {"email", "idn-email"})
-        self.early = max(since, default=0) > ORDER.index(draft_of(schema, draft))
+        self.early = max(since, default=0) > ORDER.index(self.draft)
         self.rust: Any = None
         try:
             if re.search(r"\\\\[<>]", text):  # ends of words to it, and characters to ECMA 262
@@ -216,6 +217,11 @@ class Oracles:
             self.rust = rust_class(json.loads(text), validate_formats=formats, offline=True)
         except (ValueError, jsonschema_rs.ValidationError) as error:
             self.excuse = str(error)
+
+        # Of 2019-09 they read unevaluatedItems as 2020-12 has it, where "contains" evaluates items.
+        if self.draft == "2019-09" and '"contains"' in text and '"unevaluatedItems"' in text:
+            self.python = self.rust = None
+            self.excuse = "contains beside unevaluatedItems"
 
     def verdict(self, text: str | bytes) -> bool | None:
         """What those that know say together; None when they disagree, or none knows."""
@@ -228,6 +234,10 @@ class Oracles:
         try:
             fits = bool(self.python.is_valid(exact(text)))
         except (RecursionError, ArithmeticError, referencing.exceptions.Unresolvable):
+            return None
+        except TypeError:  # jsonschema 4 wants no boolean as "items" beside "unevaluatedItems" of 2019-09
+            if self.draft != "2019-09":
+                raise
             return None
         return None if fits and self.lenient else fits
 

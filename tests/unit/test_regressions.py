@@ -56,6 +56,13 @@ FIVE = {
     "additionalProperties": False,
 }
 BITS = {"items": {"type": "boolean"}, "minItems": 3, "maxItems": 3}
+# One member at most, with a name that patterns do not leave: no end of the other alternatives.
+B_NOT_ONLY_A = {
+    "propertyNames": {"pattern": "b"},
+    "maxProperties": 1,
+    "not": {"patternProperties": {"^a$": {"type": "null"}}},
+}
+INSTANCES.append(("2020-12", {"anyOf": [{"type": "object", **B_NOT_ONLY_A}, {"required": ["b"]}]}, {"b": 1}, True))
 NAMES = {"type": "object", "propertyNames": {"enum": ["b", "é", "c"]}}
 TWO = {"type": "array", "uniqueItems": True, "minItems": 2}
 SMALL_NUMBERS = {"type": ["number", "null", "array"], "maximum": 0.5, "exclusiveMaximum": 0.5}
