@@ -30,7 +30,6 @@ class Maker:
 
     Keywords that a draft does not know are there now and then all the same, and must be ignored.
 
-
     focus:  a keyword of arrays or objects that is to come often.
     """
 
