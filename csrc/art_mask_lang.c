@@ -17,7 +17,9 @@
 #define LEFT_PART 8u   /* .. than such a part of all with that atom, are left to the trie, */
 #define LEFT_FEW 32u   /* .. and more than a few where it is narrow */
 #define JUDGED 4u
-#define QUEUE 64u /* tokens that are run together */
+#define HARMLESS 32u     /* states whose harmless atoms are at hand in a walk */
+#define SEARCHES_MAX 12u /* .. and searches for them */
+#define QUEUE 64u        /* tokens that are run together */
 
 /* Roughly how many tokens use characters of an atom, for arti_re_get_safe(): only the order matters. */
 static const uint16_t weights[ARTI_N_ATOMS] = {
@@ -43,6 +45,12 @@ typedef struct plan {
     arti_re_state after; /* the only state behind a character of the atom; ARTI_RE_DEAD: there are several */
 } plan;
 
+typedef struct harmless { /* any text of `in` of at most `room` characters is alive */
+    arti_re_state q;
+    uint32_t room;
+    uint64_t in;
+} harmless;
+
 typedef struct lang {
     arti_walk *w;
     const arti_part *part;
@@ -59,7 +67,10 @@ typedef struct lang {
     const plan *judged[JUDGED]; /* whose verdicts on sets of atoms by_set holds */
     uint32_t n_judged;
     uint8_t *by_set;
-    uint64_t many; /* atoms that many tokens go on with */
+    uint64_t wide; /* atoms beyond ASCII; */
+    uint64_t many; /* .. and those that many tokens go on with */
+    harmless harmless[HARMLESS];
+    uint32_t n_searches;
     uint32_t n_queued;
     struct {
         uint32_t id;
@@ -143,7 +154,7 @@ static bool make_plans(lang *l) {
     arti_re_fan fan;
     art_schema *s = l->w->x->s;
     if (arti_re_get_fan(s->re, l->q, &fan) != ART_OK) return arti_fault_re(s, NULL, 0, "pattern");
-    const uint64_t wide = atoms_from(0x80);
+    const uint64_t wide = l->wide = atoms_from(0x80);
     l->many = wide | (atoms_from('g') & ~atoms_from('g' + 1)) | (atoms_from('G') & ~atoms_from('G' + 1));
     for (uint32_t i = 0; i < ARTI_N_ATOMS; i++) {
         const bool partly = fan.partly >> i & 1u;
@@ -258,10 +269,9 @@ static void judge_atom(lang *l, uint32_t a, uint32_t *n_accepted) {
     *n_accepted = 0;
     if (p->is == ACCEPTED) {
         const uint32_t n_run = judge_groups(l, p, first, end, n_accepted);
-        uint32_t most_run = LEFT_FEW;
-        if (!is_narrow(l, p, a) && end > first)
-            most_run = LEFT_SOME + (v->groups[end - 1].first - v->groups[first].first) / LEFT_PART;
-        if (n_run <= most_run || a == ARTI_N_ATOMS) return;
+        if (a == ARTI_N_ATOMS || n_run <= LEFT_FEW) return;
+        const uint32_t n = end > first ? v->groups[end - 1].first - v->groups[first].first : 0;
+        if (!is_narrow(l, p, a) && n_run <= LEFT_SOME + n / LEFT_PART) return;
         p->is = LEFT;
         *n_accepted = 0;
         clear_groups(l->accepted, first, end);
@@ -542,14 +552,46 @@ static void enter(const art_vocab *v, level *at, uint32_t node) {
     at->end = at->is_list ? v->lex->kid_first[list + 1] : v->node[node].next;
 }
 
-/* Below node i all tokens are alive, whatever they are. */
-static bool is_safe_below(lang *l, uint32_t i, arti_re_state q, bool *safe) {
-    const art_vocab *v = l->w->v;
-    arti_re_safe known; /* by now, as a rule: it has been asked about one atom or other */
-    if (arti_re_get_safe(l->w->x->s->re, q, false, &known) != ART_OK)
-        return arti_fault_re(l->w->x->s, NULL, 0, "pattern");
-    *safe = !(v->below[i] & ~known.in) && known.room >= v->token_len_max;
+/* What is known to do no harm in state q, which lies between characters. Only so many states are searched in one walk: usually few are met
+ * again and again. */
+static bool look_up_safe(lang *l, arti_re_state q, const harmless **out) {
+    harmless *h = &l->harmless[q % HARMLESS];
+    *out = h;
+    if (h->q == q) return true;
+    arti_re_safe safe = {.in = 0};
+    if (l->n_searches < SEARCHES_MAX) {
+        l->n_searches++;
+        if (arti_re_get_safe(l->w->x->s->re, q, false, &safe) != ART_OK)
+            return arti_fault_re(l->w->x->s, NULL, 0, "pattern");
+    }
+    *h = (harmless){.q = q, .room = safe.room, .in = safe.in & ALL_ATOMS};
+    if ((h->in & l->wide) == l->wide) h->in |= ARTI_ATOM_PARTIAL;
     return true;
+}
+
+/* Are all tokens below the node alive that stay in the string? It has no more characters below it than nodes. */
+static bool is_safe_below(lang *l, uint32_t node, arti_re_state q, bool *safe) {
+    const art_vocab *v = l->w->v;
+    const uint64_t below = v->below[node] & ~(ARTI_ATOM_SPECIAL & ~ARTI_ATOM_PARTIAL);
+    const uint32_t size = v->node[node].next - node - 1, longest = size < v->token_len_max ? size : v->token_len_max;
+    const harmless *h;
+    *safe = false;
+    if (!look_up_safe(l, q, &h)) return false;
+    *safe = !(below & ~h->in) && h->room >= longest;
+    return true;
+}
+
+/* All tokens below the node that stay in the string, and its own. */
+static void set_below(lang *l, uint32_t node) {
+    const art_vocab *v = l->w->v;
+    const uint32_t first = v->node[node].tok, end = v->node[v->node[node].next].tok;
+    const uint32_t *stay = arti_vocab_stay(v, UINT32_MAX);
+    if (!(v->below[node] & ARTI_ATOM_SPECIAL)) {
+        arti_bits_set_ids(l->row, v->order + first, end - first);
+        return;
+    }
+    for (uint32_t k = first; k < end; k++)
+        if (arti_bits_test(stay, v->order[k])) arti_bits_set(l->row, v->order[k]);
 }
 
 /* The tokens that begin with the byte. */
@@ -574,17 +616,20 @@ static bool walk_trie(lang *l, level *levels, uint8_t first) {
                        : byte < 0xF0u          ? 2
                                                : 3;
             bool safe = false;
-            if (to->q == at->q && !l->has_bounds && end > node + 4 && !(v->below[node] & ARTI_ATOM_SPECIAL) &&
-                !is_safe_below(l, node, to->q, &safe))
+            if (!l->has_bounds && to->tail == 0 && end > node + 1 && !is_safe_below(l, node, to->q, &safe))
                 return false;
-            const uint32_t tok = v->node[node].tok, tok_end = v->node[safe ? end : node + 1].tok;
-            const bool near =
-                l->has_bounds && l->room - to->n_cp < NEAR; /* then it is worth asking before the token ends */
-            const bool alive = !(near || tok_end > tok) || safe || is_alive(l, to->q, to->n_cp, to->tail > 0);
-            for (uint32_t k = tok; k < tok_end && alive; k++) arti_bits_set(l->row, v->order[k]);
-            if (end > node + 1 && !safe && (alive || !near)) {
-                enter(v, to, node);
-                at = to;
+            if (safe) {
+                set_below(l, node);
+            } else {
+                const uint32_t tok = v->node[node].tok, tok_end = v->node[node + 1].tok;
+                const bool near =
+                    l->has_bounds && l->room - to->n_cp < NEAR; /* then it is worth asking before the token ends */
+                const bool alive = !(near || tok_end > tok) || is_alive(l, to->q, to->n_cp, to->tail > 0);
+                for (uint32_t k = tok; k < tok_end && alive; k++) arti_bits_set(l->row, v->order[k]);
+                if (end > node + 1 && (alive || !near)) {
+                    enter(v, to, node);
+                    at = to;
+                }
             }
         }
         while (at > levels && !next_kid(v, at, &node, &byte)) at--;

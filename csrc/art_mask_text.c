@@ -170,6 +170,7 @@ static bool set_stay(leaver *l) {
         if (!part_stay(l, text_part(l->st, i), q, row)) return false;
         if (!first) arti_bits_or(w->words, row, w->v->n_words);
         first = false;
+        if (l->n_parts > 1 && arti_bits_equal(w->words, arti_vocab_stay(w->v, UINT32_MAX), w->v->n_words)) return true;
     }
     return true;
 }
