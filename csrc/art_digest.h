@@ -35,8 +35,9 @@ static inline uint64_t arti_digest_word(uint32_t word) { /* 0 false, 1 true, 2 n
 static inline uint64_t arti_digest_member(uint64_t key, uint64_t value) {
     return arti_hash_mix(arti_hash_mix(key, 11), value);
 }
+/* What an array is with one item more. That item may equal what was there before. */
 static inline uint64_t arti_digest_item(uint64_t array, uint64_t value) {
-    return arti_hash_mix(array, value);
+    return arti_hash_mix(arti_hash_mix(array, 13), value);
 }
 
 #endif

@@ -35,6 +35,9 @@ INSTANCES: list[tuple[str, Any, Any, bool]] = [
     # Members whose key is their value, and characters of small numbers, left no trace in digests.
     ("2020-12", {"uniqueItems": True}, [{}, {"": ""}, {"a": "a"}], True),
     ("2020-12", {"uniqueItems": True}, ["\x02", "\x02\x00"], True),
+    # Items that equal the array before them did, too.
+    ("2020-12", {"uniqueItems": True}, [[[], []], [[], [[]], []]], True),
+    ("2020-12", {"uniqueItems": True}, [[[]], [[[]], [[]]], [[], []]], True),
     # Exponents were not tried for numbers that must differ.
     ("2020-12", {"prefixItems": [{}, {"enum": [1e-7]}], "uniqueItems": True}, [True, 1e-7], True),
 ]
