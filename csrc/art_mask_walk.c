@@ -406,7 +406,7 @@ static bool walk_embedded(arti_walk *w, const arti_state *st, const uint8_t *byt
     if (x->space_max != UINT8_MAX && x->space_max != 0) return walk_all(w, st);
     const bool spaces = x->space_max == UINT8_MAX;
     const arti_lex *lex = w->v->lex;
-    if (spaces) arti_bits_or(w->words, w->v->space_row, w->v->n_words);
+    if (spaces) arti_walk_or(w, w->v->space_row);
     for (const uint8_t *b = bytes; *b; b++) {
         const arti_region_mark mark = arti_region_mark_now(x->region);
         arti_state next = *st;
@@ -479,7 +479,7 @@ static void copy_start_row(const folded *f, const arti_state *st, uint8_t *bytes
 static bool walk_structure(arti_walk *w, const arti_state *st, bool is_first) {
     uint8_t bytes[24];
     const bool any_space = w->x->space_max == UINT8_MAX && !w->x->spaced && !w->x->embedded;
-    w->tracks = is_first && !w->x->embedded;
+    if (is_first) w->tracks = !w->x->embedded;
     if (is_first && !any_space) arti_walk_copy(w, NULL);
     if (st->mode == ARTI_M_DONE && w->x->embedded) return true;
     if (!first_bytes(w->x, st, bytes)) return false;
@@ -489,7 +489,7 @@ static bool walk_structure(arti_walk *w, const arti_state *st, bool is_first) {
     if (any_space && is_first)
         copy_start_row(&f, st, bytes, &opened);
     else if (any_space)
-        arti_bits_or(w->words, w->v->space_row, w->v->n_words);
+        arti_walk_or(w, w->v->space_row);
     else if (f.lead)
         set_range(&f, f.t->node[0].tok, f.t->node[1].tok);
     if (arti_faulted(w->x->s)) return false;
@@ -590,7 +590,8 @@ static bool walk_number(arti_walk *w, const arti_state *st) {
         if (below > levels) levels = below;
     }
     const bool digits = arti_number_is_settled(w->v, st, levels);
-    if (digits) arti_bits_or(w->words, w->v->digit_row, w->v->n_words);
+    w->tracks = !x->embedded;
+    arti_walk_copy(w, digits ? w->v->digit_row : NULL);
     for (const uint8_t *b = bytes; *b; b++) {
         const uint32_t i = t->child[*b];
         if (!i || (digits && t->node[i].digits)) continue;
@@ -729,9 +730,10 @@ bool arti_walk_state(arti_walk *w, const arti_state *st) {
         if (((const arti_text_machine *)st->text.machine)->parts[0].kind == ARTI_PART_SET) w->work += ARTI_WORK_DEAR;
         return arti_walk_text(w, st);
     case ARTI_M_KEY_TEXT: return arti_walk_key(w, st);
-    case ARTI_M_NUMBER: arti_bits_zero(w->words, n_words); return walk_number(w, st);
+    case ARTI_M_NUMBER: return walk_number(w, st);
     case ARTI_M_WORD:
-        arti_bits_zero(w->words, n_words);
+        w->tracks = true;
+        arti_walk_copy(w, NULL);
         return walk_byte(w, st, (uint8_t)words[st->word][st->word_len]);
     default: return walk_structure(w, st, true);
     }

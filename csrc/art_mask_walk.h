@@ -38,6 +38,12 @@ static inline void arti_walk_copy(arti_walk *w, const uint32_t *row) {
     w->n_touched = w->tracks ? 0 : UINT32_MAX;
 }
 
+/* Adds a row. */
+static inline void arti_walk_or(arti_walk *w, const uint32_t *row) {
+    arti_bits_or(w->words, row, w->v->n_words);
+    w->n_touched = UINT32_MAX;
+}
+
 static inline void arti_walk_touch(arti_walk *w, uint32_t id) {
     if (w->n_touched < ARTI_MASK_PATCHES_MAX)
         w->touched[w->n_touched++] = id / 32;
