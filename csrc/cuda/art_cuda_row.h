@@ -153,13 +153,13 @@ ART_DEV void apply_patches(warp_id w, const row_view<D> &r, uint32_t begin, wide
         patch p = r.patches[i];
         uint32_t offset = p.key / 2u - begin, vector = offset / D::n_vec;
         uint32_t owner = vector % ART_CUDA_LANES;
-        uint32_t place = 1u << (vector / ART_CUDA_LANES * D::n_vec + offset % D::n_vec);
+        uint32_t bit = 1u << (vector / ART_CUDA_LANES * D::n_vec + offset % D::n_vec);
         lane_each(w, [&](uint32_t lane) {
             uint32_t bits = 0; /* of x[j], which is found by a bit and not by its index: that would put x into memory */
             ART_UNROLL
-            for (uint32_t k = 0; k < n; k++) bits |= place >> k & 1u ? as_bits(at(x[k], lane)) : 0u;
+            for (uint32_t k = 0; k < n; k++) bits |= bit >> k & 1u ? as_bits(at(x[k], lane)) : 0u;
             float v = patched(as_float(bits), p, r.pen);
-            uint32_t here = lane == owner ? place : 0u;
+            uint32_t here = lane == owner ? bit : 0u;
             ART_UNROLL
             for (uint32_t k = 0; k < n; k++) at(x[k], lane) = here >> k & 1u ? v : at(x[k], lane);
         });
@@ -192,11 +192,12 @@ template <class D, uint32_t n>
 ART_DEV void load_whole(warp_id w, const row_view<D> &r, uint32_t begin, raw_tokens<n> &t) {
     lane_each(w, [&](uint32_t lane) {
         const typename D::bits *from = r.logits + (begin + lane * D::n_vec);
-        const uint32_t *words = r.mask + (begin + lane * D::n_vec) / 32u;
+        const uint32_t first = (begin + lane * D::n_vec) / 32u;
         ART_UNROLL
         for (uint32_t q = 0; q < n; q++) at(t.v[q], lane) = load_vec16(from + q * group_size<D>());
         ART_UNROLL
-        for (uint32_t q = 0; q < n; q++) at(t.word[q], lane) = r.mask ? load_const(words + q * D::n_vec) : 0u;
+        for (uint32_t q = 0; q < n; q++)
+            at(t.word[q], lane) = r.mask ? load_const(r.mask + (first + q * D::n_vec)) : 0u;
     });
 }
 

@@ -1081,8 +1081,45 @@ def test_the_bench_goes_on_when_a_part_fails(monkeypatch: pytest.MonkeyPatch, tm
     assert "| wrong | 0 | 3 | 0 of 1 | somewhere |" in text
     assert "part table ended with status 134: illegal memory access" in text
     assert "part loop ended with status 124: stopped after 9 s" in text
-    assert bench_cuda.all_met([{"kind": "bar", "met": True}, {"kind": "part", "status": 1}])
+    assert bench_cuda.all_met([{"kind": "bar", "met": True}, {"kind": "part", "status": bench_cuda.MISSED}])
+    assert not bench_cuda.all_met([{"kind": "bar", "met": True}, {"kind": "part", "status": 1}])
     assert not bench_cuda.all_met([{"kind": "bar", "met": False}])
+
+
+def test_the_bench_runs_itself_under_the_sanitizer(built: tuple[Path, Path], tmp_path: Path) -> None:
+    """A program in compute-sanitizer's place: it takes the same options, and does not like racecheck."""
+    tool = tmp_path / "compute-sanitizer"
+    tool.write_text(
+        f"#!{sys.executable}\n"
+        "import subprocess, sys\n"
+        "options = sys.argv[1 : sys.argv.index(sys.executable)]\n"
+        "assert options[::2][:3] == ['--tool', '--error-exitcode', '--target-processes'], options\n"
+        "assert ('--kernel-name' in options) == (options[1] != 'initcheck'), options\n"
+        "status = subprocess.run(sys.argv[len(options) + 1 :]).returncode\n"
+        "print('========= ERROR SUMMARY: 0 errors')\n"
+        "sys.exit(99 if options[1] == 'racecheck' else status)\n"
+    )
+    tool.chmod(0o700)
+    out = tmp_path / "results.jsonl"
+    environment = {**fake.environment(*built, tmp_path), "PYTHONPATH": str(ROOT)}
+    environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "benches/bench_cuda.py", "sanitizer", "--fake", "--cases", "300", "--out", str(out)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3, done.stdout + done.stderr
+    found = {line["name"]: line for line in map(json.loads, out.read_text().splitlines())}
+    assert {name: line["met"] for name, line in found.items()} == {
+        "compute-sanitizer memcheck": True,
+        "compute-sanitizer racecheck": False,
+        "compute-sanitizer initcheck": True,
+    }
+    assert "ERROR SUMMARY: 0 errors" in found["compute-sanitizer memcheck"]["where"]
+    assert "random cases, wrong: 0" in found["compute-sanitizer initcheck"]["where"]
 
 
 def test_a_command_is_bounded() -> None:

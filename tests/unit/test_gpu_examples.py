@@ -61,7 +61,7 @@ def test_what_a_gpu_would_run(program: str, arguments: list[str], wanted: str, t
         check=False,
     )
     # Bars are missed here, as times mean nothing.
-    assert done.returncode in ((0,) if "examples" in program else (0, 1)), done.stdout + done.stderr
+    assert done.returncode in ((0,) if "examples" in program else (0, 3)), done.stdout + done.stderr
     assert wanted in done.stdout
     assert "Traceback" not in done.stderr
     assert "WRONG" not in done.stdout
