@@ -735,6 +735,7 @@ static bool write_piece(arti_jctx *x, arti_state *st, arti_out *out) {
 }
 
 #define PIECES_MAX 100000u
+#define INSTEAD_MAX 4096u
 #define LENGTHS_MAX 4096u
 
 /* Ends a text that repeats an item when it is ended the shortest way: by a longer one, if its languages have them. */
@@ -792,7 +793,9 @@ static bool write_instead(arti_jctx *x, arti_state *st, arti_out *out) {
  * are lacking come first then, whatever they have to look like. */
 static bool aim(arti_jctx *x, arti_state *st) {
     const arti_goals *all = st->goals;
-    if ((st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !arti_is_distinct(st) || !all || all->n == 1)
+    /* The order of members is that of all goals together. */
+    if (x->in_order || (st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !arti_is_distinct(st) || !all ||
+        all->n == 1)
         return true;
     const uint32_t *costs = costs_for(x, st->top, all);
     arti_frame *top = costs ? arti_frame_copy(x, st->top) : NULL; /* which has no costs yet */
@@ -824,6 +827,7 @@ static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
     size_t cap = 256;
     uint8_t *buf = arti_realloc(x->region->mem, NULL, 0, cap);
     bool ok = buf != NULL || arti_fault_mem(x->s);
+    uint32_t n_instead = 0;
     for (uint32_t n = 0; ok && st->mode != ARTI_M_DONE; n++) {
         arti_out piece = {buf, cap, 0};
         arti_state after = *st;
@@ -832,7 +836,7 @@ static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
         after = *st;
         ok = write_piece(x, &after, &piece);
         for (size_t i = 0; ok && piece.len <= cap && i < piece.len; i++) ok = arti_state_step(x, &after, buf[i]);
-        if (!ok && !arti_faulted(x->s) && x->s->norm->has_unique) {
+        if (!ok && !arti_faulted(x->s) && x->s->norm->has_unique && n_instead++ < INSTEAD_MAX) {
             piece.len = 0;
             after = *st;
             ok = write_instead(x, &after, &piece);

@@ -12,9 +12,9 @@ typedef struct question {
     arti_count k;
 } question;
 
-typedef struct pending { /* the value that comes next in a frame */
-    const arti_goals *goals;
-    arti_values *of_goal; /* what it may become, for each goal that it would meet; NULL: it has not begun */
+typedef struct pending {     /* the value that comes next in a frame */
+    const arti_goals *goals; /* NULL: whatever is asked of it */
+    arti_values *of_goal;    /* what it may become, for each goal that it would meet; NULL: it has not begun */
 } pending;
 
 static bool is_unique_array(const arti_frame *f) {
@@ -58,9 +58,9 @@ static question ask(arti_jctx *x, const arti_frame *f) {
 static const arti_values *values_of(question *q, const pending *p, arti_conj c) {
     static const arti_values none;
     if (c == ARTI_CONJ_FAIL) return &none;
-    if (!p->of_goal) return arti_conj_values(&q->k, c);
-    const uint32_t i = arti_goals_find(p->goals, c);
-    return i == UINT32_MAX ? &none : &p->of_goal[i];
+    const uint32_t i = p->goals ? arti_goals_find(p->goals, c) : 0;
+    if (i == UINT32_MAX) return &none;
+    return p->of_goal ? &p->of_goal[i] : arti_conj_values(&q->k, c);
 }
 
 static arti_values *new_lists(question *q, const arti_goals *g, uint32_t enough) {

@@ -662,12 +662,17 @@ const arti_values *arti_conj_values(arti_count *k, arti_conj c) {
     }
     arti_values *v = info->values;
     if (v->is_all || arti_values_many(k, v)) return v;
+    if (v->is_given_up) {
+        leave_out(k);
+        return v;
+    }
     if (v->busy_at || s->norm->n_listing == ARTI_VALUES_DEPTH_MAX) {
         if (v->busy_at < k->cut) k->cut = v->busy_at;
         return v;
     }
-    const uint32_t outer_cut = k->cut;
+    const uint32_t outer_cut = k->cut, outer_steps = k->steps;
     v->busy_at = ++s->norm->n_listing;
+    if (v->busy_at == 1) k->steps = ARTI_VALUES_STEPS_MAX;
     uint32_t before;
     do { /* a value may hold others of the same conjunction: until none is added */
         before = v->n;
@@ -677,6 +682,8 @@ const arti_values *arti_conj_values(arti_count *k, arti_conj c) {
                 shape_values(k, info->facet[t].shapes[i], v);
     } while (k->cut != UINT32_MAX && v->n > before && !arti_values_enough(k, v));
     v->is_all = k->cut >= v->busy_at && !arti_values_enough(k, v);
+    v->is_given_up = v->busy_at == 1 && s->norm->depth == 0 && !v->is_all && !arti_values_many(k, v);
+    if (v->busy_at == 1) k->steps = outer_steps;
     if (k->cut >= v->busy_at || outer_cut < k->cut) k->cut = outer_cut;
     v->busy_at = 0;
     s->norm->n_listing--;

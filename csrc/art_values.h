@@ -28,6 +28,7 @@ typedef struct arti_values {
     uint32_t enough;   /* so many will do; 0: as many as are wanted of conjunctions */
     uint32_t busy_at;  /* of a conjunction that is being listed: how deep */
     bool is_all;       /* of a conjunction: there are no others */
+    bool is_given_up;  /* .. there may be, but no more are looked for */
     bool is_kept;      /* lies in the schema's arena */
 } arti_values;
 

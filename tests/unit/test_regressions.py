@@ -120,6 +120,16 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
     ({"items": {"pattern": "^(a|b.*)$"}, "uniqueItems": True}, {}, b'["a","'),
     ({"items": {"multipleOf": 0.25}, "uniqueItems": True}, {}, b"[1.0"),
     ({"items": {"const": 1}, "uniqueItems": True, "minContains": 2}, {}, b"[1"),
+    # Of an item that is short of a value, the completion wrote others first.
+    (
+        {
+            "items": {"uniqueItems": True},
+            "anyOf": [{"items": {"const": 1}, "uniqueItems": True}, {"prefixItems": [{"const": 1}]}],
+        },
+        {},
+        b"[1,",
+    ),
+    ({"items": {"type": "string", "minLength": 2, "pattern": "^a|b$"}, **TWO}, {}, b'["=b","='),
     # A key came twice in the completion, where only another alternative declares it.
     ({"minProperties": 3, "oneOf": [{}, {"required": ["x", ""]}]}, SPACED, b'{"\xc2\x88": "\xed\x82\xbe", "'),
     # In schema order another name was offered that was needed later.
