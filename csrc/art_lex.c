@@ -744,14 +744,21 @@ static bool build_kids(arti_lex *lex, const art_vocab *v) {
     uint64_t *mark = keep(lex, n_words, sizeof *mark);
     uint32_t *rank = keep(lex, n_words, sizeof *rank), n_lists = 0, n_kids = 0, list = 0, at = 0;
     if (!mark || !rank) return false;
-    for (uint32_t i = 0; i < v->n_nodes; i++) {
-        if (i % 64 == 0) rank[i / 64] = n_lists;
-        if (v->node[i].next - i <= ARTI_LEX_KIDS) continue;
+    for (uint32_t i = 0; i < v->n_nodes;) {
+        if (v->node[i].next - i <= ARTI_LEX_NEAR) {
+            i = v->node[i].next;
+            continue;
+        }
         const uint32_t n = count_kids(v, i);
-        if (n < ARTI_LEX_KIDS) continue;
-        mark[i / 64] |= (uint64_t)1 << (i % 64);
-        n_lists++;
-        n_kids += n;
+        if (n >= ARTI_LEX_KIDS) {
+            mark[i / 64] |= (uint64_t)1 << (i % 64);
+            n_kids += n;
+        }
+        i++;
+    }
+    for (uint32_t w = 0; w < n_words; w++) {
+        rank[w] = n_lists;
+        n_lists += arti_bits_count64(mark[w]);
     }
     uint32_t *first = keep(lex, n_lists + 1u, sizeof *first), *node = keep(lex, n_kids, sizeof *node);
     uint8_t *byte = keep(lex, n_kids, 1);

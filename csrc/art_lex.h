@@ -16,7 +16,8 @@
 #include "art_vocab.h"
 #include <string.h>
 
-#define ARTI_LEX_KIDS 8u
+#define ARTI_LEX_KIDS 8u  /* children of a node that are worth a list, */
+#define ARTI_LEX_NEAR 48u /* .. if it has more nodes below it: others lie close together */
 
 /* How a token spells its whitespace, where constraints limit that. Numbers saturate. */
 typedef struct arti_lex_space {
@@ -103,7 +104,7 @@ typedef struct arti_lex {
     const uint32_t *space_nodes;
     uint32_t space_first[257];
 
-    /* Children of the nodes that have ARTI_LEX_KIDS or more: bit i of kid_mark stands for node i, and of the marked nodes, which
+    /* Children of the nodes that have many (ARTI_LEX_KIDS, ARTI_LEX_NEAR): bit i of kid_mark stands for node i, and of the marked nodes, which
      * kid_rank counts before each word, the k-th one has kid_first[k] .. kid_first[k + 1] - 1. */
     const uint64_t *kid_mark;
     const uint32_t *kid_rank, *kid_first, *kid_node;
