@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A vocabulary's groups hold tokens with the same atom in front and the same set of atoms behind it. So a language is asked, for
- * each atom, where it is after one such character (arti_re_step_ranges), and from there which atoms can do no harm and which are no
- * use (arti_re_get_safe). That decides nearly all groups as a whole. What is left - groups with an atom that is neither, and tokens
- * longer than is known to be safe - is run token by token; where even the first character's atom is undecided, and where too many
- * tokens are left, the trie below those bytes is walked instead. */
+ * each atom, where it is after one such character (arti_re_get_fan), and from there which atoms can do no harm and which are no use
+ * (arti_re_get_safe). That decides nearly all groups as a whole; the row begins with the base (art_bases.h) that differs least. What is
+ * left - groups with an atom that is neither, and tokens longer than is known to be safe - is run token by token; where even the first
+ * character's atom is undecided, where few characters can follow, and where too many tokens are left, the trie below those bytes is
+ * walked instead. */
 #include "art_mask_lang.h"
 
 #include "art_bases.h"
 #include "art_bits.h"
 #include "art_rows.h"
 
-#define BOUND_MAX 8u   /* characters that may still come: then lengths become part of the language */
-#define NEAR 16u       /* characters before the longest length allowed */
-#define LEFT_SOME 400u /* tokens with one first atom that are run one by one; more than these, and .. */
-#define LEFT_PART 8u   /* .. than such a part of all with that atom, are left to the trie, */
-#define LEFT_FEW 32u   /* .. and more than a few where it is narrow */
-#define JUDGED 4u
+#define BOUND_MAX 8u     /* characters that may still come: then lengths become part of the language */
+#define NEAR 16u         /* characters before the longest length allowed */
+#define LEFT_SOME 400u   /* tokens with one first atom that are run one by one; more than these, and .. */
+#define LEFT_PART 8u     /* .. than such a part of all with that atom, are left to the trie, */
+#define LEFT_FEW 32u     /* .. and more than a few where it is narrow */
+#define JUDGED 4u        /* plans whose verdicts on sets of atoms are at hand */
 #define HARMLESS 32u     /* states whose harmless atoms are at hand in a walk */
 #define SEARCHES_MAX 12u /* .. and searches for them */
 #define QUEUE 64u        /* tokens that are run together */
