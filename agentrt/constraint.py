@@ -462,7 +462,7 @@ class Matcher:
     def accept(self, token: int) -> bool:
         """Take a token; False when it is not allowed, and nothing changed. End of sequence ends the output."""
         status = _accept(self._ptr, token)
-        if status == 0:
+        if not status:
             return True
         if status == _REJECTED:
             return False

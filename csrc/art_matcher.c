@@ -67,6 +67,8 @@ size_t art_constraint_memory(const art_constraint *c) {
 
 /* ------------------------------------------------------------------ matchers */
 
+#define EOS_FEW 8u
+
 struct art_matcher {
     art_constraint *c;
     arti_run *run;
@@ -185,8 +187,12 @@ int art_matcher_fill(const art_mask_call *call) {
     return s == ART_OK ? (int)n : -(int)s;
 }
 
+/* A few ids lie in one line of the cache; the row's line would be read for this alone. */
 static bool is_eos(const art_vocab *v, uint32_t token) {
-    return arti_bits_test(v->eos_row, token);
+    if (v->n_eos > EOS_FEW) return arti_bits_test(v->eos_row, token);
+    bool is = false;
+    for (uint32_t i = 0; i < v->n_eos; i++) is |= v->eos[i] == token;
+    return is;
 }
 
 static art_status allows(art_matcher *m, uint32_t token) {
