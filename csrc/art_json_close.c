@@ -793,9 +793,7 @@ static bool write_instead(arti_jctx *x, arti_state *st, arti_out *out) {
  * are lacking come first then, whatever they have to look like. */
 static bool aim(arti_jctx *x, arti_state *st) {
     const arti_goals *all = st->goals;
-    /* The order of members is that of all goals together. */
-    if (x->in_order || (st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !arti_is_distinct(st) || !all ||
-        all->n == 1)
+    if ((st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !arti_is_distinct(st) || !all || all->n == 1)
         return true;
     const uint32_t *costs = costs_for(x, st->top, all);
     arti_frame *top = costs ? arti_frame_copy(x, st->top) : NULL; /* which has no costs yet */
@@ -810,6 +808,9 @@ static bool aim(arti_jctx *x, arti_state *st) {
         }
         if (best == UINT32_MAX) break;
         last = best, last_cost = best_cost;
+        const arti_shape *sh = best_shape(x->s, all->conj[best]);
+        if (x->in_order && sh && sh->type == ARTI_T_OBJECT)
+            break; /* the order of members is that of all goals together */
         arti_conj c = all->conj[best];
         const arti_goals *one = arti_goals_of(x->s, &c, 1);
         if (!one) return !arti_faulted(x->s);
