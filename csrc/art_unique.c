@@ -558,9 +558,10 @@ static int candidate(const arti_state *st, uint32_t k) {
     case ARTI_M_KEY_TEXT:
         if (st->text.escape != ARTI_ESC_NONE) return k < sizeof escapes - 1 ? escapes[k] : -1;
         if (st->text.u8 != ARTI_U8_0) return k < 64 ? 0x80 + (int)k : -1;
-        if (k == 256 - 0x20) return '\\';
-        if (0x20 + k == '\\' || 0x20 + k == '"') return SKIPPED;
-        return k == 0 ? '"' : k < 256 - 0x20 ? 0x20 + (int)k : -1;
+        if (k == 0) return '"';
+        k += 0x20 - 1;
+        if (k == '\\' || k == '"') return SKIPPED;
+        return k < 256 ? (int)k : k == 256 ? '\\' : -1;
     case ARTI_M_NUMBER: return k < sizeof digits - 1 ? digits[k] : -1;
     case ARTI_M_WORD: return k == 0 ? words[st->word][st->word_len] : -1;
     case ARTI_M_FIRST_VALUE:

@@ -130,6 +130,8 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
         b"[1,",
     ),
     ({"items": {"type": "string", "minLength": 2, "pattern": "^a|b$"}, **TWO}, {}, b'["=b","='),
+    ({"items": {"type": "array", "items": {"const": 1}}, **TWO}, ORDERED, b"[[],"),
+    ({"items": {"enum": ["a b", ""]}, "uniqueItems": True}, {}, b'["","'),
     # A key came twice in the completion, where only another alternative declares it.
     ({"minProperties": 3, "oneOf": [{}, {"required": ["x", ""]}]}, SPACED, b'{"\xc2\x88": "\xed\x82\xbe", "'),
     # In schema order another name was offered that was needed later.
@@ -226,6 +228,7 @@ def test_state(schema: Any, options: dict[str, Any], prefix: bytes) -> None:
     assert ids
     assert ids == [i for i in range(len(SMALL.tokens)) if matcher.allows(i)]
     rest = matcher.shortest_completion()
+    assert options.get("whitespace") == "spaced" or rest.startswith(matcher.forced())
     assert Schema(schema).validate(prefix + rest)
     assert matcher.accept_bytes(rest) == len(rest)
     assert matcher.is_complete
