@@ -6,6 +6,7 @@
  * are known by what stands before the quote and what follows it, and each of the two is looked at once. Within a character or an
  * escape few tokens are possible: the trie is walked, by languages as long as the string lasts and by whole states behind it. */
 #include "art_bits.h"
+#include "art_digest.h"
 #include "art_mask_lang.h"
 #include "art_unique.h"
 #include "art_values.h"
@@ -13,9 +14,9 @@
 typedef struct leaver {
     arti_walk *w;
     const arti_state *st; /* where the walk begins */
-    bool is_careful;      /* within an array whose items must differ: some texts do not end like others */
-    arti_clash clash;     /* .. those */
-    bool needs_hash;
+    bool is_distinct;     /* within an array whose items must differ */
+    arti_clash clash;     /* .. the texts that do not end like others */
+    bool is_careful;      /* .. a token may write one of them */
     uint32_t n_parts, n;
     arti_quote *sigs;
     const arti_part *part; /* the only one; else NULL */
@@ -59,11 +60,16 @@ static arti_state whole(const leaver *l, const uint64_t *q, uint32_t n_cp, uint6
     return st;
 }
 
+/* Does this text leave something else to follow than texts that nothing equals? */
+static bool clashes(const leaver *l, uint64_t hash) {
+    return l->clash.each || arti_clash_has(&l->clash, hash);
+}
+
 /* The signature of a text; NULL when the quote leads to something of its own (an exact text): see arti_walk_tail. */
 static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, bool *failed) {
     *failed = false;
     const uint64_t bits = accepting(l, q, n_cp);
-    if (l->is_careful && (l->clash.each || arti_clash_has(&l->clash, hash))) return NULL;
+    if (l->is_careful && clashes(l, hash)) return NULL;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].accepts == bits) return &l->sigs[i];
     if (l->n == ARTI_QUOTES) return NULL;
@@ -71,7 +77,7 @@ static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uin
     arti_quote *sig = &l->sigs[l->n];
     sig->accepts = bits;
     sig->has_suffixes = false;
-    sig->after = whole(l, q, n_cp, l->is_careful ? ARTI_DIGEST_OTHER : hash, ARTI_U8_0);
+    sig->after = whole(l, q, n_cp, l->is_distinct ? ARTI_DIGEST_OTHER : hash, ARTI_U8_0);
     arti_region *region = x->region; /* these frames must outlive the walk's marks */
     x->region = &l->w->m->closing;
     sig->closes = bits != 0 && arti_state_step(x, &sig->after, '"');
@@ -195,6 +201,12 @@ static bool ends_inside(const uint8_t *text, size_t len) {
     return u8 != ARTI_U8_0;
 }
 
+/* May what stands behind a quote hold a whole string, which could repeat the one before the quote? */
+static bool holds_string(const uint8_t *suffix, size_t len) {
+    const uint8_t *quote = memchr(suffix, '"', len);
+    return quote && memchr(quote + 1, '"', (size_t)(suffix + len - quote - 1));
+}
+
 /* Tokens with escapes: those that stay, or those that leave. They stand in this order. */
 static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
     arti_walk *w = l->w;
@@ -204,7 +216,9 @@ static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
         const uint8_t *text = v->escape_text + e->text;
         const uint32_t n_cp = l->st->text.n_cp + e->n_cp;
         bool ok = false;
-        if (leaving && l->is_careful) {
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
+        if (leaving && (l->is_careful || (l->is_distinct && holds_string(bytes + e->tail, len - e->tail)))) {
             if (!leave_alone(l, e->token)) return false;
             continue;
         }
@@ -216,8 +230,6 @@ static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
             ok = is_cut_alive(l, e, q, n_cp);
         } else if (accepting(l, q, n_cp)) {
             bool failed;
-            size_t len;
-            const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
             const arti_quote *sig = signature_of(l, q, n_cp, 0, &failed);
             ok = sig && sig->closes && arti_walk_tail(w, &sig->after, bytes + e->tail, len - e->tail);
             if (!sig && !failed && !leave_alone(l, e->token)) return false;
@@ -239,8 +251,8 @@ static bool judge_head(leaver *l, uint64_t *q, uint32_t h, uint8_t *quote) {
     *quote = NO_QUOTE;
     if (!run_parts(l, q, bytes, head->len)) return false;
     if (!accepting(l, q, n_cp)) return true;
-    uint64_t hash = l->st->text.hash;
-    for (uint32_t i = 0; i < head->len && l->needs_hash; i++) hash = arti_hash_mix(hash, bytes[i]);
+    const uint64_t hash =
+        l->is_careful ? arti_digest_text(l->st->text.hash, (const char *)bytes, head->len) : l->st->text.hash;
     bool failed;
     const arti_quote *sig = signature_of(l, q, n_cp, hash, &failed);
     if (failed) return false;
@@ -301,11 +313,33 @@ static bool judge_heads(leaver *l, uint64_t *q, uint8_t *quotes) {
     return true;
 }
 
+/* Does one of the listed texts that are left clash? */
+static bool some_listed_clash(const leaver *l) {
+    const uint64_t at = arti_text_q(l->st)[0];
+    for (uint32_t i = arti_set_lo(at); i < arti_set_hi(at); i++)
+        if (clashes(l, arti_digest_text(ARTI_TEXT_HASH, l->part->set[i].ptr, l->part->set[i].len))) return true;
+    return false;
+}
+
+/* Does some token write a text that clashes, from where the mask begins? */
+static bool some_clash(const leaver *l) {
+    const art_vocab *v = l->w->v;
+    const uint64_t hash = l->st->text.hash;
+    if (l->clash.each) return true;
+    for (uint32_t h = 0; h < v->n_heads; h++)
+        if (clashes(l, arti_digest_text(hash, (const char *)v->bytes + v->heads[h].bytes, v->heads[h].len)))
+            return true;
+    for (uint32_t i = v->n_escapes_stay; i < v->n_escapes; i++)
+        if (clashes(l, arti_digest_text(hash, (const char *)v->escape_text + v->escapes[i].text, v->escapes[i].len)))
+            return true;
+    return false;
+}
+
 /* Tokens that go on with suffix k behind the quote. */
 static bool set_suffix(leaver *l, const uint8_t *quotes, uint32_t k) {
     const art_vocab *v = l->w->v;
     const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
-    const bool own = k >= ARTI_SUFFIX_WORDS_MAX * 32 || (l->is_careful && memchr(v->bytes + sf->bytes, '"', sf->len));
+    const bool own = k >= ARTI_SUFFIX_WORDS_MAX * 32 || (l->is_distinct && holds_string(v->bytes + sf->bytes, sf->len));
     for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
         const uint8_t quote = quotes[v->leave[t].head];
         if (quote == NO_QUOTE) continue;
@@ -327,7 +361,7 @@ static bool set_leaving(leaver *l, uint64_t *q) {
     if (!judge_heads(l, q, quotes)) return false;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].closes && !arti_walk_suffixes(w, &l->sigs[i])) return false;
-    const bool all = l->is_careful || set->n_suffix > ARTI_SUFFIX_WORDS_MAX * 32;
+    const bool all = l->is_distinct || set->n_suffix > ARTI_SUFFIX_WORDS_MAX * 32;
     for (uint32_t word = 0; word * 64 < set->n_suffix; word++) {
         uint64_t some = all ? UINT64_MAX : 0; /* suffixes that have to be looked at */
         for (uint32_t i = 0; i < l->n && !all; i++) some |= l->sigs[i].closes ? l->sigs[i].suffixes[word] : 0;
@@ -349,7 +383,7 @@ static bool plain_step(const leaver *l, const arti_text_level *from, arti_text_l
     }
     to->u8 = arti_u8_next(from->u8, byte);
     if (to->u8 == ARTI_U8_BAD) return false;
-    to->hash = l->needs_hash ? arti_hash_mix(from->hash, byte) : 0;
+    to->hash = l->is_distinct ? arti_hash_mix(from->hash, byte) : 0;
     if (l->part) {
         to->q[0] = from->q[0];
         if (!arti_part_step(l->w->x->s, l->part, &to->q[0], byte)) return false;
@@ -563,21 +597,26 @@ static bool walk_whole(leaver *l) {
     find_next_bytes(l);
     if (!set_staying(l, q) || (l->ends && !arti_lang_ends(w, (arti_re_state)arti_text_q(l->st)[0], l->ends)))
         return false;
-    return (!l->is_careful || take_out_repeats(l)) && set_escapes(l, q, true) && set_leaving(l, q);
+    return (!l->clash.any || take_out_repeats(l)) && set_escapes(l, q, true) && set_leaving(l, q);
 }
 
 bool arti_walk_text(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
     leaver l = {.w = w, .st = st, .n_parts = arti_text_parts(st)};
     arti_lang_begin(x->s->re);
-    l.needs_hash = arti_is_distinct(st);
-    if (l.needs_hash && !arti_clash_init(x, st, &l.clash)) return false;
-    l.is_careful = l.clash.any;
+    l.is_distinct = arti_is_distinct(st);
+    if (l.is_distinct && !arti_clash_init(x, st, &l.clash)) return false;
     if (l.n_parts == 1) l.part = text_part(st, 0);
     l.sigs = arti_region_get(x->region, ARTI_QUOTES * sizeof *l.sigs);
     if (!l.sigs) return arti_fault_mem(x->s);
     const bool between = st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0;
+    const bool listed = l.part && l.part->kind == ARTI_PART_SET && arti_text_q(st)[0];
+    if (l.clash.any && listed) l.clash.any = some_listed_clash(&l);
+    if (between)
+        l.is_careful = l.clash.any && (listed || some_clash(&l));
+    else
+        l.is_careful = l.is_distinct;
     if (!between) w->work += ARTI_WORK_DEAR;
     if (between) return walk_whole(&l) && !arti_faulted(x->s);
-    return walk_narrow(&l) && (!l.is_careful || take_out_repeats(&l)) && !arti_faulted(x->s);
+    return walk_narrow(&l) && (!l.clash.any || take_out_repeats(&l)) && !arti_faulted(x->s);
 }
