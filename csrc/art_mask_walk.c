@@ -195,7 +195,7 @@ static bool is_open_text(const arti_walk *w, const arti_state *st) {
     const arti_part *p = m->parts;
     const uint32_t room =
         w->v->token_len_max + (arti_is_distinct(st) ? 2u : 0u); /* with two characters, they never run out */
-    return m->n_parts == 1 && p->kind == ARTI_PART_FREE && p->hi >= room && !arti_is_item(st);
+    return m->n_parts == 1 && p->kind == ARTI_PART_FREE && p->hi >= room;
 }
 
 static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_state *from);
@@ -268,7 +268,7 @@ static bool walk_open(const folded *f, const arti_lex_open *o, const arti_state 
     if (!o->n_close) return true;
     const arti_object_machine *keys = st->mode == ARTI_M_KEY_TEXT ? st->text.machine : NULL;
     /* Strings that end alike share the state behind the quote. */
-    bool alike = !(st->top && st->top->hashing) && w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32;
+    bool alike = !arti_is_distinct(st) && w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32;
     if (keys)
         alike &= keys->n_parts == 0 && !st->top->set;
     else

@@ -23,10 +23,6 @@ static inline bool arti_is_distinct(const arti_state *st) {
     return f && (f->hashing || (!f->is_object && ((const arti_array_machine *)f->machine)->unique));
 }
 
-static inline bool arti_is_item(const arti_state *st) {
-    return arti_is_distinct(st) && !st->top->is_object && ((const arti_array_machine *)st->top->machine)->unique;
-}
-
 /* Can *st end in items that differ? Of keys and their texts, arti_unique_offer() has said so. */
 bool arti_unique_alive(arti_jctx *x, const arti_state *st);
 /* *st, for which arti_is_distinct(), may offer the names of *offer, and others if st->text.offer_other: takes out those that leave only
