@@ -316,6 +316,10 @@ arti_dec arti_dec_negate(const arti_dec *a) {
     return d;
 }
 
+uint32_t arti_dec_digits(const arti_dec *a) {
+    return (uint32_t)count_digits(view_dec(a));
+}
+
 art_status arti_dec_lcm(arti_arena *arena, const arti_dec *a, const arti_dec *b, arti_dec *out, art_error *err) {
     int64_t exp = a->exp < b->exp ? a->exp : b->exp;
     big x, y, g, r, q, product = {0};

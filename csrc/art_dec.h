@@ -20,6 +20,8 @@
 #include "art_mem.h"
 
 #define ARTI_DEC_DIGITS_MAX 1024u
+#define ARTI_DEC_STEP_DIGITS_MAX                                                                                       \
+    60u /* of a multipleOf, or a common multiple: the time that questions take grows with their cube */
 #define ARTI_DEC_EXP_MAX 1100 /* decimal places on either side of the point */
 #define ARTI_NUM_DIGITS_MAX 1400u
 #define ARTI_NUM_TEXT_MAX 4096u
@@ -47,6 +49,7 @@ bool arti_dec_is_integer(const arti_dec *a);
 /* a is k * m for a whole k. m > 0. */
 bool arti_dec_is_multiple(const arti_dec *a, const arti_dec *m);
 /* Least common multiple of two positive decimals. ART_E_LIMIT when it has too many digits. */
+uint32_t arti_dec_digits(const arti_dec *a); /* significant ones */
 art_status arti_dec_lcm(arti_arena *arena, const arti_dec *a, const arti_dec *b, arti_dec *out, art_error *err);
 arti_dec arti_dec_negate(const arti_dec *a); /* shares the limbs */
 /* Shortest JSON text of the value (plain or with exponent). Returns its length, writes at most cap bytes. */

@@ -83,6 +83,11 @@ static bool number_shape(arti_expansion *x, const arti_branch *b, arti_num_rule 
             if (st != ART_OK) return arti_fault(x->s, st, e->p, 0, "multipleOf", "%s", err.msg);
             d = lcm;
         }
+        if (arti_dec_digits(d) > ARTI_DEC_STEP_DIGITS_MAX)
+            return arti_fault(x->s, ART_E_LIMIT, e->p, 0, "multipleOf",
+                              "a multipleOf, or a common multiple, of more than %u significant digits "
+                              "(ARTI_DEC_STEP_DIGITS_MAX)",
+                              ARTI_DEC_STEP_DIGITS_MAX);
         r->step = d;
     }
     arti_num_rule_finish(r);

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from _walks import SMALL, walk
 
-from agentrt import Constraint, Schema, SchemaError
+from agentrt import Constraint, LimitExceeded, Schema, SchemaError
 
 UNEVALUATED_NONE = {"items": {}, "unevaluatedItems": False}
 HAS_TWO_AND_ONE = {"minItems": 2, "uniqueItems": True, "contains": {"const": 1}, "maxContains": 1}
@@ -187,6 +187,17 @@ def test_forced(schema: Any, prefix: bytes, forced: bytes) -> None:
     matcher = Constraint(schema).matcher()
     assert matcher.accept_bytes(prefix) == len(prefix)
     assert matcher.forced() == forced
+
+
+def test_long_steps_are_refused() -> None:
+    """A multipleOf of 400 digits took 12 seconds to compile."""
+    digits = "1234567890" * 6
+    assert Constraint(f'{{"type": "integer", "multipleOf": {digits}}}').matcher().shortest_completion() == b"0"
+    with pytest.raises(LimitExceeded, match="ARTI_DEC_STEP_DIGITS_MAX"):
+        Constraint(f'{{"type": "integer", "multipleOf": {digits}1}}')
+    parts = [{"multipleOf": 10**17 + i} for i in (1, 3, 7, 9)]
+    with pytest.raises(LimitExceeded, match="ARTI_DEC_STEP_DIGITS_MAX"):
+        Constraint({"type": "integer", "allOf": parts})
 
 
 def test_patterns_beside_leap_seconds() -> None:
