@@ -741,7 +741,8 @@ static bool is_filled(art_schema *s, arti_array_shape *a) {
     for (uint32_t k = 0; k < a->n_contains; k++) least += a->contains[k].min;
     if (!a->unique || least + (a->n_contains && a->n_prefix) < 2) return true; /* one item differs from all others */
     if (s->norm->n_listing == ARTI_VALUES_DEPTH_MAX) return true;
-    arti_count k = arti_count_of(s, least < ARTI_VALUES_MAX ? (uint32_t)least + a->n_prefix + 1 : ARTI_VALUES_MAX);
+    least += a->n_prefix + 1u;
+    arti_count k = arti_count_of(s, least < UINT32_MAX ? (uint32_t)least : UINT32_MAX - 1u);
     arti_values found = {.enough = 1};
     arti_array_values(&k, a, &(arti_array_at){0}, &found);
     a->is_spent = !arti_values_any(&found);

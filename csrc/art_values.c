@@ -490,6 +490,9 @@ static uint32_t index_of(const lining *l) { /* of the next item */
 
 /* Is there an item with this digest, or chosen to be there? */
 static bool is_used(const lining *l, uint64_t digest) {
+    const uint32_t cost = (uint32_t)(l->n / 16);
+    if (cost >= l->k->steps) leave_out(l->k);
+    l->k->steps = cost < l->k->steps ? l->k->steps - cost : 0;
     if (l->at->has && (digest == l->at->last || l->at->has(l->at->ud, digest))) return true;
     for (size_t i = 1; i < l->n; i++)
         if (!l->stack[i].many && l->stack[i].item == digest) return true;
@@ -533,6 +536,12 @@ static bool is_hopeful(lining *l) {
     return true;
 }
 
+/* Of an array whose items differ: are those that are lacking all alike, so that counting their values is enough? */
+static bool lacks_like_items(const lining *l) {
+    const arti_array_shape *a = l->a;
+    return l->out->enough == 1 && a->unique && !a->n_contains && index_of(l) >= a->n_prefix && a->min <= a->max;
+}
+
 /* Takes the array as it is, if it may end, and prepares what may come next. */
 static void look_at_top(lining *l) {
     arti_array_shape *a = l->a;
@@ -545,6 +554,10 @@ static void look_at_top(lining *l) {
     top->watched = arti_item_watched(a, index_of(l), top->counts);
     top->sub = top->watched;
     top->is_open = index_of(l) < a->max && (ends || !a->unique || is_hopeful(l));
+    if (!ends && lacks_like_items(l)) {
+        if (top->is_open) add_count(l->out, 1);
+        top->is_open = false;
+    }
     top->v = NULL;
 }
 

@@ -268,3 +268,14 @@ def test_items_to_the_last(schema: Any) -> None:
     for seed in range(20):
         text = walk(SMALL, Constraint(schema, SMALL.vocab), random.Random(seed), 40)
         assert Schema(schema).validate(text)
+
+
+def test_values_that_are_too_many_to_list() -> None:
+    """ARTI_VALUES_MAX, at the cap and one past it; no limit where the number is plain."""
+    words = {"type": "string", "pattern": "^[a-z]{3}$"}
+    Constraint({"items": words, **TWO, "minItems": 4096}, SMALL.vocab)
+    with pytest.raises(LimitExceeded, match="ARTI_VALUES"):
+        Constraint({"items": words, **TWO, "minItems": 4097}, SMALL.vocab)
+    Constraint({"items": {"type": "string"}, **TWO, "minItems": 1_000_000}, SMALL.vocab)
+    bounded = {"type": "integer", "minimum": 1, "maximum": 50_000}
+    Constraint({"items": bounded, **TWO, "minItems": 49_000}, SMALL.vocab)
