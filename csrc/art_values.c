@@ -620,10 +620,13 @@ void arti_array_values(arti_count *k, arti_array_shape *a, const arti_array_at *
         uint32_t far = at->n > a->n_prefix ? at->n : a->n_prefix;
         for (uint32_t i = 0; i < a->n_contains; i++)
             if (a->contains[i].start > far) far = a->contains[i].start;
-        const arti_conj c = arti_item_counted(s, a, far, 0);
-        if (c == ARTI_CONJ_FAIL) return;
-        if (arti_conj_len(s, c) != ARTI_LEN_NONE &&
-            arti_array_best(s, a, at->n, at->counts, at->has_equal, NULL) != ARTI_LEN_NONE) {
+        bool fits = arti_array_best(s, a, at->n, at->counts, at->has_equal, NULL) != ARTI_LEN_NONE;
+        for (uint32_t i = at->n; fits && i <= far; i++) {
+            const arti_conj c = arti_item_counted(s, a, i, 0);
+            fits = c != ARTI_CONJ_FAIL && arti_conj_len(s, c) != ARTI_LEN_NONE;
+        }
+        if (arti_faulted(s)) return;
+        if (fits) {
             add_endless(out);
             return;
         }
