@@ -17,6 +17,7 @@ typedef struct leaver {
     bool is_distinct;     /* within an array whose items must differ */
     arti_clash clash;     /* .. the texts that do not end like others */
     bool is_careful;      /* .. a token may write one of them */
+    bool opens_freely;    /* .. a string that begins behind this one is not short of texts */
     uint32_t n_parts, n;
     arti_quote *sigs;
     const arti_part *part; /* the only one; else NULL */
@@ -201,10 +202,13 @@ static bool ends_inside(const uint8_t *text, size_t len) {
     return u8 != ARTI_U8_0;
 }
 
-/* May what stands behind a quote hold a whole string, which could repeat the one before the quote? */
-static bool holds_string(const uint8_t *suffix, size_t len) {
-    const uint8_t *quote = memchr(suffix, '"', len);
-    return quote && memchr(quote + 1, '"', (size_t)(suffix + len - quote - 1));
+/* May what stands behind the quote begin a value or a key that the text before the quote decides about? */
+static bool leads_on(const leaver *l, const uint8_t *suffix, size_t len) {
+    static const char begins[] = "\"{[-0123456789tfn";
+    size_t i = 0;
+    while (i < len && !memchr(begins, suffix[i], sizeof begins - 1)) i++;
+    if (i == len || !l->is_distinct) return false;
+    return !(l->opens_freely && suffix[i] == '"' && i + 1 == len);
 }
 
 /* Tokens with escapes: those that stay, or those that leave. They stand in this order. */
@@ -218,7 +222,7 @@ static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
         bool ok = false;
         size_t len;
         const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
-        if (leaving && (l->is_careful || (l->is_distinct && holds_string(bytes + e->tail, len - e->tail)))) {
+        if (leaving && (l->is_careful || leads_on(l, bytes + e->tail, len - e->tail))) {
             if (!leave_alone(l, e->token)) return false;
             continue;
         }
@@ -325,7 +329,6 @@ static bool some_listed_clash(const leaver *l) {
 static bool some_clash(const leaver *l) {
     const art_vocab *v = l->w->v;
     const uint64_t hash = l->st->text.hash;
-    if (l->clash.each) return true;
     for (uint32_t h = 0; h < v->n_heads; h++)
         if (clashes(l, arti_digest_text(hash, (const char *)v->bytes + v->heads[h].bytes, v->heads[h].len)))
             return true;
@@ -339,15 +342,17 @@ static bool some_clash(const leaver *l) {
 static bool set_suffix(leaver *l, const uint8_t *quotes, uint32_t k) {
     const art_vocab *v = l->w->v;
     const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
-    const bool own = k >= ARTI_SUFFIX_WORDS_MAX * 32 || (l->is_distinct && holds_string(v->bytes + sf->bytes, sf->len));
+    const bool known = k < ARTI_SUFFIX_WORDS_MAX * 32, leads = leads_on(l, v->bytes + sf->bytes, sf->len);
     for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
         const uint8_t quote = quotes[v->leave[t].head];
         if (quote == NO_QUOTE) continue;
-        if (own || quote == OWN_QUOTE) {
-            if (!leave_alone(l, v->leave[t].token)) return false;
-        } else if (l->sigs[quote].suffixes[k / 64] >> (k % 64) & 1u) {
+        /* A text like no other leaves as much to follow as any. */
+        const bool own = quote == OWN_QUOTE || !known;
+        if (!own && !(l->sigs[quote].suffixes[k / 64] >> (k % 64) & 1u)) continue;
+        if (!own && !leads)
             arti_bits_set(l->w->words, v->leave[t].token);
-        }
+        else if (!leave_alone(l, v->leave[t].token))
+            return false;
     }
     return true;
 }
@@ -610,10 +615,12 @@ bool arti_walk_text(arti_walk *w, const arti_state *st) {
     l.sigs = arti_region_get(x->region, ARTI_QUOTES * sizeof *l.sigs);
     if (!l.sigs) return arti_fault_mem(x->s);
     const bool between = st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0;
+    l.opens_freely =
+        l.clash.opens && (st->top->is_object || (l.part && l.part->kind == ARTI_PART_FREE && l.part->hi == UINT32_MAX));
     const bool listed = l.part && l.part->kind == ARTI_PART_SET && arti_text_q(st)[0];
-    if (l.clash.any && listed) l.clash.any = some_listed_clash(&l);
+    if (l.clash.any && listed && !l.clash.each) l.clash.any = some_listed_clash(&l);
     if (between)
-        l.is_careful = l.clash.any && (listed || some_clash(&l));
+        l.is_careful = l.clash.each || (l.clash.any && (listed || some_clash(&l)));
     else
         l.is_careful = l.is_distinct;
     if (!between) w->work += ARTI_WORK_DEAR;

@@ -524,12 +524,25 @@ static bool goes_on_scarcely(question *q, const arti_frame *f) {
     return scarce;
 }
 
+/* Is the same asked of the item after the next one, in every alternative? */
+static bool goes_on_alike(arti_jctx *x, const arti_frame *f) {
+    const arti_array_machine *m = f->machine;
+    if (m->n_counts) return false;
+    for (uint32_t alt = 0; alt < m->n_alts; alt++) {
+        arti_array_shape *a = m->alts[alt].shape;
+        if (!arti_live(f, alt) || f->n + 1 >= a->max) continue;
+        if (arti_item_counted(x->s, a, f->n + 1, 0) != arti_item_counted(x->s, a, f->n, 0)) return false;
+    }
+    return true;
+}
+
 bool arti_clash_init(arti_jctx *x, const arti_state *st, arti_clash *c) {
     *c = (arti_clash){.top = st->top};
-    if (is_first(st->top)) return true;
     question q = ask(x, st->top);
     for (const arti_frame *f = st->top; f && !c->each; f = f->hashing ? f->parent : NULL)
         c->each = goes_on_scarcely(&q, f);
+    c->opens = !c->each && (!is_unique_array(st->top) || goes_on_alike(x, st->top));
+    if (is_first(st->top)) return !arti_faulted(x->s);
     c->any = c->each;
     for (const arti_frame *f = st->top; f && !c->any; f = f->hashing ? f->parent : NULL)
         c->any = is_unique_array(f) && f->set;

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from _walks import SMALL, walk
+from _walks import SMALL, Tokens, walk
 
 from agentrt import Constraint, LimitExceeded, Schema, SchemaError
 
@@ -281,3 +281,24 @@ def test_values_that_are_too_many_to_list() -> None:
     Constraint({"items": {"type": "string"}, **TWO, "minItems": 1_000_000}, SMALL.vocab)
     bounded = {"type": "integer", "minimum": 1, "maximum": 50_000}
     Constraint({"items": bounded, **TWO, "minItems": 49_000}, SMALL.vocab)
+
+
+@pytest.mark.parametrize(
+    ("items", "prefix"),
+    [
+        ({"maxLength": 0}, b'["'),
+        ({"const": "::"}, b'["::'),
+        ({"enum": [100, "\n"]}, b'["\\n'),
+        ({"enum": [1.5, "::1", -7]}, b'["\\u003a:1'),
+        ({"minLength": 2, "maxLength": 3, "pattern": "^(aa)*$"}, b'["\\u0061a'),
+    ],
+)
+def test_tokens_that_begin_a_string_with_no_texts_left(items: Any, prefix: bytes) -> None:
+    """The next item may be of many types, but the token opens a string."""
+    letters = [bytes([byte]) for byte in range(0x20, 0x7F)]
+    tokens = Tokens([b"", *letters, b'","', b'", "', b'"]', b'",1', b'","a', b'",{'], eos=0)
+    matcher = Constraint({"type": "array", "items": items, "uniqueItems": True}, tokens.vocab).matcher()
+    assert matcher.accept_bytes(prefix) == len(prefix)
+    mask = bytearray(tokens.n_bytes)
+    matcher.fill_mask(mask)
+    assert tokens.allowed(mask) == [i for i in range(len(tokens.tokens)) if matcher.allows(i)]
