@@ -793,7 +793,7 @@ static bool write_instead(arti_jctx *x, arti_state *st, arti_out *out) {
  * are lacking come first then, whatever they have to look like. */
 static bool aim(arti_jctx *x, arti_state *st) {
     const arti_goals *all = st->goals;
-    if ((st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !arti_is_distinct(st) || !all || all->n == 1)
+    if ((st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !x->s->norm->has_unique || !all || all->n == 1)
         return true;
     const uint32_t *costs = costs_for(x, st->top, all);
     arti_frame *top = costs ? arti_frame_copy(x, st->top) : NULL; /* which has no costs yet */

@@ -120,6 +120,7 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
     ({"items": {"pattern": "^(a|b.*)$"}, "uniqueItems": True}, {}, b'["a","'),
     ({"items": {"multipleOf": 0.25}, "uniqueItems": True}, {}, b"[1.0"),
     ({"items": {"const": 1}, "uniqueItems": True, "minContains": 2}, {}, b"[1"),
+    ({"type": "array", "items": {"type": "array"}, "contains": {"minItems": 2, "uniqueItems": True}}, {}, b"["),
     # An array was taken to go on without end whose first item has no value.
     ({"items": {"prefixItems": [False], "items": {"const": 1}}, "uniqueItems": True}, {}, b"[[],"),
     # Of an item that is short of a value, the completion wrote others first.
