@@ -47,7 +47,7 @@ class Subject:
         try:
             return call()
         except AgentrtError as error:
-            self.counts[f"refused late: {error}"] += 1
+            self.counts[f"refused: {error}"] += 1
         except AssertionError as error:
             self.wrong.append(f"{self.name} {what}: {error}")
         return None
