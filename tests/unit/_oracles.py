@@ -190,6 +190,8 @@ class Oracles:
         self.excuse = ""
         # jsonschema does not check every format: what it lets pass may still not fit.
         self.lenient = formats and bool(set(_formats(exact(text))) & CHECKED_FORMATS - PYTHON_FORMATS)
+        # Under these keywords it may be the other way round.
+        self.turns = any(f'"{keyword}"' in text for keyword in ("not", "oneOf", "if"))
         self.python: Any = None
         try:
             cls = validators.extend(
@@ -208,6 +210,7 @@ class Oracles:
         names = set(_formats(exact(text))) if formats else set()
         since = [ORDER.index(FIRST_DRAFT.get(name, "4")) for name in names]
         # It limits what stands before the "@" as SMTP does; the grammar that JSON Schema names for addresses does not.
+        # What stands before " <" it takes for a name, inside quotes too.
         self.emails = bool(names & {"email", "idn-email"})
         self.early = max(since, default=0) > ORDER.index(self.draft)
         self.rust: Any = None
@@ -239,7 +242,7 @@ class Oracles:
             if self.draft != "2019-09":
                 raise
             return None
-        return None if fits and self.lenient else fits
+        return None if self.lenient and (fits or self.turns) else fits
 
     def ask_rust(self, text: str | bytes) -> bool | None:
         if self.rust is None or not _is_small(text):
@@ -247,7 +250,7 @@ class Oracles:
         value = json.loads(text)
         if self.dots and any(re.search("[\r\u2028\u2029]", string) for string in _strings(value)):
             return None
-        if self.emails and any(len(string.rpartition("@")[0]) > 64 for string in _strings(value)):
+        if self.emails and any(len(s.rpartition("@")[0]) > 64 or " <" in s for s in _strings(value)):
             return None
         fits = bool(self.rust.is_valid(value))
         return None if fits and self.early else fits
