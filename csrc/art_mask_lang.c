@@ -72,6 +72,7 @@ typedef struct lang {
     uint64_t many; /* .. and those that many tokens go on with */
     harmless harmless[HARMLESS];
     uint32_t n_searches;
+    uint32_t n_nodes; /* of the trie, looked at so far */
     uint32_t n_queued;
     struct {
         uint32_t id;
@@ -604,6 +605,7 @@ static bool walk_trie(lang *l, level *levels, uint8_t first) {
     uint32_t node = v->root_child[first];
     uint8_t byte = first;
     for (;;) { /* steps into `node` */
+        if (++l->n_nodes > l->w->nodes_max && l->w->nodes_max) return false;
         level *to = at + 1;
         const bool plain = byte >= 0x20 && byte != '"' && byte != '\\';
         to->q = plain ? arti_re_step(re, at->q, byte) : ARTI_RE_DEAD;

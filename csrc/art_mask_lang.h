@@ -24,7 +24,8 @@ void arti_lang_next_bytes(const arti_part *part, uint64_t q, uint64_t bits[4]);
 /* Writes all of `row` (w->words, or as many words elsewhere). q: state of the part between characters, not dead; n_cp: characters read. */
 bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row);
 /* The same for a pattern whose lengths make no difference, in state q between characters, with the tokens that have escapes and stay in
- * the string or end within an escape. Such a row is kept: in the constraint's memo, and with the vocabulary for other constraints. */
+ * the string or end within an escape. Such a row is kept: in the constraint's memo, and with the vocabulary for other constraints. False without a
+ * fault: w->nodes_max was reached. */
 bool arti_lang_row(arti_walk *w, arti_re_state q, uint32_t *row);
 /* The ways to leave the string (arti_vocab_end_words) after which the language accepts. Kept like rows, and found with them. */
 bool arti_lang_ends(arti_walk *w, arti_re_state q, uint32_t *ends);

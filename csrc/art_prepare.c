@@ -9,6 +9,7 @@
 #define LANGUAGES_MAX 16u               /* whose first rows are made */
 #define LANGUAGE_STEPS 400u             /* for one of them: 5 to 100 us */
 #define LANGUAGE_WORK_MAX 4000u         /* for its states */
+#define NODES_MAX 10000u                /* of the trie, for its row: a quarter of a millisecond */
 #define RE_WORK_A_STEP 4u               /* of a regular language, about as long as a step */
 #define RE_WORK_MAX ((uint32_t)1 << 15) /* of one question to a regular language */
 
@@ -133,7 +134,8 @@ static bool prepare_language(preparation *p, arti_walk *w, const arti_part *part
     p->languages[p->n_languages++] = q;
     s->norm->n_steps += LANGUAGE_STEPS;
     if (!go_on(p) || !arti_lang_is_unbounded(w, part, q, 0, &is_unbounded)) return false;
-    if (is_unbounded && !arti_re_is_open(s->re, (arti_re_state)q)) return arti_lang_row(w, (arti_re_state)q, row);
+    if (is_unbounded && !arti_re_is_open(s->re, (arti_re_state)q))
+        return arti_lang_row(w, (arti_re_state)q, row) || !arti_faulted(s);
     const uint64_t enough = arti_re_work_done(s->re) + LANGUAGE_WORK_MAX;
     for (uint32_t h = 0; h < v->n_heads && arti_re_work_done(s->re) < enough; h++)
         if (arti_re_run(s->re, (arti_re_state)q, v->bytes + v->heads[h].bytes, v->heads[h].len) == ARTI_RE_FAIL)
@@ -145,6 +147,7 @@ static bool prepare_language(preparation *p, arti_walk *w, const arti_part *part
 static bool prepare_languages(preparation *p, arti_walk *w) {
     uint32_t *row = arti_walk_begin(w) ? arti_region_get(w->x->region, w->v->n_words * sizeof *row) : NULL;
     bool ok = row != NULL;
+    w->nodes_max = NODES_MAX;
     for (size_t i = 0; ok && i < p->n; i++) {
         const arti_text_machine *texts = p->queue[i]->type[ARTI_T_STRING].machine;
         const arti_object_machine *keys = p->queue[i]->type[ARTI_T_OBJECT].machine;

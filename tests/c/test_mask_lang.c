@@ -6,6 +6,7 @@
 
 #include "art_bits.h"
 #include "art_json_run.h"
+#include "art_mask_lang.h"
 #include "art_vocab.h"
 
 enum { TOKENS_MAX = 6000, BYTES_MAX = 1 << 17 };
@@ -157,6 +158,37 @@ static void walk(const char *schema, arti_json_constraint *c, const art_vocab *v
     r->ops->free(r);
 }
 
+/* A row that would take more of the trie than it may is not made, and not missing later. */
+static void test_limit(const art_vocab *v, const art_alloc *alloc) {
+    static const char pattern[] = "^[^aq]*$";
+    static uint32_t row[(TOKENS_MAX + 1 + 31) / 32];
+    art_schema *s;
+    art_error err;
+    assert(art_schema_compile("true", 4, NULL, alloc, &s, &err) == ART_OK);
+    arti_mask_memo memo;
+    arti_mask_memo_init(&memo, alloc, 1 << 20);
+    arti_region region;
+    arti_region_init(&region, &memo.mem);
+    arti_jctx x = {.s = s, .region = &region, .keep = &region, .space_max = UINT8_MAX};
+    arti_walk w = {.x = &x, .m = &memo, .v = v, .nodes_max = 10};
+    assert(arti_walk_begin(&w));
+    const arti_re_state q = arti_re_start(s->re, arti_re_pattern(s->re, pattern, strlen(pattern)));
+    assert(!arti_lang_row(&w, q, row) && !arti_faulted(s));
+    w.nodes_max = 0;
+    assert(arti_lang_row(&w, q, row));
+    for (uint32_t id = 0; id < TOKENS_MAX; id++) {
+        size_t len;
+        const uint8_t *bytes = art_vocab_token(v, id, &len);
+        if (len == 1 && bytes[0] >= 'a' && bytes[0] <= 'z')
+            assert(arti_bits_test(row, id) == (bytes[0] != 'a' && bytes[0] != 'q'));
+        else if (len > 1 && bytes[0] >= 'a' && bytes[0] <= 'z' && (memchr(bytes, 'a', len) || memchr(bytes, 'q', len)))
+            assert(!arti_bits_test(row, id));
+    }
+    arti_region_free(&region);
+    arti_mask_memo_free(&memo);
+    art_schema_free(s);
+}
+
 int main(void) {
     static tokens t;
     static uint32_t words[(TOKENS_MAX + 1 + 31) / 32];
@@ -182,6 +214,7 @@ int main(void) {
             art_schema_free(s);
         }
     }
+    test_limit(v, &alloc);
     art_vocab_free(v);
     assert(h.live == 0);
     return 0;
