@@ -136,8 +136,8 @@ bool arti_num_alive(const arti_num_rule *r, const arti_num *n, const uint8_t *te
 /* Of a prefix that is alive: does some continuation stay within what parsers hold? */
 bool arti_num_stays_finite(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style);
 /* A shortest continuation that fits: returns its length (0: fits already), writes at most cap bytes; SIZE_MAX when there is none
- * (exactly when the prefix is dead). It stays finite if that is possible, in all styles but ARTI_NUM_ANY_STYLE. Plain spellings of more than ARTI_NUM_PLAIN_MAX further bytes are not looked at. From
- * ARTI_NUM_START it is a shortest witness of the rule. */
+ * (exactly when the prefix is dead). It stays finite if that is possible, in all styles but ARTI_NUM_ANY_STYLE. Plain
+ * spellings of more than ARTI_NUM_PLAIN_MAX further bytes are not looked at. From ARTI_NUM_START it is a shortest witness of the rule. */
 size_t arti_num_shortest(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style,
                          uint8_t *buf, size_t cap);
 

@@ -210,10 +210,7 @@ static uint32_t rest_after_value(arti_jctx *x, const arti_frame *f, uint32_t alt
         arti_object_view v;
         arti_object_at at;
         arti_object_view_init(&v, &at, x, f, alt);
-        at.n++;
-        at.met |= sub;
-        if (f->key != UINT32_MAX)
-            at.taken = arti_object_find(m->alts[alt].shape, m->names[f->key].ptr, m->names[f->key].len);
+        arti_object_view_take(&v, &at, sub);
         return arti_len_add(arti_object_best(x->s, m->alts[alt].shape, &at, plan), 1);
     }
     const arti_array_machine *m = f->machine;

@@ -245,6 +245,8 @@ typedef struct arti_object_view {
 } arti_object_view;
 void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_jctx *x, const arti_frame *f,
                            uint32_t alt);
+/* Counts the view's member as one that is there and met `met`. */
+void arti_object_view_take(const arti_object_view *v, arti_object_at *at, uint32_t met);
 
 /* The text's parts that accept now, as goals; false when none does. */
 bool arti_text_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc);

@@ -97,6 +97,14 @@ void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_j
     *at = (arti_object_at){f->n, m->has_some ? arti_frame_met(f)[alt] : 0, 0, UINT32_MAX, view_name, view_extra, v};
 }
 
+void arti_object_view_take(const arti_object_view *v, arti_object_at *at, uint32_t met) {
+    const arti_object_machine *m = v->frame->machine;
+    const uint32_t name = v->member.name;
+    at->n++;
+    at->met |= met;
+    if (name != UINT32_MAX) at->taken = arti_object_find(m->alts[v->alt].shape, m->names[name].ptr, m->names[name].len);
+}
+
 static bool settle(arti_jctx *x, arti_object_machine *m, const arti_goals *g, uint32_t alt) {
     if (m->alts[alt].is_settled) return true;
     if (!arti_shape_settle(x->s, g->type[ARTI_T_OBJECT].alts[alt].shape)) return false;
@@ -130,11 +138,8 @@ static bool object_feasible(arti_jctx *x, const arti_frame *f, uint32_t alt, art
         if (rank > probe->next_rank) probe->next_rank = rank;
         v.frame = probe;
     }
-    at.n++;
-    at.met |= met;
-    at.taken = UINT32_MAX;
     v.member = member;
-    if (name != UINT32_MAX) at.taken = arti_object_find(a->shape, m->names[name].ptr, m->names[name].len);
+    arti_object_view_take(&v, &at, met);
     const uint32_t best = arti_object_best(x->s, a->shape, &at, NULL);
     arti_region_reset(x->region, mark);
     return best != ARTI_LEN_NONE && !arti_faulted(x->s);

@@ -447,7 +447,8 @@ static bool walk_others(leaver *l) {
 #define OWN_QUOTE 0xFEu /* tokens with this head are stepped one by one */
 #define NAME_ACCEPTS 1u /* a declared name that is complete, which many tokens leave at once */
 
-/* How a key that may be anything ends after each head: index of its quote, or one of the above. The heads are sorted, so common beginnings are read once. */
+/* How a key that may be anything ends after each head: index of its quote, or one of the above. The heads are sorted, so common
+ * beginnings are read once. */
 static bool judge_heads(leaver *l, uint8_t *quotes) {
     const art_vocab *v = l->w->v;
     arti_jctx *x = l->w->x;

@@ -3,7 +3,8 @@
  * art_prepare.h: what outputs of a schema begin with, expanded before the first of them (private to csrc).
  *
  * Purpose   expands what is asked of the root, of its members and items, of theirs, and so on, breadth first, and makes the rows that
- *           texts of patterns and formats begin with, so that no mask has to do it in the middle of an output. Nothing depends on it: what is not prepared is expanded when an output gets there.
+ *           texts of patterns and formats begin with, so that masks need not do it in the middle of an output. Nothing depends on it:
+ *           what is not prepared is expanded when an output gets there.
  * Owns      nothing; what it finds belongs to the schema.
  * Threads   under the schema's lock.
  * Errors    none. A part that can not be expanded ends the preparation and is refused when an output gets there, as if nothing had

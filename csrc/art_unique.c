@@ -108,9 +108,7 @@ static bool object_becomes(question *q, const arti_frame *f, uint32_t alt, const
         const arti_values *values = values_of(q, p, sub ? arti_some_conj(x->s, o, conj, sub) : conj);
         if (arti_values_any(values)) {
             arti_object_view_init(&v, &at, x, after, alt);
-            at.n++;
-            at.met |= sub;
-            if (f->key != UINT32_MAX) at.taken = arti_object_find(o, m->names[f->key].ptr, m->names[f->key].len);
+            arti_object_view_take(&v, &at, sub);
             arti_values rest = {.enough = f->hashing ? 0 : 1};
             arti_object_values(&q->k, o, &at, 0, &rest);
             if (arti_values_any(&rest) && (arti_values_many(&q->k, &rest) || arti_values_many(&q->k, values)))
@@ -499,10 +497,8 @@ static bool goes_on_scarcely(question *q, const arti_frame *f) {
             arti_object_view v;
             arti_object_at at;
             arti_object_view_init(&v, &at, x, f, alt);
-            at.n++;
+            arti_object_view_take(&v, &at, 0);
             at.at_least = at.n + 1;
-            if (f->key != UINT32_MAX)
-                at.taken = arti_object_find(m->alts[alt].shape, m->names[f->key].ptr, m->names[f->key].len);
             arti_values rest = {0};
             arti_object_values(&q->k, m->alts[alt].shape, &at, 0, &rest);
             scarce = arti_values_any(&rest) && !arti_values_many(&q->k, &rest);

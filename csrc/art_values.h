@@ -9,7 +9,7 @@
  * Threads   under the schema's lock.
  * Errors    the schema's fault; a list is then of no use.
  * Limits    ARTI_VALUES_MAX values are listed, ARTI_VALUES_STEPS_MAX steps taken for one question, ARTI_VALUES_DEPTH_MAX values looked
- *           at within each other. Beyond, a list holds less than there is, and arti_count.is_cut says so: every value in it is real.
+ *           at within each other. Beyond, a list holds less than there is, and arti_count.cut says so: every value in it is real.
  * Cost      proportional to what is listed; nothing for conjunctions that were listed before. */
 #ifndef ART_VALUES_H
 #define ART_VALUES_H
@@ -36,8 +36,7 @@ typedef struct arti_count { /* one question */
     art_schema *s;
     uint32_t want; /* more values of anything than this need not be told apart */
     uint32_t steps;
-    uint32_t
-        cut; /* the least busy_at of a list that was used before it was complete; 0: something was left out for good */
+    uint32_t cut; /* the least busy_at of a list that was used unfinished; 0: something was left out for good */
 } arti_count;
 
 /* A value that fits none of the digests that are listed anywhere. */
