@@ -594,21 +594,25 @@ static arti_num_rule finite_part(const arti_num_rule *r) {
     return part;
 }
 
+static bool is_small_bound(const arti_dec *a) { /* or none */
+    return !a || (a->is_small && a->small < SMALL_MAX && a->small > -SMALL_MAX);
+}
+
 void arti_num_rule_finish(arti_num_rule *r) {
     r->is_whole = r->step && r->step->is_small;
     r->is_any = !r->lo && !r->hi && !r->step && !r->n_not_step && !r->n_not_value;
     r->is_wide = !r->is_any && is_wide(r);
-    r->is_small = r->step && r->step->is_small && r->step->small == 1 && !r->n_not_step && !r->n_not_value;
     r->small_lo = INT64_MIN, r->small_hi = INT64_MAX;
-    if (!r->is_small) return;
-    if (r->lo) {
-        if (!r->lo->is_small || r->lo->small >= SMALL_MAX || r->lo->small <= -SMALL_MAX) r->is_small = false;
-        r->small_lo = r->lo->small + r->lo_open;
+    const bool no_step = !r->step, unit_step = r->step && r->step->is_small && r->step->small == 1;
+    r->has_small_bounds =
+        (no_step || unit_step) && !r->n_not_step && !r->n_not_value && is_small_bound(r->lo) && is_small_bound(r->hi);
+    if (r->has_small_bounds) {
+        if (r->lo) r->small_lo = r->lo->small + r->lo_open;
+        if (r->hi) r->small_hi = r->hi->small - r->hi_open;
     }
-    if (r->hi) {
-        if (!r->hi->is_small || r->hi->small >= SMALL_MAX || r->hi->small <= -SMALL_MAX) r->is_small = false;
-        r->small_hi = r->hi->small - r->hi_open;
-    }
+    r->is_small = r->has_small_bounds && unit_step;
+    /* Between 0 and 1, both excluded, there are fractions only. */
+    if (no_step && r->small_lo > r->small_hi) r->has_small_bounds = false;
 }
 
 /* ------------------------------------------------------------------ numbers being written */
@@ -715,7 +719,7 @@ bool arti_num_fits(const arti_num_rule *r, const arti_num *n, const uint8_t *tex
     if (!arti_num_may_end(n)) return false;
     if (r->is_any) return true;
     int64_t v;
-    if (r->is_small && small_value(n, &v)) return v >= r->small_lo && v <= r->small_hi;
+    if (r->has_small_bounds && small_value(n, &v)) return v >= r->small_lo && v <= r->small_hi;
     big m;
     if (!mantissa(n, text, &m)) return false;
     side s = make_side(r, n->neg);
@@ -840,10 +844,24 @@ static bool increment(const big *p, big *out) {
     return true;
 }
 
+/* Bounds of the magnitude of a prefix, as small_lo and small_hi. */
+static void small_bounds(const arti_num_rule *r, bool neg, int64_t *lo, int64_t *hi) {
+    *lo = neg ? (r->small_hi == INT64_MAX ? INT64_MIN : -r->small_hi) : r->small_lo;
+    *hi = neg ? (r->small_lo == INT64_MIN ? INT64_MAX : -r->small_lo) : r->small_hi;
+}
+
+/* Before a fraction, of a rule with has_small_bounds. Of what an exponent may do to fractions it knows nothing. */
 static bool small_alive(const arti_num_rule *r, const arti_num *n, arti_num_style style) {
-    int64_t lo = n->neg ? (r->small_hi == INT64_MAX ? INT64_MIN : -r->small_hi) : r->small_lo;
-    int64_t hi = n->neg ? (r->small_lo == INT64_MIN ? INT64_MAX : -r->small_lo) : r->small_hi;
-    int64_t p = (int64_t)n->sig;
+    int64_t lo, hi;
+    small_bounds(r, n->neg, &lo, &hi);
+    const int64_t p = (int64_t)n->sig;
+    if (!r->step) { /* p and what lies below p + 1, with any number of digits more */
+        if (lo != INT64_MIN && (n->neg ? r->hi_open : r->lo_open)) lo--;
+        if (n->lex == ARTI_NUM_ZERO) return hi >= 0 && lo < 1;
+        for (int64_t a = p, b = p + 1; a <= hi; a *= 10, b *= 10)
+            if (b > lo) return true;
+        return false;
+    }
     if (n->lex == ARTI_NUM_ZERO) return hi >= 0 && lo <= (style == ARTI_NUM_ANY_STYLE ? hi : 0);
     for (int64_t a = p, b = p; a <= hi; a *= 10, b = b * 10 + 9)
         if (b >= lo) return true;
@@ -857,8 +875,10 @@ static bool small_alive(const arti_num_rule *r, const arti_num *n, arti_num_styl
 
 bool arti_num_alive(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style) {
     if (r->is_any) return true;
-    if (r->is_small && n->n_sig <= 17 && (n->lex == ARTI_NUM_INT || n->lex == ARTI_NUM_ZERO))
-        return small_alive(r, n, style);
+    if (r->has_small_bounds && n->n_sig <= 17 && (n->lex == ARTI_NUM_INT || n->lex == ARTI_NUM_ZERO)) {
+        if (small_alive(r, n, style)) return true;
+        if (r->is_small || !exponent_allowed(n, style)) return false;
+    }
     if (n->lex == ARTI_NUM_START) return !arti_num_rule_is_empty(r);
     big p, q;
     if (!mantissa(n, text, &p)) return false;
@@ -911,6 +931,69 @@ bool arti_num_stays_finite(const arti_num_rule *r, const arti_num *n, const uint
     if (!r->is_wide || is_near(n)) return true;
     const arti_num_rule part = finite_part(r);
     return arti_num_alive(&part, n, text, style);
+}
+
+/* v * 10^-n_frac; limbs: storage that the result borrows. */
+static arti_dec scaled(int64_t v, uint32_t n_frac, uint32_t limbs[3]) {
+    arti_dec d = arti_dec_int(v, limbs);
+    if (v) d.exp -= n_frac;
+    d.is_small &= n_frac == 0;
+    return d;
+}
+
+static bool is_unit(const arti_dec *step) {
+    return step->is_small && step->small == 1;
+}
+
+#define LEVELS_MAX 9u
+
+bool arti_num_is_covered(const arti_num_rule *r, const arti_num *n, uint32_t levels) {
+    const bool grows = n->lex == ARTI_NUM_INT;
+    if ((!grows && n->lex != ARTI_NUM_FRAC) || r->is_any || levels > LEVELS_MAX || n->n_sig + levels > 17 ||
+        n->n_int + n->n_frac + levels > ARTI_NUM_NEAR || r->n_not_step || r->n_not_value ||
+        (r->step && !(grows && is_unit(r->step))))
+        return false;
+    /* A fraction's further digits stay below the next value of the last one; whole numbers grow. */
+    int64_t least = (int64_t)n->sig * (grows ? pow10_small[levels] : 1);
+    int64_t most = grows ? least + pow10_small[levels] - 1 : least + 1;
+    if (grows) least = (int64_t)n->sig;
+    if (n->neg) {
+        const int64_t t = least;
+        least = -most, most = -t;
+    }
+    if (r->has_small_bounds && grows) return least >= r->small_lo && most <= r->small_hi;
+    uint32_t limbs[2][3];
+    const arti_dec low = scaled(least, n->n_frac, limbs[0]), high = scaled(most, n->n_frac, limbs[1]);
+    return arti_num_rule_has(r, &low) && arti_num_rule_has(r, &high);
+}
+
+bool arti_num_is_settled(const arti_num_rule *r, const arti_num *n, uint32_t levels) {
+    if (arti_num_is_covered(r, n, levels)) return true;
+    if (n->lex != ARTI_NUM_INT || levels > LEVELS_MAX || n->n_int + levels > ARTI_NUM_NEAR || r->n_not_step ||
+        r->n_not_value || (r->step && !is_unit(r->step)))
+        return false;
+    if (!(n->neg ? r->lo : r->hi)) return true; /* with more digits it reaches the other bound */
+    if (!r->has_small_bounds || n->n_sig + levels > 17) return false;
+    int64_t lo, hi;
+    small_bounds(r, n->neg, &lo, &hi);
+    const int64_t p = (int64_t)n->sig, power = pow10_small[levels];
+    if ((p + 1) * power - 1 > hi) return false;
+    /* Bounds a power of ten apart: with digits that take it to the lower one it is still below the upper one. */
+    return lo <= p * power || lo <= hi / 10;
+}
+
+bool arti_num_is_beyond(const arti_num_rule *r, const arti_num *n, uint8_t digit) {
+    const int64_t v = (int64_t)n->sig * 10 + (digit - '0');
+    if (r->has_small_bounds) {
+        int64_t lo, hi;
+        small_bounds(r, n->neg, &lo, &hi);
+        return v > hi;
+    }
+    const arti_dec *bound = n->neg ? r->lo : r->hi;
+    uint32_t limbs[3];
+    const arti_dec at = arti_dec_int(n->neg ? -v : v, limbs);
+    const int order = bound ? arti_dec_cmp(&at, bound) : 0;
+    return n->neg ? order < 0 : order > 0;
 }
 
 /* --- shortest continuations */

@@ -68,8 +68,11 @@ typedef struct arti_num_rule { /* zero-initialise; then fill and call arti_num_r
     bool is_any;   /* no condition at all */
     bool is_wide;  /* a side without end (or an open one at zero), and nothing that demands values of extreme size */
     bool is_whole; /* every value that fits is an integer */
-    bool is_small; /* 64-bit arithmetic is enough: whole bounds of at most 17 digits, step 1, nothing excluded */
-    int64_t small_lo, small_hi;
+    bool
+        has_small_bounds; /* 64-bit arithmetic is enough before a fraction: whole bounds of at most 17 digits with a value between them,
+                              step 1 or none, nothing excluded */
+    bool is_small;              /* the same, and the step is 1 */
+    int64_t small_lo, small_hi; /* least and greatest integer that fit; INT64_MIN, INT64_MAX: no bound */
 } arti_num_rule;
 
 #define ARTI_NUM_NOT_STEP_MAX 8u
@@ -133,6 +136,14 @@ static inline bool arti_num_may_end(const arti_num *n) {
 bool arti_num_fits(const arti_num_rule *r, const arti_num *n, const uint8_t *text);
 /* Some continuation (none included) fits. Exact for the style. */
 bool arti_num_alive(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style);
+/* Is a prefix that has a digit alive in every style whatever up to `levels` more digits follow at once, and can it stay finite? False: not
+ * known. */
+bool arti_num_is_settled(const arti_num_rule *r, const arti_num *n, uint32_t levels);
+/* Of a whole number of at most 16 digits: does one more digit take it past the bound that lies away from zero, so that larger digits and more of
+ * them do as well? */
+bool arti_num_is_beyond(const arti_num_rule *r, const arti_num *n, uint8_t digit);
+/* As arti_num_is_settled(), and the number may also end after each of them: how it goes on does not depend on which digits were written. */
+bool arti_num_is_covered(const arti_num_rule *r, const arti_num *n, uint32_t levels);
 /* Of a prefix that is alive: does some continuation stay within what parsers hold? */
 bool arti_num_stays_finite(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style);
 /* A shortest continuation that fits: returns its length (0: fits already), writes at most cap bytes; SIZE_MAX when there is none

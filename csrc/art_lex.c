@@ -694,9 +694,35 @@ static void set_digit_tokens(uint32_t *row, const arti_lex_trie *t, uint32_t i) 
     arti_bits_set_ids(row, t->ids + t->node[i].tok, t->node[t->node[i].next].tok - t->node[i].tok);
 }
 
+/* Tokens that begin like a number, which are digits throughout. */
+static void set_naturals(arti_lex *lex, uint32_t *row) {
+    const arti_lex_trie *t = &lex->out;
+    for (uint8_t b = '0'; b <= '9'; b++) {
+        const uint32_t i = t->child[b];
+        if (!i) continue;
+        lex->has_number_rows &= t->node[i].digits != 0;
+        if (b == '0') /* no more digits */
+            arti_bits_set_ids(row, t->ids + t->node[i].tok, t->node[i + 1].tok - t->node[i].tok);
+        else
+            set_digit_tokens(row, t, i);
+    }
+}
+
+static void set_negatives(arti_lex *lex, uint32_t *row) {
+    const arti_lex_trie *t = &lex->out;
+    const uint32_t minus = t->child['-'];
+    if (!minus) return;
+    arti_bits_set_ids(row, t->ids + t->node[minus].tok, t->node[minus + 1].tok - t->node[minus].tok);
+    for (uint32_t i = minus + 1; i < t->node[minus].next; i = t->node[i].next) {
+        lex->has_number_rows &= t->node[i].digits != 0 && t->node[i].byte != '0';
+        set_digit_tokens(row, t, i);
+    }
+}
+
 static bool build_start_rows(arti_lex *lex, const art_vocab *v) {
     const arti_lex_trie *t = &lex->out;
-    for (uint32_t r = 0; r < 4; r++) {
+    lex->has_number_rows = true;
+    for (uint32_t r = 0; r < sizeof lex->start_rows / sizeof *lex->start_rows; r++) {
         uint32_t *row = keep(lex, v->n_words, sizeof *row);
         if (!row) return false;
         arti_bits_copy(row, v->space_row, v->n_words);
@@ -709,26 +735,27 @@ static bool build_start_rows(arti_lex *lex, const art_vocab *v) {
             for (uint32_t k = o->odd; k < o->odd + o->n_odd; k++)
                 if (t->odds[k].stays) arti_bits_set(row, t->ids[t->odds[k].entry]);
         }
-        if (!(r & 2u)) continue;
-        lex->has_number_rows = true;
-        for (uint8_t b = '0'; b <= '9'; b++) {
-            const uint32_t i = t->child[b];
-            if (!i) continue;
-            lex->has_number_rows &= t->node[i].digits != 0;
-            if (b == '0') /* no more digits */
-                arti_bits_set_ids(row, t->ids + t->node[i].tok, t->node[i + 1].tok - t->node[i].tok);
-            else
-                set_digit_tokens(row, t, i);
-        }
-        const uint32_t minus = t->child['-'];
-        if (!minus) continue;
-        arti_bits_set_ids(row, t->ids + t->node[minus].tok, t->node[minus + 1].tok - t->node[minus].tok);
-        for (uint32_t i = minus + 1; i < t->node[minus].next; i = t->node[i].next) {
-            lex->has_number_rows &= t->node[i].digits != 0 && t->node[i].byte != '0';
-            set_digit_tokens(row, t, i);
-        }
+        if (r >= ARTI_LEX_NATURALS) set_naturals(lex, row);
+        if (r >= ARTI_LEX_NUMBERS) set_negatives(lex, row);
     }
+    uint32_t *row = keep(lex, v->n_words, sizeof *row);
+    if (!row) return false;
+    arti_bits_copy(row, v->space_row, v->n_words);
+    arti_bits_or(row, v->digit_row, v->n_words);
+    lex->digit_space_row = row;
     return true;
+}
+
+/* Digits that the tokens of a number begin with. */
+static void count_digits(arti_lex *lex) {
+    const arti_lex_trie *t = &lex->num;
+    uint32_t digits = 0; /* of the path to the node before */
+    for (uint32_t i = 1; i < t->n_nodes; i++) {
+        const uint32_t above = t->node[i].depth - 1u;
+        if (digits > above) digits = above;
+        if (digits == above && t->node[i].byte >= '0' && t->node[i].byte <= '9') digits++;
+        if (digits > lex->digits_max) lex->digits_max = digits;
+    }
 }
 
 /* ------------------------------------------------------------------ children */
@@ -826,8 +853,10 @@ arti_lex *arti_lex_new(const art_vocab *v, const art_alloc *alloc) {
     lex->mem = mem;
     arti_arena_init(&lex->arena, &lex->mem);
     if (build_tries(lex, v) && build_tails(lex, v) && build_escapes(lex, v) && build_leaving_rows(lex, v) &&
-        build_start_rows(lex, v) && build_kids(lex, v) && build_space_nodes(lex, v))
+        build_start_rows(lex, v) && build_kids(lex, v) && build_space_nodes(lex, v)) {
+        count_digits(lex);
         return lex;
+    }
     arti_lex_free(lex);
     return NULL;
 }

@@ -16,6 +16,8 @@
 #include "art_vocab.h"
 #include <string.h>
 
+#define ARTI_LEX_NATURALS 2u /* see start_rows */
+#define ARTI_LEX_NUMBERS 4u
 #define ARTI_LEX_KIDS 8u  /* children of a node that are worth a list, */
 #define ARTI_LEX_NEAR 48u /* .. if it has more nodes below it: others lie close together */
 
@@ -90,9 +92,11 @@ typedef struct arti_lex {
     const uint32_t *head_tails; /* per entry */
 
     /* Where a value or a key may begin and whitespace is not limited: whitespace; 1: and tokens that open a string without bounds and stay in
-     * it; 2: and those of a number without bounds; 3: both. */
-    const uint32_t *start_rows[4];
-    bool has_number_rows; /* 2 and 3 are of use: all that begins like a number is digits */
+     * it; + ARTI_LEX_NATURALS: and digits; + ARTI_LEX_NUMBERS: and those after a minus sign, and this. */
+    const uint32_t *start_rows[6];
+    bool has_number_rows;            /* those with numbers are of use: all that begins like one is digits */
+    const uint32_t *digit_space_row; /* digits only, and whitespace */
+    uint32_t digits_max;             /* .. with which a token goes on with a number */
 
     /* The vocabulary's free_row, and tokens that leave with no more than a colon and whitespace behind the quote. */
     const uint32_t *key_row;

@@ -206,6 +206,31 @@ static uint64_t length_class(const arti_text_state *t) {
     return UINT32_MAX;
 }
 
+/* Adds what the mask depends on within a number. */
+static bool number_key(const art_vocab *v, const arti_state *st, uint64_t *h) {
+    const arti_num *n = &st->number.num;
+    if (is_hashed(st)) return false;
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+    const bool any = gt->n_alts == 1 && gt->alts[0].shape->number.is_any, open = arti_number_is_open(v, st);
+    *h = arti_hash_mix(*h, (uint64_t)n->lex | (uint64_t)(n->n_int > 1) << 8 | (uint64_t)n->neg << 9 |
+                               (uint64_t)n->exp_neg << 10);
+    if (any || open) {
+        if (any) { /* how large it is makes a difference, for the exponent */
+            *h = arti_hash_mix(*h, n->n_sig ? (uint64_t)n->n_sig - n->n_frac : UINT32_MAX);
+            *h = arti_hash_mix(*h, (uint64_t)n->n_exp << 32 | n->exp);
+        }
+        if (!open && n->lex < ARTI_NUM_E) *h = arti_hash_mix(*h, (uint64_t)n->n_int << 32 | n->n_frac);
+        return true;
+    }
+    if (arti_number_is_covered(v, st)) return true;
+    if (n->n_sig > 18) return false;
+    *h = arti_hash_mix(*h, (uint64_t)n->n_frac << 32 | n->n_sig);
+    *h = arti_hash_mix(*h, (uint64_t)n->n_exp << 32 | n->exp);
+    *h = arti_hash_mix(*h, (uint64_t)n->n_int);
+    *h = arti_hash_mix(*h, n->sig);
+    return true;
+}
+
 /* What the mask depends on, as 128 bits. false: not worth keeping. */
 static bool state_key(const arti_jctx *x, const art_vocab *v, const arti_state *st, const arti_exit *exit,
                       uint64_t key[2]) {
@@ -219,28 +244,7 @@ static bool state_key(const arti_jctx *x, const art_vocab *v, const arti_state *
     if (x->space_max != UINT8_MAX) h = arti_hash_mix(h, st->n_space);
     h = arti_hash_mix(h, st->goals ? st->goals->id + 1u : 0);
     if (st->mode == ARTI_M_NUMBER) {
-        const arti_num *n = &st->number.num;
-        if (is_hashed(st)) return false;
-        const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
-        const bool any = gt->n_alts == 1 && gt->alts[0].shape->number.is_any, open = arti_number_is_open(v, st);
-        if (any || open) { /* which digits there are makes no difference */
-            h = arti_hash_mix(h, (uint64_t)n->lex | (uint64_t)(n->n_int > 1) << 8 | (uint64_t)n->neg << 9 |
-                                     (uint64_t)n->exp_neg << 10);
-            if (any) { /* but how large they are does, for the exponent */
-                h = arti_hash_mix(h, n->n_sig ? (uint64_t)n->n_sig - n->n_frac : UINT32_MAX);
-                h = arti_hash_mix(h, (uint64_t)n->n_exp << 32 | n->exp);
-            }
-            if (!open && n->lex < ARTI_NUM_E) h = arti_hash_mix(h, (uint64_t)n->n_int << 32 | n->n_frac);
-            key[0] = h;
-            key[1] = arti_hash_mix(h ^ UINT64_C(0x5bd1e9955bd1e995), h >> 7);
-            return true;
-        }
-        if (n->n_sig > 18) return false;
-        h = arti_hash_mix(h, (uint64_t)n->lex | (uint64_t)n->neg << 8 | (uint64_t)n->exp_neg << 9 |
-                                 (uint64_t)n->n_int << 32);
-        h = arti_hash_mix(h, (uint64_t)n->n_frac << 32 | n->n_sig);
-        h = arti_hash_mix(h, (uint64_t)n->n_exp << 32 | n->exp);
-        h = arti_hash_mix(h, n->sig);
+        if (!number_key(v, st, &h)) return false;
     } else if (st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT) {
         const arti_text_state *t = &st->text;
         const uint32_t n = arti_text_parts(st);

@@ -451,34 +451,69 @@ static bool first_bytes(arti_jctx *x, const arti_state *st, uint8_t out[24]) {
     return true;
 }
 
+/* Is every number alive that begins with another digit than 0, for as long as tokens go that are digits? */
+static bool starts_any_natural(arti_walk *w, const arti_state *st) {
+    const arti_lex_trie *t = &w->v->lex->out;
+    for (uint8_t b = '1'; b <= '9'; b += '9' - '1') { /* what holds of both of one bound holds of those between */
+        arti_state next = *st;
+        if (!arti_state_step(w->x, &next, b) || next.goals->type[ARTI_T_NUMBER].n_alts != 1) return false;
+        uint32_t levels = 1;
+        for (uint8_t d = '1'; d <= '9'; d++)
+            if (t->node[t->child[d]].digits > levels) levels = t->node[t->child[d]].digits;
+        if (!arti_number_is_settled(w->v, &next, levels - 1)) return false;
+    }
+    return true;
+}
+
+/* Which row of numbers has what may begin one here, but for a 0 that may not? 0: none. */
+static uint32_t number_row(arti_walk *w, const arti_state *st) {
+    arti_state next = *st;
+    if (!w->v->lex->has_number_rows || !arti_state_step(w->x, &next, '1') || arti_is_distinct(&next)) return 0;
+    if (arti_number_is_open(w->v, &next)) return ARTI_LEX_NUMBERS;
+    return starts_any_natural(w, st) ? ARTI_LEX_NATURALS : 0;
+}
+
+/* Takes the 0 back where it may not begin a number. */
+static void drop_zero(arti_walk *w, const arti_state *st) {
+    const arti_lex_trie *t = &w->v->lex->out;
+    const uint32_t i = t->child['0'];
+    arti_state next = *st;
+    if (!i || arti_state_step(w->x, &next, '0')) return;
+    for (uint32_t e = t->node[i].tok; e < t->node[i + 1].tok; e++) arti_walk_clear(w, t->ids[e]);
+}
+
 /* Writes the row of tokens that a place admits as a whole, and takes the bytes from the list for which nothing else is left. *opened: the
  * state behind an opening quote; mode TEXT or KEY_TEXT if what stays in that string is in the row. */
 static void copy_start_row(const folded *f, const arti_state *st, uint8_t *bytes, arti_state *opened) {
     arti_walk *w = f->w;
     const arti_lex *lex = w->v->lex;
-    uint32_t row = 0;
+    uint32_t row = 0, numbers = 0;
     uint8_t *end = bytes;
     opened->mode = ARTI_M_DONE;
     for (const uint8_t *b = bytes; *b; b++) {
         arti_state next = *st;
-        const bool is_number = *b == '-' || (*b >= '0' && *b <= '9');
         if (*b == '"' && lex->out.child['"'] && arti_state_step(w->x, &next, '"') && is_open_text(w, &next)) {
             row |= 1u; /* what it needs lies in the region until the walk ends */
             *opened = next;
         }
-        if (*b == '1' && lex->has_number_rows && arti_state_step(w->x, &next, '1') && !arti_is_distinct(&next) &&
-            arti_number_is_open(w->v, &next))
-            row |= 2u;
-        if (!is_number || !(row & 2u)) *end++ = *b;
+        if (*b == '1') numbers = number_row(w, st); /* the first of their bytes */
+        const bool in_row = *b == '-' ? numbers == ARTI_LEX_NUMBERS : numbers && *b >= '0' && *b <= '9';
+        if (!in_row) *end++ = *b;
     }
     *end = 0;
-    arti_walk_copy(w, lex->start_rows[row]);
+    arti_walk_copy(w, lex->start_rows[row | numbers]);
+    if (numbers == ARTI_LEX_NATURALS) drop_zero(w, st);
 }
 
-/* is_first: the words are not written yet, else they are added to. */
+/* May whitespace of any kind and length stand wherever JSON has it? */
+static bool has_any_space(const arti_jctx *x) {
+    return x->space_max == UINT8_MAX && !x->spaced && !x->embedded;
+}
+
+/* is_first: the words are not written yet; else they are added to, and have the whitespace where it is not limited. */
 static bool walk_structure(arti_walk *w, const arti_state *st, bool is_first) {
     uint8_t bytes[24];
-    const bool any_space = w->x->space_max == UINT8_MAX && !w->x->spaced && !w->x->embedded;
+    const bool any_space = has_any_space(w->x);
     if (is_first) w->tracks = !w->x->embedded;
     if (is_first && !any_space) arti_walk_copy(w, NULL);
     if (st->mode == ARTI_M_DONE && w->x->embedded) return true;
@@ -488,9 +523,7 @@ static bool walk_structure(arti_walk *w, const arti_state *st, bool is_first) {
     arti_state opened = {.mode = ARTI_M_DONE};
     if (any_space && is_first)
         copy_start_row(&f, st, bytes, &opened);
-    else if (any_space)
-        arti_walk_or(w, w->v->space_row);
-    else if (f.lead)
+    else if (f.lead && !any_space)
         set_range(&f, f.t->node[0].tok, f.t->node[1].tok);
     if (arti_faulted(w->x->s)) return false;
     for (const uint8_t *b = bytes; *b; b++) {
@@ -518,36 +551,6 @@ bool arti_number_is_open(const art_vocab *v, const arti_state *st) {
            n->lex >= ARTI_NUM_MINUS && n->lex <= ARTI_NUM_INT;
 }
 
-/* v * 10^-n_frac; limbs: storage that the result borrows. */
-static arti_dec scaled(int64_t v, uint32_t n_frac, uint32_t limbs[3]) {
-    arti_dec d = arti_dec_int(v, limbs);
-    if (v) d.exp -= n_frac;
-    d.is_small &= n_frac == 0;
-    return d;
-}
-
-/* Do all values that begin with the digits of *n and have up to `levels` more lie within the rule's bounds? Only where nothing else is
- * asked but, before any fraction, that the value is whole. */
-static bool covers_digits(const arti_num_rule *r, const arti_num *n, uint32_t levels) {
-    static const int64_t power[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
-    if (r->n_not_step || r->n_not_value || levels >= sizeof power / sizeof *power || n->n_sig + levels > 17)
-        return false;
-    const bool is_whole = r->step && r->step->is_small && r->step->small == 1;
-    if (r->step && (!is_whole || n->lex != ARTI_NUM_INT)) return false;
-    /* A fraction's further digits stay below the next value of the last one; whole numbers grow. */
-    const bool grows = n->lex == ARTI_NUM_INT;
-    int64_t least = (int64_t)n->sig * (grows ? power[levels] : 1);
-    int64_t most = grows ? least + power[levels] - 1 : least + 1;
-    if (n->neg) {
-        const int64_t t = least;
-        least = -most, most = -t;
-    }
-    if (r->is_small && grows) return least >= r->small_lo && most <= r->small_hi;
-    uint32_t limbs[2][3];
-    const arti_dec low = scaled(least, n->n_frac, limbs[0]), high = scaled(most, n->n_frac, limbs[1]);
-    return arti_num_rule_has(r, &low) && arti_num_rule_has(r, &high);
-}
-
 bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t levels) {
     const arti_num *n = &st->number.num;
     if (n->lex != ARTI_NUM_INT && n->lex != ARTI_NUM_FRAC) return false;
@@ -555,32 +558,34 @@ bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t l
     if (arti_is_distinct(st)) return false;
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
     for (uint32_t a = 0; a < gt->n_alts; a++)
-        if (covers_digits(&gt->alts[a].shape->number, n, levels)) return true;
+        if (arti_num_is_settled(&gt->alts[a].shape->number, n, levels)) return true;
     return false;
+}
+
+bool arti_number_is_covered(const art_vocab *v, const arti_state *st) {
+    const arti_num *n = &st->number.num;
+    if (n->n_int == 1 && n->n_sig == n->n_int + n->n_frac) return false; /* an exponent may follow */
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+    for (uint32_t a = 0; a < gt->n_alts; a++)
+        if (!arti_num_is_covered(&gt->alts[a].shape->number, n, v->lex->digits_max + 1)) return false;
+    return true;
 }
 
 /* Behind the digits of *st, would this one take the number past its bounds for good? Then larger ones do as well. */
 static bool is_beyond(const arti_state *st, uint8_t digit) {
     const arti_num *n = &st->number.num;
     if (st->mode != ARTI_M_NUMBER || n->lex != ARTI_NUM_INT || n->n_sig > 16) return false;
-    const int64_t v = (int64_t)n->sig * 10 + (digit - '0');
-    uint32_t limbs[3];
-    const arti_dec at = scaled(n->neg ? -v : v, 0, limbs);
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
-    for (uint32_t a = 0; a < gt->n_alts; a++) {
-        const arti_num_rule *r = &gt->alts[a].shape->number;
-        const arti_dec *bound = n->neg ? r->lo : r->hi;
-        if (!bound) return false;
-        const int order = arti_dec_cmp(&at, bound);
-        if (n->neg ? order >= 0 : order <= 0) return false;
-    }
+    for (uint32_t a = 0; a < gt->n_alts; a++)
+        if (!arti_num_is_beyond(&gt->alts[a].shape->number, n, digit)) return false;
     return true;
 }
 
 static bool walk_number(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
     static const uint8_t bytes[] = "0123456789.eE+-";
-    const arti_lex_trie *t = &w->v->lex->num;
+    const arti_lex *lex = w->v->lex;
+    const arti_lex_trie *t = &lex->num;
     const folded f = {.w = w, .t = t, .spaced = x->spaced, .run = x->space_max};
     uint32_t levels = 0; /* of tokens that are digits throughout, at most */
     for (uint8_t b = '0'; b <= '9'; b++) {
@@ -590,26 +595,29 @@ static bool walk_number(arti_walk *w, const arti_state *st) {
         if (below > levels) levels = below;
     }
     const bool digits = arti_number_is_settled(w->v, st, levels);
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    arti_state after = {.mode = ARTI_M_DONE};
+    bool ends = arti_state_is_complete(st);
+    if (st->top) {
+        after = *st;
+        ends = arti_number_end(x, &after) && arti_unique_alive(x, &after);
+        if (arti_faulted(x->s)) return false;
+    }
     w->tracks = !x->embedded;
-    arti_walk_copy(w, digits ? w->v->digit_row : NULL);
+    if (ends && has_any_space(x))
+        arti_walk_copy(w, digits ? lex->digit_space_row : w->v->space_row);
+    else
+        arti_walk_copy(w, digits ? w->v->digit_row : NULL);
     for (const uint8_t *b = bytes; *b; b++) {
         const uint32_t i = t->child[*b];
         if (!i || (digits && t->node[i].digits)) continue;
         if (x->embedded ? !walk_byte(w, st, *b) : !walk_folded(&f, i, t->node[i].next, st)) return false;
     }
-    const arti_region_mark mark = arti_region_mark_now(x->region);
     bool ok = true;
-    arti_state after = *st;
-    if (!st->top) {
-        if (arti_state_is_complete(st)) {
-            if (w->exit)
-                ok = walk_all(w, st);
-            else if (!x->embedded)
-                ok = walk_structure(w, &(arti_state){.mode = ARTI_M_DONE}, false);
-        }
-    } else if (arti_number_end(x, &after) && arti_unique_alive(x, &after)) {
+    if (ends && !st->top && w->exit)
+        ok = walk_all(w, st);
+    else if (ends && (st->top || !x->embedded))
         ok = walk_structure(w, &after, false);
-    }
     arti_region_reset(x->region, mark);
     return ok && !arti_faulted(x->s);
 }

@@ -81,6 +81,9 @@ void arti_walk_tables_free(arti_mask_memo *m);
 /* A number that any token of digits may go on: nothing but whole numbers is asked for, or nothing at all, and it is far from the
  * most digits that are written. */
 bool arti_number_is_open(const art_vocab *v, const arti_state *st);
+/* Is whatever a token adds to the number's digits fine, and may it end there? Then the mask does not depend on those that are written, as far as
+ * they are digits before or behind a point. false: not known. */
+bool arti_number_is_covered(const art_vocab *v, const arti_state *st);
 /* Is the number alive whatever up to `levels` more digits follow? false: not known. */
 bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t levels);
 /* In a key: may any characters follow? */

@@ -465,6 +465,85 @@ static bool parse_once(void) {
     return ok;
 }
 
+/* ------------------------------------------------------------------ what digits do */
+
+/* All ways to go on with up to `levels` digits: are they alive in every style, and if they may end there, do they fit? */
+static void check_digits(const arti_num_rule *r, const char *t, uint32_t levels, bool settled, bool covered) {
+    uint32_t n_ways = 1;
+    for (uint32_t k = 0; k <= levels; k++, n_ways *= 10) {
+        for (uint32_t i = 0; i < n_ways; i++) {
+            char text[40];
+            const int len = k ? sprintf(text, "%s%0*u", t, (int)k, i) : sprintf(text, "%s", t);
+            arti_num n;
+            run_num(text, (size_t)len, &n);
+            for (int style = ARTI_NUM_ANY_STYLE; style <= ARTI_NUM_USUAL; style++)
+                assert(!settled || arti_num_alive(r, &n, (const uint8_t *)text, (arti_num_style)style));
+            assert(!settled || arti_num_stays_finite(r, &n, (const uint8_t *)text, ARTI_NUM_USUAL));
+            assert(!covered || arti_num_fits(r, &n, (const uint8_t *)text));
+        }
+    }
+}
+
+static void test_digits(void) {
+    static const char *const bounds[] = {"0",    "1",     "5",    "-3",  "12",   "99",  "100", "254",
+                                         "1000", "65535", "0.01", "2.5", "-7.5", "1e9", "-40", "1e20"};
+    enum { N_BOUNDS = sizeof bounds / sizeof *bounds };
+    static const char *const heads[] = {"1",  "2",  "9",   "12",  "25",  "99",  "654",
+                                        "-1", "-7", "-39", "0.0", "2.4", "1.9", "-7.4"};
+    uint64_t seed = 2463534242u;
+    uint32_t n_settled = 0, n_covered = 0, n_beyond = 0;
+    for (int round = 0; round < 1500; round++) {
+        const uint64_t x = harness_random(&seed);
+        const arti_dec lo = dec(bounds[(x >> 8) % N_BOUNDS]), hi = dec(bounds[(x >> 16) % N_BOUNDS]), one = dec("1");
+        arti_num_rule r = {.lo = x & 1 ? &lo : NULL,
+                           .hi = x & 2 ? &hi : NULL,
+                           .lo_open = x >> 2 & 1,
+                           .hi_open = x >> 3 & 1,
+                           .step = x & 16 ? &one : NULL};
+        arti_num_rule_finish(&r);
+        if (r.is_any || arti_num_rule_is_empty(&r)) continue;
+        arti_num_rule slow = r; /* without 64-bit arithmetic */
+        slow.has_small_bounds = slow.is_small = false;
+        for (uint32_t h = 0; h < sizeof heads / sizeof *heads; h++) {
+            const uint8_t *text = (const uint8_t *)heads[h];
+            const size_t len = strlen(heads[h]);
+            arti_num n;
+            run_num(heads[h], len, &n);
+            assert(arti_num_fits(&r, &n, text) == arti_num_fits(&slow, &n, text));
+            for (int style = ARTI_NUM_ANY_STYLE; style <= ARTI_NUM_USUAL; style++)
+                assert(arti_num_alive(&r, &n, text, (arti_num_style)style) ==
+                       arti_num_alive(&slow, &n, text, (arti_num_style)style));
+            for (uint32_t levels = 0; levels < 4; levels++) {
+                const bool settled = arti_num_is_settled(&r, &n, levels), covered = arti_num_is_covered(&r, &n, levels);
+                assert(settled || !covered);
+                n_settled += settled, n_covered += covered;
+                if (settled) check_digits(&r, heads[h], levels, settled, covered);
+            }
+            for (uint8_t d = '0'; n.lex == ARTI_NUM_INT && d <= '9'; d++) {
+                if (!arti_num_is_beyond(&r, &n, d)) continue;
+                n_beyond++;
+                for (uint8_t e = d; e <= '9'; e++) {
+                    arti_num next = n;
+                    char more[8];
+                    sprintf(more, "%s%c", heads[h], e);
+                    assert(arti_num_step(&next, e));
+                    assert(!arti_num_alive(&r, &next, (const uint8_t *)more, ARTI_NUM_USUAL));
+                }
+            }
+        }
+    }
+    assert(n_settled > 1000 && n_covered > 1000 && n_beyond > 1000);
+    /* Bounds far apart, or one alone, settle whatever digits come. */
+    const arti_dec lo = dec("1000"), hi = dec("1000000000"), point = dec("0.01");
+    arti_num n;
+    run_num("7", 1, &n);
+    arti_num_rule wide = {.lo = &lo, .hi = &hi}, above = {.lo = &point};
+    arti_num_rule_finish(&wide);
+    arti_num_rule_finish(&above);
+    assert(arti_num_is_settled(&wide, &n, 3) && !arti_num_is_covered(&wide, &n, 3));
+    assert(arti_num_is_settled(&above, &n, 3) && arti_num_is_covered(&above, &n, 3));
+}
+
 int main(void) {
     art_alloc alloc = harness_alloc(&heap);
     arti_mem_init(&mem, &alloc, 0);
@@ -475,6 +554,7 @@ int main(void) {
     test_named_rules();
     test_finite();
     test_rules();
+    test_digits();
     arti_arena_free(&arena);
     assert(heap.live == 0);
     FAIL_EVERY_ALLOCATION(&heap, parse_once());
