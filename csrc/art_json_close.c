@@ -786,6 +786,38 @@ static bool write_instead(arti_jctx *x, arti_state *st, arti_out *out) {
     return !arti_faulted(x->s) && arti_unique_close(x, st, out);
 }
 
+/* Of an item that meets conjunction c: how many conditions of `contains` that still lack items is it counted by? */
+static uint32_t lacking_met(arti_jctx *x, const arti_frame *f, arti_conj c) {
+    uint32_t most = 0;
+    if (!f || f->is_object) return 0;
+    const arti_array_machine *m = f->machine;
+    for (uint32_t alt = 0; alt < m->n_alts; alt++) {
+        if (!arti_live(f, alt)) continue;
+        arti_array_shape *a = m->alts[alt].shape;
+        const uint32_t *counts = arti_frame_counts(f) + m->count_at[alt];
+        const uint32_t watched = arti_item_watched(a, f->n, counts);
+        uint32_t lacking = 0;
+        for (uint32_t k = 0; k < a->n_contains; k++) lacking |= (uint32_t)(counts[k] < a->contains[k].min) << k;
+        for (uint32_t sub = watched; sub; sub = (sub - 1) & watched) {
+            const uint32_t n = (uint32_t)__builtin_popcount(sub & lacking);
+            if (n > most && arti_item_counted(x->s, a, f->n, sub) == c) most = n;
+        }
+    }
+    return most;
+}
+
+typedef struct prospect { /* one of the goals of the next value */
+    uint32_t cost;        /* of the value and all that follows, as if nothing were a repetition */
+    uint32_t lacking;     /* lacking_met */
+} prospect;
+
+/* Cheapest first, and of those what is counted most. Where the cheapest turned out to be a repetition, what is counted comes before what is
+ * not: items that bring no end nearer would look cheap again and again. */
+static bool comes_before(const prospect *a, const prospect *b, bool counted_first) {
+    if (counted_first && !a->lacking != !b->lacking) return a->lacking > 0;
+    return a->cost != b->cost ? a->cost < b->cost : a->lacking > b->lacking;
+}
+
 /* Of what the value that comes next may be, keeps what makes the text shortest and can still differ where it must: the items of an array that
  * are lacking come first then, whatever they have to look like. */
 static bool aim(arti_jctx *x, arti_state *st) {
@@ -795,16 +827,19 @@ static bool aim(arti_jctx *x, arti_state *st) {
     const uint32_t *costs = costs_for(x, st->top, all);
     arti_frame *top = costs ? arti_frame_copy(x, st->top) : NULL; /* which has no costs yet */
     if (!top) return false;
-    uint32_t last = 0, last_cost = 0;
+    prospect *prospects = arti_region_get(x->region, all->n * sizeof *prospects);
+    if (!prospects) return arti_fault_mem(x->s);
+    for (uint32_t i = 0; i < all->n; i++)
+        prospects[i] = (prospect){arti_len_add(arti_conj_len(x->s, all->conj[i]), costs[i]),
+                                  lacking_met(x, st->top, all->conj[i])};
     for (uint32_t tried = 0; tried < all->n; tried++) {
-        uint32_t best = UINT32_MAX, best_cost = ARTI_LEN_NONE;
-        for (uint32_t i = 0; i < all->n; i++) { /* by cost, and then in their order */
-            const uint32_t cost = arti_len_add(arti_conj_len(x->s, all->conj[i]), costs[i]);
-            const bool is_done = tried > 0 && (cost < last_cost || (cost == last_cost && i <= last));
-            if (!is_done && cost < best_cost) best = i, best_cost = cost;
-        }
+        uint32_t best = UINT32_MAX;
+        for (uint32_t i = 0; i < all->n; i++)
+            if (prospects[i].cost != ARTI_LEN_NONE &&
+                (best == UINT32_MAX || comes_before(&prospects[i], &prospects[best], tried > 0)))
+                best = i;
         if (best == UINT32_MAX) break;
-        last = best, last_cost = best_cost;
+        prospects[best].cost = ARTI_LEN_NONE;
         const arti_shape *sh = best_shape(x->s, all->conj[best]);
         if (x->in_order && sh && sh->type == ARTI_T_OBJECT)
             break; /* the order of members is that of all goals together */

@@ -468,7 +468,9 @@ void arti_object_values(arti_count *k, arti_object_shape *o, const arti_object_a
 typedef struct item_level { /* an array with some of the items that are to come */
     uint64_t hash, item;    /* its digest; of its last item */
     uint32_t counts[ARTI_CONTAINS_MAX];
-    bool has_equal, many;
+    bool has_equal;
+    bool is_any;           /* its last item has more values than need be told apart: one that is like no other */
+    bool many;             /* it, or an item before it, has */
     uint32_t watched, sub; /* conditions that the next item may be counted by; those that are tried now */
     bool is_open;          /* some are still to be tried */
     const arti_values *v;  /* values of the next item, from `next` on; NULL: none yet */
@@ -495,7 +497,7 @@ static bool is_used(const lining *l, uint64_t digest) {
     l->k->steps = cost < l->k->steps ? l->k->steps - cost : 0;
     if (l->at->has && (digest == l->at->last || l->at->has(l->at->ud, digest))) return true;
     for (size_t i = 1; i < l->n; i++)
-        if (!l->stack[i].many && l->stack[i].item == digest) return true;
+        if (!l->stack[i].is_any && l->stack[i].item == digest) return true;
     return false;
 }
 
@@ -598,11 +600,11 @@ static bool go_on(lining *l) {
     memcpy(next.counts, top->counts, sizeof next.counts);
     for (uint32_t k = 0; k < l->a->n_contains; k++) next.counts[k] += top->sub >> k & 1u;
     next.has_equal = top->has_equal || used;
-    next.many = many;
+    next.is_any = many;
     next.hash = arti_digest_item(top->hash, next.item);
     if (!arti_vec_reserve(&l->k->s->mem, (void **)&l->stack, &l->cap, l->n + 1, sizeof *l->stack))
         return arti_fault_mem(l->k->s);
-    next.many |= l->stack[l->n - 1].many;
+    next.many = many || l->stack[l->n - 1].many;
     l->stack[l->n++] = next;
     look_at_top(l);
     return true;

@@ -1104,15 +1104,22 @@ static bool strings_good(const art_vocab *v, const arti_vocab_header *h) {
     return true;
 }
 
+/* Groups lie in the order of their first atoms, and their tokens have a first character, which is skipped where they are run. */
 static bool groups_good(const art_vocab *v, const arti_vocab_header *h) {
-    for (uint32_t i = 0; i < v->n_groups; i++) {
-        const arti_group *g = &v->groups[i];
-        if ((uint64_t)g->first + g->n > h->sec[SEC_GROUP_IDS].n || g->row < -1 || g->row >= (int32_t)v->n_dense)
-            return false;
-    }
+    const uint64_t known = ((UINT64_C(1) << ARTI_N_ATOMS) - 1) | ARTI_ATOM_PARTIAL;
+    if (!ids_good(v->group_ids, h->sec[SEC_GROUP_IDS].n, v->n_tokens)) return false;
     if (v->group_of[0] != 0 || v->group_of[ARTI_GROUP_ATOMS] != v->n_groups) return false;
-    for (uint32_t a = 0; a < ARTI_GROUP_ATOMS; a++)
-        if (v->group_of[a] > v->group_of[a + 1]) return false;
+    for (uint32_t a = 0, i = 0; a < ARTI_GROUP_ATOMS; a++) {
+        if (v->group_of[a + 1] < i || v->group_of[a + 1] > v->n_groups) return false;
+        for (; i < v->group_of[a + 1]; i++) {
+            const arti_group *g = &v->groups[i];
+            if (g->atom != a || g->rest & ~known) return false;
+            if ((uint64_t)g->first + g->n > h->sec[SEC_GROUP_IDS].n || g->row < -1 || g->row >= (int32_t)v->n_dense)
+                return false;
+            for (uint32_t k = g->first; k < g->first + g->n; k++)
+                if (v->offsets[v->group_ids[k]] == v->offsets[v->group_ids[k] + 1u]) return false;
+        }
+    }
     return true;
 }
 
@@ -1133,8 +1140,8 @@ static bool content_good(art_vocab *v) {
     uint32_t n = v->n_tokens;
     return ids_good(v->eos, v->n_eos, n) && ids_good(v->order, v->n_order, n) &&
            ids_good(v->stay_ids, h->sec[SEC_STAY_IDS].n, n) && ids_good(v->escape_ids, h->sec[SEC_ESCAPE_IDS].n, n) &&
-           ids_good(v->group_ids, h->sec[SEC_GROUP_IDS].n, n) && rows_good(v->stay_rows, ARTI_STAY_ROWS, v) &&
-           rows_good(v->dense_rows, v->n_dense, v) && rows_good(v->space_row, SMALL_ROWS, v);
+           rows_good(v->stay_rows, ARTI_STAY_ROWS, v) && rows_good(v->dense_rows, v->n_dense, v) &&
+           rows_good(v->space_row, SMALL_ROWS, v);
 }
 
 art_status art_vocab_open(const char *path, const art_alloc *alloc, art_vocab **out, art_error *err) {

@@ -206,6 +206,8 @@ class Oracles:
             self.excuse = f"pattern {error}"
         # To jsonschema_rs a "." in a pattern is anything but a line feed; to ECMA 262 other line ends are none either.
         self.dots = bool(re.search(r"[^\\]\.", text)) and "attern" in text
+        # Whether a boundary is one is a matter of ASCII to ECMA 262, and of Unicode to jsonschema_rs.
+        self.boundaries = bool(re.search(r"\\\\[bB]", text))
         # jsonschema_rs checks a format from the draft on that defines it.
         names = set(_formats(exact(text))) if formats else set()
         since = [ORDER.index(FIRST_DRAFT.get(name, "4")) for name in names]
@@ -225,6 +227,10 @@ class Oracles:
         if self.draft == "2019-09" and '"contains"' in text and '"unevaluatedItems"' in text:
             self.python = self.rust = None
             self.excuse = "contains beside unevaluatedItems"
+        # Of 2019-09 jsonschema takes members for evaluated by a boolean "additionalProperties" only.
+        if self.draft == "2019-09" and '"additionalProperties"' in text and '"unevaluatedProperties"' in text:
+            self.python = None
+            self.excuse = "additionalProperties beside unevaluatedProperties"
 
     def verdict(self, text: str | bytes) -> bool | None:
         """What those that know say together; None when they disagree, or none knows."""
@@ -249,6 +255,8 @@ class Oracles:
             return None
         value = json.loads(text)
         if self.dots and any(re.search("[\r\u2028\u2029]", string) for string in _strings(value)):
+            return None
+        if self.boundaries and not all(string.isascii() for string in _strings(value)):
             return None
         if self.emails and any(len(s.rpartition("@")[0]) > 64 or " <" in s for s in _strings(value)):
             return None

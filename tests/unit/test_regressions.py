@@ -171,6 +171,8 @@ UNSATISFIABLE: list[Any] = [
     {"items": FIVE, **TWO, "minItems": 6},
     {"items": {"pattern": "^[ab]{2}$", "type": "string"}, **TWO, "minItems": 5},
     {"prefixItems": [{"enum": [1, 2]}, {"enum": [1, 2]}, {"enum": [1, 2]}], **TWO, "minItems": 3},
+    # An item behind one that may be anything was not compared with those behind it.
+    {"type": "array", "prefixItems": [{}, {}], "uniqueItems": True, "contains": {"const": 1}, "minContains": 2},
 ]
 
 
@@ -254,6 +256,22 @@ def test_unsatisfiable(schema: Any) -> None:
         Constraint(schema, SMALL.vocab)
     optional = Constraint({"type": "object", "properties": {"a": schema}}, SMALL.vocab).matcher()
     assert optional.accept_bytes(b'{"a"') == 3
+
+
+@pytest.mark.parametrize(
+    ("counted", "completion"),
+    [
+        ([{"type": "integer"}], b"[0]"),
+        ([{"type": "integer"}, {"contains": {"enum": [1, None, True]}, "minContains": 3}], b"[1,true,null]"),
+        ([{"not": {"enum": [1, True, None]}}, {"contains": {"enum": [None, 0]}, "minContains": 2}], b"[0,null]"),
+        ([{"enum": [1, 2]}, {"contains": {"enum": [1, None]}, "minContains": 2}], b"[1,null]"),
+    ],
+)
+def test_completions_of_counted_items(counted: list[Any], completion: bytes) -> None:
+    """An item that is counted by several conditions is, and one that is counted by none comes last."""
+    conditions = [c if "contains" in c else {"contains": c} for c in counted]
+    matcher = Constraint({"type": "array", "uniqueItems": True, "allOf": conditions}).matcher()
+    assert matcher.shortest_completion() == completion
 
 
 @pytest.mark.parametrize(
