@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * _capsule.h: DLPack's capsules (part of agentrt/_ffi.c, and the only C that knows Python's objects).
+ * _capsule.h: DLPack's capsules (part of agentrt/_ffi.c; with _matcher.h the only C that knows Python's objects).
  *
  * Objects come as their id(), which in CPython is their address. The functions are called without the interpreter's lock. */
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from agentrt import _ffi
 from agentrt._ffi import ffi, lib
 from agentrt.errors import (
     AgentrtError,
@@ -24,6 +25,7 @@ from agentrt.errors import (
 
 __all__ = [
     "DRAFTS",
+    "MatcherCalls",
     "allocator",
     "check",
     "exception",
@@ -34,6 +36,10 @@ __all__ = [
     "new_error",
     "text",
 ]
+
+if not lib.agentrt_calls_add(id(_ffi)):
+    raise MemoryError
+MatcherCalls = _ffi.MatcherCalls
 
 DRAFTS = {4: "4", 6: "6", 7: "7", 2019: "2019-09", 2020: "2020-12"}
 

@@ -580,6 +580,7 @@ static void (*_cffi_call_python_org)(struct _cffi_externpy_s *, char *);
 
 #include "art.h"
 #include "_capsule.h"
+#include "_matcher.h"
 
 /************************************************************/
 
@@ -593,8 +594,8 @@ static void *_cffi_types[] = {
 /*  6 */ _CFFI_OP(_CFFI_OP_FUNCTION, 4), // art_cuda_array *()(art_cuda_batch const *)
 /*  7 */ _CFFI_OP(_CFFI_OP_POINTER, 655), // art_cuda_batch const *
 /*  8 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 688), // art_span const *()(art_matcher const *, size_t *)
-/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 678), // art_matcher const *
+/*  9 */ _CFFI_OP(_CFFI_OP_FUNCTION, 687), // art_span const *()(art_matcher const *, size_t *)
+/* 10 */ _CFFI_OP(_CFFI_OP_POINTER, 677), // art_matcher const *
 /* 11 */ _CFFI_OP(_CFFI_OP_POINTER, 52), // size_t *
 /* 12 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 13 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_constraint *, art_matcher * *, art_error *)
@@ -604,9 +605,9 @@ static void *_cffi_types[] = {
 /* 17 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 18 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_ctransformers *, char const *, char const *, art_model_params const *, art_alloc const *, art_model * *, art_error *)
 /* 19 */ _CFFI_OP(_CFFI_OP_POINTER, 652), // art_ctransformers *
-/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 709), // char const *
+/* 20 */ _CFFI_OP(_CFFI_OP_POINTER, 708), // char const *
 /* 21 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
-/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 680), // art_model_params const *
+/* 22 */ _CFFI_OP(_CFFI_OP_POINTER, 679), // art_model_params const *
 /* 23 */ _CFFI_OP(_CFFI_OP_POINTER, 644), // art_alloc const *
 /* 24 */ _CFFI_OP(_CFFI_OP_POINTER, 197), // art_model * *
 /* 25 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
@@ -635,7 +636,7 @@ static void *_cffi_types[] = {
 /* 48 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 49 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 50 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
-/* 51 */ _CFFI_OP(_CFFI_OP_POINTER, 726), // uint8_t const *
+/* 51 */ _CFFI_OP(_CFFI_OP_POINTER, 725), // uint8_t const *
 /* 52 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28), // size_t
 /* 53 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 54 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
@@ -659,7 +660,7 @@ static void *_cffi_types[] = {
 /* 72 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 73 */ _CFFI_OP(_CFFI_OP_NOOP, 51),
 /* 74 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 75 */ _CFFI_OP(_CFFI_OP_POINTER, 709), // char *
+/* 75 */ _CFFI_OP(_CFFI_OP_POINTER, 708), // char *
 /* 76 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 77 */ _CFFI_OP(_CFFI_OP_POINTER, 590), // art_cuda_code * *
 /* 78 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
@@ -702,14 +703,14 @@ static void *_cffi_types[] = {
 /* 115 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 116 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_dialog_spec const *, art_vocab *, art_alloc const *, art_constraint * *, art_error *)
 /* 117 */ _CFFI_OP(_CFFI_OP_POINTER, 665), // art_dialog_spec const *
-/* 118 */ _CFFI_OP(_CFFI_OP_POINTER, 707), // art_vocab *
+/* 118 */ _CFFI_OP(_CFFI_OP_POINTER, 706), // art_vocab *
 /* 119 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 120 */ _CFFI_OP(_CFFI_OP_POINTER, 14), // art_constraint * *
 /* 121 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 122 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 123 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_engine const *, void *, art_alloc const *, art_model * *, art_error *)
 /* 124 */ _CFFI_OP(_CFFI_OP_POINTER, 668), // art_engine const *
-/* 125 */ _CFFI_OP(_CFFI_OP_POINTER, 730), // void *
+/* 125 */ _CFFI_OP(_CFFI_OP_POINTER, 729), // void *
 /* 126 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 127 */ _CFFI_OP(_CFFI_OP_NOOP, 24),
 /* 128 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
@@ -731,7 +732,7 @@ static void *_cffi_types[] = {
 /* 144 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 145 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 146 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_mask_pool *, art_matcher * const *, size_t, uint32_t *, size_t, size_t, uint32_t *, size_t *, art_error *)
-/* 147 */ _CFFI_OP(_CFFI_OP_POINTER, 677), // art_mask_pool *
+/* 147 */ _CFFI_OP(_CFFI_OP_POINTER, 676), // art_mask_pool *
 /* 148 */ _CFFI_OP(_CFFI_OP_POINTER, 158), // art_matcher * const *
 /* 149 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 150 */ _CFFI_OP(_CFFI_OP_NOOP, 83),
@@ -742,7 +743,7 @@ static void *_cffi_types[] = {
 /* 155 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 156 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 157 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher *)
-/* 158 */ _CFFI_OP(_CFFI_OP_POINTER, 678), // art_matcher *
+/* 158 */ _CFFI_OP(_CFFI_OP_POINTER, 677), // art_matcher *
 /* 159 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 160 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher *, size_t)
 /* 161 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
@@ -761,7 +762,7 @@ static void *_cffi_types[] = {
 /* 174 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 175 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_matcher *, uint8_t *, size_t, size_t *)
 /* 176 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
-/* 177 */ _CFFI_OP(_CFFI_OP_POINTER, 726), // uint8_t *
+/* 177 */ _CFFI_OP(_CFFI_OP_POINTER, 725), // uint8_t *
 /* 178 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 179 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 180 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
@@ -781,7 +782,7 @@ static void *_cffi_types[] = {
 /* 194 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 195 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 196 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_model *, art_context_params const *, art_alloc const *, art_session * *, art_error *)
-/* 197 */ _CFFI_OP(_CFFI_OP_POINTER, 679), // art_model *
+/* 197 */ _CFFI_OP(_CFFI_OP_POINTER, 678), // art_model *
 /* 198 */ _CFFI_OP(_CFFI_OP_POINTER, 651), // art_context_params const *
 /* 199 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 200 */ _CFFI_OP(_CFFI_OP_POINTER, 270), // art_session * *
@@ -825,8 +826,8 @@ static void *_cffi_types[] = {
 /* 238 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 239 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 240 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_schema *, art_survey *, art_error *, size_t, size_t *, art_error *)
-/* 241 */ _CFFI_OP(_CFFI_OP_POINTER, 685), // art_schema *
-/* 242 */ _CFFI_OP(_CFFI_OP_POINTER, 704), // art_survey *
+/* 241 */ _CFFI_OP(_CFFI_OP_POINTER, 684), // art_schema *
+/* 242 */ _CFFI_OP(_CFFI_OP_POINTER, 703), // art_survey *
 /* 243 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 244 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 245 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
@@ -854,7 +855,7 @@ static void *_cffi_types[] = {
 /* 267 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 268 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 269 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_session *, art_error *)
-/* 270 */ _CFFI_OP(_CFFI_OP_POINTER, 687), // art_session *
+/* 270 */ _CFFI_OP(_CFFI_OP_POINTER, 686), // art_session *
 /* 271 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 272 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 273 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_session *, art_event *, art_error *)
@@ -889,7 +890,7 @@ static void *_cffi_types[] = {
 /* 302 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 303 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 304 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(art_vocab const *, char const *, art_error *)
-/* 305 */ _CFFI_OP(_CFFI_OP_POINTER, 707), // art_vocab const *
+/* 305 */ _CFFI_OP(_CFFI_OP_POINTER, 706), // art_vocab const *
 /* 306 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
 /* 307 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 308 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
@@ -934,7 +935,7 @@ static void *_cffi_types[] = {
 /* 347 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(char const *, size_t, art_schema_opts const *, art_alloc const *, art_schema * *, art_error *)
 /* 348 */ _CFFI_OP(_CFFI_OP_NOOP, 20),
 /* 349 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
-/* 350 */ _CFFI_OP(_CFFI_OP_POINTER, 686), // art_schema_opts const *
+/* 350 */ _CFFI_OP(_CFFI_OP_POINTER, 685), // art_schema_opts const *
 /* 351 */ _CFFI_OP(_CFFI_OP_NOOP, 23),
 /* 352 */ _CFFI_OP(_CFFI_OP_POINTER, 241), // art_schema * *
 /* 353 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
@@ -1036,16 +1037,16 @@ static void *_cffi_types[] = {
 /* 449 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 450 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 451 */ _CFFI_OP(_CFFI_OP_FUNCTION, 464), // art_status()(void const *, int, art_tensor *, art_error *)
-/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 730), // void const *
+/* 452 */ _CFFI_OP(_CFFI_OP_POINTER, 729), // void const *
 /* 453 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
-/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 705), // art_tensor *
+/* 454 */ _CFFI_OP(_CFFI_OP_POINTER, 704), // art_tensor *
 /* 455 */ _CFFI_OP(_CFFI_OP_NOOP, 16),
 /* 456 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 457 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_llama const *)
 /* 458 */ _CFFI_OP(_CFFI_OP_POINTER, 675), // art_llama const *
 /* 459 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 460 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_model const *)
-/* 461 */ _CFFI_OP(_CFFI_OP_POINTER, 679), // art_model const *
+/* 461 */ _CFFI_OP(_CFFI_OP_POINTER, 678), // art_model const *
 /* 462 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 463 */ _CFFI_OP(_CFFI_OP_FUNCTION, 20), // char const *()(art_status)
 /* 464 */ _CFFI_OP(_CFFI_OP_ENUM, 8), // art_status
@@ -1065,17 +1066,17 @@ static void *_cffi_types[] = {
 /* 478 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 22),
 /* 479 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 24),
 /* 480 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 481 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_mask_call const *)
-/* 482 */ _CFFI_OP(_CFFI_OP_POINTER, 676), // art_mask_call const *
+/* 481 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_matcher *)
+/* 482 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
 /* 483 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 484 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_matcher *)
-/* 485 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
+/* 484 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_matcher const *)
+/* 485 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
 /* 486 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 487 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(art_matcher const *)
-/* 488 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
+/* 487 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(uintptr_t)
+/* 488 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
 /* 489 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 490 */ _CFFI_OP(_CFFI_OP_FUNCTION, 99), // int()(uintptr_t, void *, int)
-/* 491 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26), // uintptr_t
+/* 491 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 26),
 /* 492 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
 /* 493 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
 /* 494 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
@@ -1087,11 +1088,11 @@ static void *_cffi_types[] = {
 /* 500 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 21),
 /* 501 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 502 */ _CFFI_OP(_CFFI_OP_FUNCTION, 286), // int32_t const *()(art_session const *, size_t *)
-/* 503 */ _CFFI_OP(_CFFI_OP_POINTER, 687), // art_session const *
+/* 503 */ _CFFI_OP(_CFFI_OP_POINTER, 686), // art_session const *
 /* 504 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 505 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 506 */ _CFFI_OP(_CFFI_OP_FUNCTION, 98), // int64_t()(float const *, size_t, uint32_t const *)
-/* 507 */ _CFFI_OP(_CFFI_OP_POINTER, 720), // float const *
+/* 507 */ _CFFI_OP(_CFFI_OP_POINTER, 719), // float const *
 /* 508 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 509 */ _CFFI_OP(_CFFI_OP_NOOP, 375),
 /* 510 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
@@ -1108,7 +1109,7 @@ static void *_cffi_types[] = {
 /* 521 */ _CFFI_OP(_CFFI_OP_NOOP, 10),
 /* 522 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 523 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_schema const *)
-/* 524 */ _CFFI_OP(_CFFI_OP_POINTER, 685), // art_schema const *
+/* 524 */ _CFFI_OP(_CFFI_OP_POINTER, 684), // art_schema const *
 /* 525 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 526 */ _CFFI_OP(_CFFI_OP_FUNCTION, 52), // size_t()(art_vocab const *)
 /* 527 */ _CFFI_OP(_CFFI_OP_NOOP, 305),
@@ -1120,7 +1121,7 @@ static void *_cffi_types[] = {
 /* 533 */ _CFFI_OP(_CFFI_OP_NOOP, 87),
 /* 534 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 535 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_mask_pool const *)
-/* 536 */ _CFFI_OP(_CFFI_OP_POINTER, 677), // art_mask_pool const *
+/* 536 */ _CFFI_OP(_CFFI_OP_POINTER, 676), // art_mask_pool const *
 /* 537 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
 /* 538 */ _CFFI_OP(_CFFI_OP_FUNCTION, 34), // uint32_t()(art_session const *)
 /* 539 */ _CFFI_OP(_CFFI_OP_NOOP, 503),
@@ -1155,76 +1156,76 @@ static void *_cffi_types[] = {
 /* 568 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 569 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 570 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 571 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_budget *)
+/* 571 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_budget *)
 /* 572 */ _CFFI_OP(_CFFI_OP_POINTER, 647), // art_budget *
 /* 573 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 574 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_constraint *)
+/* 574 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_constraint *)
 /* 575 */ _CFFI_OP(_CFFI_OP_NOOP, 14),
 /* 576 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 577 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_ctransformers *)
+/* 577 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_ctransformers *)
 /* 578 */ _CFFI_OP(_CFFI_OP_NOOP, 19),
 /* 579 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 580 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_cuda *)
+/* 580 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_cuda *)
 /* 581 */ _CFFI_OP(_CFFI_OP_NOOP, 28),
 /* 582 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 583 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_cuda_array *)
+/* 583 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_cuda_array *)
 /* 584 */ _CFFI_OP(_CFFI_OP_NOOP, 4),
 /* 585 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 586 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_cuda_batch *)
+/* 586 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_cuda_batch *)
 /* 587 */ _CFFI_OP(_CFFI_OP_NOOP, 104),
 /* 588 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 589 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_cuda_code *)
+/* 589 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_cuda_code *)
 /* 590 */ _CFFI_OP(_CFFI_OP_POINTER, 657), // art_cuda_code *
 /* 591 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 592 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_generate_params *)
+/* 592 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_generate_params *)
 /* 593 */ _CFFI_OP(_CFFI_OP_POINTER, 674), // art_generate_params *
 /* 594 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 595 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_llama *)
+/* 595 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_llama *)
 /* 596 */ _CFFI_OP(_CFFI_OP_NOOP, 131),
 /* 597 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 598 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_llama *, char *, size_t, size_t *)
+/* 598 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_llama *, char *, size_t, size_t *)
 /* 599 */ _CFFI_OP(_CFFI_OP_NOOP, 131),
 /* 600 */ _CFFI_OP(_CFFI_OP_NOOP, 75),
 /* 601 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 28),
 /* 602 */ _CFFI_OP(_CFFI_OP_NOOP, 11),
 /* 603 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 604 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_mask_pool *)
+/* 604 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_mask_pool *)
 /* 605 */ _CFFI_OP(_CFFI_OP_NOOP, 147),
 /* 606 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 607 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_matcher *)
+/* 607 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_matcher *)
 /* 608 */ _CFFI_OP(_CFFI_OP_NOOP, 158),
 /* 609 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 610 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_model *)
+/* 610 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_model *)
 /* 611 */ _CFFI_OP(_CFFI_OP_NOOP, 197),
 /* 612 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 613 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_model_params *)
-/* 614 */ _CFFI_OP(_CFFI_OP_POINTER, 680), // art_model_params *
+/* 613 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_model_params *)
+/* 614 */ _CFFI_OP(_CFFI_OP_POINTER, 679), // art_model_params *
 /* 615 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 616 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_sample_params *)
-/* 617 */ _CFFI_OP(_CFFI_OP_POINTER, 684), // art_sample_params *
+/* 616 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_sample_params *)
+/* 617 */ _CFFI_OP(_CFFI_OP_POINTER, 683), // art_sample_params *
 /* 618 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 619 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_schema *)
+/* 619 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_schema *)
 /* 620 */ _CFFI_OP(_CFFI_OP_NOOP, 241),
 /* 621 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 622 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_session *)
+/* 622 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_session *)
 /* 623 */ _CFFI_OP(_CFFI_OP_NOOP, 270),
 /* 624 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 625 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_session const *, art_usage *)
+/* 625 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_session const *, art_usage *)
 /* 626 */ _CFFI_OP(_CFFI_OP_NOOP, 503),
-/* 627 */ _CFFI_OP(_CFFI_OP_POINTER, 706), // art_usage *
+/* 627 */ _CFFI_OP(_CFFI_OP_POINTER, 705), // art_usage *
 /* 628 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 629 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(art_vocab *)
+/* 629 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(art_vocab *)
 /* 630 */ _CFFI_OP(_CFFI_OP_NOOP, 118),
 /* 631 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 632 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(void *)
+/* 632 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(void *)
 /* 633 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
 /* 634 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 635 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(void *, int(*)(void *), void *)
+/* 635 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(void *, int(*)(void *), void *)
 /* 636 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
 /* 637 */ _CFFI_OP(_CFFI_OP_POINTER, 495), // int(*)(void *)
 /* 638 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
 /* 639 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
-/* 640 */ _CFFI_OP(_CFFI_OP_FUNCTION, 730), // void()(void *, int)
+/* 640 */ _CFFI_OP(_CFFI_OP_FUNCTION, 729), // void()(void *, int)
 /* 641 */ _CFFI_OP(_CFFI_OP_NOOP, 125),
 /* 642 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 7),
 /* 643 */ _CFFI_OP(_CFFI_OP_FUNCTION_END, 0),
@@ -1260,61 +1261,60 @@ static void *_cffi_types[] = {
 /* 673 */ _CFFI_OP(_CFFI_OP_ENUM, 5), // art_formats
 /* 674 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 22), // art_generate_params
 /* 675 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 23), // art_llama
-/* 676 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_mask_call
-/* 677 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_mask_pool
-/* 678 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_matcher
-/* 679 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_model
-/* 680 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_model_params
-/* 681 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_order
-/* 682 */ _CFFI_OP(_CFFI_OP_POINTER, 683), // art_resource const *
-/* 683 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_resource
-/* 684 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_sample_params
-/* 685 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_schema
-/* 686 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_schema_opts
-/* 687 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_session
-/* 688 */ _CFFI_OP(_CFFI_OP_POINTER, 689), // art_span const *
-/* 689 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_span
-/* 690 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_span_kind
-/* 691 */ _CFFI_OP(_CFFI_OP_POINTER, 383), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
-/* 692 */ _CFFI_OP(_CFFI_OP_POINTER, 389), // art_status(*)(void *, art_engine_caps *, art_error *)
-/* 693 */ _CFFI_OP(_CFFI_OP_POINTER, 394), // art_status(*)(void *, char const *, char *, size_t, size_t *)
-/* 694 */ _CFFI_OP(_CFFI_OP_POINTER, 401), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
-/* 695 */ _CFFI_OP(_CFFI_OP_POINTER, 411), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
-/* 696 */ _CFFI_OP(_CFFI_OP_POINTER, 418), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
-/* 697 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_status(*)(void *, size_t, art_error *)
-/* 698 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
-/* 699 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
-/* 700 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // art_status(*)(void *, void *, size_t, art_error *)
-/* 701 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_stop
-/* 702 */ _CFFI_OP(_CFFI_OP_POINTER, 703), // art_str const *
-/* 703 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_str
-/* 704 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_survey
-/* 705 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 37), // art_tensor
-/* 706 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 38), // art_usage
-/* 707 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 39), // art_vocab
-/* 708 */ _CFFI_OP(_CFFI_OP_ENUM, 10), // art_whitespace
-/* 709 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
-/* 710 */ _CFFI_OP(_CFFI_OP_ARRAY, 709), // char[256]
-/* 711 */ (_cffi_opcode_t)(256),
-/* 712 */ _CFFI_OP(_CFFI_OP_ARRAY, 709), // char[32]
-/* 713 */ (_cffi_opcode_t)(32),
-/* 714 */ _CFFI_OP(_CFFI_OP_ARRAY, 709), // char[400]
-/* 715 */ (_cffi_opcode_t)(400),
-/* 716 */ _CFFI_OP(_CFFI_OP_ARRAY, 709), // char[96]
-/* 717 */ (_cffi_opcode_t)(96),
-/* 718 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
-/* 719 */ _CFFI_OP(_CFFI_OP_POINTER, 468), // float const *(*)(void *)
-/* 720 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
-/* 721 */ _CFFI_OP(_CFFI_OP_POINTER, 498), // int(*)(void *, int32_t)
-/* 722 */ _CFFI_OP(_CFFI_OP_ARRAY, 98), // int64_t[4]
-/* 723 */ (_cffi_opcode_t)(4),
-/* 724 */ _CFFI_OP(_CFFI_OP_POINTER, 529), // size_t(*)(void *)
-/* 725 */ _CFFI_OP(_CFFI_OP_POINTER, 544), // uint32_t(*)(void *)
-/* 726 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
-/* 727 */ _CFFI_OP(_CFFI_OP_POINTER, 565), // void *(*)(void *, void *, size_t, size_t)
-/* 728 */ _CFFI_OP(_CFFI_OP_POINTER, 632), // void(*)(void *)
-/* 729 */ _CFFI_OP(_CFFI_OP_POINTER, 635), // void(*)(void *, int(*)(void *), void *)
-/* 730 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
+/* 676 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 24), // art_mask_pool
+/* 677 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 25), // art_matcher
+/* 678 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 26), // art_model
+/* 679 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 27), // art_model_params
+/* 680 */ _CFFI_OP(_CFFI_OP_ENUM, 6), // art_order
+/* 681 */ _CFFI_OP(_CFFI_OP_POINTER, 682), // art_resource const *
+/* 682 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 28), // art_resource
+/* 683 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 29), // art_sample_params
+/* 684 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 30), // art_schema
+/* 685 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 31), // art_schema_opts
+/* 686 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 32), // art_session
+/* 687 */ _CFFI_OP(_CFFI_OP_POINTER, 688), // art_span const *
+/* 688 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 33), // art_span
+/* 689 */ _CFFI_OP(_CFFI_OP_ENUM, 7), // art_span_kind
+/* 690 */ _CFFI_OP(_CFFI_OP_POINTER, 383), // art_status(*)(void *, art_context_params const *, void * *, art_error *)
+/* 691 */ _CFFI_OP(_CFFI_OP_POINTER, 389), // art_status(*)(void *, art_engine_caps *, art_error *)
+/* 692 */ _CFFI_OP(_CFFI_OP_POINTER, 394), // art_status(*)(void *, char const *, char *, size_t, size_t *)
+/* 693 */ _CFFI_OP(_CFFI_OP_POINTER, 401), // art_status(*)(void *, char const *, size_t, int, int32_t *, size_t, size_t *, art_error *)
+/* 694 */ _CFFI_OP(_CFFI_OP_POINTER, 411), // art_status(*)(void *, int32_t const *, size_t, size_t, art_error *)
+/* 695 */ _CFFI_OP(_CFFI_OP_POINTER, 418), // art_status(*)(void *, int32_t, int, uint8_t *, size_t, size_t *)
+/* 696 */ _CFFI_OP(_CFFI_OP_POINTER, 426), // art_status(*)(void *, size_t, art_error *)
+/* 697 */ _CFFI_OP(_CFFI_OP_POINTER, 431), // art_status(*)(void *, uint8_t *, size_t, size_t *, art_error *)
+/* 698 */ _CFFI_OP(_CFFI_OP_POINTER, 438), // art_status(*)(void *, uint8_t const *, size_t, size_t, art_error *)
+/* 699 */ _CFFI_OP(_CFFI_OP_POINTER, 445), // art_status(*)(void *, void *, size_t, art_error *)
+/* 700 */ _CFFI_OP(_CFFI_OP_ENUM, 9), // art_stop
+/* 701 */ _CFFI_OP(_CFFI_OP_POINTER, 702), // art_str const *
+/* 702 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 34), // art_str
+/* 703 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 35), // art_survey
+/* 704 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 36), // art_tensor
+/* 705 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 37), // art_usage
+/* 706 */ _CFFI_OP(_CFFI_OP_STRUCT_UNION, 38), // art_vocab
+/* 707 */ _CFFI_OP(_CFFI_OP_ENUM, 10), // art_whitespace
+/* 708 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 2), // char
+/* 709 */ _CFFI_OP(_CFFI_OP_ARRAY, 708), // char[256]
+/* 710 */ (_cffi_opcode_t)(256),
+/* 711 */ _CFFI_OP(_CFFI_OP_ARRAY, 708), // char[32]
+/* 712 */ (_cffi_opcode_t)(32),
+/* 713 */ _CFFI_OP(_CFFI_OP_ARRAY, 708), // char[400]
+/* 714 */ (_cffi_opcode_t)(400),
+/* 715 */ _CFFI_OP(_CFFI_OP_ARRAY, 708), // char[96]
+/* 716 */ (_cffi_opcode_t)(96),
+/* 717 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 14), // double
+/* 718 */ _CFFI_OP(_CFFI_OP_POINTER, 468), // float const *(*)(void *)
+/* 719 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 13), // float
+/* 720 */ _CFFI_OP(_CFFI_OP_POINTER, 498), // int(*)(void *, int32_t)
+/* 721 */ _CFFI_OP(_CFFI_OP_ARRAY, 98), // int64_t[4]
+/* 722 */ (_cffi_opcode_t)(4),
+/* 723 */ _CFFI_OP(_CFFI_OP_POINTER, 529), // size_t(*)(void *)
+/* 724 */ _CFFI_OP(_CFFI_OP_POINTER, 544), // uint32_t(*)(void *)
+/* 725 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 18), // uint8_t
+/* 726 */ _CFFI_OP(_CFFI_OP_POINTER, 565), // void *(*)(void *, void *, size_t, size_t)
+/* 727 */ _CFFI_OP(_CFFI_OP_POINTER, 632), // void(*)(void *)
+/* 728 */ _CFFI_OP(_CFFI_OP_POINTER, 635), // void(*)(void *, int(*)(void *), void *)
+/* 729 */ _CFFI_OP(_CFFI_OP_PRIMITIVE, 0), // void
 };
 
 static int _cffi_const_ART_CHOICE_AUTO(unsigned long long *o)
@@ -1762,6 +1762,36 @@ static int agentrt_poll(void * a0)
   _cffi_call_python(&_cffi_externpy__agentrt_poll, p);
   return *(int *)p;
 }
+
+static int _cffi_d_agentrt_calls_add(uintptr_t x0)
+{
+  return agentrt_calls_add(x0);
+}
+#ifndef PYPY_VERSION
+static PyObject *
+_cffi_f_agentrt_calls_add(PyObject *self, PyObject *arg0)
+{
+  uintptr_t x0;
+  int result;
+  PyObject *pyresult;
+
+  x0 = _cffi_to_c_int(arg0, uintptr_t);
+  if (x0 == (uintptr_t)-1 && PyErr_Occurred())
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  _cffi_restore_errno();
+  { result = agentrt_calls_add(x0); }
+  _cffi_save_errno();
+  Py_END_ALLOW_THREADS
+
+  (void)self; /* unused */
+  pyresult = _cffi_from_c_int(result, int);
+  return pyresult;
+}
+#else
+#  define _cffi_f_agentrt_calls_add _cffi_d_agentrt_calls_add
+#endif
 
 static int _cffi_d_agentrt_capsule_give(uintptr_t x0, void * x1, int x2)
 {
@@ -5252,44 +5282,6 @@ _cffi_f_art_matcher_error(PyObject *self, PyObject *args)
 #  define _cffi_f_art_matcher_error _cffi_d_art_matcher_error
 #endif
 
-static int _cffi_d_art_matcher_fill(art_mask_call const * x0)
-{
-  return art_matcher_fill(x0);
-}
-#ifndef PYPY_VERSION
-static PyObject *
-_cffi_f_art_matcher_fill(PyObject *self, PyObject *arg0)
-{
-  art_mask_call const * x0;
-  Py_ssize_t datasize;
-  struct _cffi_freeme_s *large_args_free = NULL;
-  int result;
-  PyObject *pyresult;
-
-  datasize = _cffi_prepare_pointer_call_argument(
-      _cffi_type(482), arg0, (char **)&x0);
-  if (datasize != 0) {
-    x0 = ((size_t)datasize) <= 640 ? (art_mask_call const *)alloca((size_t)datasize) : NULL;
-    if (_cffi_convert_array_argument(_cffi_type(482), arg0, (char **)&x0,
-            datasize, &large_args_free) < 0)
-      return NULL;
-  }
-
-  Py_BEGIN_ALLOW_THREADS
-  _cffi_restore_errno();
-  { result = art_matcher_fill(x0); }
-  _cffi_save_errno();
-  Py_END_ALLOW_THREADS
-
-  (void)self; /* unused */
-  pyresult = _cffi_from_c_int(result, int);
-  if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
-  return pyresult;
-}
-#else
-#  define _cffi_f_art_matcher_fill _cffi_d_art_matcher_fill
-#endif
-
 static art_status _cffi_d_art_matcher_fill_mask(art_matcher * x0, uint32_t * x1, size_t x2, uint32_t * x3, art_error * x4)
 {
   return art_matcher_fill_mask(x0, x1, x2, x3, x4);
@@ -5932,7 +5924,7 @@ _cffi_f_art_matcher_spans(PyObject *self, PyObject *args)
   Py_END_ALLOW_THREADS
 
   (void)self; /* unused */
-  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(688));
+  pyresult = _cffi_from_c_pointer((char *)result, _cffi_type(687));
   if (large_args_free != NULL) _cffi_free_array_arguments(large_args_free);
   return pyresult;
 }
@@ -8643,18 +8635,6 @@ static void _cffi_checkfld__art_generate_params(art_generate_params *p)
 struct _cffi_align__art_generate_params { char x; art_generate_params y; };
 
 _CFFI_UNUSED_FN
-static void _cffi_checkfld__art_mask_call(art_mask_call *p)
-{
-  /* only to generate compile-time warnings or errors */
-  (void)p;
-  { art_matcher * *tmp = &p->matcher; (void)tmp; }
-  { uint32_t * *tmp = &p->words; (void)tmp; }
-  (void)((p->n_words) | 0);  /* check that 'art_mask_call.n_words' is an integer */
-  { art_error * *tmp = &p->err; (void)tmp; }
-}
-struct _cffi_align__art_mask_call { char x; art_mask_call y; };
-
-_CFFI_UNUSED_FN
 static void _cffi_checkfld__art_model_params(art_model_params *p)
 {
   /* only to generate compile-time warnings or errors */
@@ -8845,6 +8825,7 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "ART_WS_ANY", (void *)_cffi_const_ART_WS_ANY, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_COMPACT", (void *)_cffi_const_ART_WS_COMPACT, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
   { "ART_WS_SPACED", (void *)_cffi_const_ART_WS_SPACED, _CFFI_OP(_CFFI_OP_ENUM, -1), (void *)0 },
+  { "agentrt_calls_add", (void *)_cffi_f_agentrt_calls_add, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 487), (void *)_cffi_d_agentrt_calls_add },
   { "agentrt_capsule_give", (void *)_cffi_f_agentrt_capsule_give, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 490), (void *)_cffi_d_agentrt_capsule_give },
   { "agentrt_capsule_take", (void *)_cffi_f_agentrt_capsule_take, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 561), (void *)_cffi_d_agentrt_capsule_take },
   { "agentrt_poll", (void *)&_cffi_externpy__agentrt_poll, _CFFI_OP(_CFFI_OP_EXTERN_PYTHON, 637), (void *)agentrt_poll },
@@ -8905,14 +8886,13 @@ static const struct _cffi_global_s _cffi_globals[] = {
   { "art_matcher_allows", (void *)_cffi_f_art_matcher_allows, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 171), (void *)_cffi_d_art_matcher_allows },
   { "art_matcher_copy", (void *)_cffi_f_art_matcher_copy, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 191), (void *)_cffi_d_art_matcher_copy },
   { "art_matcher_error", (void *)_cffi_f_art_matcher_error, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 187), (void *)_cffi_d_art_matcher_error },
-  { "art_matcher_fill", (void *)_cffi_f_art_matcher_fill, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 481), (void *)_cffi_d_art_matcher_fill },
   { "art_matcher_fill_mask", (void *)_cffi_f_art_matcher_fill_mask, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 164), (void *)_cffi_d_art_matcher_fill_mask },
   { "art_matcher_forced", (void *)_cffi_f_art_matcher_forced, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 175), (void *)_cffi_d_art_matcher_forced },
   { "art_matcher_free", (void *)_cffi_f_art_matcher_free, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 607), (void *)_cffi_d_art_matcher_free },
   { "art_matcher_held", (void *)_cffi_f_art_matcher_held, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 520), (void *)_cffi_d_art_matcher_held },
-  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 484), (void *)_cffi_d_art_matcher_is_closed },
-  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 484), (void *)_cffi_d_art_matcher_is_complete },
-  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 487), (void *)_cffi_d_art_matcher_is_ended },
+  { "art_matcher_is_closed", (void *)_cffi_f_art_matcher_is_closed, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 481), (void *)_cffi_d_art_matcher_is_closed },
+  { "art_matcher_is_complete", (void *)_cffi_f_art_matcher_is_complete, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 481), (void *)_cffi_d_art_matcher_is_complete },
+  { "art_matcher_is_ended", (void *)_cffi_f_art_matcher_is_ended, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 484), (void *)_cffi_d_art_matcher_is_ended },
   { "art_matcher_new", (void *)_cffi_f_art_matcher_new, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 13), (void *)_cffi_d_art_matcher_new },
   { "art_matcher_reset", (void *)_cffi_f_art_matcher_reset, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_O, 157), (void *)_cffi_d_art_matcher_reset },
   { "art_matcher_rollback", (void *)_cffi_f_art_matcher_rollback, _CFFI_OP(_CFFI_OP_CPYTHON_BLTN_V, 160), (void *)_cffi_d_art_matcher_rollback },
@@ -8963,7 +8943,7 @@ static const struct _cffi_global_s _cffi_globals[] = {
 static const struct _cffi_field_s _cffi_fields[] = {
   { "fn", offsetof(art_alloc, fn),
           sizeof(((art_alloc *)0)->fn),
-          _CFFI_OP(_CFFI_OP_NOOP, 727) },
+          _CFFI_OP(_CFFI_OP_NOOP, 726) },
   { "ud", offsetof(art_alloc, ud),
           sizeof(((art_alloc *)0)->ud),
           _CFFI_OP(_CFFI_OP_NOOP, 125) },
@@ -8972,10 +8952,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "bias", offsetof(art_bias, bias),
             sizeof(((art_bias *)0)->bias),
-            _CFFI_OP(_CFFI_OP_NOOP, 720) },
+            _CFFI_OP(_CFFI_OP_NOOP, 719) },
   { "property_order", offsetof(art_constraint_opts, property_order),
                       sizeof(((art_constraint_opts *)0)->property_order),
-                      _CFFI_OP(_CFFI_OP_NOOP, 681) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 680) },
   { "whitespace", offsetof(art_constraint_opts, whitespace),
                   sizeof(((art_constraint_opts *)0)->whitespace),
                   _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9041,7 +9021,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "name", offsetof(art_cuda_device, name),
             sizeof(((art_cuda_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 716) },
+            _CFFI_OP(_CFFI_OP_NOOP, 715) },
   { "major", offsetof(art_cuda_device, major),
              sizeof(((art_cuda_device *)0)->major),
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9065,7 +9045,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "sample", offsetof(art_cuda_row_params, sample),
               sizeof(((art_cuda_row_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 684) },
+              _CFFI_OP(_CFFI_OP_NOOP, 683) },
   { "step", offsetof(art_cuda_row_params, step),
             sizeof(((art_cuda_row_params *)0)->step),
             _CFFI_OP(_CFFI_OP_NOOP, 58) },
@@ -9077,10 +9057,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "name", offsetof(art_device, name),
             sizeof(((art_device *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 712) },
+            _CFFI_OP(_CFFI_OP_NOOP, 711) },
   { "description", offsetof(art_device, description),
                    sizeof(((art_device *)0)->description),
-                   _CFFI_OP(_CFFI_OP_NOOP, 716) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 715) },
   { "is_gpu", offsetof(art_device, is_gpu),
               sizeof(((art_device *)0)->is_gpu),
               _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9095,25 +9075,25 @@ static const struct _cffi_field_s _cffi_fields[] = {
                     _CFFI_OP(_CFFI_OP_NOOP, 58) },
   { "begin", offsetof(art_dialog_spec, begin),
              sizeof(((art_dialog_spec *)0)->begin),
-             _CFFI_OP(_CFFI_OP_NOOP, 703) },
+             _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "name_prefix", offsetof(art_dialog_spec, name_prefix),
                    sizeof(((art_dialog_spec *)0)->name_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 703) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "args_prefix", offsetof(art_dialog_spec, args_prefix),
                    sizeof(((art_dialog_spec *)0)->args_prefix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 703) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "call_suffix", offsetof(art_dialog_spec, call_suffix),
                    sizeof(((art_dialog_spec *)0)->call_suffix),
-                   _CFFI_OP(_CFFI_OP_NOOP, 703) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "separator", offsetof(art_dialog_spec, separator),
                  sizeof(((art_dialog_spec *)0)->separator),
-                 _CFFI_OP(_CFFI_OP_NOOP, 703) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "between", offsetof(art_dialog_spec, between),
                sizeof(((art_dialog_spec *)0)->between),
-               _CFFI_OP(_CFFI_OP_NOOP, 703) },
+               _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "end", offsetof(art_dialog_spec, end),
            sizeof(((art_dialog_spec *)0)->end),
-           _CFFI_OP(_CFFI_OP_NOOP, 703) },
+           _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "begin_token", offsetof(art_dialog_spec, begin_token),
                    sizeof(((art_dialog_spec *)0)->begin_token),
                    _CFFI_OP(_CFFI_OP_NOOP, 233) },
@@ -9122,10 +9102,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
                  _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "reasoning_open", offsetof(art_dialog_spec, reasoning_open),
                       sizeof(((art_dialog_spec *)0)->reasoning_open),
-                      _CFFI_OP(_CFFI_OP_NOOP, 703) },
+                      _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "reasoning_close", offsetof(art_dialog_spec, reasoning_close),
                        sizeof(((art_dialog_spec *)0)->reasoning_close),
-                       _CFFI_OP(_CFFI_OP_NOOP, 703) },
+                       _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "tools", offsetof(art_dialog_spec, tools),
              sizeof(((art_dialog_spec *)0)->tools),
              _CFFI_OP(_CFFI_OP_NOOP, 666) },
@@ -9143,7 +9123,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 14) },
   { "name", offsetof(art_dialog_tool, name),
             sizeof(((art_dialog_tool *)0)->name),
-            _CFFI_OP(_CFFI_OP_NOOP, 703) },
+            _CFFI_OP(_CFFI_OP_NOOP, 702) },
   { "args", offsetof(art_dialog_tool, args),
             sizeof(((art_dialog_tool *)0)->args),
             _CFFI_OP(_CFFI_OP_NOOP, 14) },
@@ -9155,58 +9135,58 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 20) },
   { "model_free", offsetof(art_engine, model_free),
                   sizeof(((art_engine *)0)->model_free),
-                  _CFFI_OP(_CFFI_OP_NOOP, 728) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 727) },
   { "model_caps", offsetof(art_engine, model_caps),
                   sizeof(((art_engine *)0)->model_caps),
-                  _CFFI_OP(_CFFI_OP_NOOP, 692) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 691) },
   { "tokenize", offsetof(art_engine, tokenize),
                 sizeof(((art_engine *)0)->tokenize),
-                _CFFI_OP(_CFFI_OP_NOOP, 694) },
+                _CFFI_OP(_CFFI_OP_NOOP, 693) },
   { "token_bytes", offsetof(art_engine, token_bytes),
                    sizeof(((art_engine *)0)->token_bytes),
-                   _CFFI_OP(_CFFI_OP_NOOP, 696) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 695) },
   { "token_is_eog", offsetof(art_engine, token_is_eog),
                     sizeof(((art_engine *)0)->token_is_eog),
-                    _CFFI_OP(_CFFI_OP_NOOP, 721) },
+                    _CFFI_OP(_CFFI_OP_NOOP, 720) },
   { "token_is_control", offsetof(art_engine, token_is_control),
                         sizeof(((art_engine *)0)->token_is_control),
-                        _CFFI_OP(_CFFI_OP_NOOP, 721) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 720) },
   { "meta", offsetof(art_engine, meta),
             sizeof(((art_engine *)0)->meta),
-            _CFFI_OP(_CFFI_OP_NOOP, 693) },
+            _CFFI_OP(_CFFI_OP_NOOP, 692) },
   { "ctx_new", offsetof(art_engine, ctx_new),
                sizeof(((art_engine *)0)->ctx_new),
-               _CFFI_OP(_CFFI_OP_NOOP, 691) },
+               _CFFI_OP(_CFFI_OP_NOOP, 690) },
   { "ctx_free", offsetof(art_engine, ctx_free),
                 sizeof(((art_engine *)0)->ctx_free),
-                _CFFI_OP(_CFFI_OP_NOOP, 728) },
+                _CFFI_OP(_CFFI_OP_NOOP, 727) },
   { "ctx_size", offsetof(art_engine, ctx_size),
                 sizeof(((art_engine *)0)->ctx_size),
-                _CFFI_OP(_CFFI_OP_NOOP, 725) },
+                _CFFI_OP(_CFFI_OP_NOOP, 724) },
   { "eval", offsetof(art_engine, eval),
             sizeof(((art_engine *)0)->eval),
-            _CFFI_OP(_CFFI_OP_NOOP, 695) },
+            _CFFI_OP(_CFFI_OP_NOOP, 694) },
   { "logits", offsetof(art_engine, logits),
               sizeof(((art_engine *)0)->logits),
-              _CFFI_OP(_CFFI_OP_NOOP, 719) },
+              _CFFI_OP(_CFFI_OP_NOOP, 718) },
   { "kv_drop", offsetof(art_engine, kv_drop),
                sizeof(((art_engine *)0)->kv_drop),
-               _CFFI_OP(_CFFI_OP_NOOP, 697) },
+               _CFFI_OP(_CFFI_OP_NOOP, 696) },
   { "kv_copy", offsetof(art_engine, kv_copy),
                sizeof(((art_engine *)0)->kv_copy),
-               _CFFI_OP(_CFFI_OP_NOOP, 700) },
+               _CFFI_OP(_CFFI_OP_NOOP, 699) },
   { "state_size", offsetof(art_engine, state_size),
                   sizeof(((art_engine *)0)->state_size),
-                  _CFFI_OP(_CFFI_OP_NOOP, 724) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 723) },
   { "state_save", offsetof(art_engine, state_save),
                   sizeof(((art_engine *)0)->state_save),
-                  _CFFI_OP(_CFFI_OP_NOOP, 698) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 697) },
   { "state_load", offsetof(art_engine, state_load),
                   sizeof(((art_engine *)0)->state_load),
-                  _CFFI_OP(_CFFI_OP_NOOP, 699) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 698) },
   { "set_abort", offsetof(art_engine, set_abort),
                  sizeof(((art_engine *)0)->set_abort),
-                 _CFFI_OP(_CFFI_OP_NOOP, 729) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 728) },
   { "n_vocab", offsetof(art_engine_caps, n_vocab),
                sizeof(((art_engine_caps *)0)->n_vocab),
                _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9251,13 +9231,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
              _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "keyword", offsetof(art_error, keyword),
                sizeof(((art_error *)0)->keyword),
-               _CFFI_OP(_CFFI_OP_NOOP, 712) },
+               _CFFI_OP(_CFFI_OP_NOOP, 711) },
   { "path", offsetof(art_error, path),
             sizeof(((art_error *)0)->path),
-            _CFFI_OP(_CFFI_OP_NOOP, 710) },
+            _CFFI_OP(_CFFI_OP_NOOP, 709) },
   { "msg", offsetof(art_error, msg),
            sizeof(((art_error *)0)->msg),
-           _CFFI_OP(_CFFI_OP_NOOP, 714) },
+           _CFFI_OP(_CFFI_OP_NOOP, 713) },
   { "kind", offsetof(art_event, kind),
             sizeof(((art_event *)0)->kind),
             _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9278,13 +9258,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
            _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "sample", offsetof(art_generate_params, sample),
               sizeof(((art_generate_params *)0)->sample),
-              _CFFI_OP(_CFFI_OP_NOOP, 684) },
+              _CFFI_OP(_CFFI_OP_NOOP, 683) },
   { "max_tokens", offsetof(art_generate_params, max_tokens),
                   sizeof(((art_generate_params *)0)->max_tokens),
                   _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "stops", offsetof(art_generate_params, stops),
              sizeof(((art_generate_params *)0)->stops),
-             _CFFI_OP(_CFFI_OP_NOOP, 702) },
+             _CFFI_OP(_CFFI_OP_NOOP, 701) },
   { "n_stops", offsetof(art_generate_params, n_stops),
                sizeof(((art_generate_params *)0)->n_stops),
                _CFFI_OP(_CFFI_OP_NOOP, 52) },
@@ -9309,18 +9289,6 @@ static const struct _cffi_field_s _cffi_fields[] = {
   { "fast_forward", (size_t)-1,
                     1 /* bits */,
                     _CFFI_OP(_CFFI_OP_BITFIELD, 34) },
-  { "matcher", offsetof(art_mask_call, matcher),
-               sizeof(((art_mask_call *)0)->matcher),
-               _CFFI_OP(_CFFI_OP_NOOP, 158) },
-  { "words", offsetof(art_mask_call, words),
-             sizeof(((art_mask_call *)0)->words),
-             _CFFI_OP(_CFFI_OP_NOOP, 83) },
-  { "n_words", offsetof(art_mask_call, n_words),
-               sizeof(((art_mask_call *)0)->n_words),
-               _CFFI_OP(_CFFI_OP_NOOP, 52) },
-  { "err", offsetof(art_mask_call, err),
-           sizeof(((art_mask_call *)0)->err),
-           _CFFI_OP(_CFFI_OP_NOOP, 16) },
   { "n_gpu_layers", offsetof(art_model_params, n_gpu_layers),
                     sizeof(((art_model_params *)0)->n_gpu_layers),
                     _CFFI_OP(_CFFI_OP_NOOP, 233) },
@@ -9347,25 +9315,25 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 52) },
   { "temperature", offsetof(art_sample_params, temperature),
                    sizeof(((art_sample_params *)0)->temperature),
-                   _CFFI_OP(_CFFI_OP_NOOP, 720) },
+                   _CFFI_OP(_CFFI_OP_NOOP, 719) },
   { "top_k", offsetof(art_sample_params, top_k),
              sizeof(((art_sample_params *)0)->top_k),
              _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "top_p", offsetof(art_sample_params, top_p),
              sizeof(((art_sample_params *)0)->top_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 720) },
+             _CFFI_OP(_CFFI_OP_NOOP, 719) },
   { "min_p", offsetof(art_sample_params, min_p),
              sizeof(((art_sample_params *)0)->min_p),
-             _CFFI_OP(_CFFI_OP_NOOP, 720) },
+             _CFFI_OP(_CFFI_OP_NOOP, 719) },
   { "repetition_penalty", offsetof(art_sample_params, repetition_penalty),
                           sizeof(((art_sample_params *)0)->repetition_penalty),
-                          _CFFI_OP(_CFFI_OP_NOOP, 720) },
+                          _CFFI_OP(_CFFI_OP_NOOP, 719) },
   { "frequency_penalty", offsetof(art_sample_params, frequency_penalty),
                          sizeof(((art_sample_params *)0)->frequency_penalty),
-                         _CFFI_OP(_CFFI_OP_NOOP, 720) },
+                         _CFFI_OP(_CFFI_OP_NOOP, 719) },
   { "presence_penalty", offsetof(art_sample_params, presence_penalty),
                         sizeof(((art_sample_params *)0)->presence_penalty),
-                        _CFFI_OP(_CFFI_OP_NOOP, 720) },
+                        _CFFI_OP(_CFFI_OP_NOOP, 719) },
   { "penalty_last_n", offsetof(art_sample_params, penalty_last_n),
                       sizeof(((art_sample_params *)0)->penalty_last_n),
                       _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9386,7 +9354,7 @@ static const struct _cffi_field_s _cffi_fields[] = {
                _CFFI_OP(_CFFI_OP_NOOP, 673) },
   { "registry", offsetof(art_schema_opts, registry),
                 sizeof(((art_schema_opts *)0)->registry),
-                _CFFI_OP(_CFFI_OP_NOOP, 682) },
+                _CFFI_OP(_CFFI_OP_NOOP, 681) },
   { "n_registry", offsetof(art_schema_opts, n_registry),
                   sizeof(((art_schema_opts *)0)->n_registry),
                   _CFFI_OP(_CFFI_OP_NOOP, 52) },
@@ -9455,10 +9423,10 @@ static const struct _cffi_field_s _cffi_fields[] = {
             _CFFI_OP(_CFFI_OP_NOOP, 233) },
   { "shape", offsetof(art_tensor, shape),
              sizeof(((art_tensor *)0)->shape),
-             _CFFI_OP(_CFFI_OP_NOOP, 722) },
+             _CFFI_OP(_CFFI_OP_NOOP, 721) },
   { "strides", offsetof(art_tensor, strides),
                sizeof(((art_tensor *)0)->strides),
-               _CFFI_OP(_CFFI_OP_NOOP, 722) },
+               _CFFI_OP(_CFFI_OP_NOOP, 721) },
   { "is_read_only", offsetof(art_tensor, is_read_only),
                     sizeof(((art_tensor *)0)->is_read_only),
                     _CFFI_OP(_CFFI_OP_NOOP, 34) },
@@ -9482,13 +9450,13 @@ static const struct _cffi_field_s _cffi_fields[] = {
                 _CFFI_OP(_CFFI_OP_NOOP, 34) },
   { "prefill_ms", offsetof(art_usage, prefill_ms),
                   sizeof(((art_usage *)0)->prefill_ms),
-                  _CFFI_OP(_CFFI_OP_NOOP, 718) },
+                  _CFFI_OP(_CFFI_OP_NOOP, 717) },
   { "decode_ms", offsetof(art_usage, decode_ms),
                  sizeof(((art_usage *)0)->decode_ms),
-                 _CFFI_OP(_CFFI_OP_NOOP, 718) },
+                 _CFFI_OP(_CFFI_OP_NOOP, 717) },
   { "total_ms", offsetof(art_usage, total_ms),
                 sizeof(((art_usage *)0)->total_ms),
-                _CFFI_OP(_CFFI_OP_NOOP, 718) },
+                _CFFI_OP(_CFFI_OP_NOOP, 717) },
 };
 
 static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
@@ -9540,37 +9508,35 @@ static const struct _cffi_struct_union_s _cffi_struct_unions[] = {
     sizeof(art_generate_params), offsetof(struct _cffi_align__art_generate_params, y), 105, 11 },
   { "art_llama", 675, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_mask_call", 676, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_mask_call), offsetof(struct _cffi_align__art_mask_call, y), 116, 4 },
-  { "art_mask_pool", 677, _CFFI_F_OPAQUE,
+  { "art_mask_pool", 676, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_matcher", 678, _CFFI_F_OPAQUE,
+  { "art_matcher", 677, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model", 679, _CFFI_F_OPAQUE,
+  { "art_model", 678, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_model_params", 680, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 120, 4 },
-  { "art_resource", 683, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 124, 4 },
-  { "art_sample_params", 684, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 128, 11 },
-  { "art_schema", 685, _CFFI_F_OPAQUE,
+  { "art_model_params", 679, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_model_params), offsetof(struct _cffi_align__art_model_params, y), 116, 4 },
+  { "art_resource", 682, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_resource), offsetof(struct _cffi_align__art_resource, y), 120, 4 },
+  { "art_sample_params", 683, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_sample_params), offsetof(struct _cffi_align__art_sample_params, y), 124, 11 },
+  { "art_schema", 684, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_schema_opts", 686, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 139, 5 },
-  { "art_session", 687, _CFFI_F_OPAQUE,
+  { "art_schema_opts", 685, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_schema_opts), offsetof(struct _cffi_align__art_schema_opts, y), 135, 5 },
+  { "art_session", 686, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
-  { "art_span", 689, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 144, 4 },
-  { "art_str", 703, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 148, 2 },
-  { "art_survey", 704, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_survey), offsetof(struct _cffi_align__art_survey, y), 150, 7 },
-  { "art_tensor", 705, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_tensor), offsetof(struct _cffi_align__art_tensor, y), 157, 10 },
-  { "art_usage", 706, _CFFI_F_CHECK_FIELDS,
-    sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 167, 9 },
-  { "art_vocab", 707, _CFFI_F_OPAQUE,
+  { "art_span", 688, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_span), offsetof(struct _cffi_align__art_span, y), 140, 4 },
+  { "art_str", 702, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_str), offsetof(struct _cffi_align__art_str, y), 144, 2 },
+  { "art_survey", 703, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_survey), offsetof(struct _cffi_align__art_survey, y), 146, 7 },
+  { "art_tensor", 704, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_tensor), offsetof(struct _cffi_align__art_tensor, y), 153, 10 },
+  { "art_usage", 705, _CFFI_F_CHECK_FIELDS,
+    sizeof(art_usage), offsetof(struct _cffi_align__art_usage, y), 163, 9 },
+  { "art_vocab", 706, _CFFI_F_OPAQUE,
     (size_t)-1, -1, -1, 0 /* opaque */ },
 };
 
@@ -9587,18 +9553,18 @@ static const struct _cffi_enum_s _cffi_enums[] = {
     "ART_EV_TEXT,ART_EV_REASONING,ART_EV_CALL_START,ART_EV_CALL_ARGS,ART_EV_CALL_END,ART_EV_DONE" },
   { "art_formats", 673, _cffi_prim_int(sizeof(art_formats), ((art_formats)-1) <= 0),
     "ART_FORMATS_ASSERT,ART_FORMATS_ANNOTATE" },
-  { "art_order", 681, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
+  { "art_order", 680, _cffi_prim_int(sizeof(art_order), ((art_order)-1) <= 0),
     "ART_ORDER_ANY,ART_ORDER_SCHEMA" },
-  { "art_span_kind", 690, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
+  { "art_span_kind", 689, _cffi_prim_int(sizeof(art_span_kind), ((art_span_kind)-1) <= 0),
     "ART_SPAN_TEXT,ART_SPAN_REASONING,ART_SPAN_MARKUP,ART_SPAN_NAME,ART_SPAN_ARGS,ART_SPAN_VALUE,ART_SPAN_CALL_START,"
     "ART_SPAN_CALL_END" },
   { "art_status", 464, _cffi_prim_int(sizeof(art_status), ((art_status)-1) <= 0),
     "ART_OK,ART_MORE,ART_DONE,ART_REJECTED,ART_E_ARG,ART_E_NOMEM,ART_E_LIMIT,ART_E_STATE,ART_E_BUSY,ART_E_FORKED,"
     "ART_E_SYNTAX,ART_E_SCHEMA,ART_E_UNSUPPORTED,ART_E_UNSATISFIABLE,ART_E_REF,ART_E_PATTERN,ART_E_IO,ART_E_FORMAT,"
     "ART_E_ENGINE,ART_E_CONTEXT,ART_E_CANCELLED,ART_E_DEVICE" },
-  { "art_stop", 701, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
+  { "art_stop", 700, _cffi_prim_int(sizeof(art_stop), ((art_stop)-1) <= 0),
     "ART_STOP_NONE,ART_STOP_EOS,ART_STOP_STRING,ART_STOP_LENGTH,ART_STOP_COMPLETE,ART_STOP_CANCELLED,ART_STOP_CONTEXT" },
-  { "art_whitespace", 708, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
+  { "art_whitespace", 707, _cffi_prim_int(sizeof(art_whitespace), ((art_whitespace)-1) <= 0),
     "ART_WS_ANY,ART_WS_COMPACT,ART_WS_SPACED" },
 };
 
@@ -9633,27 +9599,26 @@ static const struct _cffi_typename_s _cffi_typenames[] = {
   { "art_formats", 673 },
   { "art_generate_params", 674 },
   { "art_llama", 675 },
-  { "art_mask_call", 676 },
-  { "art_mask_pool", 677 },
-  { "art_matcher", 678 },
-  { "art_model", 679 },
-  { "art_model_params", 680 },
-  { "art_order", 681 },
-  { "art_resource", 683 },
-  { "art_sample_params", 684 },
-  { "art_schema", 685 },
-  { "art_schema_opts", 686 },
-  { "art_session", 687 },
-  { "art_span", 689 },
-  { "art_span_kind", 690 },
+  { "art_mask_pool", 676 },
+  { "art_matcher", 677 },
+  { "art_model", 678 },
+  { "art_model_params", 679 },
+  { "art_order", 680 },
+  { "art_resource", 682 },
+  { "art_sample_params", 683 },
+  { "art_schema", 684 },
+  { "art_schema_opts", 685 },
+  { "art_session", 686 },
+  { "art_span", 688 },
+  { "art_span_kind", 689 },
   { "art_status", 464 },
-  { "art_stop", 701 },
-  { "art_str", 703 },
-  { "art_survey", 704 },
-  { "art_tensor", 705 },
-  { "art_usage", 706 },
-  { "art_vocab", 707 },
-  { "art_whitespace", 708 },
+  { "art_stop", 700 },
+  { "art_str", 702 },
+  { "art_survey", 703 },
+  { "art_tensor", 704 },
+  { "art_usage", 705 },
+  { "art_vocab", 706 },
+  { "art_whitespace", 707 },
 };
 
 static const struct _cffi_type_context_s _cffi_type_context = {
@@ -9664,11 +9629,11 @@ static const struct _cffi_type_context_s _cffi_type_context = {
   _cffi_enums,
   _cffi_typenames,
   175,  /* num_globals */
-  40,  /* num_struct_unions */
+  39,  /* num_struct_unions */
   11,  /* num_enums */
-  51,  /* num_typenames */
+  50,  /* num_typenames */
   NULL,  /* no includes */
-  731,  /* num_types */
+  730,  /* num_types */
   1,  /* flags */
 };
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ._core import DRAFTS, allocator, check, exception, ffi, lib, limit_memory, memory_in_use, new_error
+from ._core import DRAFTS, MatcherCalls, allocator, check, exception, ffi, lib, limit_memory, memory_in_use, new_error
 from .errors import ArgumentError, LimitExceeded, SchemaError
 
 __all__ = ["Constraint", "Matcher", "Schema", "Survey", "Vocab", "limit_memory", "memory_in_use"]
@@ -412,22 +412,18 @@ class Constraint:
         return int(lib.art_constraint_memory(self._ptr))
 
 
-# Looked up once: fill_mask and accept are called for every token.
-_fill = lib.art_matcher_fill
-_accept = lib.art_matcher_accept
-_allows = lib.art_matcher_allows
 _is_complete = lib.art_matcher_is_complete
 _REJECTED = int(lib.ART_REJECTED)
 _BUSY = int(lib.ART_E_BUSY)
 
 
-class Matcher:
-    """One output being written under a constraint.
+class Matcher(MatcherCalls):
+    """One output being written under a constraint. fill_mask(), accept() and allows() are in agentrt/_matcher.h.
 
     Threads: one at a time; a second one that comes in meanwhile gets BusyError.
     """
 
-    __slots__ = ("_bound", "_ptr", "constraint")
+    __slots__ = ("_ptr", "constraint")
 
     def __init__(self, constraint: Constraint) -> None:
         self._own(constraint.new_matcher(), constraint)
@@ -435,46 +431,12 @@ class Matcher:
     def _own(self, pointer: Any, constraint: Constraint) -> None:
         self._ptr = ffi.gc(pointer, lib.art_matcher_free)
         self.constraint = constraint
-        # The buffer that fill_mask() was given last, the call made of it, and what that call points to.
-        self._bound: tuple[Any, Any, Any, Any] = (None, None, None, None)
+        self._attach(int(ffi.cast("uintptr_t", pointer)))
 
-    def fill_mask(self, buffer: Any) -> int:
-        """Write the tokens that may come next: bit i % 32 of 32-bit word i // 32 is token i.
-
-        buffer:   writable and contiguous, at least ceil(len(vocab) / 32) words. The matcher keeps it until another one
-                  is given, so a bytearray can not be resized meanwhile.
-        Returns:  0, 1, or 2 for "two or more". 0 only after the end.
-        """
-        bound = self._bound
-        if bound[0] is not buffer:
-            bound = self._bind(buffer)
-        n: int = _fill(bound[1])
-        if n < 0:
-            check(-n, bound[1].err)
-        return n
-
-    def _bind(self, buffer: Any) -> tuple[Any, Any, Any, Any]:
-        words, err = ffi.from_buffer("uint32_t[]", buffer, require_writable=True), new_error()
-        call = ffi.new("art_mask_call *", {"matcher": self._ptr, "words": words, "n_words": len(words), "err": err})
-        self._bound = (buffer, call, words, err)
-        return self._bound
-
-    def accept(self, token: int) -> bool:
-        """Take a token; False when it is not allowed, and nothing changed. End of sequence ends the output."""
-        status = _accept(self._ptr, token)
-        if not status:
-            return True
-        if status == _REJECTED:
-            return False
-        self._fail(status)
-        return False
-
-    def allows(self, token: int) -> bool:
-        """May this token come next? About a microsecond; no mask is computed."""
-        status = _allows(self._ptr, token)
-        if status > _REJECTED:
-            self._fail(status)
-        return bool(status == 0)
+    def _bind(self, buffer: Any) -> tuple[Any, int, int]:
+        """The 32-bit words of a buffer: what keeps them where they are, their address, their number."""
+        words = ffi.from_buffer("uint32_t[]", buffer, require_writable=True)
+        return words, int(ffi.cast("uintptr_t", words)), len(words)
 
     def accept_bytes(self, data: bytes) -> int:
         """Take bytes for as long as they are allowed; how many were. One step for rollback when any were."""
@@ -544,6 +506,9 @@ class Matcher:
         return twin
 
     __copy__ = copy
+
+    def _fail_fill(self, status: int, error: int) -> None:
+        check(status, ffi.cast("art_error *", error))
 
     def _fail(self, status: int) -> None:
         err = new_error()

@@ -245,15 +245,6 @@ art_status art_matcher_reset(art_matcher *m);
  * Bit (i % 32) of words[i / 32] is set when token i may come next. n_words >= ceil(n_tokens / 32); bits past the last
  * token are cleared. *n_allowed (may be NULL): 0, 1 or 2; 2 stands for "two or more". 0 only after the end. */
 art_status art_matcher_fill_mask(art_matcher *m, uint32_t *words, size_t n_words, uint32_t *n_allowed, art_error *err);
-/* The same with its arguments in one place, for bindings that pay by the argument. Returns the number allowed as above, or minus the
- * art_status of a failure. */
-typedef struct art_mask_call {
-    art_matcher *matcher;
-    uint32_t *words;
-    size_t n_words;
-    art_error *err; /* may be NULL */
-} art_mask_call;
-int art_matcher_fill(const art_mask_call *call);
 /* ART_OK or ART_REJECTED; about a microsecond, no mask is computed. */
 art_status art_matcher_allows(art_matcher *m, uint32_t token);
 /* ART_OK, or ART_REJECTED with the matcher unchanged. Accepting an end-of-sequence token ends the output. */

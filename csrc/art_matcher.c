@@ -181,12 +181,6 @@ art_status art_matcher_fill_mask(art_matcher *m, uint32_t *words, size_t n_words
     return leave_with(m, fill(m, words, n_words, n_allowed, err));
 }
 
-int art_matcher_fill(const art_mask_call *call) {
-    uint32_t n = 0;
-    const art_status s = art_matcher_fill_mask(call->matcher, call->words, call->n_words, &n, call->err);
-    return s == ART_OK ? (int)n : -(int)s;
-}
-
 /* A few ids lie in one line of the cache; the row's line would be read for this alone. */
 static bool is_eos(const art_vocab *v, uint32_t token) {
     if (v->n_eos > EOS_FEW) return arti_bits_test(v->eos_row, token);

@@ -29,14 +29,19 @@ def declarations() -> str:
 
 # Functions that C calls and Python defines (agentrt/model.py).
 CALLBACKS = 'extern "Python" int agentrt_poll(void *);\n'
-# What agentrt/_capsule.h defines: the only C that knows Python's objects.
-CAPSULES = "void *agentrt_capsule_take(uintptr_t, int *);\nint agentrt_capsule_give(uintptr_t, void *, int);\n"
+# What agentrt/_capsule.h and agentrt/_matcher.h define: the only C that knows Python's objects.
+OBJECTS = (
+    "void *agentrt_capsule_take(uintptr_t, int *);\n"
+    "int agentrt_capsule_give(uintptr_t, void *, int);\n"
+    "int agentrt_calls_add(uintptr_t);\n"
+)
+INCLUDES = '#include "art.h"\n#include "_capsule.h"\n#include "_matcher.h"'
 
 
 def c_source(cdef: str) -> str:
     ffi = cffi.FFI()
-    ffi.cdef(cdef + CALLBACKS + CAPSULES)
-    ffi.set_source("agentrt._ffi", '#include "art.h"\n#include "_capsule.h"', py_limited_api=True)
+    ffi.cdef(cdef + CALLBACKS + OBJECTS)
+    ffi.set_source("agentrt._ffi", INCLUDES, py_limited_api=True)
     out = ROOT / "build" / "_ffi.c"
     out.parent.mkdir(exist_ok=True)
     out.unlink(missing_ok=True)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import array
+import contextlib
 import copy
 import gc
+import inspect
+import pickle
 import threading
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +18,7 @@ import pytest
 from _corpus import EOS, small_tokens
 
 import agentrt
-from agentrt import ArgumentError, BusyError, Constraint, LimitExceeded, ModelError, Schema, SchemaError, Vocab
+from agentrt import ArgumentError, BusyError, Constraint, LimitExceeded, Matcher, ModelError, Schema, SchemaError, Vocab
 
 TOKENS = small_tokens()
 EOS_ID = len(TOKENS) + EOS
@@ -359,6 +364,94 @@ def test_two_threads_on_one_matcher() -> None:
         thread.join()
     assert wrong == []
     assert all(error.code == agentrt._core.lib.ART_E_BUSY for error in busy)
+
+
+def test_threads_that_bring_buffers_of_their_own() -> None:
+    """Each keeps its own as long as the core writes to it, whoever else lends the matcher another meanwhile."""
+    matcher = Constraint({"type": "array", "items": {"type": "string"}}, VOCAB).matcher()
+    want = bytearray(WORDS * 4)
+    matcher.fill_mask(want)
+    wrong: list[Any] = []
+
+    def hammer() -> None:
+        for _ in range(2000):
+            mask = bytearray(WORDS * 4)
+            with contextlib.suppress(BusyError):
+                matcher.fill_mask(mask)
+                if mask != want:
+                    wrong.append(mask)
+
+    threads = [threading.Thread(target=hammer) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_what_stands_for_a_token() -> None:
+    class Index:
+        def __index__(self) -> int:
+            return ord("1")
+
+    matcher = Constraint({"type": "integer"}, VOCAB).matcher()
+    assert matcher.allows(Index())  # type: ignore[arg-type]
+    assert matcher.accept(Index())  # type: ignore[arg-type]
+    for method in (matcher.accept, matcher.allows):
+        assert not method(0xFFFFFFFF)
+        for token in (-1, 2**32, 2**64):
+            with pytest.raises(OverflowError):
+                method(token)
+        for other in ("1", 1.0, None, b"1"):
+            with pytest.raises(TypeError):
+                method(other)  # type: ignore[arg-type]
+
+
+def test_buffers_of_masks() -> None:
+    matcher = Constraint({"type": "integer"}, VOCAB).matcher()
+    mask = bytearray(WORDS * 4)
+    assert matcher.fill_mask(mask) == 2
+    with pytest.raises(BufferError):
+        mask.append(0)
+    other = array.array("i", bytes(WORDS * 4))
+    for _ in range(2):
+        assert matcher.fill_mask(other) == 2
+        assert matcher.fill_mask(mask) == 2
+    assert other.tobytes() == mask
+    for wrong, error in ((bytes(mask), (BufferError, TypeError)), (None, TypeError), (bytearray(4), ArgumentError)):
+        with pytest.raises(error):
+            matcher.fill_mask(wrong)
+        assert matcher.fill_mask(mask) == 2
+    assert matcher.fill_mask(other) == 2
+    mask.append(0)  # nobody holds it any more
+
+
+def test_a_matcher_that_its_own_buffer_holds_is_collected() -> None:
+    class Mask(bytearray):
+        matcher: Matcher
+
+    mask = Mask(WORDS * 4)
+    mask.matcher = Constraint({"type": "integer"}, VOCAB).matcher()
+    mask.matcher.fill_mask(mask)
+    gone = weakref.ref(mask)
+    del mask
+    gc.collect()
+    assert gone() is None
+
+
+def test_the_methods_of_matchers_are_documented() -> None:
+    for method, parameter in ((Matcher.fill_mask, "buffer"), (Matcher.accept, "token"), (Matcher.allows, "token")):
+        assert method.__doc__
+        assert list(inspect.signature(method).parameters) == ["self", parameter]
+
+
+def test_a_matcher_without_a_constraint() -> None:
+    matcher = Matcher.__new__(Matcher)
+    for call in (lambda: matcher.accept(1), lambda: matcher.allows(1), lambda: matcher.fill_mask(bytearray(4))):
+        with pytest.raises(RuntimeError):
+            call()
+    with pytest.raises(TypeError):
+        pickle.dumps(Constraint(True, VOCAB).matcher())
 
 
 def test_one_constraint_many_threads() -> None:
