@@ -203,41 +203,48 @@ static bool find_ends(arti_walk *w, arti_re_state first, uint32_t *ends) {
     return q != ARTI_RE_FAIL || arti_fault_re(s, NULL, 0, "pattern");
 }
 
-static void keys_of(arti_re_state q, uint64_t row[2], uint64_t ends[2]) {
-    row[0] = arti_hash_mix(UINT64_C(0x6c616e67), q);
-    ends[0] = arti_hash_mix(UINT64_C(0x656e6473), q);
-    row[1] = ends[1] = q;
+/* What a row and its ends are kept under. States that differ only in what no token gets to share them: words that are counted, say. */
+typedef struct row_keys {
+    bool is_shared; /* with other constraints, as */
+    uint64_t digest[2];
+    uint64_t row[2], ends[2]; /* in the memo */
+} row_keys;
+
+static row_keys keys_of(arti_walk *w, arti_re_state q) {
+    const uint64_t *secret = arti_rows_key(w->v->rows);
+    row_keys k = {.digest = {q, q}};
+    k.is_shared = secret && arti_re_digest(w->x->s->re, q, secret, w->v->token_len_max, k.digest);
+    k.row[0] = arti_hash_mix(UINT64_C(0x6c616e67) + k.is_shared, k.digest[0]);
+    k.ends[0] = arti_hash_mix(UINT64_C(0x656e6473) + k.is_shared, k.digest[0]);
+    k.row[1] = k.ends[1] = k.digest[1];
+    return k;
 }
 
 bool arti_lang_row(arti_walk *w, arti_re_state q, uint32_t *row) {
     const art_vocab *v = w->v;
     art_schema *s = w->x->s;
     const uint32_t n_ends = arti_vocab_end_words(v);
-    const uint64_t *secret = arti_rows_key(v->rows);
-    uint64_t digest[2], key[2], ends_key[2];
     const uint32_t **base = row == w->words ? &w->base : NULL;
-    keys_of(q, key, ends_key);
-    if (arti_mask_memo_get(w->m, key, row, v->n_words, base)) return true;
+    const row_keys k = keys_of(w, q);
+    if (arti_mask_memo_get(w->m, k.row, row, v->n_words, base)) return true;
     uint32_t *ends = arti_region_get(w->x->region, (n_ends + 1u) * sizeof *ends);
     if (!ends) return arti_fault_mem(s);
-    const bool shared = secret && arti_re_digest(s->re, q, secret, digest);
-    if (!shared || !arti_rows_get(v->rows, digest, row, ends)) {
+    if (!k.is_shared || !arti_rows_get(v->rows, k.digest, row, ends)) {
         arti_lang l = {.w = w, .row = row, .q = q, .room = UINT32_MAX};
         if (!arti_groups_set(&l) || !arti_left_run(&l) || !set_escapes(w, q, row) || !find_ends(w, q, ends))
             return false;
-        if (shared) arti_rows_put(v->rows, digest, row, ends);
+        if (k.is_shared) arti_rows_put(v->rows, k.digest, row, ends);
     }
-    arti_mask_memo_put(w->m, key, row, v->n_words);
-    arti_mask_memo_put(w->m, ends_key, ends, n_ends);
+    arti_mask_memo_put(w->m, k.row, row, v->n_words);
+    arti_mask_memo_put(w->m, k.ends, ends, n_ends);
     return true;
 }
 
 bool arti_lang_ends(arti_walk *w, arti_re_state q, uint32_t *ends) {
     const uint32_t n_ends = arti_vocab_end_words(w->v);
-    uint64_t row_key[2], key[2];
-    keys_of(q, row_key, key);
-    if (arti_mask_memo_get(w->m, key, ends, n_ends, NULL)) return true;
+    const row_keys k = keys_of(w, q);
+    if (arti_mask_memo_get(w->m, k.ends, ends, n_ends, NULL)) return true;
     if (!find_ends(w, q, ends)) return false;
-    arti_mask_memo_put(w->m, key, ends, n_ends);
+    arti_mask_memo_put(w->m, k.ends, ends, n_ends);
     return true;
 }

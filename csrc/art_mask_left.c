@@ -8,7 +8,8 @@
 
 #define NEAR 16u         /* characters before the longest length allowed */
 #define HARMLESS 32u     /* states whose harmless atoms are at hand in a walk */
-#define SEARCHES_MAX 12u /* .. and searches for them */
+#define SEARCHES_MAX 12u /* .. and searches for them, */
+#define SEARCH_WORTH 128u /* .. which take longer than the walk of a smaller subtree */
 #define QUEUE 64u        /* tokens that are run together */
 
 typedef struct harmless { /* any text of `in` of at most `room` characters is alive */
@@ -239,7 +240,7 @@ static bool walk_trie(left *x, level *levels, uint8_t first) {
                        : byte < 0xF0u          ? 2
                                                : 3;
             bool safe = false;
-            if (!l->has_bounds && to->tail == 0 && end > node + 1 && !is_safe_below(x, node, to->q, &safe))
+            if (!l->has_bounds && to->tail == 0 && end - node > SEARCH_WORTH && !is_safe_below(x, node, to->q, &safe))
                 return false;
             if (safe) {
                 set_below(l, node);

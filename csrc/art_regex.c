@@ -1096,7 +1096,7 @@ void arti_re_ctx_free(arti_re_ctx *c) {
     arti_free(mem, c->work_area.at, c->work_area.cap * sizeof *c->work_area.at);
     arti_free(mem, c->queue.at, c->queue.cap * sizeof *c->queue.at);
     arti_free(mem, c->reach.at, c->reach.cap * sizeof *c->reach.at);
-    arti_free(mem, c->digests, c->n_digests * sizeof *c->digests);
+    re_digests_free(c);
     arti_free(mem, c->heap.at, c->heap.cap * sizeof *c->heap.at);
     arti_free(mem, c->path.at, c->path.cap * sizeof *c->path.at);
     arti_free(mem, c->walk.at, c->walk.cap * sizeof *c->walk.at);

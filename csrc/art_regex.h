@@ -250,9 +250,11 @@ art_status arti_re_random_witness(arti_re_ctx *c, arti_re_state s, uint32_t lo, 
 
 /* ------------------------------------------------------------------ digests */
 
-/* 128 bits that stand for the language of what may follow s, in any context: languages that are built alike have the same. false: between
- * characters only, and not where it would take much memory. key: secret, so that digests can not be made to meet. */
-bool arti_re_digest(arti_re_ctx *c, arti_re_state s, const uint64_t key[2], uint64_t out[2]);
+/* 128 bits that stand for what may follow s within `reach` characters, in any context: of the texts that are no longer, states with equal
+ * digests have the same alive and accept the same. Languages that are built alike have equal ones, and so have those that differ only in
+ * counters which so few characters do not exhaust. false: between characters only, and not where it would take much memory. key: secret, so
+ * that digests can not be made to meet. */
+bool arti_re_digest(arti_re_ctx *c, arti_re_state s, const uint64_t key[2], uint32_t reach, uint64_t out[2]);
 
 /* ------------------------------------------------------------------ figures */
 

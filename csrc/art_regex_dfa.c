@@ -10,6 +10,7 @@
 
 /* ------------------------------------------------------------------ derivatives */
 
+#define GLANCE_MAX 8u          /* operands that are looked at before work is counted */
 #define WAIT (UINT32_MAX - 1u) /* results of other operations are missing; they are on the stack now */
 
 _Static_assert(ARTI_RE_TERMS_MAX <= (uint32_t)1 << 30, "keys of the memo hold two terms and an operation");
@@ -67,6 +68,26 @@ static void memo_clear(arti_re_ctx *c) {
     }
 }
 
+/* DERIVE x where that takes no more than a look at what x begins with. Else RE_NIL, with *x replaced by an operand that has the same
+ * derivative, if there is one: most alternatives of a term have no use for a given character. */
+static arti_re glance(const arti_re_ctx *c, arti_re *x) {
+    for (uint32_t skipped = 0; skipped < GLANCE_MAX; skipped++) {
+        const re_node *n = &c->nodes[*x];
+        if (n->kind <= RE_EMPTY) return ARTI_RE_NONE;
+        if (n->kind == RE_ANY) return ARTI_RE_ANY;
+        if (n->kind == RE_CLASS) return re_class_has(&c->classes[n->a], c->cp) ? ARTI_RE_EMPTY : ARTI_RE_NONE;
+        if (n->kind != RE_CONCAT && n->kind != RE_LOOP) return RE_NIL;
+        const re_node *head = n->kind == RE_CONCAT ? &c->nodes[n->a] : n;
+        const re_node *first = head->kind == RE_LOOP ? &c->nodes[head->a] : head;
+        if (first->kind != RE_CLASS) return RE_NIL;
+        if (re_class_has(&c->classes[first->a], c->cp))
+            return head == first && !(c->nodes[n->b].flags & RE_HAS_BEHIND) ? n->b : RE_NIL;
+        if (head == n || !(head->flags & RE_NULLABLE)) return ARTI_RE_NONE;
+        *x = n->b;
+    }
+    return RE_NIL;
+}
+
 /* The result of an operation if it is known, else RE_NIL with the operation put on the stack and *state WAIT (or
  * ARTI_RE_FAIL). */
 static arti_re ask(arti_re_ctx *c, uint32_t op, arti_re x, arti_re k, uint32_t *state) {
@@ -74,9 +95,8 @@ static arti_re ask(arti_re_ctx *c, uint32_t op, arti_re x, arti_re k, uint32_t *
     if (op == RE_OP_SHIFT && !(n->flags & RE_HAS_BEHIND)) return x;
     if (op == RE_OP_ASSUME && !(n->flags & RE_HAS_AHEAD)) return n->flags & RE_NULLABLE ? ARTI_RE_ANY : ARTI_RE_NONE;
     if (op == RE_OP_DERIVE) {
-        if (n->kind <= RE_EMPTY) return ARTI_RE_NONE;
-        if (n->kind == RE_ANY) return ARTI_RE_ANY;
-        if (n->kind == RE_CLASS) return re_class_has(&c->classes[n->a], c->cp) ? ARTI_RE_EMPTY : ARTI_RE_NONE;
+        const arti_re quick = glance(c, &x);
+        if (quick != RE_NIL) return quick;
     }
     const uint64_t key = memo_key(op, x, k);
     const arti_re r = memo_get(c, key);
@@ -444,8 +464,6 @@ static void choose_samples(re_part *p, uint32_t *sample, uint32_t *by_taste) {
     }
 }
 
-static uint32_t new_split(arti_re_ctx *c, uint32_t part, uint32_t base, uint8_t u8);
-
 /* The partition of tmp[first ..] (classes in any order, repeated or not), RE_NIL on failure. Takes them off. */
 static uint32_t part_of(arti_re_ctx *c, size_t first) {
     uint32_t *classes = c->tmp.at ? c->tmp.at + first : NULL;
@@ -491,11 +509,10 @@ static uint32_t part_of(arti_re_ctx *c, size_t first) {
                       .cut = mem + n,
                       .cut_block = mem + n + n_cuts,
                       .sample = sample,
-                      .by_taste = sample + n_blocks};
+                      .by_taste = sample + n_blocks,
+                      .root = RE_NIL};
     choose_samples(part, sample, sample + n_blocks);
-    const uint32_t root = new_split(c, c->n_parts, 0, ARTI_U8_0);
-    if (root == RE_NIL || !re_index_add(c, &c->part_index, hash, c->n_parts)) return RE_NIL;
-    c->parts[c->n_parts].root = root;
+    if (!re_index_add(c, &c->part_index, hash, c->n_parts)) return RE_NIL;
     return c->n_parts++;
 }
 
@@ -530,6 +547,15 @@ static re_move move_of(const re_split *s, const re_part *p, uint8_t byte) {
     return (re_move){.kind = u8 == ARTI_U8_0 ? RE_MOVE_CHAR : RE_MOVE_BLOCK, .u8 = u8, .value = p->cut_block[cut]};
 }
 
+/* The newest first: neighbours are often alike. */
+static uint8_t number_of(re_move *moves, uint32_t *n, re_move m) {
+    uint32_t i = *n;
+    while (i > 0 && !(moves[i - 1].kind == m.kind && moves[i - 1].u8 == m.u8 && moves[i - 1].value == m.value)) i--;
+    if (i > 0) return (uint8_t)(i - 1);
+    moves[*n] = m;
+    return (uint8_t)(*n)++;
+}
+
 /* RE_NIL on failure. */
 static uint32_t new_split(arti_re_ctx *c, uint32_t part, uint32_t base, uint8_t u8) {
     const uint32_t hash = re_mix(re_mix(re_mix(7, part), base), u8);
@@ -546,25 +572,19 @@ static uint32_t new_split(arti_re_ctx *c, uint32_t part, uint32_t base, uint8_t 
     re_span(base, u8, &s->lo, &s->hi);
     if (u8 == ARTI_U8_0) s->hi = RE_CODE_POINT_MAX;
     re_move moves[256];
-    uint32_t n = 0;
+    uint32_t n = 1;
+    moves[0] = (re_move){.kind = RE_MOVE_DEAD}; /* of all bytes that are not looked at below */
     const re_part *in = part == RE_NIL ? NULL : &c->parts[part];
-    for (uint32_t b = 0, cut = 0; b < 256; b++) {
-        re_move m = {.kind = RE_MOVE_DEAD};
-        if (in && u8 == ARTI_U8_0 && b < 0x80) { /* as move_of(), without looking for the stretch */
-            while (cut + 1 < in->n_cuts && in->cut[cut + 1] <= b) cut++;
-            m = (re_move){.kind = RE_MOVE_CHAR, .value = in->cut_block[cut]};
-        } else if (arti_u8_next(u8, (uint8_t)b) != ARTI_U8_BAD) {
-            m = move_of(s, in, (uint8_t)b);
-        }
-        uint32_t i = n; /* the newest first: neighbours are often alike */
-        while (i > 0 && !(moves[i - 1].kind == m.kind && moves[i - 1].u8 == m.u8 && moves[i - 1].value == m.value)) i--;
-        if (i == 0) moves[n++] = m, i = n;
-        s->byte_class[b] = (uint8_t)(i - 1);
-        if (b == 0xC0 && u8 != ARTI_U8_0) { /* dead, and so are the others */
-            memset(s->byte_class + b, s->byte_class[b], 256 - b);
-            break;
+    if (u8 == ARTI_U8_0) {
+        for (uint32_t b = 0, cut = 0; b < 0x80; cut++) {
+            const uint32_t end = cut + 1 < in->n_cuts && in->cut[cut + 1] < 0x80 ? in->cut[cut + 1] : 0x80;
+            memset(s->byte_class + b,
+                   number_of(moves, &n, (re_move){.kind = RE_MOVE_CHAR, .value = in->cut_block[cut]}), end - b);
+            b = end;
         }
     }
+    const uint32_t first = u8 == ARTI_U8_0 ? 0xC2u : 0x80u, last = u8 == ARTI_U8_0 ? 0xF4u : 0xBFu;
+    for (uint32_t b = first; b <= last; b++) s->byte_class[b] = number_of(moves, &n, move_of(s, in, (uint8_t)b));
     re_move *copy = arti_arena_get(&c->arena, n * sizeof *copy);
     if (!copy) return re_refuse_memory(c);
     memcpy(copy, moves, n * sizeof *copy);
@@ -573,6 +593,12 @@ static uint32_t new_split(arti_re_ctx *c, uint32_t part, uint32_t base, uint8_t 
     c->splits[c->n_splits] = s;
     if (!re_index_add(c, &c->split_index, hash, c->n_splits)) return RE_NIL;
     return c->n_splits++;
+}
+
+/* The split at the beginning of a character. Partitions that only searches meet need none. */
+static uint32_t root_split(arti_re_ctx *c, uint32_t part) {
+    if (c->parts[part].root == RE_NIL) c->parts[part].root = new_split(c, part, 0, ARTI_U8_0);
+    return c->parts[part].root;
 }
 
 /* The split that reads the rest of any character. */
@@ -670,7 +696,7 @@ arti_re_state re_whole_state(arti_re_ctx *c, arti_re t) {
     if (live == RE_MAYBE) return ARTI_RE_FAIL;
     if (live == RE_NO) return ARTI_RE_DEAD;
     const uint32_t v = re_vertex_of(c, t);
-    return v == RE_NIL ? ARTI_RE_FAIL : state_of(c, t, c->parts[c->vertices[v].part].root);
+    return v == RE_NIL ? ARTI_RE_FAIL : state_of(c, t, root_split(c, c->vertices[v].part));
 }
 
 arti_re_state arti_re_start(arti_re_ctx *c, arti_re t) {

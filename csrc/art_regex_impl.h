@@ -272,9 +272,10 @@ struct arti_re_ctx {
     uint16_t range_weights[ARTI_RE_RANGES_MAX];
     uint32_t n_ranges;
 
-    re_digest *digests; /* by term, the first n_digests */
-    uint32_t n_digests;
+    re_digest *digests[2]; /* of terms as they are, and within reach; by term, the first n_digests */
+    uint32_t n_digests[2];
     uint64_t digest_key[2];
+    uint32_t digest_reach;
 
     re_vec items;             /* of the pattern being read */
     re_vec tmp;               /* operands of the constructors under way */
@@ -370,6 +371,7 @@ uint8_t re_is_live_between(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_t hi);
 arti_re_state re_whole_state(arti_re_ctx *c, arti_re t);
 /* Of a live term. */
 bool re_term_lengths(arti_re_ctx *c, arti_re t, arti_re_lengths *out);
+void re_digests_free(arti_re_ctx *c);
 /* The dead state. */
 bool re_dfa_init(arti_re_ctx *c);
 

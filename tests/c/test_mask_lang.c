@@ -91,6 +91,8 @@ static const char *const schemas[] = {
     S({"pattern" : "^[^@\\s]+@[^@\\s.]+(\\.[^@\\s.]+)*\\.gov\\.uk$"}),
     S({"pattern" : "^$|(^(?:\\S+\\s+){0,9}\\S+$)"}),
     S({"pattern" : "^(?:\\S+\\s+){0,3}\\S+$", "maxLength" : 40}),
+    S({"pattern" : "^(?:\\S+\\s+){0,45}\\S+$"}),
+    S({"pattern" : "^[a-z]{0,90}([0-9 ]|-a?){60,99}$"}),
     S({"pattern" : "^[^/]+/[^/]+$"}),
     S({"pattern" : "^.{0,30}$"}),
     S({"pattern" : "^\\w{2,6}$"}),
