@@ -16,6 +16,15 @@ static inline uint64_t arti_hash_mix(uint64_t h, uint64_t v) {
     return h ^ (h >> 29);
 }
 
+/* The value that arti_hash_mix(h, v) is the digest of: it loses nothing. */
+static inline uint64_t arti_hash_unmix(uint64_t h, uint64_t digest) {
+    digest ^= digest >> 29 ^ digest >> 58;
+    digest *= UINT64_C(0xCFEE444D8B59A89B); /* inverses modulo 2^64 of the factors above, in turn */
+    digest ^= digest >> 32;
+    digest *= UINT64_C(0xF1DE83E19937733D);
+    return digest ^ h;
+}
+
 #define ARTI_TEXT_HASH                                                                                                 \
     UINT64_C(0x2545F4914F6CDD1D)     /* digest of the empty text; no byte or small number, for those cancel it out */
 #define ARTI_OBJECT_HASH UINT64_C(5) /* of {} */
@@ -35,9 +44,17 @@ static inline uint64_t arti_digest_word(uint32_t word) { /* 0 false, 1 true, 2 n
 static inline uint64_t arti_digest_member(uint64_t key, uint64_t value) {
     return arti_hash_mix(arti_hash_mix(key, 11), value);
 }
+/* The value whose member adds this. */
+static inline uint64_t arti_digest_member_value(uint64_t key, uint64_t member) {
+    return arti_hash_unmix(arti_hash_mix(key, 11), member);
+}
 /* What an array is with one item more. That item may equal what was there before. */
 static inline uint64_t arti_digest_item(uint64_t array, uint64_t value) {
     return arti_hash_mix(arti_hash_mix(array, 13), value);
+}
+/* That item, of what the array is then. */
+static inline uint64_t arti_digest_item_value(uint64_t array, uint64_t then) {
+    return arti_hash_unmix(arti_hash_mix(array, 13), then);
 }
 
 #endif

@@ -3,42 +3,44 @@
 
 /* ------------------------------------------------------------------ texts */
 
+/* The first of strings a .. hi - 1, all longer than d bytes, whose byte d is greater than `byte`. */
+static uint32_t set_behind(const arti_key *set, uint32_t a, uint32_t hi, uint32_t d, uint8_t byte) {
+    while (a < hi) {
+        const uint32_t mid = a + (hi - a) / 2;
+        if ((uint8_t)set[mid].ptr[d] <= byte)
+            a = mid + 1;
+        else
+            hi = mid;
+    }
+    return a;
+}
+
 uint64_t arti_set_step(const arti_key *set, uint64_t q, uint8_t byte) {
     uint32_t lo = arti_set_lo(q), hi = arti_set_hi(q);
     const uint32_t d = arti_set_depth(q);
     if (lo < hi && set[lo].len == d) lo++; /* the shortest comes first and can not go on */
-    if (lo >= hi) return 0;
-    uint32_t a = lo, b = hi;
-    while (a < b) {
-        const uint32_t mid = a + (b - a) / 2;
-        if ((uint8_t)set[mid].ptr[d] < byte)
-            a = mid + 1;
-        else
-            b = mid;
-    }
-    const uint32_t first = a;
-    if (first == hi || (uint8_t)set[first].ptr[d] != byte) return 0;
-    b = hi;
-    while (a < b) {
-        const uint32_t mid = a + (b - a) / 2;
-        if ((uint8_t)set[mid].ptr[d] <= byte)
-            a = mid + 1;
-        else
-            b = mid;
-    }
-    return arti_set_state(first, a, d + 1);
+    const uint32_t first = byte ? set_behind(set, lo, hi, d, (uint8_t)(byte - 1u)) : lo;
+    if (first >= hi || (uint8_t)set[first].ptr[d] != byte) return 0;
+    return arti_set_state(first, set_behind(set, first + 1, hi, d, byte), d + 1);
 }
+
+#define NEXT_FEW 32u /* strings that are looked at one by one */
 
 void arti_set_next_bytes(const arti_key *set, uint64_t q, uint64_t bits[4], bool *ends) {
     memset(bits, 0, 4 * sizeof *bits);
     *ends = false;
     if (!q) return;
-    const uint32_t d = arti_set_depth(q);
-    for (uint32_t i = arti_set_lo(q); i < arti_set_hi(q); i++) {
-        if (set[i].len == d)
-            *ends = true;
-        else
-            bits[(uint8_t)set[i].ptr[d] / 64] |= UINT64_C(1) << ((uint8_t)set[i].ptr[d] % 64);
+    const uint32_t d = arti_set_depth(q), hi = arti_set_hi(q);
+    uint32_t i = arti_set_lo(q);
+    if (i < hi && set[i].len == d) {
+        *ends = true;
+        i++;
+    }
+    const bool few = hi - i <= NEXT_FEW;
+    while (i < hi) {
+        const uint8_t byte = (uint8_t)set[i].ptr[d];
+        bits[byte / 64] |= UINT64_C(1) << (byte % 64);
+        i = few ? i + 1 : set_behind(set, i + 1, hi, d, byte);
     }
 }
 

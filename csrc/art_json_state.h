@@ -81,6 +81,18 @@ const arti_hset *arti_hset_add(arti_region *r, const arti_hset *t, uint64_t hash
 
 /* ------------------------------------------------------------------ frames and states */
 
+/* What was found out about items that must differ, where the frame is the innermost one (art_unique.c). A new version of a frame begins
+ * without. */
+typedef enum arti_known { ARTI_NOT_ASKED, ARTI_NO, ARTI_YES } arti_known;
+typedef struct arti_unique_known {
+    uint64_t many_of; /* goals of the pending value: as bits, for `many` */
+    uint32_t want;    /* so many values differ from all others; 0: not asked */
+    uint8_t first;    /* nothing is there that could be repeated */
+    uint8_t without, with,
+        many; /* the container can end: as it is; with any pending value; with many that meet goals many_of */
+    uint8_t scarce, opens; /* see arti_clash */
+} arti_unique_known;
+
 typedef struct arti_frame {
     const struct arti_frame *parent;
     const arti_goals *goals; /* what the container itself is asked */
@@ -96,6 +108,7 @@ typedef struct arti_frame {
     uint32_t n;                 /* finished members or items */
     uint32_t key;               /* pending key: index of a name, UINT32_MAX for others */
     uint32_t next_rank;         /* order ART_ORDER_SCHEMA: names before this one are barred */
+    arti_unique_known unique;
     uint32_t depth;
     bool is_object, hashing;
     bool has_equal; /* arrays that are asked for unique items: two were equal */

@@ -20,6 +20,7 @@ arti_frame *arti_frame_copy(arti_jctx *x, const arti_frame *f) {
     c->moved = NULL;
     c->costs = NULL;
     c->id = 0;
+    c->unique = (arti_unique_known){0};
     return c;
 }
 

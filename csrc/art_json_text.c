@@ -286,16 +286,27 @@ static uint32_t encode(uint32_t cp, uint8_t out[4]) {
 
 typedef enum answer { NO, YES, UNKNOWN } answer;
 
+/* The character of string i behind the `depth` bytes that are read. */
+static uint32_t set_char(const arti_key *set, uint32_t i, uint32_t depth) {
+    size_t n;
+    return arti_u8_get((const uint8_t *)set[i].ptr + depth, &n);
+}
+
 /* Does a string lo .. hi - 1 of a set, of which `depth` bytes are read, go on with a character of first .. last? offer: bits of those that
  * count, NULL: all. */
 static bool set_goes_on(const arti_key *set, uint64_t q, const uint64_t *offer, uint32_t first, uint32_t last) {
-    const uint32_t depth = arti_set_depth(q);
-    for (uint32_t i = arti_set_lo(q); i < arti_set_hi(q); i++) {
-        if (set[i].len == depth || (offer && !(offer[i / 64] >> (i % 64) & 1u))) continue;
-        size_t n;
-        const uint32_t cp = arti_u8_get((const uint8_t *)set[i].ptr + depth, &n);
-        if (cp >= first && cp <= last) return true;
+    const uint32_t depth = arti_set_depth(q), end = arti_set_hi(q);
+    uint32_t lo = arti_set_lo(q), hi = end;
+    if (lo < hi && set[lo].len == depth) lo++; /* the shortest comes first */
+    while (lo < hi) {                          /* UTF-8 sorts like the characters */
+        const uint32_t mid = lo + (hi - lo) / 2;
+        if (set_char(set, mid, depth) < first)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
+    for (; lo < end && set_char(set, lo, depth) <= last; lo++)
+        if (!offer || offer[lo / 64] >> (lo % 64) & 1u) return true;
     return false;
 }
 

@@ -659,6 +659,26 @@ static bool build_tails(arti_lex *lex, const art_vocab *v) {
     return true;
 }
 
+/* In which suffixes does a value or a key begin? */
+static bool build_begins(arti_lex *lex, const art_vocab *v) {
+    static const char begins[] = "\"{[-0123456789tfn";
+    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
+    const size_t n_words = set->n_suffix / 64 + 1u;
+    uint64_t *at_end = keep(lex, n_words, sizeof *at_end), *some = keep(lex, n_words, sizeof *some);
+    lex->opens_at_end = at_end, lex->begins_value = some;
+    if (!at_end || !some) return false;
+    for (uint32_t k = 0; k < set->n_suffix; k++) {
+        const arti_suffix *sf = &v->suffixes[set->suffix + k];
+        const uint8_t *bytes = v->bytes + sf->bytes;
+        uint32_t i = 0;
+        while (i < sf->len && !memchr(begins, bytes[i], sizeof begins - 1)) i++;
+        if (i == sf->len) continue;
+        uint64_t *bits = bytes[i] == '"' && i + 1 == sf->len ? at_end : some;
+        bits[k / 64] |= (uint64_t)1 << (k % 64);
+    }
+    return true;
+}
+
 static bool build_escapes(arti_lex *lex, const art_vocab *v) {
     uint32_t *tails = keep(lex, v->n_escapes - v->n_escapes_stay, sizeof *tails);
     lex->escape_tails = tails;
@@ -852,8 +872,8 @@ arti_lex *arti_lex_new(const art_vocab *v, const art_alloc *alloc) {
     if (!lex) return NULL;
     lex->mem = mem;
     arti_arena_init(&lex->arena, &lex->mem);
-    if (build_tries(lex, v) && build_tails(lex, v) && build_escapes(lex, v) && build_leaving_rows(lex, v) &&
-        build_start_rows(lex, v) && build_kids(lex, v) && build_space_nodes(lex, v)) {
+    if (build_tries(lex, v) && build_tails(lex, v) && build_begins(lex, v) && build_escapes(lex, v) &&
+        build_leaving_rows(lex, v) && build_start_rows(lex, v) && build_kids(lex, v) && build_space_nodes(lex, v)) {
         count_digits(lex);
         return lex;
     }

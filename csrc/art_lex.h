@@ -84,7 +84,9 @@ typedef struct arti_lex {
      * only tokens with an opening quote have. */
     arti_lex_trie tail;
     uint32_t n_tails, n_twice;
-    const uint8_t *plain;  /* per tail: 1 nothing or whitespace, 2 a colon and perhaps whitespace, else 0 */
+    const uint8_t *plain; /* per tail: 1 nothing or whitespace, 2 a colon and perhaps whitespace, else 0 */
+    /* Bits over the vocabulary's suffixes: a string or a key begins in it, whose opening quote is the last byte; any other value or key does. */
+    const uint64_t *opens_at_end, *begins_value;
     const uint32_t *twice; /* suffixes of a key that hold another one: it may be the same */
 
     /* What stands before a closing quote in tokens that begin in a string, without escapes, as far as `tail` knows what follows. */

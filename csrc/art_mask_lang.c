@@ -25,17 +25,6 @@ void arti_lang_begin(arti_re_ctx *re) {
 
 /* ------------------------------------------------------------------ sets of strings */
 
-#define SCAN_MAX 256u /* strings whose next bytes are gathered */
-
-void arti_lang_next_bytes(const arti_part *part, uint64_t q, uint64_t bits[4]) {
-    const uint32_t lo = arti_set_lo(q), hi = arti_set_hi(q), d = arti_set_depth(q);
-    memset(bits, hi - lo > SCAN_MAX ? 0xFF : 0, 4 * sizeof *bits);
-    for (uint32_t i = lo; i < hi && hi - lo <= SCAN_MAX; i++) {
-        const arti_key *k = &part->set[i];
-        if (k->len > d) bits[(uint8_t)k->ptr[d] / 64] |= BIT((uint8_t)k->ptr[d] % 64);
-    }
-}
-
 typedef struct set_level { /* a node that strings of q lead to */
     uint64_t q;
     uint32_t node;
@@ -43,11 +32,10 @@ typedef struct set_level { /* a node that strings of q lead to */
 } set_level;
 
 /* Follows the strings down the trie, those with the same next byte together. */
-static bool set_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t *row) {
+bool arti_lang_add_set(arti_walk *w, const arti_part *part, uint64_t q) {
     const art_vocab *v = w->v;
     set_level *levels = arti_region_get(w->x->region, w->m->depth_cap * sizeof *levels), *at = levels;
     if (!levels) return arti_fault_mem(w->x->s);
-    arti_bits_zero(row, v->n_words);
     *at = (set_level){q, 0, arti_set_lo(q)};
     for (;;) {
         if (at->i == arti_set_hi(at->q)) {
@@ -66,7 +54,7 @@ static bool set_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t *
         at->i = arti_set_hi(next);
         const uint32_t node = byte < 0x20 || byte == '"' || byte == '\\' ? 0 : arti_lex_child(v, at->node, byte);
         if (!node) continue;
-        for (uint32_t t = v->node[node].tok; t < v->node[node + 1].tok; t++) arti_bits_set(row, v->order[t]);
+        arti_walk_set_ids(w, v->order + v->node[node].tok, v->node[node + 1].tok - v->node[node].tok);
         *++at = (set_level){next, node, arti_set_lo(next)};
     }
 }
@@ -118,7 +106,6 @@ bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_
         arti_vocab_copy_stay(w->v, part->hi == UINT32_MAX ? UINT32_MAX : n_cp < part->hi ? part->hi - n_cp : 0, row);
         return true;
     }
-    if (part->kind == ARTI_PART_SET) return set_stay(w, part, q, row);
     arti_lang l = {.w = w, .part = part, .row = row, .q = (arti_re_state)q, .n_cp = n_cp, .room = UINT32_MAX};
     return find_bounds(&l) && bind_bounds(&l) && arti_groups_set(&l) && arti_left_run(&l);
 }

@@ -19,9 +19,10 @@
 void arti_lang_begin(arti_re_ctx *re);
 /* Of a pattern in state q between characters: do its lengths make no difference to tokens, after n_cp characters? */
 bool arti_lang_is_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, bool *out);
-/* Of an enumeration in state q: the bytes, decoded, that some of its strings go on with, or all where there are many. */
-void arti_lang_next_bytes(const arti_part *part, uint64_t q, uint64_t bits[4]);
-/* Writes all of `row` (w->words, or as many words elsewhere). q: state of the part between characters, not dead; n_cp: characters read. */
+/* Sets the tokens of an enumeration in state q, besides those that are set. */
+bool arti_lang_add_set(arti_walk *w, const arti_part *part, uint64_t q);
+/* Of other parts: writes all of `row` (w->words, or as many words elsewhere). q: state of the part between characters, not dead; n_cp:
+ * characters read. */
 bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row);
 /* The same for a pattern whose lengths make no difference, in state q between characters, with the tokens that have escapes and stay in
  * the string or end within an escape. Such a row is kept: in the constraint's memo, and with the vocabulary for other constraints. False without a

@@ -95,7 +95,7 @@ static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uin
 static bool leave_alone(leaver *l, uint32_t id) {
     size_t len;
     const uint8_t *bytes = arti_vocab_bytes(l->w->v, id, &len);
-    if (arti_walk_tail(l->w, l->st, bytes, len)) arti_bits_set(l->w->words, id);
+    if (arti_walk_tail(l->w, l->st, bytes, len)) arti_walk_set(l->w, id);
     return !arti_faulted(l->w->x->s);
 }
 
@@ -165,20 +165,27 @@ static bool part_stay(leaver *l, const arti_part *p, uint64_t q, uint32_t *row) 
 /* Tokens that stay, without escapes. */
 static bool set_stay(leaver *l) {
     arti_walk *w = l->w;
-    uint32_t *row = w->words;
-    bool first = true;
+    const uint64_t *q = arti_text_q(l->st);
+    uint32_t *row = NULL;
     for (uint32_t i = 0; i < l->n_parts; i++) {
-        const uint64_t q = arti_text_q(l->st)[i];
-        if (q == 0) continue;
-        if (!first && row == w->words) {
+        if (q[i] == 0 || text_part(l->st, i)->kind == ARTI_PART_SET) continue;
+        if (!row) {
+            row = w->words;
+        } else if (row == w->words) {
             row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
             if (!row) return arti_fault_mem(w->x->s);
         }
-        if (!part_stay(l, text_part(l->st, i), q, row)) return false;
-        if (!first) arti_bits_or(w->words, row, w->v->n_words);
-        first = false;
+        if (!part_stay(l, text_part(l->st, i), q[i], row)) return false;
+        if (row != w->words) arti_walk_or(w, row);
         if (l->n_parts > 1 && arti_bits_equal(w->words, arti_vocab_stay(w->v, UINT32_MAX), w->v->n_words)) return true;
     }
+    if (!row) {
+        w->tracks = true;
+        arti_walk_copy(w, NULL);
+    }
+    for (uint32_t i = 0; i < l->n_parts; i++)
+        if (q[i] && text_part(l->st, i)->kind == ARTI_PART_SET && !arti_lang_add_set(w, text_part(l->st, i), q[i]))
+            return false;
     return true;
 }
 
@@ -202,13 +209,27 @@ static bool ends_inside(const uint8_t *text, size_t len) {
     return u8 != ARTI_U8_0;
 }
 
-/* May what stands behind the quote begin a value or a key that the text before the quote decides about? */
-static bool leads_on(const leaver *l, const uint8_t *suffix, size_t len) {
-    static const char begins[] = "\"{[-0123456789tfn";
-    size_t i = 0;
-    while (i < len && !memchr(begins, suffix[i], sizeof begins - 1)) i++;
-    if (i == len || !l->is_distinct) return false;
-    return !(l->opens_freely && suffix[i] == '"' && i + 1 == len);
+/* May what stands behind the quote, suffixes 64 * word and so on, begin a value or a key that the text before the quote decides about? */
+static uint64_t leading(const leaver *l, uint32_t word) {
+    const arti_lex *lex = l->w->v->lex;
+    if (!l->is_distinct) return 0;
+    return lex->begins_value[word] | (l->opens_freely ? 0 : lex->opens_at_end[word]);
+}
+
+static bool leads_on(const leaver *l, uint32_t suffix) {
+    return leading(l, suffix / 64) >> (suffix % 64) & 1u;
+}
+
+/* Must the i-th token with escapes, which leaves, be stepped by itself? */
+static bool is_escape_alone(const leaver *l, uint32_t i) {
+    const uint32_t tail = l->w->v->lex->escape_tails[i - l->w->v->n_escapes_stay];
+    return l->is_careful || (l->is_distinct && (tail == UINT32_MAX || leads_on(l, tail)));
+}
+
+/* Does some part go on with the first character of an escape's text? Only bytes are looked at. */
+static bool may_begin(const leaver *l, const arti_escaped *e) {
+    const uint8_t first = l->w->v->escape_text[e->text];
+    return e->len == 0 || (l->next[first / 64] >> (first % 64) & 1u);
 }
 
 /* Tokens with escapes: those that stay, or those that leave. They stand in this order. */
@@ -220,13 +241,12 @@ static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
         const uint8_t *text = v->escape_text + e->text;
         const uint32_t n_cp = l->st->text.n_cp + e->n_cp;
         bool ok = false;
-        size_t len;
-        const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
-        if (leaving && (l->is_careful || leads_on(l, bytes + e->tail, len - e->tail))) {
+        if (!may_begin(l, e)) continue;
+        if (l->ends && leaving && !arti_bits_test(l->ends, v->n_heads + i - v->n_escapes_stay)) continue;
+        if (leaving && is_escape_alone(l, i)) {
             if (!leave_alone(l, e->token)) return false;
             continue;
         }
-        if (l->ends && leaving && !arti_bits_test(l->ends, v->n_heads + i - v->n_escapes_stay)) continue;
         if (!run_parts(l, q, text, e->len)) return false;
         if (e->kind == ARTI_ESCAPED_STAYS) {
             ok = any_alive(l, q, n_cp, ends_inside(text, e->len));
@@ -234,11 +254,13 @@ static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
             ok = is_cut_alive(l, e, q, n_cp);
         } else if (accepting(l, q, n_cp)) {
             bool failed;
+            size_t len;
+            const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
             const arti_quote *sig = signature_of(l, q, n_cp, 0, &failed);
             ok = sig && sig->closes && arti_walk_tail(w, &sig->after, bytes + e->tail, len - e->tail);
             if (!sig && !failed && !leave_alone(l, e->token)) return false;
         }
-        if (ok) arti_bits_set(w->words, e->token);
+        if (ok) arti_walk_set(w, e->token);
         if (arti_faulted(w->x->s)) return false;
     }
     return true;
@@ -342,7 +364,7 @@ static bool some_clash(const leaver *l) {
 static bool set_suffix(leaver *l, const uint8_t *quotes, uint32_t k) {
     const art_vocab *v = l->w->v;
     const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
-    const bool known = k < ARTI_SUFFIX_WORDS_MAX * 32, leads = leads_on(l, v->bytes + sf->bytes, sf->len);
+    const bool known = k < ARTI_SUFFIX_WORDS_MAX * 32, leads = leads_on(l, k);
     for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
         const uint8_t quote = quotes[v->leave[t].head];
         if (quote == NO_QUOTE) continue;
@@ -350,7 +372,7 @@ static bool set_suffix(leaver *l, const uint8_t *quotes, uint32_t k) {
         const bool own = quote == OWN_QUOTE || !known;
         if (!own && !(l->sigs[quote].suffixes[k / 64] >> (k % 64) & 1u)) continue;
         if (!own && !leads)
-            arti_bits_set(l->w->words, v->leave[t].token);
+            arti_walk_set(l->w, v->leave[t].token);
         else if (!leave_alone(l, v->leave[t].token))
             return false;
     }
@@ -366,7 +388,7 @@ static bool set_leaving(leaver *l, uint64_t *q) {
     if (!judge_heads(l, q, quotes)) return false;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].closes && !arti_walk_suffixes(w, &l->sigs[i])) return false;
-    const bool all = l->is_distinct || set->n_suffix > ARTI_SUFFIX_WORDS_MAX * 32;
+    const bool all = memchr(quotes, OWN_QUOTE, v->n_heads) != NULL || set->n_suffix > ARTI_SUFFIX_WORDS_MAX * 32;
     for (uint32_t word = 0; word * 64 < set->n_suffix; word++) {
         uint64_t some = all ? UINT64_MAX : 0; /* suffixes that have to be looked at */
         for (uint32_t i = 0; i < l->n && !all; i++) some |= l->sigs[i].closes ? l->sigs[i].suffixes[word] : 0;
@@ -451,6 +473,7 @@ static bool walk_narrow(leaver *l) {
     if (!q) return arti_fault_mem(x->s);
     for (size_t d = 0; d < depth; d++) levels[d].q = q + d * l->n_parts;
     const arti_region_mark floor = arti_region_mark_now(x->region);
+    arti_walk_copy(w, NULL);
     states[0] = *l->st;
     marks[0] = floor;
     levels[0].is_full = l->st->text.escape != ARTI_ESC_NONE;
@@ -507,11 +530,76 @@ static bool walk_narrow(leaver *l) {
 
 /* ------------------------------------------------------------------ entry */
 
+/* Is the string free, with room for any token and `more` characters? */
+static bool has_room(const leaver *l, uint32_t more) {
+    const arti_part *p = l->part;
+    if (!p || p->kind != ARTI_PART_FREE || l->st->text.n_cp > p->hi) return false;
+    return p->hi == UINT32_MAX || p->hi - l->st->text.n_cp >= l->w->v->token_len_max + more;
+}
+
+/* Do all texts that are long enough, and that tokens can write, leave the string alike? */
+static bool is_alike(const leaver *l) {
+    if (l->is_careful || l->w->x->embedded || l->w->v->lex->n_tails > ARTI_SUFFIX_WORDS_MAX * 32) return false;
+    return has_room(l, l->is_distinct ? 2u : 0u); /* with two characters they never run out */
+}
+
+/* Of tokens that go on with suffix k behind the quote: takes out those with fewer characters than `need` before it. */
+static void take_out_short(arti_walk *w, uint32_t k, uint32_t need) {
+    const art_vocab *v = w->v;
+    const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
+    for (uint32_t t = sf->first; t < sf->first + sf->n && v->leave[t].n_cp < need; t++)
+        arti_walk_clear(w, v->leave[t].token);
+}
+
+/* Those of at least `need` characters whose suffix begins what the text decides about. */
+static bool set_leading(leaver *l, const arti_quote *sig, uint32_t need) {
+    const art_vocab *v = l->w->v;
+    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
+    for (uint32_t word = 0; word * 64 < set->n_suffix; word++) {
+        for (uint64_t bits = sig->suffixes[word] & leading(l, word); bits; bits &= bits - 1) {
+            const uint32_t k = word * 64 + arti_bits_lowest64(bits);
+            if (k >= set->n_suffix) break;
+            const arti_suffix *sf = &v->suffixes[set->suffix + k];
+            for (uint32_t t = sf->first; t < sf->first + sf->n; t++)
+                if (v->leave[t].n_cp >= need && !leave_alone(l, v->leave[t].token)) return false;
+        }
+    }
+    return true;
+}
+
+/* Where is_alike(). */
+static bool walk_alike(leaver *l) {
+    arti_walk *w = l->w;
+    const art_vocab *v = w->v;
+    const arti_text_state *t = &l->st->text;
+    const uint32_t n_suffix = v->u8[ARTI_U8_0].n_suffix, need = l->part->lo > t->n_cp ? l->part->lo - t->n_cp : 0;
+    bool failed;
+    arti_quote *sig = signature_of(l, arti_text_q(l->st), t->n_cp + need, t->hash, &failed);
+    if (!sig || (sig->closes && !arti_walk_suffixes(w, sig))) return false;
+    arti_quote alike = *sig;
+    for (uint32_t word = 0; l->is_distinct && word * 64 < n_suffix; word++) alike.suffixes[word] &= ~leading(l, word);
+    w->tracks = true;
+    arti_walk_alike(w, &alike, v->lex->text_row);
+    if (!sig->closes) return true;
+    for (uint32_t k = 0; need && k < n_suffix; k++)
+        if (v->lex->plain[k] == 1 || (alike.suffixes[k / 64] >> (k % 64) & 1u)) take_out_short(w, k, need);
+    for (uint32_t i = v->n_escapes_stay; i < v->n_escapes; i++) {
+        const uint32_t tail = v->lex->escape_tails[i - v->n_escapes_stay];
+        if (v->escapes[i].n_cp < need) continue;
+        if (tail == UINT32_MAX || (l->is_distinct && leads_on(l, tail))) {
+            if (!leave_alone(l, v->escapes[i].token)) return false;
+        } else if (sig->suffixes[tail / 64] >> (tail % 64) & 1u) {
+            arti_walk_set(w, v->escapes[i].token);
+        }
+    }
+    return set_leading(l, sig, need);
+}
+
 /* Tokens that stay, with escapes and without. */
 static bool set_staying(leaver *l, uint64_t *q) {
     arti_walk *w = l->w;
     const bool is_open = l->is_unbounded && arti_re_is_open(w->x->s->re, (arti_re_state)arti_text_q(l->st)[0]);
-    if (is_open || (l->part && l->part->kind == ARTI_PART_FREE && l->part->hi == UINT32_MAX)) {
+    if (is_open || has_room(l, 0)) {
         arti_walk_copy(w, w->v->free_row);
         return true;
     }
@@ -528,9 +616,12 @@ static void find_next_bytes(leaver *l) {
     for (uint32_t i = 0; i < l->n_parts; i++) {
         const uint64_t q = arti_text_q(l->st)[i];
         uint64_t bytes[4];
+        bool ends;
         if (q == 0) continue;
-        memset(bytes, 0xFF, sizeof bytes);
-        if (text_part(l->st, i)->kind == ARTI_PART_SET) arti_lang_next_bytes(text_part(l->st, i), q, bytes);
+        if (text_part(l->st, i)->kind == ARTI_PART_SET)
+            arti_set_next_bytes(text_part(l->st, i)->set, q, bytes, &ends);
+        else
+            memset(bytes, 0xFF, sizeof bytes);
         for (uint32_t k = 0; k < 4; k++) l->next[k] |= bytes[k];
     }
 }
@@ -580,7 +671,7 @@ static bool take_out_repeats(leaver *l) {
         for (uint32_t bits = doubted[i]; bits; bits &= bits - 1) {
             const uint32_t id = i * 32 + arti_bits_lowest(bits);
             if (is_endless_after(l, id)) continue;
-            arti_bits_clear(w->words, id);
+            arti_walk_clear(w, id);
             if (!leave_alone(l, id)) return false;
         }
     }
@@ -624,6 +715,6 @@ bool arti_walk_text(arti_walk *w, const arti_state *st) {
     else
         l.is_careful = l.is_distinct;
     if (!between) w->work += ARTI_WORK_DEAR;
-    if (between) return walk_whole(&l) && !arti_faulted(x->s);
+    if (between) return (is_alike(&l) ? walk_alike(&l) : walk_whole(&l)) && !arti_faulted(x->s);
     return walk_narrow(&l) && (!l.clash.any || take_out_repeats(&l)) && !arti_faulted(x->s);
 }

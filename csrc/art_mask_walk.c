@@ -730,11 +730,9 @@ bool arti_suffix_ends_container(const art_vocab *v, const arti_suffix *sf) {
 
 bool arti_walk_state(arti_walk *w, const arti_state *st) {
     static const char *const words[] = {"false", "true", "null"};
-    const size_t n_words = w->v->n_words;
     switch ((arti_mode)st->mode) {
     case ARTI_M_TEXT:
         if (is_free_value(w, st)) return walk_free_value(w, st);
-        arti_bits_zero(w->words, n_words);
         if (((const arti_text_machine *)st->text.machine)->parts[0].kind == ARTI_PART_SET) w->work += ARTI_WORK_DEAR;
         return arti_walk_text(w, st);
     case ARTI_M_KEY_TEXT: return arti_walk_key(w, st);

@@ -68,7 +68,7 @@ static inline void arti_walk_set_ids(arti_walk *w, const uint32_t *ids, size_t n
 
 bool arti_walk_begin(arti_walk *w);
 bool arti_walk_state(arti_walk *w, const arti_state *st); /* writes all words */
-bool arti_walk_text(arti_walk *w, const arti_state *st);  /* *st is in mode TEXT; the words are zero before */
+bool arti_walk_text(arti_walk *w, const arti_state *st);  /* *st is in mode TEXT; writes all words */
 bool arti_walk_key(arti_walk *w, const arti_state *st);   /* *st is in mode KEY_TEXT; writes all words */
 /* Walks the subtree of node i, whose parent is reached in state *from. */
 bool arti_walk_subtree(arti_walk *w, uint32_t i, const arti_state *from);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_unique.h"
 
+#include "art_bits.h"
 #include "art_json_text.h"
 #include "art_utf8.h"
 #include "art_values.h"
@@ -21,8 +22,17 @@ static bool is_unique_array(const arti_frame *f) {
     return !f->is_object && ((const arti_array_machine *)f->machine)->unique;
 }
 
+/* Frames are immutable but for what is remembered on them. */
+static arti_unique_known *known_of(const arti_frame *f) {
+    return &((arti_frame *)f)->unique;
+}
+
+static uint8_t known(bool yes) {
+    return yes ? ARTI_YES : ARTI_NO;
+}
+
 /* So many values differ from all that are there and from all that must come, whatever those are. */
-static uint32_t wanted(const arti_frame *f) {
+static uint32_t count_wanted(const arti_frame *f) {
     uint64_t n = 1;
     for (; f && (f->hashing || is_unique_array(f)); f = f->parent) {
         if (!is_unique_array(f)) continue;
@@ -39,8 +49,13 @@ static uint32_t wanted(const arti_frame *f) {
     return n < UINT32_MAX - 1 ? (uint32_t)n : UINT32_MAX - 1;
 }
 
-/* Is nothing there that could be repeated, and nothing lacking that could repeat what comes next? */
-static bool is_first(const arti_frame *f) {
+static uint32_t wanted(const arti_frame *f) {
+    arti_unique_known *u = known_of(f);
+    if (!u->want) u->want = count_wanted(f);
+    return u->want;
+}
+
+static bool find_first(const arti_frame *f) {
     for (; f && (f->hashing || is_unique_array(f)); f = f->parent) {
         if (!is_unique_array(f)) continue;
         const arti_array_machine *m = f->machine;
@@ -49,6 +64,13 @@ static bool is_first(const arti_frame *f) {
             if (m->alts[a].shape->min > 1) return false;
     }
     return true;
+}
+
+/* Is nothing there that could be repeated, and nothing lacking that could repeat what comes next? */
+static bool is_first(const arti_frame *f) {
+    arti_unique_known *u = known_of(f);
+    if (!u->first) u->first = known(find_first(f));
+    return u->first == ARTI_YES;
 }
 
 static question ask(arti_jctx *x, const arti_frame *f) {
@@ -306,27 +328,86 @@ static void add_values(question *q, const arti_state *st, arti_values *lists) {
     }
 }
 
+/* Of a text, the goals that it may meet in as many ways as are wanted: as bits. false: of some goal that is not so easily said. */
+static bool find_many(arti_jctx *x, const arti_state *st, uint64_t *many) {
+    const arti_text_machine *m = st->text.machine;
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_STRING];
+    const arti_text_state *t = &st->text;
+    const bool between = t->escape == ARTI_ESC_NONE && t->u8 == ARTI_U8_0;
+    uint64_t doubted = 0;
+    *many = 0;
+    if (st->goals->n > 64) return false;
+    for (uint32_t a = 0; a < gt->n_alts; a++) {
+        const arti_part *p = &m->parts[m->part_of[a]];
+        const uint64_t q = arti_text_q(st)[m->part_of[a]], goal = UINT64_C(1) << gt->alts[a].goal;
+        if (q == 0 || t->n_cp > p->hi || *many & goal) continue;
+        bool is_many = false;
+        if (p->kind == ARTI_PART_FREE)
+            is_many = p->hi == UINT32_MAX || p->hi - t->n_cp >= 3; /* an escape may be one of them */
+        else if (p->kind == ARTI_PART_SET)
+            is_many = between && arti_set_hi(q) - arti_set_lo(q) >= wanted(st->top);
+        else if (between && p->hi == UINT32_MAX && !p->only_checked) {
+            arti_re_lengths l;
+            is_many = arti_re_get_lengths(x->s->re, (arti_re_state)q, &l) == ART_OK && l.longest == ARTI_RE_UNBOUNDED;
+        }
+        *(is_many ? many : &doubted) |= goal;
+    }
+    return !(doubted & ~*many);
+}
+
+/* Can what is written end, if the value in frame f becomes many different ones that meet these goals? */
+static bool ends_with_many(question *q, const arti_frame *f, const arti_goals *g, uint64_t many) {
+    arti_unique_known *u = known_of(f);
+    if (!many) return false;
+    if (u->many && u->many_of == many) return u->many == ARTI_YES;
+    pending p = {g, new_lists(q, g, 0)};
+    if (!p.of_goal) return false;
+    for (uint64_t bits = many; bits; bits &= bits - 1) add_many(q, &p.of_goal[arti_bits_lowest64(bits)]);
+    const bool alive = leads_out(q, f, &p);
+    free_lists(q, g, p.of_goal);
+    if (arti_faulted(q->x->s)) return false;
+    u->many = known(alive);
+    u->many_of = many;
+    return alive;
+}
+
+/* The same with whatever value the container asks for next, or (NULL) without one. */
+static bool ends_with(question *q, const arti_frame *f, const pending *p) {
+    uint8_t *is_known = p ? &known_of(f)->with : &known_of(f)->without;
+    if (*is_known) return *is_known == ARTI_YES;
+    const bool alive = leads_out(q, f, p);
+    if (!arti_faulted(q->x->s)) *is_known = known(alive);
+    return alive;
+}
+
+/* The same with what the value that is partly written may become. */
+static bool ends_with_this(question *q, const arti_state *st) {
+    uint64_t many;
+    if (st->mode == ARTI_M_TEXT && find_many(q->x, st, &many)) return ends_with_many(q, st->top, st->goals, many);
+    pending p = {st->goals, new_lists(q, st->goals, 0)};
+    if (p.of_goal) add_values(q, st, p.of_goal);
+    const bool alive = p.of_goal && !arti_faulted(q->x->s) && leads_out(q, st->top, &p);
+    free_lists(q, p.goals, p.of_goal);
+    return alive;
+}
+
 bool arti_unique_alive(arti_jctx *x, const arti_state *st) {
     const arti_frame *f = st->top;
     if (!arti_is_distinct(st) || x->style == ARTI_NUM_ANY_STYLE) return true; /* a validator need not avoid dead ends */
     if (is_first(f)) return true;
     question q = ask(x, f);
     const arti_region_mark mark = arti_region_mark_now(x->region);
-    pending p = {st->goals, NULL};
+    const pending any = {st->goals, NULL};
     bool alive;
     switch ((arti_mode)st->mode) {
     case ARTI_M_KEY:
     case ARTI_M_KEY_TEXT: return true;
     case ARTI_M_FIRST_VALUE:
     case ARTI_M_FIRST_KEY:
-    case ARTI_M_AFTER: alive = leads_out(&q, f, NULL); break;
+    case ARTI_M_AFTER: alive = ends_with(&q, f, NULL); break;
     case ARTI_M_COLON:
-    case ARTI_M_VALUE: alive = leads_out(&q, f, &p); break;
-    default:
-        p.of_goal = new_lists(&q, p.goals, 0);
-        if (p.of_goal) add_values(&q, st, p.of_goal);
-        alive = p.of_goal && !arti_faulted(x->s) && leads_out(&q, f, &p);
-        free_lists(&q, p.goals, p.of_goal);
+    case ARTI_M_VALUE: alive = ends_with(&q, f, &any); break;
+    default: alive = ends_with_this(&q, st);
     }
     arti_region_reset(x->region, mark);
     return alive;
@@ -532,23 +613,91 @@ static bool goes_on_alike(arti_jctx *x, const arti_frame *f) {
     return true;
 }
 
+/* Could the container of a frame end behind its pending value? false: certainly not. */
+static bool may_end_behind(const arti_frame *f) {
+    if (!f->is_object) return true;
+    const arti_object_machine *m = f->machine;
+    const uint64_t *seen = f->bits + m->n_live_words;
+    for (uint32_t a = 0; a < m->n_alts; a++) {
+        if (!arti_live(f, a)) continue;
+        bool lacks = false;
+        for (uint32_t w = 0; w < m->n_seen_words && !lacks; w++) {
+            uint64_t lacking = m->alts[a].required[w] & ~seen[w];
+            if (f->key / 64 == w) lacking &= ~(UINT64_C(1) << (f->key % 64));
+            lacks = lacking != 0;
+        }
+        if (!lacks) return true;
+    }
+    return false;
+}
+
+#define CLASH_FRAMES 8u /* containers within each other, for values to be told from what is around them */
+
+/* Takes in the values with which the containers of `path`, the innermost first, become one of the set. false: too many. */
+static bool add_targets(arti_clash *c, const arti_hset *set, const arti_frame *const *path, uint32_t depth) {
+    const arti_hset *stack[ARTI_CLASH_TARGETS + 1];
+    uint32_t n = 0;
+    stack[n++] = set;
+    while (n) {
+        const arti_hset *at = stack[--n];
+        if (c->n_targets == ARTI_CLASH_TARGETS) return false;
+        uint64_t digest = at->hash;
+        for (uint32_t i = depth; i-- > 0;)
+            digest = path[i]->is_object ? arti_digest_member_value(path[i]->key_hash, digest - path[i]->hash)
+                                        : arti_digest_item_value(path[i]->hash, digest);
+        c->targets[c->n_targets++] = digest;
+        c->filter |= UINT64_C(1) << (digest % 64);
+        if (n + 2 > sizeof stack / sizeof *stack) return false;
+        if (at->left) stack[n++] = at->left;
+        if (at->right) stack[n++] = at->right;
+    }
+    return true;
+}
+
+/* Lists the values that clash, where they are few. */
+static void list_targets(arti_clash *c) {
+    const arti_frame *path[CLASH_FRAMES], *f = c->top;
+    uint32_t depth = 0;
+    for (;; f = f->parent) {
+        if (is_unique_array(f) && f->set && !add_targets(c, f->set, path, depth)) return;
+        if (!f->hashing || !may_end_behind(f)) break;
+        if (depth == CLASH_FRAMES) return;
+        path[depth++] = f;
+    }
+    c->is_listed = true;
+}
+
 bool arti_clash_init(arti_jctx *x, const arti_state *st, arti_clash *c) {
     *c = (arti_clash){.top = st->top};
+    arti_unique_known *u = known_of(st->top);
     question q = ask(x, st->top);
-    for (const arti_frame *f = st->top; f && !c->each; f = f->hashing ? f->parent : NULL)
-        c->each = goes_on_scarcely(&q, f);
-    c->opens = !c->each && (!is_unique_array(st->top) || goes_on_alike(x, st->top));
+    if (!u->scarce) {
+        bool scarce = false;
+        for (const arti_frame *f = st->top; f && !scarce; f = f->hashing ? f->parent : NULL)
+            scarce = goes_on_scarcely(&q, f);
+        const bool opens = !scarce && (!is_unique_array(st->top) || goes_on_alike(x, st->top));
+        if (arti_faulted(x->s)) return false;
+        u->scarce = known(scarce);
+        u->opens = known(opens);
+    }
+    c->each = u->scarce == ARTI_YES;
+    c->opens = u->opens == ARTI_YES;
     if (is_first(st->top)) return !arti_faulted(x->s);
-    c->any = c->each;
-    for (const arti_frame *f = st->top; f && !c->any; f = f->hashing ? f->parent : NULL)
-        c->any = is_unique_array(f) && f->set;
+    list_targets(c);
+    c->any = c->each || !c->is_listed || c->n_targets;
     return !arti_faulted(x->s);
 }
 
 bool arti_clash_has(const arti_clash *c, uint64_t digest) {
+    if (c->is_listed) {
+        if (!(c->filter >> (digest % 64) & 1u)) return false;
+        for (uint32_t i = 0; i < c->n_targets; i++)
+            if (c->targets[i] == digest) return true;
+        return false;
+    }
     for (const arti_frame *f = c->top;; f = f->parent) {
         if (is_unique_array(f) && arti_hset_has(f->set, digest)) return true;
-        if (!f->hashing) return false;
+        if (!f->hashing || !may_end_behind(f)) return false;
         digest = f->is_object ? f->hash + arti_digest_member(f->key_hash, digest) : arti_digest_item(f->hash, digest);
     }
 }

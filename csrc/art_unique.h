@@ -33,12 +33,17 @@ bool arti_unique_is_endless(art_schema *s, arti_re_state q);
 /* Would the items differ if the text of *st were one of its part `part`, and like no other? */
 bool arti_unique_admits(arti_jctx *x, const arti_state *st, uint32_t part);
 
+#define ARTI_CLASH_TARGETS 32u
+
 /* Values that come next in *st (mode TEXT): do they all leave the same to follow, but for those with a clash? */
 typedef struct arti_clash {
     const arti_frame *top;
     bool each;  /* no: each value is to be looked at alone */
     bool any;   /* a value may leave nothing but repetitions */
     bool opens; /* if the text of *st is like no other, a string that begins behind it can be so, too */
+    bool is_listed;
+    uint32_t n_targets; /* is_listed: digests of values that clash are these */
+    uint64_t targets[ARTI_CLASH_TARGETS], filter;
 } arti_clash;
 bool arti_clash_init(arti_jctx *x, const arti_state *st, arti_clash *c);
 /* Does a value with this digest, or what is around it when nothing more is added, repeat another? */

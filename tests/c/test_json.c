@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness.h"
 
-#include "art_json.h"
+#include "art_digest.h"
 
 static harness heap;
 static art_alloc alloc;
@@ -267,9 +267,21 @@ static bool parse_once(void) {
     return ok;
 }
 
+/* A digest tells what was mixed in last. */
+static void test_unmix(void) {
+    uint64_t seed = 5;
+    for (int i = 0; i < 1000; i++) {
+        const uint64_t a = harness_random(&seed), b = harness_random(&seed);
+        assert(arti_hash_unmix(a, arti_hash_mix(a, b)) == b);
+        assert(arti_digest_member_value(a, arti_digest_member(a, b)) == b);
+        assert(arti_digest_item_value(a, arti_digest_item(a, b)) == b);
+    }
+}
+
 int main(void) {
     alloc = harness_alloc(&heap);
     test_errors();
+    test_unmix();
     test_depth();
     test_tree();
     test_many_keys();

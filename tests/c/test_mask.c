@@ -106,6 +106,53 @@ static const char *const schemas[] = {
         "type" : "object",
         "unevaluatedProperties" : false
     }),
+    S({"type" : "string", "minLength" : 2}),
+    S({"anyOf" : [ {"type" : "string", "maxLength" : 3}, {"type" : "string", "minLength" : 2, "maxLength" : 5} ]}),
+    S({
+        "anyOf" :
+            [ {"enum" : [ "a", "abc", "bar\n" ]}, {"type" : "string", "maxLength" : 2}, {"pattern" : "^(foo)+$"} ]
+    }),
+    S({
+        "enum" : [
+            "a",   "ab",      "abc", "aa",  "aaaa",   "b",       "ba",     "bar",
+            "foo", "foo\"",   "\\",  "\n",  "\u00e9", "\u00e9x", "\u20ac", "\ud83d\ude00",
+            "x",   "xx",      "x-",  "x-a", "kind",   "name",    "12",     "true",
+            "A",   "a@b.com", "0",   "1",   "2",      "3",       "4",      "5",
+            "6",   "7",       "8",   "9",   "C",      "D",       "E",      "F"
+        ]
+    }),
+    S({
+        "type" : "array",
+        "uniqueItems" : true,
+        "items" : {
+            "type" : "object",
+            "properties" : {"name" : {"enum" : [ "a", "ab", "foo" ]}, "kind" : {"type" : "string", "maxLength" : 1}},
+            "required" : [ "name", "kind" ],
+            "additionalProperties" : false
+        }
+    }),
+    S({
+        "type" : "array",
+        "uniqueItems" : true,
+        "items" : {
+            "type" : "object",
+            "properties" : {"a" : {"type" : "string"}, "ab" : {"enum" : [ "a", "ab" ]}},
+            "required" : ["a"],
+            "additionalProperties" : false
+        }
+    }),
+    S({
+        "type" : "array",
+        "uniqueItems" : true,
+        "items" : {"type" : "array", "uniqueItems" : true, "items" : {"enum" : [ "a", "b", "ab" ]}, "maxItems" : 2}
+    }),
+    S({
+        "type" : "array",
+        "uniqueItems" : true,
+        "items" : {"anyOf" : [ {"enum" : [ "a", "b", 1 ]}, {"type" : "string", "pattern" : "^x", "maxLength" : 3} ]}
+    }),
+    S({"type" : "array", "items" : {"type" : "string", "minLength" : 1}, "uniqueItems" : true}),
+    S({"type" : "array", "items" : {"type" : "array", "items" : {"type" : "string"}}, "uniqueItems" : true}),
     S({"type" : "array", "items" : {"enum" : [ 1, 2, 3 ]}, "uniqueItems" : true}),
     S({"type" : "array", "items" : {"type" : "string"}, "uniqueItems" : true, "maxItems" : 4}),
     S({
