@@ -54,6 +54,17 @@ static inline uint32_t arti_bits_count64(uint64_t v) {
     return (uint32_t)(v * UINT64_C(0x0101010101010101) >> 56);
 }
 
+/* Is one of bits lo .. hi - 1 set? */
+static inline bool arti_bits_any_in64(const uint64_t *bits, uint32_t lo, uint32_t hi) {
+    for (uint32_t w = lo / 64; w * 64 < hi; w++) {
+        uint64_t v = bits[w];
+        if (w == lo / 64) v &= UINT64_MAX << (lo % 64);
+        if (hi - w * 64 < 64) v &= (UINT64_C(1) << (hi - w * 64)) - 1;
+        if (v) return true;
+    }
+    return false;
+}
+
 /* Memory that will be read soon. */
 static inline void arti_prefetch(const void *p) {
 #if defined(__GNUC__)

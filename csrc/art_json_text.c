@@ -4,6 +4,7 @@
  * as an escape. An escaped surrogate must have its partner: a lone one is no character, and no text contains it. */
 #include "art_json_text.h"
 
+#include "art_bits.h"
 #include "art_utf8.h"
 
 /* ------------------------------------------------------------------ parts */
@@ -177,16 +178,6 @@ bool arti_text_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc) {
 
 /* ------------------------------------------------------------------ keys */
 
-static bool any_in_range(const uint64_t *bits, uint32_t lo, uint32_t hi) {
-    for (uint32_t w = lo / 64; w * 64 < hi; w++) {
-        uint64_t v = bits[w];
-        if (w == lo / 64) v &= UINT64_MAX << (lo % 64);
-        if (hi - w * 64 < 64) v &= (UINT64_C(1) << (hi - w * 64)) - 1;
-        if (v) return true;
-    }
-    return false;
-}
-
 typedef struct word_level {
     arti_re_state q;
     uint64_t name, hash; /* state among the declared names */
@@ -242,7 +233,7 @@ bool arti_has_fresh_word(arti_jctx *x, const arti_object_machine *m, arti_re_sta
 bool arti_key_alive_at(arti_jctx *x, const arti_state *st, const uint64_t *q, uint64_t hash) {
     const arti_frame *f = st->top;
     const arti_object_machine *m = f->machine;
-    if (q[0] && st->text.offer && any_in_range(st->text.offer, arti_set_lo(q[0]), arti_set_hi(q[0]))) return true;
+    if (q[0] && st->text.offer && arti_bits_any_in64(st->text.offer, arti_set_lo(q[0]), arti_set_hi(q[0]))) return true;
     if (!st->text.offer_other) return false;
     for (uint32_t a = 0; a < m->n_alts; a++) {
         if (!arti_takes_other(st, a)) continue;
@@ -475,7 +466,8 @@ static bool plain_step(arti_jctx *x, arti_state *st, uint8_t byte) {
     uint64_t q = t->q.one;
     if (is_key(st)) {
         q = q ? arti_set_step(((const arti_object_machine *)t->machine)->names, q, byte) : 0;
-        if (!(q && t->offer && any_in_range(t->offer, arti_set_lo(q), arti_set_hi(q))) && !arti_takes_any_name(st))
+        if (!(q && t->offer && arti_bits_any_in64(t->offer, arti_set_lo(q), arti_set_hi(q))) &&
+            !arti_takes_any_name(st))
             return false;
     } else {
         const arti_part *p = ((const arti_text_machine *)t->machine)->parts;

@@ -128,6 +128,25 @@ static inline uint32_t arti_lex_kids(const arti_lex *lex, uint32_t node) {
     return lex->kid_rank[node / 64] + arti_bits_count64(lex->kid_mark[node / 64] & (((uint64_t)1 << (node % 64)) - 1));
 }
 
+typedef struct arti_lex_kids_at { /* children of a node of the vocabulary's trie, one after the other */
+    uint32_t at, end;             /* of the lists, or nodes */
+    bool in_list;                 /* then no node is looked at before it is wanted */
+} arti_lex_kids_at;
+
+static inline arti_lex_kids_at arti_lex_kids_of(const art_vocab *v, uint32_t node) {
+    const uint32_t list = arti_lex_kids(v->lex, node);
+    if (list == UINT32_MAX) return (arti_lex_kids_at){node + 1, node ? v->node[node].next : v->n_nodes, false};
+    return (arti_lex_kids_at){v->lex->kid_first[list], v->lex->kid_first[list + 1], true};
+}
+
+static inline bool arti_lex_next_kid(const art_vocab *v, arti_lex_kids_at *kids, uint32_t *node, uint8_t *byte) {
+    if (kids->at >= kids->end) return false;
+    *node = kids->in_list ? v->lex->kid_node[kids->at] : kids->at;
+    *byte = kids->in_list ? v->lex->kid_byte[kids->at] : v->node[kids->at].byte;
+    kids->at = kids->in_list ? kids->at + 1 : v->node[kids->at].next;
+    return true;
+}
+
 /* Child of a node of the vocabulary's trie; 0: none. */
 static inline uint32_t arti_lex_child(const art_vocab *v, uint32_t node, uint8_t byte) {
     const arti_lex *lex = v->lex;

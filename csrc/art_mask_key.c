@@ -3,24 +3,59 @@
  * Masks inside keys. As for values (art_mask_text.c), a key is wide where any characters may follow, else narrow. Its part 0 is the set
  * of declared names, the others are the languages of other keys. */
 #include "art_bits.h"
+#include "art_digest.h"
 #include "art_mask_lang.h"
+
+/* Which digests a set may have, to ask few of them: all, where the set is large. */
+typedef struct filter {
+    uint64_t bits[16];
+} filter;
+
+#define FILTER_KEYS_MAX 256u
+#define FILTER_DEPTH 64u
+
+static void filter_init(filter *f, const arti_hset *set) {
+    const arti_hset *stack[FILTER_DEPTH];
+    uint32_t n = 0, n_keys = 0;
+    memset(f, 0, sizeof *f);
+    if (set) stack[n++] = set;
+    while (n) {
+        const arti_hset *at = stack[--n];
+        if (n + 2 > FILTER_DEPTH || n_keys++ == FILTER_KEYS_MAX) {
+            memset(f, 0xFF, sizeof *f);
+            return;
+        }
+        f->bits[at->hash / 64 % 16] |= UINT64_C(1) << (at->hash % 64);
+        if (at->left) stack[n++] = at->left;
+        if (at->right) stack[n++] = at->right;
+    }
+}
+
+static bool set_has(const filter *f, const arti_hset *set, uint64_t hash) {
+    return f->bits[hash / 64 % 16] >> (hash % 64) & 1u && arti_hset_has(set, hash);
+}
 
 typedef struct leaver {
     arti_walk *w;
     const arti_state *st;   /* where the walk begins */
     const arti_hset *taken; /* keys with these digests are there already */
-    bool exact_tail;        /* what comes behind the quote may depend on the digest too, where it ends a container */
+    filter taken_filter;
+    bool exact_tail; /* what comes behind the quote may depend on the digest too, where it ends a container */
     uint32_t n_parts, n;
     arti_quote *sigs;
     uint32_t *ends; /* languages only: per part, the ways to leave the key after which it accepts (arti_lang_ends()) */
 } leaver;
+
+static bool is_taken(const leaver *l, uint64_t hash) {
+    return l->taken && set_has(&l->taken_filter, l->taken, hash);
+}
 
 #define OTHER_HASH UINT64_C(0x6f7468657220)
 
 /* Digest of some text that is neither there nor asked for: the same for all places, as a rule. */
 static uint64_t other_hash(const leaver *l) {
     uint64_t hash = OTHER_HASH;
-    while (l->taken && arti_hset_has(l->taken, hash)) hash = arti_hash_mix(hash, 1);
+    while (is_taken(l, hash)) hash = arti_hash_mix(hash, 1);
     return hash;
 }
 
@@ -90,7 +125,7 @@ static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uin
     *failed = false;
     const uint64_t bits = accepting(l, q, n_cp);
     if (bits & 1u) return NULL;
-    if (l->taken && arti_hset_has(l->taken, hash)) return NULL;
+    if (is_taken(l, hash)) return NULL;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].accepts == bits) return &l->sigs[i];
     /* Where the digest may matter behind the quote: what goes on after no text may go on after some. */
@@ -119,15 +154,21 @@ static bool leave_alone(leaver *l, uint32_t id) {
 
 /* ------------------------------------------------------------------ names */
 
+/* The state of the declared names after a text; 0: none goes on like that. */
+static uint64_t names_after(const leaver *l, const uint8_t *text, uint32_t len) {
+    const arti_object_machine *m = l->st->text.machine;
+    uint64_t q = arti_text_q(l->st)[0];
+    for (uint32_t i = 0; i < len && q; i++) q = arti_set_step(m->names, q, text[i]);
+    return q;
+}
+
 static bool is_offered(const arti_state *st, uint32_t name) {
     return st->text.offer && (st->text.offer[name / 64] >> (name % 64) & 1u);
 }
 
 /* Is one of the names lo .. hi - 1 offered? */
 static bool any_offered(const arti_state *st, uint32_t lo, uint32_t hi) {
-    for (uint32_t i = lo; i < hi; i++)
-        if (is_offered(st, i)) return true;
-    return false;
+    return st->text.offer && arti_bits_any_in64(st->text.offer, lo, hi);
 }
 
 static bool is_space(uint8_t b) {
@@ -175,6 +216,12 @@ static void set_closing(leaver *l, const arti_quote *own, const uint64_t *others
     }
 }
 
+/* The tokens that end at a node of the vocabulary's trie. */
+static void set_node(arti_walk *w, uint32_t node) {
+    const art_vocab *v = w->v;
+    arti_walk_set_ids(w, v->order + v->node[node].tok, v->node[node + 1].tok - v->node[node].tok);
+}
+
 /* Tokens at and below `node` of the vocabulary's trie, which closes name `name`: what else they hold is the name's own. */
 static bool close_name(leaver *l, uint32_t node, uint32_t name) {
     arti_walk *w = l->w;
@@ -188,11 +235,11 @@ static bool close_name(leaver *l, uint32_t node, uint32_t name) {
         set_closing(l, own, NULL);
         return true;
     }
-    for (uint32_t k = n->tok; k < v->node[node + 1].tok; k++) arti_walk_set(w, v->order[k]);
+    set_node(w, node);
     const uint32_t colon = arti_lex_child(v, node, ':');
     bool more = n->next > node + 1; /* besides a colon, which always may, something that JSON admits follows */
     if (colon) {
-        for (uint32_t k = v->node[colon].tok; k < v->node[colon + 1].tok; k++) arti_walk_set(w, v->order[k]);
+        set_node(w, colon);
         more = false;
         for (uint32_t k = node + 1; k < n->next && !more; k = v->node[k].next) more = is_space(v->node[k].byte);
         for (uint32_t k = colon + 1; k < v->node[colon].next && !more; k = v->node[k].next)
@@ -218,7 +265,8 @@ typedef struct name_level {
     uint32_t node, lo, hi, depth;
 } name_level;
 
-/* Follows the names that go on from where the key is down the vocabulary's trie. */
+/* Follows the names that go on from where the key is down the vocabulary's trie, all of them at once, byte by byte: its nodes lie anywhere
+ * in memory, and are fetched while the others are found. */
 static bool walk_names(leaver *l) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
@@ -226,31 +274,41 @@ static bool walk_names(leaver *l) {
     const uint64_t q = arti_text_q(l->st)[0];
     if (!q) return true;
     const arti_region_mark mark = arti_region_mark_now(w->x->region);
-    /* Every level leaves at most one level a distinct byte behind, of which there are no more than names. */
-    const size_t cap = (size_t)(arti_set_hi(q) - arti_set_lo(q)) + 1;
-    name_level *stack = arti_region_get(w->x->region, cap * sizeof *stack);
-    if (!stack) return arti_fault_mem(w->x->s);
-    size_t n = 0;
-    stack[n++] = (name_level){0, arti_set_lo(q), arti_set_hi(q), arti_set_depth(q)};
+    const size_t cap = (size_t)(arti_set_hi(q) - arti_set_lo(q)) + 1; /* no more than names, as they share none */
+    name_level *levels = arti_region_get(w->x->region, 2 * cap * sizeof *levels);
+    if (!levels) return arti_fault_mem(w->x->s);
+    name_level *now = levels, *next = levels + cap;
+    size_t n = 1;
+    now[0] = (name_level){0, arti_set_lo(q), arti_set_hi(q), arti_set_depth(q)};
     bool ok = true;
     while (n && ok) {
-        name_level at = stack[--n];
-        if (m->names[at.lo].len == at.depth) { /* the shortest comes first */
-            const uint32_t quote = arti_lex_child(v, at.node, '"');
-            if (quote) ok = close_name(l, quote, at.lo);
-            at.lo++;
-        }
-        while (at.lo < at.hi && ok) {
-            const uint8_t byte = (uint8_t)m->names[at.lo].ptr[at.depth];
-            uint32_t end = at.lo + 1;
-            while (end < at.hi && (uint8_t)m->names[end].ptr[at.depth] == byte) end++;
-            const uint32_t node = byte == '"' || byte == '\\' || byte < 0x20 ? 0 : arti_lex_child(v, at.node, byte);
-            if (node && any_offered(l->st, at.lo, end)) {
-                for (uint32_t k = v->node[node].tok; k < v->node[node + 1].tok; k++) arti_walk_set(w, v->order[k]);
-                stack[n++] = (name_level){node, at.lo, end, at.depth + 1};
+        size_t n_next = 0;
+        for (size_t i = 0; i < n; i++) arti_prefetch(&v->order[v->node[now[i].node].tok]);
+        for (size_t i = 0; i < n && ok; i++) {
+            name_level at = now[i];
+            if (at.node) set_node(w, at.node);
+            if (m->names[at.lo].len == at.depth) { /* the shortest comes first */
+                const uint32_t quote = arti_lex_child(v, at.node, '"');
+                if (quote) ok = close_name(l, quote, at.lo);
+                at.lo++;
             }
-            at.lo = end;
+            while (at.lo < at.hi && ok) {
+                const uint8_t byte = (uint8_t)m->names[at.lo].ptr[at.depth];
+                uint32_t end = at.lo + 1;
+                while (end < at.hi && (uint8_t)m->names[end].ptr[at.depth] == byte) end++;
+                const uint32_t node = byte == '"' || byte == '\\' || byte < 0x20 || !any_offered(l->st, at.lo, end)
+                                          ? 0
+                                          : arti_lex_child(v, at.node, byte);
+                if (node) {
+                    arti_prefetch(&v->node[node]);
+                    next[n_next++] = (name_level){node, at.lo, end, at.depth + 1};
+                }
+                at.lo = end;
+            }
         }
+        name_level *t = now;
+        now = next, next = t;
+        n = n_next;
     }
     arti_region_reset(w->x->region, mark);
     return ok;
@@ -385,7 +443,7 @@ static bool leave_apart(leaver *l, const arti_quote *others) {
                 set_closing(l, own, others->suffixes);
             } else if (name != UINT32_MAX) {
                 if (!leave_name(l, i, name, q[d], levels[d].hash)) return false;
-            } else if (l->taken && arti_hset_has(l->taken, levels[d].hash)) {
+            } else if (is_taken(l, levels[d].hash)) {
                 for (uint32_t e = node->tok; e < end; e++) arti_walk_clear(l->w, t->ids[e]);
             }
         }
@@ -400,10 +458,8 @@ static bool walk_others(leaver *l) {
     const art_vocab *v = w->v;
     const arti_lex *lex = v->lex;
     const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    const arti_object_machine *m = l->st->text.machine;
     uint64_t *q = arti_region_get(w->x->region, l->n_parts * sizeof *q);
     if (!q) return arti_fault_mem(w->x->s);
-    const uint64_t q0 = arti_text_q(l->st)[0];
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
     q[0] = 0;
     bool failed;
@@ -419,13 +475,9 @@ static bool walk_others(leaver *l) {
     for (uint32_t k = v->n_escapes_stay; k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
         const uint32_t tail = lex->escape_tails[k - v->n_escapes_stay];
-        uint64_t name = q0, h = l->st->text.hash;
-        for (uint32_t i = 0; i < e->len; i++) {
-            const uint8_t byte = v->escape_text[e->text + i];
-            if (name) name = arti_set_step(m->names, name, byte);
-            h = arti_hash_mix(h, byte);
-        }
-        if (name || tail == UINT32_MAX || (l->taken && arti_hset_has(l->taken, h)) || is_twice(lex, tail)) {
+        const char *text = (const char *)v->escape_text + e->text;
+        if (tail == UINT32_MAX || names_after(l, v->escape_text + e->text, e->len) ||
+            (l->taken && is_taken(l, arti_digest_text(l->st->text.hash, text, e->len))) || is_twice(lex, tail)) {
             if (!leave_alone(l, e->token)) return false;
         } else if (sig->closes && (sig->suffixes[tail / 64] >> (tail % 64) & 1u)) {
             arti_walk_set(w, e->token);
@@ -500,14 +552,6 @@ static uint64_t ends_of(const leaver *l, uint32_t i) {
     return bits;
 }
 
-/* The state of the declared names after a text; 0: none goes on like that. */
-static uint64_t names_after(const leaver *l, const uint8_t *text, uint32_t len) {
-    const arti_object_machine *m = l->st->text.machine;
-    uint64_t q = arti_text_q(l->st)[0];
-    for (uint32_t i = 0; i < len && q; i++) q = arti_set_step(m->names, q, text[i]);
-    return q;
-}
-
 /* The same as judge_heads() where only declared names and languages are possible, whose ends are known. */
 static bool judge_ends(leaver *l, uint8_t *quotes) {
     const art_vocab *v = l->w->v;
@@ -523,7 +567,7 @@ static bool judge_ends(leaver *l, uint8_t *quotes) {
         if (!bits || arti_set_whole(m->names, names_after(l, bytes, head->len)) != UINT32_MAX) continue;
         uint64_t hash = l->st->text.hash;
         for (uint32_t i = 0; i < head->len; i++) hash = arti_hash_mix(hash, bytes[i]);
-        if (l->taken && arti_hset_has(l->taken, hash)) continue;
+        if (is_taken(l, hash)) continue;
         const arti_quote *sig = NULL;
         for (uint32_t i = 0; i < l->n && !sig; i++)
             if (l->sigs[i].accepts == bits) sig = &l->sigs[i];
@@ -649,14 +693,14 @@ static bool correct_escapes(leaver *l) {
 }
 
 typedef struct used_level { /* of the walk below */
-    uint32_t node, kid;     /* kid: the next child to look at */
+    arti_lex_kids_at kids;  /* still to be looked at */
     uint64_t hash, next[4]; /* bytes that declared names go on with */
     bool is_head;           /* keys that are there begin like this */
 } used_level;
 
 static void used_begin(const leaver *l, used_level *at, uint32_t node, uint64_t name, uint64_t hash) {
     bool ends;
-    *at = (used_level){.node = node, .kid = node + 1, .hash = hash};
+    *at = (used_level){.kids = arti_lex_kids_of(l->w->v, node), .hash = hash};
     at->is_head = arti_hset_has(l->st->top->heads, hash);
     arti_set_next_bytes(((const arti_object_machine *)l->st->text.machine)->names, name, at->next, &ends);
 }
@@ -674,20 +718,21 @@ static bool drop_used_up(leaver *l) {
     uint64_t *q = arti_region_get(x->region, w->m->depth_cap * l->n_parts * sizeof *q);
     if (!q || !levels) return arti_fault_mem(x->s);
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
+    filter heads_filter;
+    filter_init(&heads_filter, heads);
     used_begin(l, &levels[0], 0, q0, l->st->text.hash);
     for (uint32_t d = 0;;) {
         used_level *at = &levels[d];
-        if (at->kid >= (d ? v->node[at->node].next : v->n_nodes)) {
+        uint32_t node;
+        uint8_t byte;
+        if (!arti_lex_next_kid(v, &at->kids, &node, &byte)) {
             if (d-- == 0) return true;
             continue;
         }
-        const uint32_t node = at->kid;
-        const uint8_t byte = v->node[node].byte;
-        at->kid = v->node[node].next;
         const bool is_name = at->next[byte / 64] >> (byte % 64) & 1u;
         if ((!is_name && !at->is_head) || byte == '"' || byte == '\\' || byte < 0x20) continue;
         const uint64_t hash = arti_hash_mix(at->hash, byte);
-        if (!is_name && !arti_hset_has(heads, hash)) continue;
+        if (!is_name && !set_has(&heads_filter, heads, hash)) continue;
         uint64_t *to = q + (d + 1) * l->n_parts;
         memcpy(to, to - l->n_parts, l->n_parts * sizeof *to);
         for (uint32_t i = 0; i < l->n_parts; i++)
@@ -861,6 +906,7 @@ bool arti_walk_key(arti_walk *w, const arti_state *st) {
     const arti_frame *f = st->top;
     leaver l = {.w = w, .st = st, .n_parts = arti_text_parts(st)};
     if (st->text.offer_other) l.taken = f->set;
+    filter_init(&l.taken_filter, l.taken);
     for (const arti_frame *up = f; up && up->hashing; up = up->parent)
         if (up->parent && !up->parent->is_object && up->parent->set) l.exact_tail = true;
     l.sigs = arti_region_get(x->region, ARTI_QUOTES * sizeof *l.sigs);
