@@ -827,6 +827,24 @@ static bool build_kids(arti_lex *lex, const art_vocab *v) {
     return true;
 }
 
+/* below: by depth, of the nodes behind the one that is looked at whose parents are still to come. */
+static bool build_heights(arti_lex *lex, const art_vocab *v) {
+    const size_t depths = v->token_len_max + 2u;
+    uint8_t *height = keep(lex, v->n_nodes, 1), *below = arti_calloc(&lex->mem, depths);
+    for (uint32_t i = v->n_nodes; height && below && i-- > 0;) {
+        const arti_node *node = &v->node[i];
+        const bool stays = node->byte >= 0x20 && node->byte != '"' && node->byte != '\\';
+        height[i] = below[node->depth + 1u];
+        below[node->depth + 1u] = 0;
+        const uint8_t here = (uint8_t)(stays ? height[i] + (height[i] < UINT8_MAX) : 0);
+        if (below[node->depth] < here) below[node->depth] = here;
+    }
+    const bool ok = height && below;
+    arti_free(&lex->mem, below, depths);
+    lex->height = height;
+    return ok;
+}
+
 static bool build_space_nodes(arti_lex *lex, const art_vocab *v) {
     uint32_t at[257] = {0}, *nodes = NULL;
     for (int pass = 0; pass < 2; pass++) {
@@ -873,7 +891,8 @@ arti_lex *arti_lex_new(const art_vocab *v, const art_alloc *alloc) {
     lex->mem = mem;
     arti_arena_init(&lex->arena, &lex->mem);
     if (build_tries(lex, v) && build_tails(lex, v) && build_begins(lex, v) && build_escapes(lex, v) &&
-        build_leaving_rows(lex, v) && build_start_rows(lex, v) && build_kids(lex, v) && build_space_nodes(lex, v)) {
+        build_leaving_rows(lex, v) && build_start_rows(lex, v) && build_kids(lex, v) && build_heights(lex, v) &&
+        build_space_nodes(lex, v)) {
         count_digits(lex);
         return lex;
     }

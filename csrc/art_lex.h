@@ -115,6 +115,9 @@ typedef struct arti_lex {
     const uint64_t *kid_mark;
     const uint32_t *kid_rank, *kid_first, *kid_node;
     const uint8_t *kid_byte; /* ascending for each parent */
+
+    /* Per node of the vocabulary's trie: bytes of the longest path below it that stays in a string; saturates. */
+    const uint8_t *height;
 } arti_lex;
 
 arti_lex *arti_lex_new(const art_vocab *v, const art_alloc *alloc);

@@ -10,9 +10,11 @@
 #include "art_bits.h"
 #include "art_mask_lang.h"
 
-#define LEFT_SOME 400u /* tokens with one first atom that are run one by one; more than these, and .. */
-#define LEFT_PART 8u   /* .. than such a part of all with that atom, are left to the trie, */
-#define LEFT_FEW 32u   /* .. and more than a few where it is narrow */
+#define LEFT_SOME 400u    /* tokens with one first atom that are run one by one; more than these, and .. */
+#define LEFT_PART 8u      /* .. than such a part of all with that atom, are left to the trie, */
+#define ALIVE_ATOMS 40u   /* of ARTI_N_ATOMS that do no harm: then most tokens are alive */
+#define SEARCH_WORK 2048u /* on what does no harm: a millisecond's part. What is not known then is left to the trie */
+#define LEFT_FEW 32u      /* .. and more than a few where it is narrow */
 
 #define BIT(i) (UINT64_C(1) << (i))
 
@@ -25,11 +27,22 @@ static uint64_t atoms_from(uint32_t from) {
     return ARTI_ALL_ATOMS & ~(BIT(i) - 1);
 }
 
+bool arti_lang_may_search(const arti_lang *l) {
+    return l->search_work < SEARCH_WORK;
+}
+
+bool arti_lang_search(arti_lang *l, arti_re_state q, arti_re_safe *out) {
+    art_schema *s = l->w->x->s;
+    const uint64_t before = arti_re_work_done(s->re);
+    if (arti_re_get_safe(s->re, q, l->has_bounds, out) != ART_OK) return arti_fault_re(s, NULL, 0, "pattern");
+    if (out->room <= 1 && out->near <= 1) l->search_work += arti_re_work_done(s->re) - before;
+    return true;
+}
+
 /* Takes state `to` into account, which some characters of the atom lead to. */
 static bool plan_state(arti_lang *l, arti_atom_plan *p, arti_re_state to) {
     arti_re_safe safe;
-    art_schema *s = l->w->x->s;
-    if (arti_re_get_safe(s->re, to, l->has_bounds, &safe) != ART_OK) return arti_fault_re(s, NULL, 0, "pattern");
+    if (!arti_lang_search(l, to, &safe)) return false;
     uint32_t top = safe.room == UINT32_MAX ? UINT32_MAX : safe.room + 1;
     if (l->has_bounds) {
         if (l->room != UINT32_MAX && !(safe.span < l->room)) { /* the atom's own character comes first */
@@ -52,6 +65,7 @@ static bool plan_atom(arti_lang *l, arti_atom_plan *p, const arti_re_state to[AR
     if (l->room == 0 || (to[0] == ARTI_RE_DEAD && to[ARTI_RE_FAN - 1] == ARTI_RE_DEAD)) return true;
     p->is = ARTI_LEFT;
     if (to[ARTI_RE_FAN - 1] == ARTI_RE_UNKNOWN || (is_partly_dead && to[2] != ARTI_RE_DEAD)) return true;
+    if (!arti_lang_may_search(l)) return true;
     *p = (arti_atom_plan){.is = ARTI_ACCEPTED,
                           .is_partly_dead = is_partly_dead,
                           .ends = true,
@@ -142,6 +156,10 @@ static uint32_t count_odd(const arti_lang *l, const arti_atom_plan *p, const art
     if (g->max_cp > p->top && last > p->top) n = arti_group_longer(v, g, last) - arti_group_longer(v, g, p->top);
     if (p->low > 1) n += arti_group_longer(v, g, p->low - 1) - g->first;
     return n;
+}
+
+static void set_groups(uint64_t *bits, uint32_t first, uint32_t end) {
+    for (uint32_t i = first; i < end; i++) bits[i / 64] |= BIT(i % 64);
 }
 
 static void clear_groups(uint64_t *bits, uint32_t first, uint32_t end) {
@@ -273,6 +291,20 @@ static uint32_t choose_base(const arti_lang *l) {
     return best;
 }
 
+/* Are most tokens alive that are left to the trie? */
+static bool is_mostly_alive(const arti_lang *l) {
+    const art_vocab *v = l->w->v;
+    uint32_t alive = 0, other = 0;
+    for (uint32_t a = 0; a < ARTI_N_ATOMS; a++) {
+        const uint32_t first = v->group_of[a], end = v->group_of[a + 1];
+        const arti_atom_plan *p = &l->plans[a];
+        if (p->is != ARTI_LEFT || end == first) continue;
+        *(p->is_partly_dead || arti_bits_count64(p->in) < ALIVE_ATOMS ? &other : &alive) +=
+            v->groups[end - 1].first - v->groups[first].first;
+    }
+    return alive / 2 > other;
+}
+
 static void judge_all(arti_lang *l) {
     const art_vocab *v = l->w->v;
     const arti_bases *b = v->bases;
@@ -291,6 +323,9 @@ static void judge_all(arti_lang *l) {
         }
         if (singly) clear_groups(l->accepted, first, end);
     }
+    l->clears = !l->has_bounds && l->common >= v->stay_cp_max && is_mostly_alive(l);
+    for (uint32_t a = 0; a < ARTI_N_ATOMS && l->clears; a++)
+        if (l->plans[a].is == ARTI_LEFT) set_groups(l->accepted, v->group_of[a], v->group_of[a + 1]);
 }
 
 /* Sets or clears all tokens of a group. */

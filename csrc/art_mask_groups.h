@@ -45,12 +45,14 @@ typedef struct arti_lang { /* a row being made. The caller fills in what comes b
     uint32_t room; /* characters that may still come; UINT32_MAX: any number */
     uint32_t owed; /* characters that must still come, where the language does not see to that by itself; else 0 */
     arti_atom_plan plans[ARTI_GROUP_ATOMS];
-    uint64_t wide;                             /* atoms beyond ASCII; */
-    uint64_t many;                             /* .. and those that many tokens go on with */
-    uint8_t *verdicts;                         /* by group: arti_verdict */
-    uint64_t *accepted;                        /* groups that rows set, as bits; */
-    uint64_t *todo;                            /* .. and those with tokens that have to be looked at */
-    uint32_t common;                           /* accepted tokens of up to so many characters are set by rows */
+    uint64_t wide;      /* atoms beyond ASCII; */
+    uint64_t many;      /* .. and those that many tokens go on with */
+    uint8_t *verdicts;  /* by group: arti_verdict */
+    uint64_t *accepted; /* groups that rows set, as bits; */
+    uint64_t *todo;     /* .. and those with tokens that have to be looked at */
+    uint32_t common;    /* accepted tokens of up to so many characters are set by rows */
+    bool clears; /* tokens whose first atom is left to the trie are set, and those that are dead have to be cleared */
+    uint64_t search_work;                      /* that was done on arti_lang_search() */
     const arti_atom_plan *judged[ARTI_JUDGED]; /* whose verdicts on sets of atoms by_set holds */
     uint32_t n_judged;
     uint8_t *by_set;
@@ -60,6 +62,13 @@ typedef struct arti_lang { /* a row being made. The caller fills in what comes b
 bool arti_groups_set(arti_lang *l);
 /* Sets those of the others that are alive. */
 bool arti_left_run(arti_lang *l);
+/* Adds to a row what the language has more than it, where that may be little; *done: it was. Without tokens with escapes. */
+bool arti_left_add(arti_lang *l, bool *done);
+
+/* Searches take long for some languages, and as much is lost without them, so only so much work is done on them for a row. */
+bool arti_lang_may_search(const arti_lang *l);
+/* arti_re_get_safe() of a state. */
+bool arti_lang_search(arti_lang *l, arti_re_state q, arti_re_safe *out);
 
 /* Place in the group's tokens of the first one with more than n characters. */
 uint32_t arti_group_longer(const art_vocab *v, const arti_group *g, uint32_t n);

@@ -747,11 +747,24 @@ static bool drop_used_up(leaver *l) {
     }
 }
 
+/* Does some language have a key that begins like this, whatever comes next? */
+static bool has_open_part(const leaver *l, uint64_t parts) {
+    for (; parts; parts &= parts - 1)
+        if (arti_re_is_open(l->w->x->s->re, (arti_re_state)arti_text_q(l->st)[1 + arti_bits_lowest64(parts)]))
+            return true;
+    return false;
+}
+
 /* Names, and other keys in languages. */
 static bool walk_languages(leaver *l) {
     arti_walk *w = l->w;
     uint32_t *row = w->words;
-    for (uint64_t parts = live_parts(l); parts; parts &= parts - 1) {
+    uint64_t parts = live_parts(l);
+    if (has_open_part(l, parts)) {
+        arti_walk_copy(w, w->v->free_row);
+        parts = 0;
+    }
+    for (; parts; parts &= parts - 1) {
         if (!arti_lang_row(w, (arti_re_state)arti_text_q(l->st)[1 + arti_bits_lowest64(parts)], row)) return false;
         if (row != w->words) {
             arti_bits_or(w->words, row, w->v->n_words);

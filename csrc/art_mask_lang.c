@@ -110,6 +110,13 @@ bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_
     return find_bounds(&l) && bind_bounds(&l) && arti_groups_set(&l) && arti_left_run(&l);
 }
 
+bool arti_lang_add(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row, bool *done) {
+    arti_lang l = {.w = w, .part = part, .row = row, .q = (arti_re_state)q, .n_cp = n_cp, .room = UINT32_MAX};
+    *done = false;
+    if (part->kind != ARTI_PART_TERM) return true;
+    return find_bounds(&l) && (l.has_bounds || arti_left_add(&l, done));
+}
+
 /* ------------------------------------------------------------------ escapes, and rows that are kept */
 
 static uint32_t hex_digit(uint8_t c) {

@@ -28,6 +28,8 @@ bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_
  * the string or end within an escape. Such a row is kept: in the constraint's memo, and with the vocabulary for other constraints. False without a
  * fault: w->nodes_max was reached. */
 bool arti_lang_row(arti_walk *w, arti_re_state q, uint32_t *row);
+/* Adds to a row, where little is missing in it, the tokens without escapes that the pattern has more; *done: it was. */
+bool arti_lang_add(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row, bool *done);
 /* The ways to leave the string (arti_vocab_end_words) after which the language accepts. Kept like rows, and found with them. */
 bool arti_lang_ends(arti_walk *w, arti_re_state q, uint32_t *ends);
 

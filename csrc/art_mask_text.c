@@ -162,20 +162,38 @@ static bool part_stay(leaver *l, const arti_part *p, uint64_t q, uint32_t *row) 
     return true;
 }
 
+/* Do all tokens without escapes stay that stay in any string, as a look at part i tells? */
+static bool is_free(const leaver *l, uint32_t i) {
+    const arti_part *p = text_part(l->st, i);
+    const uint64_t q = arti_text_q(l->st)[i];
+    if (q == 0 || p->hi != UINT32_MAX) return false;
+    return p->kind == ARTI_PART_FREE ||
+           (p->kind == ARTI_PART_TERM && arti_re_is_open(l->w->x->s->re, (arti_re_state)q));
+}
+
 /* Tokens that stay, without escapes. */
 static bool set_stay(leaver *l) {
     arti_walk *w = l->w;
     const uint64_t *q = arti_text_q(l->st);
     uint32_t *row = NULL;
+    for (uint32_t i = 0; i < l->n_parts && l->n_parts > 1; i++) {
+        if (!is_free(l, i)) continue;
+        arti_bits_copy(w->words, arti_vocab_stay(w->v, UINT32_MAX), w->v->n_words);
+        return true;
+    }
     for (uint32_t i = 0; i < l->n_parts; i++) {
-        if (q[i] == 0 || text_part(l->st, i)->kind == ARTI_PART_SET) continue;
+        const arti_part *p = text_part(l->st, i);
+        bool is_added = false;
+        if (q[i] == 0 || p->kind == ARTI_PART_SET) continue;
+        if (row && !arti_lang_add(w, p, q[i], l->st->text.n_cp, w->words, &is_added)) return false;
+        if (is_added) continue;
         if (!row) {
             row = w->words;
         } else if (row == w->words) {
             row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
             if (!row) return arti_fault_mem(w->x->s);
         }
-        if (!part_stay(l, text_part(l->st, i), q[i], row)) return false;
+        if (!part_stay(l, p, q[i], row)) return false;
         if (row != w->words) arti_walk_or(w, row);
         if (l->n_parts > 1 && arti_bits_equal(w->words, arti_vocab_stay(w->v, UINT32_MAX), w->v->n_words)) return true;
     }

@@ -223,11 +223,13 @@ typedef struct arti_re_safe {
     uint64_t in; /* any text of these ranges, of at most `room` characters, is alive */
     uint64_t
         out; /* after a text of `in` of at most `room` characters no character is alive but, perhaps, some of these ranges */
-    uint32_t room;  /* ARTI_RE_UNBOUNDED: of any length */
-    uint32_t need;  /* with lengths: after such a text at most so many characters are needed, */
-    uint32_t span;  /* .. so many, the text included (ARTI_RE_UNBOUNDED: not known), */
-    bool stretches; /* and any greater number of them is possible */
-    bool ends;      /* no text of `in` of more than `room` characters is alive */
+    uint32_t room;    /* ARTI_RE_UNBOUNDED: of any length */
+    uint64_t near_in; /* so is any text of these, which are more, */
+    uint32_t near;    /* .. of at most so many characters, which may be fewer */
+    uint32_t need;    /* with lengths: after such a text at most so many characters are needed, */
+    uint32_t span;    /* .. so many, the text included (ARTI_RE_UNBOUNDED: not known), */
+    bool stretches;   /* and any greater number of them is possible */
+    bool ends;        /* no text of `in` of more than `room` characters is alive */
     bool has_lengths;
 } arti_re_safe;
 

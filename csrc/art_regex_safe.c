@@ -122,8 +122,10 @@ bool arti_re_alive_between(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_
 
 typedef struct search {
     uint64_t in, out;
-    uint32_t room;   /* texts up to so long are alive; RE_NIL: of any length */
-    bool is_layered; /* what n characters lead to is not reached by fewer */
+    uint32_t room;    /* texts up to so long are alive; RE_NIL: of any length */
+    uint64_t near_in; /* what `in` began with, */
+    uint32_t near;    /* .. and the longest texts of it that are known to be alive */
+    bool is_layered;  /* what n characters lead to is not reached by fewer */
 } search;
 
 static uint32_t weigh(const arti_re_ctx *c, uint64_t ranges) {
@@ -168,6 +170,7 @@ static bool expand(arti_re_ctx *c, search *s, uint32_t v, uint32_t depth, uint32
         }
         if (!find_alive(c, w)) return false;
         const bool fits = !(s->in & ~c->vertices[w].alive_all);
+        if (!fits && s->near == RE_NIL) s->near = depth + 1;
         if (!fits && depth + 1 < s->room && !settle(c, s, w, touch[b], depth + 1)) continue;
         s->out |= c->vertices[w].alive_some;
         c->vertices[w].mark_reach = epoch;
@@ -184,6 +187,8 @@ static bool explore(arti_re_ctx *c, uint32_t root, search *s) {
     if (!find_alive(c, root)) return false;
     *s = (search){
         .in = c->vertices[root].alive_all, .out = c->vertices[root].alive_some, .room = RE_NIL, .is_layered = true};
+    s->near_in = s->in;
+    s->near = RE_NIL;
     c->vertices[root].mark_reach = epoch;
     c->vertices[root].distance = 0;
     if (!re_push(c, &c->reach, root)) return false;
@@ -204,6 +209,7 @@ static bool explore(arti_re_ctx *c, uint32_t root, search *s) {
         break;
     }
     if (!s->in) s->room = 0;
+    if (s->near > s->room && s->near_in == s->in) s->near = s->room;
     return true;
 }
 
@@ -245,7 +251,8 @@ static bool keep(arti_re_ctx *c, uint32_t v, const arti_re_safe *safe) {
 static bool find_safe(arti_re_ctx *c, uint32_t v, bool with_lengths) {
     search s;
     if (!explore(c, v, &s)) return false;
-    arti_re_safe all = {.in = s.in, .out = s.out, .room = s.room, .ends = is_end(c, &s)};
+    arti_re_safe all = {
+        .in = s.in, .out = s.out, .room = s.room, .near_in = s.near_in, .near = s.near, .ends = is_end(c, &s)};
     re_begin(c);
     if (with_lengths && !add_lengths(c, &s, &all)) return false;
     for (size_t i = 0; i < c->reach.n; i++) {
@@ -254,6 +261,7 @@ static bool find_safe(arti_re_ctx *c, uint32_t v, bool with_lengths) {
         if (w != v && (c->vertices[w].alive_all & ~s.in || (old && (old->has_lengths || !with_lengths)))) continue;
         arti_re_safe its = all;
         if (its.has_lengths && its.span != ARTI_RE_UNBOUNDED) its.span -= distance;
+        if (s.near != RE_NIL) its.near = distance < s.near ? s.near - distance : 0;
         if (s.room != RE_NIL) {
             if (distance > s.room) continue;
             its.room -= distance;
@@ -270,6 +278,11 @@ art_status arti_re_get_safe(arti_re_ctx *c, arti_re_state s, bool with_lengths, 
     if (s == ARTI_RE_FAIL) return c->err.code;
     const re_info *info = re_info_of(c, s);
     if (s == ARTI_RE_DEAD) return ART_REJECTED;
+    if (!with_lengths && arti_re_is_open(c, s)) {
+        out->in = out->near_in = UINT64_MAX >> (64 - c->n_ranges);
+        out->room = out->near = ARTI_RE_UNBOUNDED;
+        return ART_OK;
+    }
     re_begin(c);
     const uint32_t v = c->splits[info->split]->u8 == ARTI_U8_0 ? re_vertex_of(c, info->term) : RE_NIL;
     if (v == RE_NIL) return c->splits[info->split]->u8 == ARTI_U8_0 ? c->err.code : ART_OK;

@@ -77,9 +77,14 @@ static void check_children(const art_vocab *v) {
     uint32_t n_lists = 0;
     for (uint32_t i = 1; i < v->n_nodes; i++) {
         n_lists += arti_lex_kids(v->lex, i) != UINT32_MAX;
-        uint32_t n = 0;
-        for (uint32_t k = i + 1; k < v->node[i].next; k = v->node[k].next, n++)
-            assert(arti_lex_child(v, i, v->node[k].byte) == k);
+        uint32_t n = 0, height = 0;
+        for (uint32_t k = i + 1; k < v->node[i].next; k = v->node[k].next, n++) {
+            const uint8_t byte = v->node[k].byte;
+            assert(arti_lex_child(v, i, byte) == k);
+            if (byte >= 0x20 && byte != '"' && byte != '\\' && v->lex->height[k] >= height)
+                height = v->lex->height[k] + 1u;
+        }
+        assert(v->lex->height[i] == (height < UINT8_MAX ? height : UINT8_MAX));
         for (uint32_t byte = 0; byte < 256; byte++) n -= arti_lex_child(v, i, (uint8_t)byte) != 0;
         assert(n == 0);
     }

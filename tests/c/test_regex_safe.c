@@ -87,6 +87,10 @@ static void check_safe(arti_re_ctx *c, arti_re_state s) {
         const uint32_t longest = safe.room < 70 ? safe.room : 70, n = safe.in ? pick(longest + 1) : 0;
         for (uint32_t i = 0; i < n; i++) at = step(c, at, some_in(safe.in));
         assert(at != ARTI_RE_DEAD);
+        arti_re_state close = s;
+        for (uint32_t i = safe.near_in ? pick((safe.near < 70 ? safe.near : 70) + 1) : 0; i > 0; i--)
+            close = step(c, close, some_in(safe.near_in));
+        assert(close != ARTI_RE_DEAD);
         for (uint32_t i = 0; i < N_RANGES; i++)
             if (step(c, at, some_of(i)) != ARTI_RE_DEAD) assert((safe.in | safe.out) >> i & 1u);
         if (safe.ends && n == safe.room && safe.in) assert(step(c, at, some_in(safe.in)) == ARTI_RE_DEAD);
