@@ -681,14 +681,17 @@ static bool build_begins(arti_lex *lex, const art_vocab *v) {
 
 static bool build_escapes(arti_lex *lex, const art_vocab *v) {
     uint32_t *tails = keep(lex, v->n_escapes - v->n_escapes_stay, sizeof *tails);
-    lex->escape_tails = tails;
+    uint16_t *first = keep(lex, v->n_escapes, sizeof *first);
+    lex->escape_tails = tails, lex->escape_first = first;
+    for (uint32_t k = 0; first && k < v->n_escapes; k++)
+        first[k] = v->escapes[k].len ? v->escape_text[v->escapes[k].text] : ARTI_LEX_NO_TEXT;
     for (uint32_t k = v->n_escapes_stay; tails && k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
         size_t len;
         const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
         tails[k - v->n_escapes_stay] = find_suffix(v, bytes + e->tail, (uint32_t)len - e->tail);
     }
-    return tails != NULL;
+    return tails && first;
 }
 
 /* most: of `plain`. */

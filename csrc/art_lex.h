@@ -21,6 +21,8 @@
 #define ARTI_LEX_KIDS 8u  /* children of a node that are worth a list, */
 #define ARTI_LEX_NEAR 48u /* .. if it has more nodes below it: others lie close together */
 
+#define ARTI_LEX_NO_TEXT 256u
+
 /* How a token spells its whitespace, where constraints limit that. Numbers saturate. */
 typedef struct arti_lex_space {
     uint8_t lead;   /* whitespace before anything else */
@@ -105,6 +107,8 @@ typedef struct arti_lex {
     const uint32_t *text_row; /* the same without colons */
     /* Per escape of the vocabulary that leaves: what follows its quote; UINT32_MAX: no tail is the same. */
     const uint32_t *escape_tails;
+    const uint16_t
+        *escape_first; /* per escape of the vocabulary: the first byte of its text; ARTI_LEX_NO_TEXT: it has none */
 
     /* Nodes of the vocabulary's trie that follow any run of whitespace (an empty one too), grouped by their byte. */
     const uint32_t *space_nodes;

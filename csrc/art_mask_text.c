@@ -23,6 +23,7 @@ typedef struct leaver {
     const arti_part *part; /* the only one; else NULL */
     bool is_unbounded;     /* it is a pattern, and its lengths do not matter within a token */
     uint64_t next[4];      /* bytes that some part may go on with; all, if that is not known */
+    uint64_t covered;      /* parts whose tokens with escapes that stay are set */
     uint32_t *ends;        /* where is_unbounded: see arti_lang_ends() */
 } leaver;
 
@@ -66,16 +67,22 @@ static bool clashes(const leaver *l, uint64_t hash) {
     return l->clash.each || arti_clash_has(&l->clash, hash);
 }
 
+/* The signature of texts after which these parts accept; NULL: not met so far. */
+static arti_quote *known_signature(leaver *l, uint64_t accepts) {
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->sigs[i].accepts == accepts) return &l->sigs[i];
+    return NULL;
+}
+
 /* The signature of a text; NULL when the quote leads to something of its own (an exact text): see arti_walk_tail. */
 static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, bool *failed) {
     *failed = false;
     const uint64_t bits = accepting(l, q, n_cp);
     if (l->is_careful && clashes(l, hash)) return NULL;
-    for (uint32_t i = 0; i < l->n; i++)
-        if (l->sigs[i].accepts == bits) return &l->sigs[i];
-    if (l->n == ARTI_QUOTES) return NULL;
+    arti_quote *sig = known_signature(l, bits);
+    if (sig || l->n == ARTI_QUOTES) return sig;
     arti_jctx *x = l->w->x;
-    arti_quote *sig = &l->sigs[l->n];
+    sig = &l->sigs[l->n];
     sig->accepts = bits;
     sig->has_suffixes = false;
     sig->after = whole(l, q, n_cp, l->is_distinct ? ARTI_DIGEST_OTHER : hash, ARTI_U8_0);
@@ -101,8 +108,8 @@ static bool leave_alone(leaver *l, uint32_t id) {
 
 /* ------------------------------------------------------------------ between characters */
 
-/* The parts after decoded text; q holds n_parts states. */
-static bool run_parts(leaver *l, uint64_t *q, const uint8_t *text, size_t len) {
+/* The parts after decoded text, but for those of `skipped`; q holds n_parts states. */
+static bool run_parts(leaver *l, uint64_t *q, const uint8_t *text, size_t len, uint64_t skipped) {
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
     if (l->part && l->part->kind == ARTI_PART_TERM) { /* the usual case */
         q[0] = arti_re_run(l->w->x->s->re, (arti_re_state)q[0], text, len);
@@ -112,9 +119,11 @@ static bool run_parts(leaver *l, uint64_t *q, const uint8_t *text, size_t len) {
         memset(q, 0, l->n_parts * sizeof *q);
         return true;
     }
-    for (uint32_t i = 0; i < l->n_parts; i++)
+    for (uint32_t i = 0; i < l->n_parts; i++) {
+        if (skipped >> i & 1u) q[i] = 0;
         for (size_t b = 0; b < len && q[i]; b++)
             if (!arti_part_step(l->w->x->s, text_part(l->st, i), &q[i], text[b])) return false;
+    }
     return true;
 }
 
@@ -149,36 +158,63 @@ static bool goes_on(const leaver *l, const uint64_t *q, uint32_t n_cp) {
     return false;
 }
 
-/* Of one part among several the row is kept without escapes. */
-static bool part_stay(leaver *l, const arti_part *p, uint64_t q, uint32_t *row) {
-    arti_walk *w = l->w;
-    const uint32_t n_cp = l->st->text.n_cp;
-    const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x70617274), q), q};
-    bool keep = false;
-    if (!l->part && p->kind == ARTI_PART_TERM && !arti_lang_is_unbounded(w, p, q, n_cp, &keep)) return false;
-    if (keep && arti_mask_memo_get(w->m, key, row, w->v->n_words, row == w->words ? &w->base : NULL)) return true;
-    if (!arti_lang_stay(w, p, q, n_cp, row)) return false;
-    if (keep) arti_mask_memo_put(w->m, key, row, w->v->n_words);
-    return true;
+/* Characters that may still come in a free string. */
+static uint32_t room_of(const leaver *l, const arti_part *p) {
+    return p->hi == UINT32_MAX ? UINT32_MAX : p->hi - l->st->text.n_cp;
 }
 
-/* Do all tokens without escapes stay that stay in any string, as a look at part i tells? */
+/* Is the part free, with room for any token and `more` characters? */
+static bool has_room(const leaver *l, const arti_part *p, uint32_t more) {
+    if (p->kind != ARTI_PART_FREE || l->st->text.n_cp > p->hi) return false;
+    return room_of(l, p) >= l->w->v->token_len_max + more;
+}
+
+/* Do all tokens stay that stay in any string, as a look at part i tells? */
 static bool is_free(const leaver *l, uint32_t i) {
     const arti_part *p = text_part(l->st, i);
     const uint64_t q = arti_text_q(l->st)[i];
-    if (q == 0 || p->hi != UINT32_MAX) return false;
-    return p->kind == ARTI_PART_FREE ||
-           (p->kind == ARTI_PART_TERM && arti_re_is_open(l->w->x->s->re, (arti_re_state)q));
+    if (q == 0 || p->kind != ARTI_PART_TERM) return q != 0 && has_room(l, p, 0);
+    return p->hi == UINT32_MAX && arti_re_is_open(l->w->x->s->re, (arti_re_state)q);
 }
 
-/* Tokens that stay, without escapes. */
+/* Of a pattern whose lengths make no difference, the row is kept, and has tokens with escapes. */
+static bool part_stay(leaver *l, uint32_t i, uint32_t *row) {
+    const arti_part *p = text_part(l->st, i);
+    const uint64_t q = arti_text_q(l->st)[i];
+    bool unbounded = false;
+    if (p->kind == ARTI_PART_TERM && !l->part && !arti_lang_is_unbounded(l->w, p, q, l->st->text.n_cp, &unbounded))
+        return false;
+    if (!unbounded) return arti_lang_stay(l->w, p, q, l->st->text.n_cp, row);
+    l->covered |= UINT64_C(1) << i;
+    return arti_lang_row(l->w, (arti_re_state)q, row);
+}
+
+#define SET_MANY 256u /* strings whose row is worth being kept */
+
+/* Tokens of an enumeration that stay, where that is all there is. */
+static bool only_set_stay(leaver *l) {
+    arti_walk *w = l->w;
+    const uint64_t q = arti_text_q(l->st)[0];
+    const uint64_t key[2] = {arti_hash_mix((uint64_t)(uintptr_t)l->part->set, q), q};
+    const bool keep = arti_set_hi(q) - arti_set_lo(q) >= SET_MANY;
+    if (keep && arti_mask_memo_get(w->m, key, w->words, w->v->n_words, &w->base)) return true;
+    w->tracks = true;
+    arti_walk_copy(w, NULL);
+    if (!arti_lang_add_set(w, l->part, q)) return false;
+    if (keep) arti_mask_memo_put(w->m, key, w->words, w->v->n_words);
+    return true;
+}
+
+/* Tokens that stay, without escapes but for parts that are covered. */
 static bool set_stay(leaver *l) {
     arti_walk *w = l->w;
     const uint64_t *q = arti_text_q(l->st);
     uint32_t *row = NULL;
-    for (uint32_t i = 0; i < l->n_parts && l->n_parts > 1; i++) {
+    if (l->part && l->part->kind == ARTI_PART_SET && q[0]) return only_set_stay(l);
+    for (uint32_t i = 0; i < l->n_parts; i++) {
         if (!is_free(l, i)) continue;
-        arti_bits_copy(w->words, arti_vocab_stay(w->v, UINT32_MAX), w->v->n_words);
+        arti_walk_copy(w, w->v->free_row); /* nothing can be added */
+        l->covered = UINT64_MAX;
         return true;
     }
     for (uint32_t i = 0; i < l->n_parts; i++) {
@@ -193,9 +229,8 @@ static bool set_stay(leaver *l) {
             row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
             if (!row) return arti_fault_mem(w->x->s);
         }
-        if (!part_stay(l, p, q[i], row)) return false;
+        if (!part_stay(l, i, row)) return false;
         if (row != w->words) arti_walk_or(w, row);
-        if (l->n_parts > 1 && arti_bits_equal(w->words, arti_vocab_stay(w->v, UINT32_MAX), w->v->n_words)) return true;
     }
     if (!row) {
         w->tracks = true;
@@ -244,10 +279,10 @@ static bool is_escape_alone(const leaver *l, uint32_t i) {
     return l->is_careful || (l->is_distinct && (tail == UINT32_MAX || leads_on(l, tail)));
 }
 
-/* Does some part go on with the first character of an escape's text? Only bytes are looked at. */
-static bool may_begin(const leaver *l, const arti_escaped *e) {
-    const uint8_t first = l->w->v->escape_text[e->text];
-    return e->len == 0 || (l->next[first / 64] >> (first % 64) & 1u);
+/* Does some part go on with the first byte of the i-th escape's text? */
+static bool may_begin(const leaver *l, uint32_t i) {
+    const uint32_t first = l->w->v->lex->escape_first[i];
+    return first == ARTI_LEX_NO_TEXT || (l->next[first / 64] >> (first % 64) & 1u);
 }
 
 /* Tokens with escapes: those that stay, or those that leave. They stand in this order. */
@@ -255,17 +290,17 @@ static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     for (uint32_t i = leaving ? v->n_escapes_stay : 0; i < (leaving ? v->n_escapes : v->n_escapes_stay); i++) {
+        if (!may_begin(l, i)) continue;
         const arti_escaped *e = &v->escapes[i];
         const uint8_t *text = v->escape_text + e->text;
         const uint32_t n_cp = l->st->text.n_cp + e->n_cp;
         bool ok = false;
-        if (!may_begin(l, e)) continue;
         if (l->ends && leaving && !arti_bits_test(l->ends, v->n_heads + i - v->n_escapes_stay)) continue;
         if (leaving && is_escape_alone(l, i)) {
             if (!leave_alone(l, e->token)) return false;
             continue;
         }
-        if (!run_parts(l, q, text, e->len)) return false;
+        if (!run_parts(l, q, text, e->len, leaving ? 0 : l->covered)) return false;
         if (e->kind == ARTI_ESCAPED_STAYS) {
             ok = any_alive(l, q, n_cp, ends_inside(text, e->len));
         } else if (e->kind == ARTI_ESCAPED_CUT) {
@@ -287,21 +322,26 @@ static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
 #define NO_QUOTE 0xFFu  /* no part accepts, or the quote is not allowed */
 #define OWN_QUOTE 0xFEu /* tokens with this head are stepped one by one */
 
-/* How the string ends after head h: index of its quote, or one of the above. */
-static bool judge_head(leaver *l, uint64_t *q, uint32_t h, uint8_t *quote) {
+/* How the string ends after head h, where these parts accept: index of its quote, or one of the above. */
+static bool judge_head(leaver *l, uint64_t *q, uint32_t h, uint64_t accepts, uint8_t *quote) {
     const arti_head *head = &l->w->v->heads[h];
     const uint8_t *bytes = l->w->v->bytes + head->bytes;
-    const uint32_t n_cp = l->st->text.n_cp + head->n_cp;
     *quote = NO_QUOTE;
-    if (!run_parts(l, q, bytes, head->len)) return false;
-    if (!accepting(l, q, n_cp)) return true;
-    const uint64_t hash =
-        l->is_careful ? arti_digest_text(l->st->text.hash, (const char *)bytes, head->len) : l->st->text.hash;
-    bool failed;
-    const arti_quote *sig = signature_of(l, q, n_cp, hash, &failed);
-    if (failed) return false;
+    if (!accepts) return true;
+    uint64_t hash = l->st->text.hash;
+    if (l->is_careful) {
+        hash = arti_digest_text(hash, (const char *)bytes, head->len);
+        *quote = OWN_QUOTE;
+        if (clashes(l, hash)) return true;
+    }
+    bool failed = false;
+    const arti_quote *sig = known_signature(l, accepts);
+    if (!sig) {
+        if (!run_parts(l, q, bytes, head->len, 0)) return false;
+        sig = signature_of(l, q, l->st->text.n_cp + head->n_cp, hash, &failed);
+    }
     *quote = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
-    return true;
+    return !failed;
 }
 
 /* The head with these bytes; UINT32_MAX: none. */
@@ -321,39 +361,73 @@ static uint32_t find_head(const art_vocab *v, const uint8_t *bytes, size_t len) 
     return UINT32_MAX;
 }
 
-/* Of an enumeration: the heads that are the rest of one of its strings. */
-static bool judge_rests(leaver *l, uint64_t *q, uint8_t *quotes) {
-    const uint64_t at = arti_text_q(l->st)[0];
-    const uint32_t d = arti_set_depth(at);
-    for (uint32_t i = arti_set_lo(at); i < arti_set_hi(at); i++) {
-        const arti_key *k = &l->part->set[i];
-        const uint32_t h = find_head(l->w->v, (const uint8_t *)k->ptr + d, k->len - d);
-        if (h != UINT32_MAX && !judge_head(l, q, h, &quotes[h])) return false;
+/* Notes the heads after which part i accepts, one by one. */
+static bool find_singly(leaver *l, uint32_t i, uint64_t *accepts) {
+    const art_vocab *v = l->w->v;
+    const arti_part *p = text_part(l->st, i);
+    for (uint32_t h = 0; h < v->n_heads; h++) {
+        const uint8_t *bytes = v->bytes + v->heads[h].bytes;
+        const uint32_t n_cp = l->st->text.n_cp + v->heads[h].n_cp;
+        uint64_t q = arti_text_q(l->st)[i];
+        if (n_cp < p->lo || n_cp > p->hi) continue;
+        for (uint32_t b = 0; b < v->heads[h].len && q && p->kind != ARTI_PART_FREE; b++)
+            if (!arti_part_step(l->w->x->s, p, &q, bytes[b])) return false;
+        if (arti_part_accepts(l->w->x->s, p, q, n_cp)) accepts[h] |= UINT64_C(1) << i;
+    }
+    return !arti_faulted(l->w->x->s);
+}
+
+/* The same of an enumeration: the heads that are the rest of one of its strings. */
+static void find_rests(const leaver *l, uint32_t i, uint64_t *accepts) {
+    const uint64_t q = arti_text_q(l->st)[i];
+    const uint32_t d = arti_set_depth(q);
+    for (uint32_t k = arti_set_lo(q); k < arti_set_hi(q); k++) {
+        const arti_key *key = &text_part(l->st, i)->set[k];
+        const uint32_t h = find_head(l->w->v, (const uint8_t *)key->ptr + d, key->len - d);
+        if (h != UINT32_MAX) accepts[h] |= UINT64_C(1) << i;
+    }
+}
+
+/* The parts that accept after each head, as bits. */
+static bool find_accepts(leaver *l, uint64_t *accepts) {
+    arti_walk *w = l->w;
+    const art_vocab *v = w->v;
+    const uint64_t *q = arti_text_q(l->st);
+    memset(accepts, 0, v->n_heads * sizeof *accepts);
+    for (uint32_t i = 0; i < l->n_parts; i++) {
+        const arti_part *p = text_part(l->st, i);
+        if (q[i] == 0) continue;
+        if (p->kind == ARTI_PART_SET && arti_set_hi(q[i]) - arti_set_lo(q[i]) < v->n_heads) {
+            find_rests(l, i, accepts);
+            continue;
+        }
+        if (p->kind != ARTI_PART_TERM) {
+            if (!find_singly(l, i, accepts)) return false;
+            continue;
+        }
+        const uint32_t *ends = l->ends;
+        if (!ends) {
+            uint32_t *own = arti_region_get(w->x->region, (arti_vocab_end_words(v) + 1u) * sizeof *own);
+            if (!own) return arti_fault_mem(w->x->s);
+            if (!arti_lang_ends(w, (arti_re_state)q[i], own)) return false;
+            ends = own;
+        }
+        for (uint32_t h = 0; h < v->n_heads; h++) {
+            const uint32_t n_cp = l->st->text.n_cp + v->heads[h].n_cp;
+            const bool fits = n_cp >= p->lo && n_cp <= p->hi && arti_bits_test(ends, h);
+            accepts[h] |= (uint64_t)fits << i;
+        }
     }
     return true;
 }
 
 static bool judge_heads(leaver *l, uint64_t *q, uint8_t *quotes) {
-    const art_vocab *v = l->w->v;
-    const uint32_t n_cp = l->st->text.n_cp;
-    const bool alike = l->part && l->part->kind == ARTI_PART_FREE && !l->is_careful; /* only lengths matter */
-    const bool same = alike || (l->ends && !l->is_careful); /* all that end leave in the same way */
-    int known = -1;
-    memset(quotes, NO_QUOTE, v->n_heads);
-    if (l->part && l->part->kind == ARTI_PART_SET &&
-        arti_set_hi(arti_text_q(l->st)[0]) - arti_set_lo(arti_text_q(l->st)[0]) < v->n_heads)
-        return judge_rests(l, q, quotes);
-    for (uint32_t h = 0; h < v->n_heads; h++) {
-        const uint32_t n = n_cp + v->heads[h].n_cp;
-        if (l->part && l->part->kind != ARTI_PART_SET && (n < l->part->lo || n > l->part->hi)) continue;
-        if (l->ends && !arti_bits_test(l->ends, h)) continue;
-        if (same && known >= 0)
-            quotes[h] = (uint8_t)known;
-        else if (!judge_head(l, q, h, &quotes[h]))
-            return false;
-        else
-            known = quotes[h];
-    }
+    const uint32_t n = l->w->v->n_heads;
+    uint64_t *accepts = arti_region_get(l->w->x->region, (n + 1u) * sizeof *accepts);
+    if (!accepts) return arti_fault_mem(l->w->x->s);
+    if (!find_accepts(l, accepts)) return false;
+    for (uint32_t h = 0; h < n; h++)
+        if (!judge_head(l, q, h, accepts[h], &quotes[h])) return false;
     return true;
 }
 
@@ -548,82 +622,89 @@ static bool walk_narrow(leaver *l) {
 
 /* ------------------------------------------------------------------ entry */
 
-/* Is the string free, with room for any token and `more` characters? */
-static bool has_room(const leaver *l, uint32_t more) {
-    const arti_part *p = l->part;
-    if (!p || p->kind != ARTI_PART_FREE || l->st->text.n_cp > p->hi) return false;
-    return p->hi == UINT32_MAX || p->hi - l->st->text.n_cp >= l->w->v->token_len_max + more;
-}
-
-/* Do all texts that are long enough, and that tokens can write, leave the string alike? */
+/* Do all texts that are long enough, and not too long, leave the string alike? */
 static bool is_alike(const leaver *l) {
     if (l->is_careful || l->w->x->embedded || l->w->v->lex->n_tails > ARTI_SUFFIX_WORDS_MAX * 32) return false;
-    return has_room(l, l->is_distinct ? 2u : 0u); /* with two characters they never run out */
+    if (l->is_distinct) return l->part && has_room(l, l->part, 2); /* with two characters they never run out */
+    return l->part && l->part->kind == ARTI_PART_FREE && l->st->text.n_cp <= l->part->hi;
 }
 
-/* Of tokens that go on with suffix k behind the quote: takes out those with fewer characters than `need` before it. */
-static void take_out_short(arti_walk *w, uint32_t k, uint32_t need) {
+static bool escape_fits(const arti_escaped *e, uint32_t room) {
+    return e->n_cp <= room && !(e->kind == ARTI_ESCAPED_CUT && e->n_cp == room);
+}
+
+/* Begins the mask of a free string with what stays in it. *in_row: and with what leaves it and is plain (art_lex.h). */
+static void begin_alike(leaver *l, bool closes, bool *in_row) {
+    arti_walk *w = l->w;
     const art_vocab *v = w->v;
-    const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
-    for (uint32_t t = sf->first; t < sf->first + sf->n && v->leave[t].n_cp < need; t++)
-        arti_walk_clear(w, v->leave[t].token);
-}
-
-/* Those of at least `need` characters whose suffix begins what the text decides about. */
-static bool set_leading(leaver *l, const arti_quote *sig, uint32_t need) {
-    const art_vocab *v = l->w->v;
-    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
-    for (uint32_t word = 0; word * 64 < set->n_suffix; word++) {
-        for (uint64_t bits = sig->suffixes[word] & leading(l, word); bits; bits &= bits - 1) {
-            const uint32_t k = word * 64 + arti_bits_lowest64(bits);
-            if (k >= set->n_suffix) break;
-            const arti_suffix *sf = &v->suffixes[set->suffix + k];
-            for (uint32_t t = sf->first; t < sf->first + sf->n; t++)
-                if (v->leave[t].n_cp >= need && !leave_alone(l, v->leave[t].token)) return false;
-        }
+    const uint32_t room = room_of(l, l->part);
+    w->tracks = true;
+    *in_row = closes && w->x->space_max == UINT8_MAX && has_room(l, l->part, 0);
+    if (has_room(l, l->part, 0)) {
+        arti_walk_copy(w, *in_row ? v->lex->text_row : v->free_row);
+        return;
     }
-    return true;
+    const uint32_t *stay = arti_vocab_stay(v, room);
+    arti_walk_copy(w, stay ? stay : arti_vocab_stay(v, UINT32_MAX));
+    const arti_u8_sets *set = &v->u8[ARTI_U8_0]; /* tokens of many characters are listed */
+    for (uint32_t i = set->stay; !stay && i < set->stay + set->n_stay; i++)
+        if (v->stay_cps[i] > room) arti_walk_clear(w, v->stay_ids[i]);
+    for (uint32_t i = 0; i < v->n_escapes_stay; i++)
+        if (escape_fits(&v->escapes[i], room)) arti_walk_set(w, v->escapes[i].token);
 }
 
 /* Where is_alike(). */
 static bool walk_alike(leaver *l) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
-    const arti_text_state *t = &l->st->text;
-    const uint32_t n_suffix = v->u8[ARTI_U8_0].n_suffix, need = l->part->lo > t->n_cp ? l->part->lo - t->n_cp : 0;
-    bool failed;
-    arti_quote *sig = signature_of(l, arti_text_q(l->st), t->n_cp + need, t->hash, &failed);
+    const arti_text_state *text = &l->st->text;
+    const arti_u8_sets *set = &v->u8[ARTI_U8_0];
+    const uint32_t need = l->part->lo > text->n_cp ? l->part->lo - text->n_cp : 0, room = room_of(l, l->part);
+    bool failed, in_row;
+    arti_quote *sig = signature_of(l, arti_text_q(l->st), text->n_cp + need, text->hash, &failed);
     if (!sig || (sig->closes && !arti_walk_suffixes(w, sig))) return false;
-    arti_quote alike = *sig;
-    for (uint32_t word = 0; l->is_distinct && word * 64 < n_suffix; word++) alike.suffixes[word] &= ~leading(l, word);
-    w->tracks = true;
-    arti_walk_alike(w, &alike, v->lex->text_row);
-    if (!sig->closes) return true;
-    for (uint32_t k = 0; need && k < n_suffix; k++)
-        if (v->lex->plain[k] == 1 || (alike.suffixes[k / 64] >> (k % 64) & 1u)) take_out_short(w, k, need);
-    for (uint32_t i = v->n_escapes_stay; i < v->n_escapes; i++) {
+    begin_alike(l, sig->closes, &in_row);
+    for (uint32_t at = 0; sig->closes && at < set->n_suffix; at += 64) {
+        const uint64_t leads = leading(l, at / 64);
+        for (uint64_t bits = sig->suffixes[at / 64]; bits; bits &= bits - 1) {
+            const uint32_t bit = arti_bits_lowest64(bits), k = at + bit;
+            if (k >= set->n_suffix) break;
+            const arti_suffix *sf = &v->suffixes[set->suffix + k];
+            const arti_leave *t = &v->leave[sf->first], *end = t + sf->n; /* ascending by characters */
+            const bool is_set = in_row && v->lex->plain[k] == 1;
+            for (; t < end && t->n_cp < need; t++)
+                if (is_set) arti_walk_clear(w, t->token);
+            for (; !is_set && t < end && t->n_cp <= room; t++) {
+                if (!(leads >> bit & 1u))
+                    arti_walk_set(w, t->token);
+                else if (!leave_alone(l, t->token))
+                    return false;
+            }
+        }
+    }
+    for (uint32_t i = v->n_escapes_stay; sig->closes && i < v->n_escapes; i++) {
         const uint32_t tail = v->lex->escape_tails[i - v->n_escapes_stay];
-        if (v->escapes[i].n_cp < need) continue;
-        if (tail == UINT32_MAX || (l->is_distinct && leads_on(l, tail))) {
+        if (v->escapes[i].n_cp < need || v->escapes[i].n_cp > room) continue;
+        if (tail == UINT32_MAX || leads_on(l, tail)) {
             if (!leave_alone(l, v->escapes[i].token)) return false;
         } else if (sig->suffixes[tail / 64] >> (tail % 64) & 1u) {
             arti_walk_set(w, v->escapes[i].token);
         }
     }
-    return set_leading(l, sig, need);
+    return true;
 }
 
 /* Tokens that stay, with escapes and without. */
 static bool set_staying(leaver *l, uint64_t *q) {
     arti_walk *w = l->w;
     const bool is_open = l->is_unbounded && arti_re_is_open(w->x->s->re, (arti_re_state)arti_text_q(l->st)[0]);
-    if (is_open || has_room(l, 0)) {
+    if (is_open || (l->part && has_room(l, l->part, 0))) {
         arti_walk_copy(w, w->v->free_row);
         return true;
     }
     if (!l->is_unbounded) {
         if (!l->part || l->part->kind == ARTI_PART_TERM) w->work += ARTI_WORK_DEAR;
-        return set_stay(l) && set_escapes(l, q, false);
+        return set_stay(l) && (l->covered == UINT64_MAX || set_escapes(l, q, false));
     }
     return arti_lang_row(w, (arti_re_state)arti_text_q(l->st)[0], w->words);
 }

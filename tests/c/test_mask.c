@@ -107,6 +107,8 @@ static const char *const schemas[] = {
         "unevaluatedProperties" : false
     }),
     S({"type" : "string", "minLength" : 2}),
+    S({"type" : "string", "pattern" : "^[ab]*$", "minLength" : 1}),
+    S({"anyOf" : [ {"pattern" : "^(foo|[ab]*)$", "minLength" : 1}, {"enum" : [ "x", "" ]}, {"pattern" : "^x+$"} ]}),
     S({"anyOf" : [ {"type" : "string", "maxLength" : 3}, {"type" : "string", "minLength" : 2, "maxLength" : 5} ]}),
     S({
         "anyOf" :
