@@ -101,6 +101,47 @@ static bool lay_out_groups(arti_bases *b, const art_vocab *v) {
     return true;
 }
 
+/* Of a token that stays in a string. */
+static uint32_t count_characters(const uint8_t *bytes, size_t len) {
+    uint32_t n = 0;
+    for (size_t i = 0; i < len; i++) n += (bytes[i] & 0xC0u) != 0x80u;
+    return n;
+}
+
+static uint32_t shared_bytes(const art_vocab *v, uint32_t a, uint32_t b) {
+    size_t n, m, i = 0;
+    const uint8_t *x = arti_vocab_bytes(v, a, &n), *y = arti_vocab_bytes(v, b, &m);
+    while (i < n && i < m && x[i] == y[i]) i++;
+    return (uint32_t)i;
+}
+
+/* Passed over once to count them (longs NULL), once to write them down. */
+static uint32_t list_long(const art_vocab *v, arti_long *longs) {
+    const uint32_t *stay = arti_vocab_stay(v, UINT32_MAX);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < v->n_order; i++) {
+        const uint32_t id = v->order[i];
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
+        if (len <= ARTI_LONG_MIN || !arti_bits_test(stay, id)) continue;
+        const uint32_t n_cp = count_characters(bytes, len);
+        if (n_cp <= ARTI_LONG_MIN) continue;
+        if (longs)
+            longs[n] = (arti_long){
+                .id = id, .n_cp = (uint16_t)n_cp, .shared = (uint16_t)(n ? shared_bytes(v, longs[n - 1].id, id) : 0)};
+        n++;
+    }
+    return n;
+}
+
+static bool lay_out_long(arti_bases *b, const art_vocab *v) {
+    arti_long *longs = get(b, b->n_long = list_long(v, NULL), sizeof *longs);
+    if (!longs) return false;
+    list_long(v, longs);
+    b->longs = longs;
+    return true;
+}
+
 arti_bases *arti_bases_new(const art_vocab *v, const art_alloc *alloc) {
     arti_mem mem;
     arti_mem_init(&mem, alloc, 0);
@@ -108,7 +149,7 @@ arti_bases *arti_bases_new(const art_vocab *v, const art_alloc *alloc) {
     if (!b) return NULL;
     b->mem = mem;
     arti_arena_init(&b->arena, &b->mem);
-    if (number_sets(b, v) && lay_out_groups(b, v)) return b;
+    if (number_sets(b, v) && lay_out_groups(b, v) && lay_out_long(b, v)) return b;
     arti_bases_free(b);
     return NULL;
 }

@@ -2,8 +2,9 @@
  *
  * art_bases.h: what masks of languages are put together from (private to csrc).
  *
- * Purpose   a vocabulary's groups (art_vocab.h) as arrays, so that all of them are judged in a few microseconds; and *bases*: rows of the
- *           tokens that are made of certain atoms only. A mask begins with the base that it differs least from.
+ * Purpose   a vocabulary's groups (art_vocab.h) as arrays, so that all of them are judged in a few microseconds; *bases*: rows of the
+ *           tokens that are made of certain atoms only, as a mask begins with the base that it differs least from; and the tokens that
+ *           are so long that they are better run one by one.
  * Owns      its arrays.
  * Threads   immutable after creation.
  * Errors    NULL when the allocator refuses.
@@ -15,6 +16,14 @@
 
 #define ARTI_BASES 7u
 
+#define ARTI_LONG_MIN 24u
+
+typedef struct arti_long {
+    uint32_t id;
+    uint16_t n_cp;
+    uint16_t shared; /* bytes that it has in common with the one before it */
+} arti_long;
+
 typedef struct arti_bases {
     arti_mem mem;
     arti_arena arena;
@@ -25,6 +34,8 @@ typedef struct arti_bases {
     const uint8_t *max_cp;              /* by group; saturated */
     const uint64_t *groups[ARTI_BASES]; /* by base: its groups, as bits */
     const uint32_t *rows[ARTI_BASES];   /* .. and their tokens */
+    uint32_t n_long;                    /* tokens that stay in a string and have more than ARTI_LONG_MIN characters, */
+    const arti_long *longs;             /* .. ascending by bytes */
 } arti_bases;
 
 #define ARTI_BASE_ROW_COST 400u /* of combining two rows, in tokens set one by one */

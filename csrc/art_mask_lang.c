@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_mask_lang.h"
 
+#include "art_bases.h"
 #include "art_bits.h"
 #include "art_mask_groups.h"
 #include "art_rows.h"
@@ -162,42 +163,55 @@ static bool is_cut_alive(arti_re_ctx *re, arti_re_state q, const uint8_t *cut, s
     return is_pair_alive(re, q, first, last, lo, hi);
 }
 
-/* Tokens with escapes that stay in the string, or end within an escape. */
-static bool set_escapes(arti_walk *w, arti_re_state first, uint32_t *row) {
+/* Tokens with escapes that stay in the string, or end within an escape; those that say `from` characters or more. */
+static bool set_escapes(arti_walk *w, arti_re_state first, uint32_t from, uint32_t *row) {
     const art_vocab *v = w->v;
     art_schema *s = w->x->s;
     for (uint32_t i = 0; i < v->n_escapes_stay; i++) {
         const arti_escaped *e = &v->escapes[i];
+        if (e->n_cp < from) continue;
         const arti_re_state q = arti_re_run(s->re, first, v->escape_text + e->text, e->len);
         if (q == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "pattern");
-        if (q == ARTI_RE_DEAD) continue;
         size_t len;
         const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
-        if (e->kind == ARTI_ESCAPED_STAYS || is_cut_alive(s->re, q, bytes + e->tail, len - e->tail))
+        if (q != ARTI_RE_DEAD &&
+            (e->kind == ARTI_ESCAPED_STAYS || is_cut_alive(s->re, q, bytes + e->tail, len - e->tail)))
             arti_bits_set(row, e->token);
+        else
+            arti_bits_clear(row, e->token);
     }
     return true;
 }
 
-static void set_if_accepted(const arti_walk *w, arti_re_state q, uint32_t *ends, uint32_t i) {
-    if (q != ARTI_RE_FAIL && arti_re_accepts(w->x->s->re, q)) arti_bits_set(ends, i);
+static bool set_if_accepted(arti_walk *w, arti_re_state q, uint32_t *ends, uint32_t i) {
+    if (q == ARTI_RE_FAIL) return arti_fault_re(w->x->s, NULL, 0, "pattern");
+    if (arti_re_accepts(w->x->s->re, q))
+        arti_bits_set(ends, i);
+    else
+        arti_bits_clear(ends, i);
+    return true;
 }
 
-/* After which heads, and which escapes before a quote, is the text complete? */
-static bool find_ends(arti_walk *w, arti_re_state first, uint32_t *ends) {
+/* After which heads, and which escapes before a quote, is the text complete? Those of `from` characters or more. */
+static bool find_ends(arti_walk *w, arti_re_state first, uint32_t from, uint32_t *ends) {
     const art_vocab *v = w->v;
-    art_schema *s = w->x->s;
-    arti_re_state q = first;
-    arti_bits_zero(ends, arti_vocab_end_words(v));
-    for (uint32_t i = 0; i < v->n_heads && q != ARTI_RE_FAIL; i++)
-        set_if_accepted(w, q = arti_re_run(s->re, first, v->bytes + v->heads[i].bytes, v->heads[i].len), ends, i);
-    for (uint32_t i = v->n_escapes_stay; i < v->n_escapes && q != ARTI_RE_FAIL; i++)
-        set_if_accepted(w, q = arti_re_run(s->re, first, v->escape_text + v->escapes[i].text, v->escapes[i].len), ends,
-                        v->n_heads + i - v->n_escapes_stay);
-    return q != ARTI_RE_FAIL || arti_fault_re(s, NULL, 0, "pattern");
+    arti_re_ctx *re = w->x->s->re;
+    if (from == 0) arti_bits_zero(ends, arti_vocab_end_words(v));
+    for (uint32_t i = 0; i < v->n_heads; i++) {
+        const arti_head *h = &v->heads[i];
+        if (h->n_cp >= from && !set_if_accepted(w, arti_re_run(re, first, v->bytes + h->bytes, h->len), ends, i))
+            return false;
+    }
+    for (uint32_t i = v->n_escapes_stay; i < v->n_escapes; i++) {
+        const arti_escaped *e = &v->escapes[i];
+        const uint32_t at = v->n_heads + i - v->n_escapes_stay;
+        if (e->n_cp >= from && !set_if_accepted(w, arti_re_run(re, first, v->escape_text + e->text, e->len), ends, at))
+            return false;
+    }
+    return true;
 }
 
-/* What a row and its ends are kept under. States that differ only in what no token gets to share them: words that are counted, say. */
+/* What the row and the ends of a state are kept under. */
 typedef struct row_keys {
     bool is_shared; /* with other constraints, as */
     uint64_t digest[2];
@@ -206,39 +220,93 @@ typedef struct row_keys {
 
 static row_keys keys_of(arti_walk *w, arti_re_state q) {
     const uint64_t *secret = arti_rows_key(w->v->rows);
-    row_keys k = {.digest = {q, q}};
-    k.is_shared = secret && arti_re_digest(w->x->s->re, q, secret, w->v->token_len_max, k.digest);
-    k.row[0] = arti_hash_mix(UINT64_C(0x6c616e67) + k.is_shared, k.digest[0]);
-    k.ends[0] = arti_hash_mix(UINT64_C(0x656e6473) + k.is_shared, k.digest[0]);
-    k.row[1] = k.ends[1] = k.digest[1];
+    row_keys k = {.row = {arti_hash_mix(UINT64_C(0x6c616e67), q), q},
+                  .ends = {arti_hash_mix(UINT64_C(0x656e6473), q), q}};
+    k.is_shared = secret && arti_re_digest(w->x->s->re, q, secret, k.digest);
     return k;
 }
 
-bool arti_lang_row(arti_walk *w, arti_re_state q, uint32_t *row) {
-    const art_vocab *v = w->v;
-    art_schema *s = w->x->s;
-    const uint32_t n_ends = arti_vocab_end_words(v);
-    const uint32_t **base = row == w->words ? &w->base : NULL;
-    const row_keys k = keys_of(w, q);
-    if (arti_mask_memo_get(w->m, k.row, row, v->n_words, base)) return true;
-    uint32_t *ends = arti_region_get(w->x->region, (n_ends + 1u) * sizeof *ends);
-    if (!ends) return arti_fault_mem(s);
-    if (!k.is_shared || !arti_rows_get(v->rows, k.digest, row, ends)) {
-        arti_lang l = {.w = w, .row = row, .q = q, .room = UINT32_MAX};
-        if (!arti_groups_set(&l) || !arti_left_run(&l) || !set_escapes(w, q, row) || !find_ends(w, q, ends))
-            return false;
-        if (k.is_shared) arti_rows_put(v->rows, k.digest, row, ends);
+/* Takes tokens of more than `reach` characters out that are not alive in state q. They are run in the order of their bytes, each from
+ * where it leaves the one before. */
+static bool drop_longer(arti_walk *w, arti_re_state q, uint32_t reach, uint32_t *row) {
+    const arti_bases *b = w->v->bases;
+    arti_re_ctx *re = w->x->s->re;
+    arti_re_lengths lengths;
+    if (reach >= w->v->stay_cp_max) return true;
+    arti_re_state *after =
+        arti_region_get(w->x->region, (w->v->token_len_max + 1u) * sizeof *after); /* so many bytes */
+    if (!after) return arti_fault_mem(w->x->s);
+    if (arti_re_get_lengths(re, q, &lengths) != ART_OK) return arti_fault_re(w->x->s, NULL, 0, "pattern");
+    uint32_t known = 0;
+    after[0] = q;
+    for (uint32_t i = 0; i < b->n_long; i++) {
+        const arti_long *t = &b->longs[i];
+        if (t->shared < known) known = t->shared;
+        if (t->n_cp <= reach || !arti_bits_test(row, t->id)) continue;
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(w->v, t->id, &len);
+        while (known < len && after[known] != ARTI_RE_DEAD && t->n_cp <= lengths.longest) {
+            const arti_re_state to = arti_re_step(re, after[known], bytes[known]);
+            if (to == ARTI_RE_FAIL) return arti_fault_re(w->x->s, NULL, 0, "pattern");
+            after[++known] = to;
+        }
+        if (t->n_cp > lengths.longest || after[known] == ARTI_RE_DEAD) arti_bits_clear(row, t->id);
     }
-    arti_mask_memo_put(w->m, k.row, row, v->n_words);
-    arti_mask_memo_put(w->m, k.ends, ends, n_ends);
     return true;
 }
 
-bool arti_lang_ends(arti_walk *w, arti_re_state q, uint32_t *ends) {
-    const uint32_t n_ends = arti_vocab_end_words(w->v);
+static void keep_in_memo(arti_walk *w, const row_keys *k, uint32_t *row, const uint32_t *ends, const uint32_t **base) {
+    arti_mask_memo_put(w->m, k->row, row, w->v->n_words);
+    arti_mask_memo_put(w->m, k->ends, ends, arti_vocab_end_words(w->v));
+    if (base) arti_mask_memo_get(w->m, k->row, row, w->v->n_words, base); /* masks differ little from it */
+}
+
+/* Is the row kept, here or with the vocabulary? */
+static bool take_kept(arti_walk *w, const row_keys *k, uint32_t *row, uint32_t *ends, const uint32_t **base) {
+    const art_vocab *v = w->v;
+    if (arti_mask_memo_get(w->m, k->row, row, v->n_words, base))
+        return arti_mask_memo_get(w->m, k->ends, ends, arti_vocab_end_words(v), NULL);
+    if (!k->is_shared || !arti_rows_get(v->rows, k->digest, row, ends)) return false;
+    keep_in_memo(w, k, row, ends, base);
+    return true;
+}
+
+static bool make_row(arti_walk *w, arti_re_state q, uint32_t *row, uint32_t *ends) {
+    arti_lang l = {.w = w, .row = row, .q = q, .room = UINT32_MAX};
+    return arti_groups_set(&l) && arti_left_run(&l) && set_escapes(w, q, 0, row) && find_ends(w, q, 0, ends);
+}
+
+/* A row is made of the near state, which many states have in common, and then corrected. */
+static bool find_row(arti_walk *w, arti_re_state q, uint32_t *row, uint32_t *ends, const uint32_t **base) {
+    const art_vocab *v = w->v;
     const row_keys k = keys_of(w, q);
-    if (arti_mask_memo_get(w->m, k.ends, ends, n_ends, NULL)) return true;
-    if (!find_ends(w, q, ends)) return false;
-    arti_mask_memo_put(w->m, k.ends, ends, n_ends);
+    if (take_kept(w, &k, row, ends, base)) return true;
+    arti_re_state near;
+    uint32_t reach;
+    if (arti_re_get_near(w->x->s->re, q, &near, &reach) != ART_OK) return arti_fault_re(w->x->s, NULL, 0, "pattern");
+    const row_keys near_k = near == q ? k : keys_of(w, near);
+    if (near == q || !take_kept(w, &near_k, row, ends, base)) {
+        if (!make_row(w, near, row, ends)) return false;
+        if (near_k.is_shared) arti_rows_put(v->rows, near_k.digest, row, ends);
+        keep_in_memo(w, &near_k, row, ends, base);
+    }
+    if (near == q) return true;
+    if (!drop_longer(w, q, reach, row) || !set_escapes(w, q, reach, row) || !find_ends(w, q, reach + 1, ends))
+        return false;
+    if (k.is_shared && reach < v->stay_cp_max) arti_rows_put(v->rows, k.digest, row, ends);
+    arti_mask_memo_put(w->m, k.ends, ends, arti_vocab_end_words(v));
+    return true;
+}
+
+bool arti_lang_row(arti_walk *w, arti_re_state q, uint32_t *row) {
+    uint32_t *ends = arti_region_get(w->x->region, (arti_vocab_end_words(w->v) + 1u) * sizeof *ends);
+    return ends ? find_row(w, q, row, ends, row == w->words ? &w->base : NULL) : arti_fault_mem(w->x->s);
+}
+
+bool arti_lang_ends(arti_walk *w, arti_re_state q, uint32_t *ends) {
+    const row_keys k = keys_of(w, q);
+    if (arti_mask_memo_get(w->m, k.ends, ends, arti_vocab_end_words(w->v), NULL)) return true;
+    if (!find_ends(w, q, 0, ends)) return false;
+    arti_mask_memo_put(w->m, k.ends, ends, arti_vocab_end_words(w->v));
     return true;
 }

@@ -297,6 +297,33 @@ static bool or_is_contiguous(const arti_re_ctx *c, const re_node *x) {
     return false;
 }
 
+/* How far re_near() looks. */
+static const uint8_t reaches[] = {24, 48, ARTI_RE_REACH_MAX};
+enum { N_REACHES = sizeof reaches };
+
+/* The bounds of a loop over texts of `shortest` characters or more, where no text has more than reach[level]: a maximum that is not got to
+ * is none, and so many turns that the loop can not be left are like any such number. */
+static void near_bounds(uint32_t shortest, uint32_t level, uint32_t *min, uint32_t *max) {
+    const uint32_t reach = reaches[level], turns = shortest > 1 ? reach / shortest + 1 : reach; /* that may be begun */
+    if (*max >= turns) *max = ARTI_RE_UNBOUNDED;
+    if (*min > turns) *min = turns + 1;
+}
+
+/* re_node.counters: bit i, reaches[i] would change some loop's bounds; bit 4 + i, those of all loops that any would. */
+static uint8_t counters_of_loop(const re_node *x, uint32_t shortest) {
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < N_REACHES; i++) {
+        uint32_t min = x->min, max = x->max;
+        near_bounds(shortest, i, &min, &max);
+        if (min != x->min || max != x->max) bits |= 0x11u << i;
+    }
+    return (uint8_t)bits;
+}
+
+static uint8_t join_counters(uint8_t a, uint8_t b) {
+    return !a || !b ? a | b : (uint8_t)(((a | b) & 0x0Fu) | (a & b & 0xF0u));
+}
+
 /* Fills in what follows from the parts; false when a length is too big. */
 static bool describe(const arti_re_ctx *c, re_node *x) {
     const re_node *a = x->kind == RE_CONCAT || x->kind >= RE_NOT || x->kind == RE_LOOP ? &c->nodes[x->a] : NULL;
@@ -333,6 +360,7 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
         }
         x->shortest = add_length(a->shortest, b->shortest);
         longest = add_length(a->longest, b->longest);
+        x->counters = join_counters(a->counters, b->counters);
         break;
     case RE_LOOP:
         flags = a->flags & (RE_NULLABLE | RE_EXACT | RE_LOOKS | RE_HAS_MACHINE);
@@ -342,6 +370,7 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
             (x->min == x->max || ((uint64_t)x->min + 1) * a->shortest <= mul_length(a->longest, x->min) + 1))
             flags |= RE_CONTIGUOUS;
         longest = mul_length(a->longest, x->max);
+        x->counters = join_counters(a->counters, counters_of_loop(x, a->shortest));
         {
             const uint64_t shortest = mul_length(a->shortest, x->min);
             if (shortest > ARTI_RE_LENGTH_MAX) return false;
@@ -358,6 +387,7 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
             const re_node *k = &c->nodes[x->kids[i]];
             all &= k->flags;
             any |= k->flags;
+            x->counters = join_counters(x->counters, k->counters);
             if (is_or ? k->shortest < x->shortest : k->shortest > x->shortest) x->shortest = k->shortest;
             if (is_or ? k->longest > longest : k->longest < longest) longest = k->longest;
         }
@@ -406,7 +436,7 @@ static arti_re intern(arti_re_ctx *c, re_node x) {
         memcpy(copy, x.kids, x.b * sizeof *copy);
         x.kids = copy;
     }
-    x.vertex = x.shape = x.cover = x.farthest = RE_NIL;
+    x.vertex = x.shape = x.cover = x.near = x.farthest = RE_NIL;
     c->nodes[c->n_nodes] = x;
     if (!re_index_add(c, &c->node_index, hash, c->n_nodes)) return ARTI_RE_FAIL;
     return c->n_nodes++;
@@ -823,15 +853,30 @@ arti_re re_behind(arti_re_ctx *c, arti_re q) {
     return intern(c, (re_node){.kind = RE_BEHIND, .a = q});
 }
 
-typedef enum rewriting { TO_SHAPE, TO_COVER } rewriting;
+typedef enum rewriting { TO_SHAPE, TO_COVER, TO_NEAR /* + level */ } rewriting;
 
-static arti_re *rewritten(re_node *x, rewriting how) {
-    return how == TO_SHAPE ? &x->shape : &x->cover;
+/* RE_NIL: not computed so far. */
+static arti_re rewritten(const re_node *x, rewriting how) {
+    if (how == TO_SHAPE) return x->shape;
+    if (how == TO_COVER) return x->cover;
+    return x->near_level == how - TO_NEAR ? x->near : RE_NIL;
+}
+
+static void set_rewritten(re_node *x, rewriting how, arti_re now) {
+    if (how == TO_SHAPE) {
+        x->shape = now;
+    } else if (how == TO_COVER) {
+        x->cover = now;
+    } else {
+        x->near = now;
+        x->near_level = (uint8_t)(how - TO_NEAR);
+    }
 }
 
 /* What a term without parts becomes; of the others, those that stay as they are. */
 static arti_re rewrite_leaf(arti_re_ctx *c, arti_re t, rewriting how) {
     const re_node *x = &c->nodes[t];
+    if (how >= TO_NEAR) return t;
     if (x->kind == RE_MACHINE) {
         const re_machine *m = c->machines[x->a];
         return how == TO_SHAPE ? m->shape(c, x->b) : m->cover(c, x->b);
@@ -839,7 +884,7 @@ static arti_re rewrite_leaf(arti_re_ctx *c, arti_re t, rewriting how) {
     return how == TO_SHAPE && x->kind == RE_CLASS ? RE_ANY_CHAR : t;
 }
 
-/* TO_SHAPE: t is RE_EXACT. */
+/* But for TO_COVER, t is RE_EXACT. */
 static arti_re rewrite(arti_re_ctx *c, arti_re t, rewriting how) {
     const size_t base = c->todo.n;
     if (!re_push64(c, &c->todo, t)) return ARTI_RE_FAIL;
@@ -849,11 +894,12 @@ static arti_re rewrite(arti_re_ctx *c, arti_re t, rewriting how) {
         const arti_re parts[2] = {n.a, n.b};
         uint32_t n_parts = n.kids ? n.b : n.kind == RE_CONCAT ? 2 : n.kind == RE_LOOP ? 1 : 0;
         if (how == TO_COVER && !(n.flags & RE_HAS_MACHINE)) n_parts = 0;
+        if (how >= TO_NEAR && !n.counters) n_parts = 0;
         bool ready = true;
-        if (*rewritten(&n, how) == RE_NIL) {
+        if (rewritten(&n, how) == RE_NIL) {
             for (uint32_t i = 0; i < n_parts; i++) {
                 const arti_re part = n.kids ? n.kids[i] : parts[i];
-                if (*rewritten(&c->nodes[part], how) != RE_NIL) continue;
+                if (rewritten(&c->nodes[part], how) != RE_NIL) continue;
                 ready = false;
                 if (!re_push64(c, &c->todo, part)) return ARTI_RE_FAIL;
             }
@@ -861,24 +907,25 @@ static arti_re rewrite(arti_re_ctx *c, arti_re t, rewriting how) {
         }
         if (!ready) continue;
         c->todo.n--;
-        if (*rewritten(&n, how) != RE_NIL) continue;
+        if (rewritten(&n, how) != RE_NIL) continue;
         arti_re now;
         if (n_parts == 0) {
             now = rewrite_leaf(c, x, how);
         } else if (n.kind == RE_LOOP) {
-            now = re_loop(c, *rewritten(&c->nodes[n.a], how), n.min, n.max);
+            if (how >= TO_NEAR) near_bounds(c->nodes[n.a].shortest, how - TO_NEAR, &n.min, &n.max);
+            now = re_loop(c, rewritten(&c->nodes[n.a], how), n.min, n.max);
         } else if (n.kind == RE_CONCAT) {
-            now = re_concat(c, *rewritten(&c->nodes[n.a], how), *rewritten(&c->nodes[n.b], how));
+            now = re_concat(c, rewritten(&c->nodes[n.a], how), rewritten(&c->nodes[n.b], how));
         } else {
             const size_t first = c->tmp.n;
             for (uint32_t i = 0; i < n_parts; i++)
-                if (!re_push(c, &c->tmp, *rewritten(&c->nodes[n.kids[i]], how))) return ARTI_RE_FAIL;
+                if (!re_push(c, &c->tmp, rewritten(&c->nodes[n.kids[i]], how))) return ARTI_RE_FAIL;
             now = n.kind == RE_OR ? re_or(c, first) : re_and(c, first);
         }
         if (now == ARTI_RE_FAIL) return now;
-        *rewritten(&c->nodes[x], how) = now;
+        set_rewritten(&c->nodes[x], how, now);
     }
-    return *rewritten(&c->nodes[t], how);
+    return rewritten(&c->nodes[t], how);
 }
 
 arti_re re_cover(arti_re_ctx *c, arti_re t) {
@@ -903,6 +950,17 @@ arti_re re_shape(arti_re_ctx *c, arti_re t) {
     for (uint32_t i = 0; i < n; i++)
         if (!re_push(c, &c->tmp, c->nodes[kids[i]].shape)) return ARTI_RE_FAIL;
     return re_and(c, 0);
+}
+
+arti_re re_near(arti_re_ctx *c, arti_re t, uint32_t *reach) {
+    const re_node *x = &c->nodes[t];
+    *reach = ARTI_RE_UNBOUNDED;
+    if (!(x->flags & RE_EXACT) || !x->counters) return t;
+    uint32_t level = 0; /* the farthest that changes as many loops as the nearest */
+    while (level + 1 < N_REACHES && x->counters >> (5 + level) & 1u) level++;
+    *reach = reaches[level];
+    c->todo.n = c->tmp.n = c->keys.n = 0;
+    return rewrite(c, t, (rewriting)(TO_NEAR + level));
 }
 
 static arti_re close_spine(arti_re_ctx *c, arti_re t, bool at_start) {
@@ -1096,7 +1154,7 @@ void arti_re_ctx_free(arti_re_ctx *c) {
     arti_free(mem, c->work_area.at, c->work_area.cap * sizeof *c->work_area.at);
     arti_free(mem, c->queue.at, c->queue.cap * sizeof *c->queue.at);
     arti_free(mem, c->reach.at, c->reach.cap * sizeof *c->reach.at);
-    re_digests_free(c);
+    arti_free(mem, c->digests, c->n_digests * sizeof *c->digests);
     arti_free(mem, c->heap.at, c->heap.cap * sizeof *c->heap.at);
     arti_free(mem, c->path.at, c->path.cap * sizeof *c->path.at);
     arti_free(mem, c->walk.at, c->walk.cap * sizeof *c->walk.at);

@@ -43,6 +43,7 @@
 #define ARTI_RE_WORK_MAX ((uint32_t)1 << 20)         /* terms visited or built by one call: about 0.1 s */
 #define ARTI_RE_LENGTHS_WORK_MAX ((uint32_t)1 << 12) /* of it, for the longest length and its gaps */
 #define ARTI_RE_SAFE_WORK_MAX ((uint32_t)1 << 12)    /* of arti_re_get_safe() */
+#define ARTI_RE_REACH_MAX 128u                       /* of arti_re_get_near() */
 #define ARTI_RE_PROBE_MAX 16u                        /* states that arti_re_is_universal and _is_closed look at */
 
 typedef struct arti_re_ctx arti_re_ctx;
@@ -149,6 +150,11 @@ static inline bool arti_re_accepts(const arti_re_ctx *c, arti_re_state s) {
 /* Steps over len bytes; stops early at ARTI_RE_DEAD. */
 arti_re_state arti_re_run(arti_re_ctx *c, arti_re_state s, const uint8_t *bytes, size_t len);
 
+/* A state that does as s does with texts of at most *reach characters: the same are alive, the same are accepted; it may take more of the
+ * longer ones. Counters that so few characters do not exhaust are left away, so that states which differ in them only have the same
+ * one. s itself, and ARTI_RE_UNBOUNDED, where there is none. */
+art_status arti_re_get_near(arti_re_ctx *c, arti_re_state s, arti_re_state *out, uint32_t *reach);
+
 /* The state of what may follow s and has lo to hi characters. Between characters only (else ART_E_ARG). */
 art_status arti_re_bind(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, arti_re_state *out);
 
@@ -252,11 +258,9 @@ art_status arti_re_random_witness(arti_re_ctx *c, arti_re_state s, uint32_t lo, 
 
 /* ------------------------------------------------------------------ digests */
 
-/* 128 bits that stand for what may follow s within `reach` characters, in any context: of the texts that are no longer, states with equal
- * digests have the same alive and accept the same. Languages that are built alike have equal ones, and so have those that differ only in
- * counters which so few characters do not exhaust. false: between characters only, and not where it would take much memory. key: secret, so
- * that digests can not be made to meet. */
-bool arti_re_digest(arti_re_ctx *c, arti_re_state s, const uint64_t key[2], uint32_t reach, uint64_t out[2]);
+/* 128 bits that stand for the language of what may follow s, in any context: languages that are built alike have the same. false: between
+ * characters only, and not where it would take much memory. key: secret, so that digests can not be made to meet. */
+bool arti_re_digest(arti_re_ctx *c, arti_re_state s, const uint64_t key[2], uint64_t out[2]);
 
 /* ------------------------------------------------------------------ figures */
 

@@ -704,6 +704,27 @@ arti_re_state arti_re_start(arti_re_ctx *c, arti_re t) {
     return re_whole_state(c, t);
 }
 
+art_status arti_re_get_near(arti_re_ctx *c, arti_re_state s, arti_re_state *out, uint32_t *reach) {
+    *out = s;
+    *reach = ARTI_RE_UNBOUNDED;
+    if (s == ARTI_RE_FAIL) return c->err.code;
+    const re_info *info = re_info_of(c, s);
+    if (s == ARTI_RE_DEAD || c->splits[info->split]->u8 != ARTI_U8_0) return ART_OK;
+    const art_error before = c->err;
+    re_begin(c);
+    uint32_t n;
+    const arti_re t = re_near(c, info->term, &n);
+    const arti_re_state near = t == info->term ? s : re_whole_state(c, t);
+    if (near == ARTI_RE_FAIL) {
+        if (c->err.code == ART_E_NOMEM) return ART_E_NOMEM;
+        c->err = before; /* too much work: s itself will do */
+        return ART_OK;
+    }
+    *out = near;
+    *reach = n;
+    return ART_OK;
+}
+
 art_status arti_re_bind(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, arti_re_state *out) {
     *out = s;
     if (s == ARTI_RE_FAIL) return c->err.code;

@@ -51,31 +51,13 @@ static void sip_end(sip *s, uint64_t out[2]) {
     out[1] = s->v[0] ^ s->v[1] ^ s->v[2] ^ s->v[3];
 }
 
-/* Digests of terms as they are, or within reach. */
-enum { WHOLE, NEAR };
-
-/* No text of n characters begins more turns of the loop. */
-static uint32_t turns_of(const arti_re_ctx *c, const re_node *x, uint32_t n) {
-    const uint32_t shortest = c->nodes[x->a].shortest;
-    return shortest > 1 ? n / shortest + 1 : n;
-}
-
-/* The bounds of a loop. Within reach, a maximum that is not got to is none, and so many turns that the loop can not be left are like any
- * such number. That needs an exact term, whose parts have all some text: whatever a prefix has begun can be ended. */
-static uint64_t bounds_of(const arti_re_ctx *c, const re_node *x, int how) {
-    uint32_t min = x->min, max = x->max;
-    if (how == NEAR) {
-        const uint32_t turns = turns_of(c, x, c->digest_reach);
-        if (max >= turns) max = ARTI_RE_UNBOUNDED;
-        if (min > turns) min = turns + 1;
-    }
-    return (uint64_t)min << 32 | max;
+static bool is_known(const arti_re_ctx *c, arti_re t) {
+    return c->digests[t].word[0] || c->digests[t].word[1];
 }
 
 /* Of a term whose operands are known. */
-static void digest_node(const arti_re_ctx *c, const re_node *x, int how, uint64_t out[2]) {
-    const re_digest *digests = c->digests[how];
-    sip s = sip_begin(c->digest_key);
+static void digest_node(const arti_re_ctx *c, const uint64_t key[2], const re_node *x, uint64_t out[2]) {
+    sip s = sip_begin(key);
     uint64_t sum[2] = {0, 0};
     sip_add(&s, x->kind);
     switch ((re_kind)x->kind) {
@@ -93,91 +75,77 @@ static void digest_node(const arti_re_ctx *c, const re_node *x, int how, uint64_
     case RE_OR:
     case RE_AND: /* the operands are in the order of their numbers, which is the context's own */
         for (uint32_t i = 0; i < x->b; i++)
-            for (int k = 0; k < 2; k++) sum[k] += digests[x->kids[i]].word[k];
+            for (int k = 0; k < 2; k++) sum[k] += c->digests[x->kids[i]].word[k];
         sip_add(&s, x->b);
         sip_add(&s, sum[0]);
         sip_add(&s, sum[1]);
         break;
-    case RE_LOOP: sip_add(&s, bounds_of(c, x, how)); /* fall through */
+    case RE_LOOP: sip_add(&s, (uint64_t)x->min << 32 | x->max); /* fall through */
     default:
-        for (int k = 0; k < 2; k++) sip_add(&s, digests[x->a].word[k]);
-        for (int k = 0; k < 2 && x->kind == RE_CONCAT; k++) sip_add(&s, digests[x->b].word[k]);
+        for (int k = 0; k < 2; k++) sip_add(&s, c->digests[x->a].word[k]);
+        for (int k = 0; k < 2 && x->kind == RE_CONCAT; k++) sip_add(&s, c->digests[x->b].word[k]);
     }
     sip_end(&s, out);
     if (!out[0] && !out[1]) out[0] = 1;
 }
 
-static bool ask(arti_re_ctx *c, const re_digest *digests, arti_re t) {
-    return digests[t].word[0] || digests[t].word[1] || re_push(c, &c->reach, t);
+static bool ask(arti_re_ctx *c, arti_re t) {
+    return is_known(c, t) || re_push(c, &c->reach, t);
 }
 
-static bool ask_operands(arti_re_ctx *c, const re_digest *digests, const re_node *x) {
+static bool ask_operands(arti_re_ctx *c, const re_node *x) {
     switch ((re_kind)x->kind) {
     case RE_OR:
     case RE_AND:
         for (uint32_t i = 0; i < x->b; i++)
-            if (!ask(c, digests, x->kids[i])) return false;
+            if (!ask(c, x->kids[i])) return false;
         return true;
-    case RE_CONCAT: return ask(c, digests, x->a) && ask(c, digests, x->b);
+    case RE_CONCAT: return ask(c, x->a) && ask(c, x->b);
     case RE_LOOP:
     case RE_NOT:
     case RE_AHEAD:
-    case RE_BEHIND: return ask(c, digests, x->a);
+    case RE_BEHIND: return ask(c, x->a);
     default: return true;
     }
 }
 
-static bool digest_term(arti_re_ctx *c, arti_re t, int how) {
-    re_digest *digests = c->digests[how];
+static bool digest_term(arti_re_ctx *c, const uint64_t key[2], arti_re t) {
     c->reach.n = 0;
-    if (!ask(c, digests, t)) return false;
+    if (!ask(c, t)) return false;
     while (c->reach.n > 0) { /* operands first */
         const size_t n = c->reach.n;
         const arti_re at = c->reach.at[n - 1];
-        if (!re_spend(c, 1) || !ask_operands(c, digests, &c->nodes[at])) return false;
+        if (!re_spend(c, 1) || !ask_operands(c, &c->nodes[at])) return false;
         if (c->reach.n > n) continue;
-        digest_node(c, &c->nodes[at], how, digests[at].word);
+        digest_node(c, key, &c->nodes[at], c->digests[at].word);
         c->reach.n--;
     }
     return true;
 }
 
-void re_digests_free(arti_re_ctx *c) {
-    for (int i = 0; i < 2; i++) {
-        arti_free(c->mem, c->digests[i], c->n_digests[i] * sizeof *c->digests[i]);
-        c->digests[i] = NULL;
-        c->n_digests[i] = 0;
-    }
-}
-
-/* Makes room for the digests of all terms; drops those made with another key or reach. */
-static bool begin(arti_re_ctx *c, const uint64_t key[2], uint32_t reach, int how) {
-    if (memcmp(c->digest_key, key, sizeof c->digest_key) != 0 || c->digest_reach != reach) {
-        re_digests_free(c);
-        memcpy(c->digest_key, key, sizeof c->digest_key);
-        c->digest_reach = reach;
-    }
-    const uint32_t had = c->n_digests[how], n = c->n_nodes + c->n_nodes / 2;
-    if (had >= c->n_nodes) return true;
-    re_digest *p = arti_realloc(c->mem, c->digests[how], had * sizeof *p, n * sizeof *p);
-    if (!p) return c->mem->over_limit = false;
-    memset(p + had, 0, (n - had) * sizeof *p);
-    c->digests[how] = p;
-    c->n_digests[how] = n;
-    return true;
-}
-
-bool arti_re_digest(arti_re_ctx *c, arti_re_state s, const uint64_t key[2], uint32_t reach, uint64_t out[2]) {
+bool arti_re_digest(arti_re_ctx *c, arti_re_state s, const uint64_t key[2], uint64_t out[2]) {
     if (s == ARTI_RE_FAIL || s == ARTI_RE_DEAD || c->n_nodes > DIGEST_TERMS_MAX) return false;
     const re_info *info = re_info_of(c, s);
-    const int how = c->nodes[info->term].flags & RE_EXACT ? NEAR : WHOLE;
-    if (c->splits[info->split]->u8 != ARTI_U8_0 || !begin(c, key, reach, how)) return false;
+    if (c->splits[info->split]->u8 != ARTI_U8_0) return false;
+    if (c->n_digests < c->n_nodes || memcmp(c->digest_key, key, sizeof c->digest_key) != 0) {
+        const uint32_t n = c->n_nodes + c->n_nodes / 2;
+        re_digest *p = c->n_digests < c->n_nodes
+                           ? arti_realloc(c->mem, c->digests, c->n_digests * sizeof *p, n * sizeof *p)
+                           : c->digests;
+        if (!p) return c->mem->over_limit = false;
+        const bool same = memcmp(c->digest_key, key, sizeof c->digest_key) == 0;
+        const uint32_t from = same ? c->n_digests : 0;
+        if (c->n_digests < c->n_nodes) c->n_digests = n;
+        c->digests = p;
+        memset(p + from, 0, (c->n_digests - from) * sizeof *p);
+        memcpy(c->digest_key, key, sizeof c->digest_key);
+    }
     const art_error before = c->err;
     re_begin(c);
-    if (!digest_term(c, info->term, how)) {
+    if (!digest_term(c, key, info->term)) {
         c->err = before;
         return false;
     }
-    memcpy(out, c->digests[how][info->term].word, sizeof c->digests[how][info->term].word);
+    memcpy(out, c->digests[info->term].word, sizeof c->digests[info->term].word);
     return true;
 }

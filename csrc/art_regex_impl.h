@@ -106,11 +106,13 @@ typedef struct re_machine {
 typedef struct re_node {
     uint8_t kind; /* re_kind */
     uint8_t flags;
-    uint32_t a, b; /* OR and AND: b is the number of kids */
+    uint8_t counters;   /* see re_near() */
+    uint8_t near_level; /* of `near` */
+    uint32_t a, b;      /* OR and AND: b is the number of kids */
     uint32_t min, max;
     uint32_t shortest, longest;       /* bounds of the lengths; exact with RE_EXACT */
     uint32_t vertex;                  /* RE_NIL: none so far */
-    arti_re shape, cover;             /* RE_NIL: not computed so far */
+    arti_re shape, cover, near;       /* RE_NIL: not computed so far */
     uint32_t farthest;                /* see arti_re_get_farthest(); RE_NIL: not computed so far */
     uint32_t mark_first, mark_behind; /* epochs of the walk that collects first classes */
     const uint32_t *kids;
@@ -272,10 +274,9 @@ struct arti_re_ctx {
     uint16_t range_weights[ARTI_RE_RANGES_MAX];
     uint32_t n_ranges;
 
-    re_digest *digests[2]; /* of terms as they are, and within reach; by term, the first n_digests */
-    uint32_t n_digests[2];
+    re_digest *digests; /* by term, the first n_digests */
+    uint32_t n_digests;
     uint64_t digest_key[2];
-    uint32_t digest_reach;
 
     re_vec items;             /* of the pattern being read */
     re_vec tmp;               /* operands of the constructors under way */
@@ -344,6 +345,10 @@ arti_re re_shape(arti_re_ctx *c, arti_re t);
 /* A language that has all texts of t, with machines replaced by simpler terms that take more: where no text fits the cover none fits
  * t, and that is found without going through the machine's states. t itself where it has no machine. */
 arti_re re_cover(arti_re_ctx *c, arti_re t);
+/* A language that agrees with t on texts of at most *reach characters and has all texts of t, without the counters that so few characters do
+ * not exhaust. It is exact: t must be RE_EXACT, so that every operand has some text, and whatever a short prefix has begun can be ended
+ * within t's bounds. t itself, and ARTI_RE_UNBOUNDED, where there are no such counters. */
+arti_re re_near(arti_re_ctx *c, arti_re t, uint32_t *reach);
 /* A relation that spans the whole text, as a language: lookarounds at its two ends are decided. */
 arti_re re_close(arti_re_ctx *c, arti_re t);
 /* The same at the end only, for what a lookahead asks. */
@@ -371,7 +376,6 @@ uint8_t re_is_live_between(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_t hi);
 arti_re_state re_whole_state(arti_re_ctx *c, arti_re t);
 /* Of a live term. */
 bool re_term_lengths(arti_re_ctx *c, arti_re t, arti_re_lengths *out);
-void re_digests_free(arti_re_ctx *c);
 /* The dead state. */
 bool re_dfa_init(arti_re_ctx *c);
 

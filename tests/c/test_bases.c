@@ -8,7 +8,7 @@
 #include "art_bits.h"
 #include "art_lex.h"
 
-enum { N = 4000, BYTES_MAX = 1 << 16 };
+enum { N = 4000, BYTES_MAX = 1 << 18 };
 
 static uint8_t bytes[BYTES_MAX];
 static uint32_t offsets[N + 1];
@@ -21,8 +21,9 @@ static void make_tokens(void) {
     uint64_t seed = 7;
     for (uint32_t i = 0; i < N; i++) {
         uint32_t at = offsets[i];
-        for (uint64_t k = 1 + harness_random(&seed) % 4; k; k--) {
-            const char *piece = pieces[harness_random(&seed) % n_pieces];
+        for (uint64_t k = 1 + harness_random(&seed) % (i % 9 ? 4 : 60); k;
+             k--) { /* some are long, and stay in a string */
+            const char *piece = pieces[harness_random(&seed) % (i % 9 ? n_pieces : 12)];
             memcpy(bytes + at, piece, strlen(piece));
             at += (uint32_t)strlen(piece);
         }
@@ -73,6 +74,33 @@ static void check_groups(const art_vocab *v) {
     }
 }
 
+static uint32_t n_characters(const uint8_t *p, size_t len) {
+    uint32_t n = 0;
+    for (size_t i = 0; i < len; i++) n += p[i] < 0x80 || p[i] > 0xBF;
+    return n;
+}
+
+static void check_long(const art_vocab *v) {
+    const arti_bases *b = v->bases;
+    const uint32_t *stay = arti_vocab_stay(v, UINT32_MAX);
+    uint32_t n = 0;
+    for (uint32_t id = 0; id < v->n_tokens; id++) {
+        size_t len;
+        const uint8_t *p = arti_vocab_bytes(v, id, &len);
+        n += arti_bits_test(stay, id) && n_characters(p, len) > ARTI_LONG_MIN;
+    }
+    assert(n > 50 && n == b->n_long);
+    for (uint32_t i = 0; i < n; i++) {
+        size_t len, before = 0;
+        const uint8_t *p = arti_vocab_bytes(v, b->longs[i].id, &len);
+        const uint8_t *q = i ? arti_vocab_bytes(v, b->longs[i - 1].id, &before) : p;
+        const uint32_t shared = b->longs[i].shared;
+        assert(arti_bits_test(stay, b->longs[i].id) && b->longs[i].n_cp == n_characters(p, len));
+        assert(shared <= before && shared <= len && memcmp(p, q, shared) == 0);
+        assert(i == 0 || shared == before || (shared < len && p[shared] > q[shared]));
+    }
+}
+
 static void check_children(const art_vocab *v) {
     uint32_t n_lists = 0;
     for (uint32_t i = 1; i < v->n_nodes; i++) {
@@ -106,6 +134,7 @@ int main(void) {
     assert(art_vocab_new(bytes, offsets, N, &(uint32_t){0}, 1, NULL, &v, NULL) == ART_OK);
     check_rows(v);
     check_groups(v);
+    check_long(v);
     check_children(v);
     FAIL_EVERY_ALLOCATION(&h, can_make(v, &alloc));
     art_vocab_free(v);

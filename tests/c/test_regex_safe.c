@@ -31,6 +31,8 @@ static const char *const patterns[] = {
     "^[\\u0080-\\u00bf]*\\u{1f600}?$",
     "^(([a-z]+\\.)+[a-z]{2,6}/?|-)$",
     "^.{0,50}$",
+    "^([a-z]{2,90}[.-]){1,30}[0-9]{30,31}$",
+    "^(([a-f]{26}-?){0,40}|[^a-z]{0,55}@)*$",
     "^$",
 };
 
@@ -139,6 +141,64 @@ static void check_rest(arti_re_ctx *c, arti_re_state s) {
         }
 }
 
+/* The near state does as s does within reach. Texts are such as keep s alive, with a character now and then that may not. */
+static void check_near(arti_re_ctx *c, arti_re_state s) {
+    arti_re_state near, again;
+    uint32_t reach, farther;
+    assert(arti_re_get_near(c, s, &near, &reach) == ART_OK);
+    assert((near == s) == (reach == ARTI_RE_UNBOUNDED) && (near == s || reach <= ARTI_RE_REACH_MAX));
+    assert(arti_re_get_near(c, near, &again, &farther) == ART_OK && (again == near || farther != reach));
+    for (int k = 0; k < 30; k++) {
+        arti_re_state a = s, b = near;
+        for (uint32_t n = 0; n < reach && n < ARTI_RE_REACH_MAX && b != ARTI_RE_DEAD; n++) {
+            const uint32_t cp = some_in(UINT64_MAX), other = some_in(UINT64_MAX);
+            const bool dies = step(c, b, cp) == ARTI_RE_DEAD && pick(8) > 0;
+            a = step(c, a, dies ? other : cp);
+            b = step(c, b, dies ? other : cp);
+            assert((a == ARTI_RE_DEAD) == (b == ARTI_RE_DEAD));
+            assert(a == ARTI_RE_DEAD || arti_re_accepts(c, a) == arti_re_accepts(c, b));
+        }
+    }
+}
+
+static arti_re_state state_of(arti_re_ctx *c, const char *pattern) {
+    return arti_re_start(c, arti_re_pattern(c, pattern, strlen(pattern)));
+}
+
+/* Which languages have a near state in common. */
+static void test_near(arti_mem *mem) {
+    static const struct {
+        const char *a, *b;
+        uint32_t reach; /* of a; 0: unlimited */
+        bool same;
+    } cases[] = {
+        {"^[a-z]{0,24}$", "^[a-z]{0,25}$", 24, true},
+        {"^[a-z]{0,47}$", "^[a-z]{0,24}$", 24, true},
+        {"^[a-z]{0,48}$", "^[a-z]{0,99}$", 48, true},
+        {"^[a-z]{0,128}$", "^[a-z]{0,999}$", 128, true},
+        {"^[a-z]{0,23}$", "^[a-z]{0,24}$", 0, false},
+        {"^[a-z]{26,}$", "^[a-z]{40}$", 24, true},
+        {"^[a-z]{24,}$", "^[a-z]{40}$", 0, false},
+        {"^[a-z]{3,90}$", "^[a-z]{3,50}$", 48, true},
+        {"^[a-z]{3,90}$", "^[a-z]{4,90}$", 48, false},
+        {"^(\\S+\\s+){0,65}x$", "^(\\S+\\s+){0,99}x$", 128, true},
+        {"^(\\S+\\s+){0,12}x$", "^(\\S+\\s+){0,13}x$", 0, false},
+        {"^([a-z]{0,200}|[0-9]{0,60})$", "^([a-z]{0,90}|[0-9]{0,50})$", 48, true},
+        {"^(([ab]{30}c){40}d?){50}$", "^(([ab]{31}c){41}d?){51}$", 24, true},
+        {"^(?=[a-z]{40})(?!x).*$", "^(?=[a-z]{50})(?!x).*$", 0, false}, /* texts must fit two languages */
+    };
+    arti_re_ctx *c;
+    assert(arti_re_ctx_new(mem, &c, NULL) == ART_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        arti_re_state a, b;
+        uint32_t reach, other;
+        assert(arti_re_get_near(c, state_of(c, cases[i].a), &a, &reach) == ART_OK);
+        assert(arti_re_get_near(c, state_of(c, cases[i].b), &b, &other) == ART_OK);
+        assert(reach == (cases[i].reach ? cases[i].reach : ARTI_RE_UNBOUNDED) && (a == b) == cases[i].same);
+    }
+    arti_re_ctx_free(c);
+}
+
 int main(void) {
     arti_mem mem;
     arti_mem_init(&mem, NULL, 0);
@@ -155,6 +215,7 @@ int main(void) {
             check_fan(c, s);
             check_safe(c, s);
             check_rest(c, s);
+            check_near(c, s);
             arti_re_safe safe;
             uint32_t farthest;
             assert(arti_re_get_safe(c, s, false, &safe) == ART_OK && arti_re_get_farthest(c, s, &farthest) == ART_OK);
@@ -166,6 +227,7 @@ int main(void) {
         assert(arti_re_get_safe(c, ARTI_RE_DEAD, true, &dead) == ART_REJECTED);
         arti_re_ctx_free(c);
     }
+    test_near(&mem);
     assert(n_in > 60 && n_ends > 10 && n_far > 60); /* answers that say nothing would pass everything above */
     assert(mem.used == 0);
     return 0;
