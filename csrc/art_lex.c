@@ -682,16 +682,26 @@ static bool build_begins(arti_lex *lex, const art_vocab *v) {
 static bool build_escapes(arti_lex *lex, const art_vocab *v) {
     uint32_t *tails = keep(lex, v->n_escapes - v->n_escapes_stay, sizeof *tails);
     uint16_t *first = keep(lex, v->n_escapes, sizeof *first);
-    lex->escape_tails = tails, lex->escape_first = first;
-    for (uint32_t k = 0; first && k < v->n_escapes; k++)
-        first[k] = v->escapes[k].len ? v->escape_text[v->escapes[k].text] : ARTI_LEX_NO_TEXT;
-    for (uint32_t k = v->n_escapes_stay; tails && k < v->n_escapes; k++) {
+    uint32_t *bare = keep(lex, v->n_escapes, sizeof *bare);
+    lex->escape_tails = tails, lex->escape_first = first, lex->bare_escapes = bare;
+    if (!tails || !first || !bare) return false;
+    for (uint32_t k = 0; k < v->n_escapes; k++) {
+        const arti_escaped *e = &v->escapes[k];
+        first[k] = e->len ? v->escape_text[e->text] : ARTI_LEX_NO_TEXT;
+        if (e->len)
+            lex->escape_bytes[first[k] / 64] |= (uint64_t)1 << (first[k] % 64);
+        else
+            bare[lex->n_bare++] = k;
+    }
+    for (uint32_t h = 0; h < v->n_heads; h++)
+        if (v->heads[h].len > lex->head_len_max) lex->head_len_max = v->heads[h].len;
+    for (uint32_t k = v->n_escapes_stay; k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
         size_t len;
         const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
         tails[k - v->n_escapes_stay] = find_suffix(v, bytes + e->tail, (uint32_t)len - e->tail);
     }
-    return tails && first;
+    return true;
 }
 
 /* most: of `plain`. */

@@ -107,8 +107,12 @@ typedef struct arti_lex {
     const uint32_t *text_row; /* the same without colons */
     /* Per escape of the vocabulary that leaves: what follows its quote; UINT32_MAX: no tail is the same. */
     const uint32_t *escape_tails;
-    const uint16_t
-        *escape_first; /* per escape of the vocabulary: the first byte of its text; ARTI_LEX_NO_TEXT: it has none */
+    /* Per escape of the vocabulary: the first byte of its text; ARTI_LEX_NO_TEXT: it has none. */
+    const uint16_t *escape_first;
+    uint64_t escape_bytes[4]; /* those bytes */
+    uint32_t n_bare;
+    const uint32_t *bare_escapes; /* the escapes without text */
+    uint32_t head_len_max;        /* bytes of the vocabulary's longest head */
 
     /* Nodes of the vocabulary's trie that follow any run of whitespace (an empty one too), grouped by their byte. */
     const uint32_t *space_nodes;

@@ -285,37 +285,46 @@ static bool may_begin(const leaver *l, uint32_t i) {
     return first == ARTI_LEX_NO_TEXT || (l->next[first / 64] >> (first % 64) & 1u);
 }
 
-/* Tokens with escapes: those that stay, or those that leave. They stand in this order. */
-static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
+/* The i-th token with escapes, if it is one that the string admits. */
+static bool set_escape(leaver *l, uint64_t *q, uint32_t i) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
-    for (uint32_t i = leaving ? v->n_escapes_stay : 0; i < (leaving ? v->n_escapes : v->n_escapes_stay); i++) {
-        if (!may_begin(l, i)) continue;
-        const arti_escaped *e = &v->escapes[i];
-        const uint8_t *text = v->escape_text + e->text;
-        const uint32_t n_cp = l->st->text.n_cp + e->n_cp;
-        bool ok = false;
-        if (l->ends && leaving && !arti_bits_test(l->ends, v->n_heads + i - v->n_escapes_stay)) continue;
-        if (leaving && is_escape_alone(l, i)) {
-            if (!leave_alone(l, e->token)) return false;
-            continue;
-        }
-        if (!run_parts(l, q, text, e->len, leaving ? 0 : l->covered)) return false;
-        if (e->kind == ARTI_ESCAPED_STAYS) {
-            ok = any_alive(l, q, n_cp, ends_inside(text, e->len));
-        } else if (e->kind == ARTI_ESCAPED_CUT) {
-            ok = is_cut_alive(l, e, q, n_cp);
-        } else if (accepting(l, q, n_cp)) {
-            bool failed;
-            size_t len;
-            const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
-            const arti_quote *sig = signature_of(l, q, n_cp, 0, &failed);
-            ok = sig && sig->closes && arti_walk_tail(w, &sig->after, bytes + e->tail, len - e->tail);
-            if (!sig && !failed && !leave_alone(l, e->token)) return false;
-        }
-        if (ok) arti_walk_set(w, e->token);
-        if (arti_faulted(w->x->s)) return false;
+    const bool leaving = i >= v->n_escapes_stay;
+    const arti_escaped *e = &v->escapes[i];
+    const uint8_t *text = v->escape_text + e->text;
+    const uint32_t n_cp = l->st->text.n_cp + e->n_cp;
+    bool ok = false;
+    if (l->ends && leaving && !arti_bits_test(l->ends, v->n_heads + i - v->n_escapes_stay)) return true;
+    if (leaving && is_escape_alone(l, i)) return leave_alone(l, e->token);
+    if (!run_parts(l, q, text, e->len, leaving ? 0 : l->covered)) return false;
+    if (e->kind == ARTI_ESCAPED_STAYS) {
+        ok = any_alive(l, q, n_cp, ends_inside(text, e->len));
+    } else if (e->kind == ARTI_ESCAPED_CUT) {
+        ok = is_cut_alive(l, e, q, n_cp);
+    } else if (accepting(l, q, n_cp)) {
+        bool failed;
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
+        const arti_quote *sig = signature_of(l, q, n_cp, 0, &failed);
+        ok = sig && sig->closes && arti_walk_tail(w, &sig->after, bytes + e->tail, len - e->tail);
+        if (!sig && !failed) return leave_alone(l, e->token);
     }
+    if (ok) arti_walk_set(w, e->token);
+    return !arti_faulted(w->x->s);
+}
+
+/* Tokens with escapes: those that stay, or those that leave. They stand in this order. */
+static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
+    const art_vocab *v = l->w->v;
+    const arti_lex *lex = v->lex;
+    const uint32_t first = leaving ? v->n_escapes_stay : 0, end = leaving ? v->n_escapes : v->n_escapes_stay;
+    uint64_t some = 0;
+    for (uint32_t k = 0; k < 4; k++) some |= lex->escape_bytes[k] & l->next[k];
+    for (uint32_t k = 0; !some && k < lex->n_bare; k++)
+        if (lex->bare_escapes[k] >= first && lex->bare_escapes[k] < end && !set_escape(l, q, lex->bare_escapes[k]))
+            return false;
+    for (uint32_t i = first; some && i < end; i++)
+        if (may_begin(l, i) && !set_escape(l, q, i)) return false;
     return true;
 }
 
@@ -383,6 +392,7 @@ static void find_rests(const leaver *l, uint32_t i, uint64_t *accepts) {
     const uint32_t d = arti_set_depth(q);
     for (uint32_t k = arti_set_lo(q); k < arti_set_hi(q); k++) {
         const arti_key *key = &text_part(l->st, i)->set[k];
+        if (key->len - d > l->w->v->lex->head_len_max) continue;
         const uint32_t h = find_head(l->w->v, (const uint8_t *)key->ptr + d, key->len - d);
         if (h != UINT32_MAX) accepts[h] |= UINT64_C(1) << i;
     }
