@@ -4,6 +4,7 @@
 #include "art_lex.h"
 
 #include "art_bits.h"
+#include "art_digest.h"
 
 /* ------------------------------------------------------------------ the lexer */
 
@@ -565,7 +566,9 @@ static bool lay_out(arti_lex *lex, builder *b, arti_lex_trie *t, uint32_t **head
             }
             if (from->len != UINT32_MAX) { /* its quote lies above it, and is the last that was opened */
                 close_of[path[d]] = at_close;
-                t->closes[at_close++] = (arti_lex_close){.node = n, .text = from->text, .len = from->len};
+                const uint64_t hash =
+                    arti_digest_text(ARTI_TEXT_HASH, (const char *)b->v->bytes + from->text, from->len);
+                t->closes[at_close++] = (arti_lex_close){.node = n, .text = from->text, .len = from->len, .hash = hash};
                 t->opens[at_open - 1].n_close++;
             }
             n++;

@@ -41,6 +41,7 @@ typedef struct arti_lex_node { /* depth first, as arti_node */
 typedef struct arti_lex_close { /* a node that closes the first string of its path */
     uint32_t node;
     uint32_t text, len;      /* what stands in the string: offset into token bytes. No escapes. */
+    uint64_t hash;           /* digest of that, as a key has it */
     uint32_t leave, n_leave; /* entries at and below it: into leaves */
     bool may_repeat;         /* below it: another key ends within the token, which may be the same one */
 } arti_lex_close;

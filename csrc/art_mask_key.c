@@ -52,10 +52,9 @@ static bool is_taken(const leaver *l, uint64_t hash) {
 
 #define OTHER_HASH UINT64_C(0x6f7468657220)
 
-/* Digest of some text that is neither there nor asked for: the same for all places, as a rule. */
-static uint64_t other_hash(const leaver *l) {
+uint64_t arti_key_other_hash(const arti_state *st) {
     uint64_t hash = OTHER_HASH;
-    while (is_taken(l, hash)) hash = arti_hash_mix(hash, 1);
+    while (st->text.offer_other && arti_hset_has(st->top->set, hash)) hash = arti_hash_mix(hash, 1);
     return hash;
 }
 
@@ -129,7 +128,7 @@ static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uin
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].accepts == bits) return &l->sigs[i];
     /* Where the digest may matter behind the quote: what goes on after no text may go on after some. */
-    arti_quote *sig = add_quote(l, bits, q, n_cp, l->exact_tail ? other_hash(l) : hash);
+    arti_quote *sig = add_quote(l, bits, q, n_cp, l->exact_tail ? arti_key_other_hash(l->st) : hash);
     *failed = arti_faulted(l->w->x->s);
     return sig;
 }
@@ -463,7 +462,7 @@ static bool walk_others(leaver *l) {
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
     q[0] = 0;
     bool failed;
-    arti_quote *sig = signature_of(l, q, l->st->text.n_cp, other_hash(l), &failed);
+    arti_quote *sig = signature_of(l, q, l->st->text.n_cp, arti_key_other_hash(l->st), &failed);
     if (failed || !sig) return false;
     if (!sig->closes)
         memset(sig->suffixes, 0, sizeof sig->suffixes);
@@ -576,7 +575,8 @@ static bool judge_ends(leaver *l, uint8_t *quotes) {
             for (uint32_t b = 0; b < head->len; b++)
                 for (uint32_t i = 0; i < l->n_parts; i++)
                     if (!step_part(x, l->st, i, &q[i], bytes[b])) return false;
-            sig = add_quote(l, bits, q, l->st->text.n_cp + head->n_cp, l->exact_tail ? other_hash(l) : hash);
+            sig =
+                add_quote(l, bits, q, l->st->text.n_cp + head->n_cp, l->exact_tail ? arti_key_other_hash(l->st) : hash);
             if (arti_faulted(x->s)) return false;
         }
         quotes[h] = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;

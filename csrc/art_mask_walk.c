@@ -3,6 +3,7 @@
 
 #include "art_bits.h"
 #include "art_unique.h"
+#include "art_utf8.h"
 
 /* ------------------------------------------------------------------ working memory */
 
@@ -251,13 +252,130 @@ static bool walk_close(const folded *f, const arti_lex_close *c, const arti_stat
     return walk_folded(f, c->node + 1, node->next, after);
 }
 
-/* Below the opening quote of a string that is open; st: behind the quote. has_stay: tokens that stay in it are set. */
-static bool walk_open(const folded *f, const arti_lex_open *o, const arti_state *st, bool has_stay) {
+/* A way in which strings end that were opened within the token: they share the state behind the quote. */
+typedef struct closing {
+    uint64_t accepts; /* the parts that have them */
+    bool closes;
+    arti_state after;
+    uint64_t *tails; /* that may follow; NULL where no tails of tails are asked for */
+} closing;
+
+/* Part i of the machine that reads a string; NULL: the declared names. */
+static const arti_part *string_part(const arti_state *st, uint32_t i) {
+    if (st->mode == ARTI_M_TEXT) return &((const arti_text_machine *)st->text.machine)->parts[i];
+    return i ? &((const arti_object_machine *)st->text.machine)->parts[i - 1] : NULL;
+}
+
+/* Which parts have the text as a whole, from where the string begins; names apart. */
+static uint64_t accepted_by(const arti_walk *w, const arti_state *st, const uint8_t *text, uint32_t len) {
+    art_schema *s = w->x->s;
+    uint64_t bits = 0;
+    uint32_t n_cp = 0;
+    for (uint32_t b = 0; b < len; b++) n_cp += (text[b] & 0xC0u) != 0x80u;
+    for (uint32_t i = 0; i < arti_text_parts(st); i++) {
+        const arti_part *p = string_part(st, i);
+        uint64_t q = arti_text_q(st)[i];
+        if (!p) continue;
+        for (uint32_t b = 0; b < len && q && p->kind != ARTI_PART_FREE; b++)
+            if (!arti_part_step(s, p, &q, text[b])) return 0;
+        if (q && arti_part_accepts(s, p, q, n_cp)) bits |= UINT64_C(1) << (i % 64);
+    }
+    return bits;
+}
+
+/* A string that languages limit, and whose ends are alike but for which of them have it. */
+static bool is_language_text(const arti_walk *w, const arti_state *st) {
+    if ((st->mode != ARTI_M_TEXT && st->mode != ARTI_M_KEY_TEXT) || arti_text_parts(st) > 64 || arti_is_distinct(st) ||
+        w->v->lex->n_tails > ARTI_SUFFIX_WORDS_MAX * 32)
+        return false;
+    if (st->mode == ARTI_M_KEY_TEXT) return arti_key_has_language(st, arti_text_q(st));
+    return arti_text_parts(st) > 1 || string_part(st, 0)->kind != ARTI_PART_SET;
+}
+
+/* Fills in what follows text `c`, which stands for others. */
+static bool begin_closing(const folded *f, closing *way, const arti_lex_close *c, const arti_state *st) {
+    arti_walk *w = f->w;
+    arti_jctx *x = w->x;
+    way->after = *st;
+    uint32_t b = 0;
+    if (st->mode == ARTI_M_KEY_TEXT && arti_text_parts(st) == 1) { /* any key will do: always the same one */
+        way->after.text.q.one = 0;
+        way->after.text.hash = arti_key_other_hash(st);
+        b = c->len;
+    }
+    while (b <= c->len && arti_state_step(x, &way->after, w->v->bytes[c->text + b])) b++;
+    way->closes = b > c->len;
+    if (arti_faulted(x->s)) return false;
+    way->tails = NULL;
+    if (f->tails) return true;
+    const size_t n_words = (w->v->lex->n_tails + 63u) / 64u;
+    way->tails = arti_region_get(x->region, n_words * sizeof *way->tails);
+    if (!way->tails) return arti_fault_mem(x->s);
+    if (way->closes) return know_tails(w, &way->after, way->tails);
+    memset(way->tails, 0, n_words * sizeof *way->tails);
+    return true;
+}
+
+/* The string is a declared name, a key that is there, or holds another key behind it: it ends like no other. */
+static bool ends_alone(const arti_state *st, const arti_lex_close *c, const uint8_t *bytes, const uint64_t next[4],
+                       bool ends) {
+    const arti_object_machine *keys = st->text.machine;
+    if (c->may_repeat || arti_hset_has(st->top->set, c->hash)) return true;
+    if (!(c->len ? next[bytes[c->text] / 64] >> (bytes[c->text] % 64) & 1u : ends)) return false;
+    uint64_t q = arti_text_q(st)[0];
+    for (uint32_t b = 0; b < c->len && q; b++) q = arti_set_step(keys->names, q, bytes[c->text + b]);
+    return q && arti_set_whole(keys->names, q) != UINT32_MAX;
+}
+
+/* A string that ends alone: byte by byte. */
+static bool close_alone(const folded *f, const arti_lex_close *c, const arti_state *st) {
+    arti_jctx *x = f->w->x;
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    arti_state at = *st;
+    uint32_t b = 0;
+    bool ok = true;
+    while (b <= c->len && arti_state_step(x, &at, f->w->v->bytes[c->text + b])) b++;
+    if (b > c->len) ok = walk_close(f, c, &at);
+    arti_region_reset(x->region, mark);
+    return ok && !arti_faulted(x->s);
+}
+
+typedef struct closings { /* of one string that is opened */
+    uint32_t n;
+    closing ways[ARTI_QUOTES];
+} closings;
+
+/* Tokens that end the string with text `c`, which these parts have. */
+static bool walk_closing(const folded *f, closings *l, const arti_lex_close *c, const arti_state *st,
+                         uint64_t accepts) {
+    closing *way = l->ways;
+    while (way < l->ways + l->n && way->accepts != accepts) way++;
+    if (way == l->ways + ARTI_QUOTES) return close_alone(f, c, st);
+    if (way == l->ways + l->n) {
+        way->accepts = accepts;
+        if (!begin_closing(f, way, c, st)) return false;
+        l->n++;
+    }
+    if (f->tails) return !way->closes || walk_close(f, c, &way->after); /* no tails of tails */
+    for (uint32_t e = c->leave; e < c->leave + c->n_leave; e++) {
+        const arti_lex_leave *leave = &f->t->leaves[e];
+        if (way->tails[leave->tail / 64] >> (leave->tail % 64) & 1u && is_spelled(f, leave->space))
+            set_one(f, leave->id);
+    }
+    return true;
+}
+
+/* Below node i, the opening quote of a string that is open; st: behind the quote. has_stay: tokens that stay in it are set. */
+static bool walk_open(const folded *f, uint32_t i, const arti_state *st, bool has_stay) {
     arti_walk *w = f->w;
     arti_jctx *x = w->x;
     const arti_lex_trie *t = f->t;
+    const arti_lex_open *o = &t->opens[t->node[i].open];
     const uint8_t *bytes = w->v->bytes;
-    if (!has_stay) set_entries(f, t->stay_ids + o->stay, t->stay_spaces + o->stay, o->n_stay);
+    if (!has_stay) {
+        set_range(f, t->node[i].tok, t->node[i + 1].tok);
+        set_entries(f, t->stay_ids + o->stay, t->stay_spaces + o->stay, o->n_stay);
+    }
     for (uint32_t k = 0; k < o->n_odd; k++) {
         const arti_lex_odd *odd = &t->odds[o->odd + k];
         if (has_stay && odd->stays) continue;
@@ -265,63 +383,126 @@ static bool walk_open(const folded *f, const arti_lex_open *o, const arti_state 
             set_one(f, t->ids[odd->entry]);
         if (arti_faulted(x->s)) return false;
     }
-    if (!o->n_close) return true;
-    const arti_object_machine *keys = st->mode == ARTI_M_KEY_TEXT ? st->text.machine : NULL;
-    /* Strings that end alike share the state behind the quote. */
-    bool alike = !arti_is_distinct(st) && w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32;
-    if (keys)
-        alike &= keys->n_parts == 0 && !st->top->set;
-    else
-        alike &= ((const arti_text_machine *)st->text.machine)->parts[0].lo == 0;
+    const bool is_key = st->mode == ARTI_M_KEY_TEXT;
+    const bool alike = !arti_is_distinct(st) && w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32;
     const arti_region_mark mark = arti_region_mark_now(x->region);
-    arti_state after = *st;
-    uint64_t *tails = NULL;
-    bool closes = true;
-    if (alike) {
-        if (keys) after.text.q.one = 0, after.text.hash = arti_hash_mix(ARTI_TEXT_HASH, 0);
-        closes = arti_state_step(x, &after, '"');
-        if (arti_faulted(x->s)) return false;
-    }
-    if (alike && !f->tails) {
-        const size_t n_words = (w->v->lex->n_tails + 63u) / 64u;
-        tails = arti_region_get(x->region, n_words * sizeof *tails);
-        if (!tails) return arti_fault_mem(x->s);
-        if (!closes)
-            memset(tails, 0, n_words * sizeof *tails);
-        else if (!know_tails(w, &after, tails))
-            return false;
-    }
+    closings ways;
+    ways.n = 0;
     uint64_t next[4] = {0};
-    bool ends = false;
-    if (alike && keys) arti_key_name_bytes(st, next, &ends);
-    bool ok = true;
+    bool ends = false, ok = true;
+    if (alike && is_key) arti_key_name_bytes(st, next, &ends);
     for (uint32_t k = 0; k < o->n_close && ok; k++) {
         const arti_lex_close *c = &t->closes[o->close + k];
-        const uint8_t first = bytes[c->text];
-        bool own = !alike || (keys && c->may_repeat);
-        if (!own && keys && (c->len ? next[first / 64] >> (first % 64) & 1u : ends)) { /* is it a name? */
-            uint64_t q = arti_text_q(st)[0];
-            for (uint32_t b = 0; b < c->len && q; b++) q = arti_set_step(keys->names, q, bytes[c->text + b]);
-            own = q && arti_set_whole(keys->names, q) != UINT32_MAX;
-        }
-        if (own) {
-            const arti_region_mark inner = arti_region_mark_now(x->region);
-            arti_state at = *st;
-            uint32_t b = 0;
-            while (b <= c->len && arti_state_step(x, &at, bytes[c->text + b])) b++;
-            if (b > c->len) ok = walk_close(f, c, &at);
-            ok = ok && !arti_faulted(x->s);
-            arti_region_reset(x->region, inner);
+        if (!alike || (is_key && ends_alone(st, c, bytes, next, ends))) {
+            ok = close_alone(f, c, st);
             continue;
         }
-        if (f->tails) { /* no tails of tails */
-            ok = !closes || walk_close(f, c, &after);
-            continue;
+        const uint64_t accepts = accepted_by(w, st, bytes + c->text, c->len);
+        ok = !arti_faulted(x->s) && walk_closing(f, &ways, c, st, accepts);
+    }
+    arti_region_reset(x->region, mark);
+    return ok;
+}
+
+typedef struct stay_level { /* of walk_language() */
+    uint32_t n_cp;
+    uint8_t u8, byte; /* byte: the last one */
+    uint64_t hash;
+    uint64_t *q;
+} stay_level;
+
+/* One byte of a string. false: no language has it, or a fault. */
+static bool stay_step(arti_jctx *x, const arti_state *st, const stay_level *from, stay_level *to, uint8_t byte) {
+    to->byte = byte;
+    to->u8 = arti_u8_next(from->u8, byte);
+    if (to->u8 == ARTI_U8_BAD || byte < 0x20) return false;
+    to->n_cp = from->n_cp + (from->u8 == ARTI_U8_0);
+    to->hash = arti_hash_mix(from->hash, byte);
+    const bool is_key = st->mode == ARTI_M_KEY_TEXT;
+    bool alive = false;
+    for (uint32_t i = 0; i < arti_text_parts(st); i++) {
+        const arti_part *p = string_part(st, i);
+        uint64_t q = from->q[i];
+        if (q && !p) q = arti_set_step(((const arti_object_machine *)st->text.machine)->names, q, byte);
+        if (q && p && !arti_part_step(x->s, p, &q, byte)) return false;
+        to->q[i] = q;
+        if (!is_key && q && !alive) alive = arti_part_alive(x->s, p, q, to->n_cp, to->u8 != ARTI_U8_0);
+    }
+    return is_key ? arti_key_alive_at(x, st, to->q, to->hash) : alive;
+}
+
+/* The quote behind a text that closes the string; `at`: behind the text. */
+static bool close_text(const folded *f, closings *ways, const arti_lex_close *c, const arti_state *st,
+                       const stay_level *at) {
+    if (at->u8 != ARTI_U8_0) return true;
+    uint64_t accepts = 0;
+    bool is_name = false;
+    for (uint32_t i = 0; i < arti_text_parts(st); i++) {
+        const arti_part *p = string_part(st, i);
+        if (!at->q[i]) continue;
+        if (!p)
+            is_name = arti_set_whole(((const arti_object_machine *)st->text.machine)->names, at->q[i]) != UINT32_MAX;
+        else if (arti_part_accepts(f->w->x->s, p, at->q[i], at->n_cp))
+            accepts |= UINT64_C(1) << i;
+    }
+    if (st->mode == ARTI_M_KEY_TEXT && (is_name || c->may_repeat || arti_hset_has(st->top->set, at->hash)))
+        return close_alone(f, c, st);
+    return !accepts || walk_closing(f, ways, c, st, accepts);
+}
+
+/* Node i, a backslash behind n bytes of the string, and all below it: by whole states. */
+static bool walk_escape(const folded *f, uint32_t i, const arti_state *st, const stay_level *levels, uint32_t n) {
+    arti_jctx *x = f->w->x;
+    if (levels[n].u8 != ARTI_U8_0) return true;
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    arti_state at = *st;
+    uint32_t b = 0;
+    while (b < n && arti_state_step(x, &at, levels[b + 1].byte)) b++;
+    const bool ok = b < n || walk_folded(f, i, f->t->node[i].next, &at);
+    arti_region_reset(x->region, mark);
+    return ok && !arti_faulted(x->s);
+}
+
+/* Below node i, the opening quote of a string that languages limit; st: behind the quote. */
+static bool walk_language(const folded *f, uint32_t i, const arti_state *st) {
+    arti_jctx *x = f->w->x;
+    const arti_lex_trie *t = f->t;
+    const arti_lex_open *o = &t->opens[t->node[i].open];
+    const uint32_t top = t->node[i].depth, end = t->node[i].next, n = arti_text_parts(st);
+    const size_t depth = f->w->m->depth_cap / 2;
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    stay_level *levels = arti_region_get(x->region, depth * sizeof *levels);
+    uint64_t *q = levels ? arti_region_get(x->region, depth * n * sizeof *q) : NULL;
+    if (!q) return arti_fault_mem(x->s);
+    for (size_t d = 0; d < depth; d++) levels[d].q = q + d * n;
+    levels[0].n_cp = 0;
+    levels[0].u8 = ARTI_U8_0;
+    levels[0].hash = st->text.hash;
+    memcpy(q, arti_text_q(st), n * sizeof *q);
+    closings ways;
+    ways.n = 0;
+    uint32_t close = o->close;
+    set_range(f, t->node[i].tok, t->node[i + 1].tok);
+    bool ok = true;
+    for (i++; i < end && ok;) {
+        const arti_lex_node *node = &t->node[i];
+        const uint32_t n_read = node->depth - top - 1;
+        const stay_level *from = &levels[n_read];
+        f->w->work++;
+        if (node->byte == '"') {
+            while (t->closes[close].node < i) close++;
+            ok = close_text(f, &ways, &t->closes[close], st, from);
+            i = node->next;
+        } else if (node->byte == '\\') {
+            ok = walk_escape(f, i, st, levels, n_read);
+            i = node->next;
+        } else if (!stay_step(x, st, from, &levels[n_read + 1], node->byte)) {
+            i = node->next;
+        } else {
+            set_range(f, node->tok, t->node[i + 1].tok);
+            i++;
         }
-        for (uint32_t i = c->leave; i < c->leave + c->n_leave; i++) {
-            const arti_lex_leave *l = &t->leaves[i];
-            if (tails[l->tail / 64] >> (l->tail % 64) & 1u && is_spelled(f, l->space)) set_one(f, l->id);
-        }
+        ok = ok && !arti_faulted(x->s);
     }
     arti_region_reset(x->region, mark);
     return ok;
@@ -378,10 +559,10 @@ static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_st
             continue;
         }
         marks[d] = arti_region_mark_now(x->region);
-        if (node->open != UINT32_MAX && is_open_text(f->w, to)) {
+        const bool opens = node->open != UINT32_MAX, is_open = opens && is_open_text(f->w, to);
+        if (is_open || (opens && is_language_text(f->w, to))) {
             const arti_state at = *to;
-            set_range(f, node->tok, t->node[i + 1].tok);
-            if (!walk_open(f, &t->opens[node->open], &at, false)) return false;
+            if (!(is_open ? walk_open(f, i, &at, false) : walk_language(f, i, &at))) return false;
             i = node->next;
             continue;
         }
@@ -529,7 +710,7 @@ static bool walk_structure(arti_walk *w, const arti_state *st, bool is_first) {
     for (const uint8_t *b = bytes; *b; b++) {
         const uint32_t i = f.t->child[*b];
         if (*b == '"' && opened.mode != ARTI_M_DONE) {
-            if (!walk_open(&f, &f.t->opens[f.t->node[i].open], &opened, true)) return false;
+            if (!walk_open(&f, i, &opened, true)) return false;
         } else if (i && !walk_folded(&f, i, f.t->node[i].next, st)) {
             return false;
         }

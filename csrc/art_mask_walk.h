@@ -88,6 +88,8 @@ bool arti_number_is_covered(const art_vocab *v, const arti_state *st);
 bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t levels);
 /* In a key: may any characters follow? */
 bool arti_key_is_wide(const arti_state *st);
+/* Digest of some key that is neither there nor declared: the same for all places, as a rule. */
+uint64_t arti_key_other_hash(const arti_state *st);
 /* Bytes that a declared name may go on with, as bits; *ends: a name ends here. */
 void arti_key_name_bytes(const arti_state *st, uint64_t bits[4], bool *ends);
 
