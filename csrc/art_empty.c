@@ -766,8 +766,7 @@ static void take_back(art_schema *s, uint64_t number) {
             for (uint32_t k = 0; k < f->n_shapes; k++) f->shapes[k]->len = ARTI_LEN_NONE;
         }
         if (any) {
-            c->is_decided = false;
-            c->len = ARTI_LEN_NONE;
+            update_conj(c); /* other types may have been decided before */
             c->values = NULL;
         }
     }

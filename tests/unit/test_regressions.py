@@ -41,6 +41,24 @@ INSTANCES: list[tuple[str, Any, Any, bool]] = [
     # Exponents were not tried for numbers that must differ.
     ("2020-12", {"prefixItems": [{}, {"enum": [1e-7]}], "uniqueItems": True}, [True, 1e-7], True),
 ]
+# What was decided of other types was forgotten when arrays turned out to have not enough items that differ.
+INSTANCES.append(
+    (
+        "7",
+        {
+            "items": {"type": "null"},
+            "minItems": 2,
+            "if": {
+                "if": {"properties": {"x": {"type": "array"}}, "dependencies": {"a": [""]}},
+                "then": {"type": "array", "uniqueItems": True},
+                "else": {"oneOf": [{"minProperties": 2}]},
+            },
+            "else": {"dependencies": {"x": {}}},
+        },
+        {"x": []},
+        True,
+    )
+)
 EMPTY_OBJECTS = {"items": {"type": "object", "unevaluatedProperties": False}}
 EMPTY_ARRAYS = {"type": "array", "maxItems": 0}
 PAIRS = {"const": {"": 1, "ab": True}}
@@ -148,6 +166,8 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
         ORDERED,
         b'{"a": true,"c',
     ),
+    # Of keys whose languages may begin with anything only beginnings were tried.
+    ({"items": {"type": "object", "propertyNames": {"pattern": "ab$"}}, **TWO}, {}, b"[{},"),
 ]
 # Not enough values for items that must differ.
 UNSATISFIABLE: list[Any] = [
