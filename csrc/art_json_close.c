@@ -772,10 +772,31 @@ static bool write_longer_text(arti_jctx *x, arti_state *st, arti_out *out) {
     return false;
 }
 
+/* Writes a key where an object may not end yet, or the rest of one. */
+static bool write_key(arti_jctx *x, arti_state *st, arti_out *out) {
+    uint8_t buf[8192];
+    arti_out quoted = {buf, sizeof buf, 0};
+    arti_state key = *st, after;
+    const size_t len = out->len;
+    if (st->mode == ARTI_M_KEY || st->mode == ARTI_M_FIRST_KEY) {
+        if (!arti_state_step(x, &key, '"')) return false;
+        put_byte(out, '"');
+    }
+    if (key.mode == ARTI_M_KEY_TEXT && finish_char(x, &key, out) && finish_key(x, &key, &after, &quoted)) {
+        put(out, buf, quoted.len);
+        *st = after;
+        return true;
+    }
+    out->len = len;
+    return false;
+}
+
 /* What is written instead of a piece that would repeat an item. */
 static bool write_instead(arti_jctx *x, arti_state *st, arti_out *out) {
     arti_state text = *st;
     const size_t len = out->len;
+    if (write_key(x, st, out)) return true;
+    if (arti_faulted(x->s)) return false;
     if (st->mode == ARTI_M_VALUE && arti_goals_text(x->s, st->goals) && arti_state_step(x, &text, '"'))
         put_byte(out, '"');
     if (text.mode == ARTI_M_TEXT && write_longer_text(x, &text, out)) {

@@ -5,6 +5,7 @@
 #include "art_bits.h"
 #include "art_digest.h"
 #include "art_mask_lang.h"
+#include "art_unique.h"
 
 /* Which digests a set may have, to ask few of them: all, where the set is large. */
 typedef struct filter {
@@ -114,6 +115,7 @@ static arti_quote *add_quote(leaver *l, uint64_t accepts, const uint64_t *q, uin
     x->region = &l->w->m->closing;
     sig->closes = arti_state_step(x, &sig->after, '"');
     x->region = region;
+    sig->is_scarce = l->exact_tail && sig->closes && !arti_unique_is_endless_value(x, &sig->after);
     if (arti_faulted(x->s)) return NULL;
     l->n++;
     return sig;
@@ -589,11 +591,12 @@ static bool set_suffix(leaver *l, const uint8_t *quotes, uint32_t k) {
     const art_vocab *v = l->w->v;
     const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
     const bool own = k >= ARTI_SUFFIX_WORDS_MAX * 32 || is_twice(v->lex, k);
-    const bool exact = l->exact_tail && arti_suffix_ends_container(v, sf);
+    const bool ends = l->exact_tail && arti_suffix_ends_container(v, sf);
     for (uint32_t t = sf->first; t < sf->first + sf->n; t++) {
         const uint8_t quote = quotes[v->leave[t].head];
         if (quote == NO_QUOTE) continue;
         const bool alone = own || quote == OWN_QUOTE;
+        const bool exact = ends || (!alone && l->sigs[quote].is_scarce);
         if (!alone && !(l->sigs[quote].suffixes[k / 64] >> (k % 64) & 1u)) continue;
         if (!alone && (!exact || l->sigs[quote].accepts == NAME_ACCEPTS))
             arti_walk_set(l->w, v->leave[t].token);

@@ -101,6 +101,7 @@ void arti_key_name_bytes(const arti_state *st, uint64_t bits[4], bool *ends);
 typedef struct arti_quote { /* one way to leave a string: which languages accept at the quote, and what may come then */
     uint64_t accepts;
     bool closes;      /* the quote is allowed */
+    bool is_scarce;   /* of keys that must differ: what may come depends on the key, too */
     arti_state after; /* behind the quote */
     bool has_suffixes;
     uint64_t suffixes[ARTI_SUFFIX_WORDS_MAX /

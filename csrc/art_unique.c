@@ -702,6 +702,14 @@ bool arti_clash_has(const arti_clash *c, uint64_t digest) {
     }
 }
 
+bool arti_unique_is_endless_value(arti_jctx *x, const arti_state *st) {
+    question q = ask(x, st->top);
+    bool endless = st->goals != NULL;
+    for (uint32_t i = 0; endless && i < st->goals->n; i++)
+        endless = arti_conj_values(&q.k, st->goals->conj[i])->at_least == UINT32_MAX;
+    return endless && !arti_faulted(x->s);
+}
+
 /* ------------------------------------------------------------------ completions */
 
 #define SKIPPED 256 /* nothing is tried */
@@ -766,15 +774,17 @@ static bool end_number(arti_jctx *x, arti_state *st) {
     return true;
 }
 
-/* Breadth first: the last node is where it leads. */
-static bool find_way(arti_jctx *x, tried *t) {
+/* Breadth first: the last node is where it leads. Exponents have few values, which are dear to list, so they come in only where nothing else
+ * leads on. */
+static bool find_way(arti_jctx *x, tried *t, bool exponents) {
     arti_state st = t->nodes[0].st;
+    t->n = 1;
     if (st.mode == ARTI_M_NUMBER && end_number(x, &st)) return add_node(x, t, &st, 0, 0);
     for (size_t i = 0; i < t->n && t->n < ARTI_UNIQUE_NODES_MAX; i++) {
         for (uint32_t k = 0;; k++) {
             const int c = candidate(&t->nodes[i].st, k);
             if (c < 0) break;
-            if (c == SKIPPED) continue;
+            if (c == SKIPPED || (c == 'e' && !exponents && t->nodes[i].st.mode == ARTI_M_NUMBER)) continue;
             st = t->nodes[i].st;
             if (!arti_state_step(x, &st, (uint8_t)c)) {
                 if (arti_faulted(x->s)) return false;
@@ -793,7 +803,8 @@ static bool find_way(arti_jctx *x, tried *t) {
 
 bool arti_unique_close(arti_jctx *x, arti_state *st, arti_out *out) {
     tried t = {0};
-    const bool ok = add_node(x, &t, st, UINT32_MAX, 0) && find_way(x, &t);
+    bool ok = add_node(x, &t, st, UINT32_MAX, 0);
+    ok = ok && (find_way(x, &t, false) || (!arti_faulted(x->s) && find_way(x, &t, true)));
     size_t n = 0;
     if (ok) {
         for (size_t i = t.n - 1; i > 0; i = t.nodes[i].parent) n += t.nodes[i].byte != 0;
