@@ -180,7 +180,8 @@ typedef struct art_constraint_opts { /* zero-initialise for the defaults */
     size_t cache_memory_max; /* bytes for memoised masks and transitions; 0: ART_CACHE_MEMORY_DEFAULT */
 } art_constraint_opts;
 
-/* vocab may be NULL: then only the byte functions of the matcher work. ART_E_UNSATISFIABLE when no value fits. */
+/* vocab may be NULL: then only the byte functions of the matcher work. ART_E_UNSATISFIABLE when no value fits. A part that outputs can get to
+ * and that can not be held to refuses the constraint (ART_E_UNSUPPORTED, ART_E_LIMIT), as far as that is found within bounded work. */
 art_status art_constraint_new(art_schema *schema, art_vocab *vocab, const art_constraint_opts *opts,
                               const art_alloc *alloc, art_constraint **out, art_error *err);
 void art_constraint_free(art_constraint *c);

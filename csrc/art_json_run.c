@@ -48,9 +48,8 @@ static art_status prepare(arti_json_constraint *c, art_error *err) {
     if (c->root == ARTI_CONJ_FAIL) return arti_fault_take(s, err);
     const uint32_t len = arti_conj_len(s, c->root);
     if (len == ARTI_LEN_NONE && !arti_faulted(s)) arti_conflict_fault(s);
-    const art_status st = arti_fault_take(s, err);
-    if (st == ART_OK) prepare_outputs(c);
-    return st;
+    if (!arti_faulted(s)) prepare_outputs(c);
+    return arti_fault_take(s, err);
 }
 
 art_status arti_json_constraint_new(art_schema *schema, art_vocab *vocab, const art_constraint_opts *opts,

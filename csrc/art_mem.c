@@ -27,6 +27,7 @@ void arti_mem_init(arti_mem *m, const art_alloc *alloc, size_t max) {
 void *arti_realloc(arti_mem *m, void *ptr, size_t old_size, size_t new_size) {
     if (new_size > old_size && m->max && new_size - old_size > m->max - m->used) {
         m->over_limit = true;
+        m->n_refused++;
         return NULL;
     }
     if (new_size == 0) { /* counted first: m itself may lie in what is freed */
@@ -35,7 +36,10 @@ void *arti_realloc(arti_mem *m, void *ptr, size_t old_size, size_t new_size) {
         return NULL;
     }
     void *p = m->alloc.fn(m->alloc.ud, ptr, old_size, new_size);
-    if (!p) return NULL;
+    if (!p) {
+        m->n_refused++;
+        return NULL;
+    }
     m->used = m->used - old_size + new_size;
     return p;
 }

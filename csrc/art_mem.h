@@ -19,6 +19,7 @@ typedef struct arti_mem { /* an allocator with a running total; embedded in the 
     size_t used;
     size_t max;
     bool over_limit;
+    uint32_t n_refused; /* requests so far, by `max` or by the allocator */
 } arti_mem;
 
 void arti_mem_init(arti_mem *m, const art_alloc *alloc, size_t max);

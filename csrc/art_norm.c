@@ -362,7 +362,7 @@ static bool expand(arti_expansion *x, const arti_conj_info *c) {
 
 /* A fault in the middle of a tableau has no place of its own: give it that of the first schema in the conjunction. */
 void arti_conj_locate_fault(art_schema *s, const arti_conj_info *c) {
-    if (s->fault.path[0] || s->fault.code == ART_E_NOMEM || s->norm->steps_end != UINT64_MAX) return;
+    if (s->fault.path[0] || s->fault.code == ART_E_NOMEM) return;
     for (uint32_t i = 0; i < c->n_lits; i++) {
         const arti_pos_info *p = &s->pos[ARTI_LIT_POS(c->lits[i])];
         if (!p->json) continue;

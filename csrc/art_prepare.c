@@ -12,12 +12,25 @@
 #define NODES_MAX 10000u                /* of the trie, for its row: a quarter of a millisecond */
 #define RE_WORK_A_STEP 4u               /* of a regular language, about as long as a step */
 #define RE_WORK_MAX ((uint32_t)1 << 15) /* of one question to a regular language */
+#define HEAVY_STEPS 5000u               /* of one part .. */
+#define HEAVY_MEMORY ((size_t)1 << 20)  /* .. which more is granted to, to find out whether it is refused: */
+#define REFUSAL_STEPS_MAX 30000u
+#define REFUSAL_MEMORY_MAX ((size_t)16 << 20)
+
+typedef struct encounter { /* goals, and how they were met */
+    const arti_goals *goals;
+    size_t from; /* index of the encounter whose values these are part of; 0: the root */
+    arti_object_shape
+        *shape; /* those of names that are in no pattern or in one only, if there are any; NULL: surely reached */
+    uint64_t matches;
+} encounter;
 
 typedef struct preparation {
     art_schema *s;
     uint64_t re_work; /* that was counted as steps */
-    const arti_goals **queue;
+    encounter *queue;
     size_t n, cap;
+    encounter now;   /* what is met next, but for its goals */
     arti_conj *conj; /* of one member, over the alternatives */
     size_t conj_cap;
     uint64_t languages[LANGUAGES_MAX]; /* where they start */
@@ -36,9 +49,10 @@ static bool go_on(preparation *p) {
 static bool meet(preparation *p, const arti_goals *g) {
     art_schema *s = p->s;
     if (!g || g->is_met) return !arti_faulted(s);
-    if (!arti_vec_reserve(&s->mem, (void **)&p->queue, &p->cap, p->n + 1, sizeof(void *))) return arti_fault_mem(s);
+    if (!arti_vec_reserve(&s->mem, (void **)&p->queue, &p->cap, p->n + 1, sizeof *p->queue)) return arti_fault_mem(s);
     ((arti_goals *)g)->is_met = true;
-    p->queue[p->n++] = g;
+    p->queue[p->n] = p->now;
+    p->queue[p->n++].goals = g;
     return true;
 }
 
@@ -58,17 +72,31 @@ static bool prepare_name(preparation *p, arti_object_machine *m, uint32_t i) {
     return meet(p, n ? arti_goals_of(p->s, p->conj, n) : NULL);
 }
 
+/* Is there a name, among those that a shape does not mention, that matches just these patterns? */
+static bool has_name(art_schema *s, arti_object_shape *o, uint64_t matches) {
+    const arti_class_list *classes = arti_object_classes(s, o);
+    bool found = false;
+    for (uint32_t i = 0; classes && i < classes->n; i++) found |= classes->at[i]->matches == matches;
+    return found;
+}
+
 /* Values of other keys: those that are in no pattern, or in one only. */
 static bool prepare_others(preparation *p, arti_object_machine *m) {
     for (uint32_t a = 0; a < m->n_alts; a++) {
         if (m->alts[a].extra_part == ARTI_EXTRA_NONE) continue;
         arti_object_shape *o = m->alts[a].shape;
         for (uint32_t k = 0; k <= o->n_pats; k++) {
-            const arti_extra_class *c =
-                go_on(p) ? arti_object_extra_class(p->s, o, k ? UINT64_C(1) << (k - 1) : 0) : NULL;
+            const uint64_t matches = k ? UINT64_C(1) << (k - 1) : 0;
+            const arti_extra_class *c = go_on(p) ? arti_object_extra_class(p->s, o, matches) : NULL;
             if (!c) return false;
             arti_conj conj = c->conj;
-            if (!meet(p, arti_goals_of(p->s, &conj, 1))) return false;
+            p->now.shape = o;
+            p->now.matches = matches;
+            if (meet(p, arti_goals_of(p->s, &conj, 1))) continue;
+            art_error e;
+            arti_fault_take(p->s, &e);
+            if (has_name(p->s, o, matches) && !arti_faulted(p->s)) p->s->fault = e;
+            if (arti_faulted(p->s)) return false;
         }
     }
     return true;
@@ -88,22 +116,28 @@ static bool prepare_array(preparation *p, const arti_goals *g) {
     uint32_t n_items = 0;
     for (uint32_t a = 0; a < m->n_alts; a++)
         if (m->alts[a].shape->n_prefix > n_items) n_items = m->alts[a].shape->n_prefix;
-    for (uint32_t i = 0; i <= n_items && i < ITEMS_MAX; i++) {
+    bool any = true;
+    for (uint32_t i = 0; i <= n_items && i < ITEMS_MAX && any; i++) {
         uint32_t n = 0;
+        any = false;
         for (uint32_t a = 0; a < m->n_alts; a++) {
             if (!go_on(p)) return false;
             if (i >= m->alts[a].shape->max) continue;
             const arti_conj c = arti_array_item_conj(p->s, m->alts[a].shape, i);
             if (c == ARTI_CONJ_FAIL) return false;
+            any |= arti_conj_len(p->s, c) != ARTI_LEN_NONE;
             p->conj[n++] = c;
         }
-        if (!meet(p, n ? arti_goals_of(p->s, p->conj, n) : NULL)) return false;
+        if (arti_faulted(p->s) || !meet(p, n ? arti_goals_of(p->s, p->conj, n) : NULL)) return false;
     }
     return true;
 }
 
-static bool prepare_goals(preparation *p, const arti_goals *g) {
+/* What encounter i is about. */
+static bool prepare_goals(preparation *p, size_t i) {
     art_schema *s = p->s;
+    const arti_goals *g = p->queue[i].goals;
+    p->now = (encounter){.from = i};
     for (int t = 0; t < ARTI_N_TYPES; t++) {
         const arti_goal_type *gt = go_on(p) ? arti_goals_type(s, g, (arti_type)t) : NULL;
         if (!gt) return false;
@@ -149,12 +183,47 @@ static bool prepare_languages(preparation *p, arti_walk *w) {
     bool ok = row != NULL;
     w->nodes_max = NODES_MAX;
     for (size_t i = 0; ok && i < p->n; i++) {
-        const arti_text_machine *texts = p->queue[i]->type[ARTI_T_STRING].machine;
-        const arti_object_machine *keys = p->queue[i]->type[ARTI_T_OBJECT].machine;
+        const arti_text_machine *texts = p->queue[i].goals->type[ARTI_T_STRING].machine;
+        const arti_object_machine *keys = p->queue[i].goals->type[ARTI_T_OBJECT].machine;
         if (texts && texts->n_parts == 1) ok = prepare_language(p, w, &texts->parts[0], row);
         for (uint32_t k = 0; ok && keys && k < keys->n_parts; k++) ok = prepare_language(p, w, &keys->parts[k], row);
     }
     return ok;
+}
+
+/* ------------------------------------------------------------------ refusals */
+
+/* Is there a name that leads to encounter i? */
+static bool is_reached(preparation *p, size_t i) {
+    for (; i > 0; i = p->queue[i].from) {
+        const encounter *e = &p->queue[i];
+        if (e->shape && !has_name(p->s, e->shape, e->matches)) return false;
+    }
+    return true;
+}
+
+/* Encounter i met a fault. *refused: outputs will meet it too, whatever they spend. Else the fault is gone, and i is prepared or, which false
+ * stands for, can not be. */
+static bool try_with_more(preparation *p, size_t i, size_t memory_max, bool *refused) {
+    art_schema *s = p->s;
+    arti_norm *m = s->norm;
+    const uint64_t steps_end = m->steps_end;
+    const size_t memory_end = s->mem.max, spare = memory_max ? (memory_max - s->mem.used) / 2 : REFUSAL_MEMORY_MAX;
+    const uint32_t n_refused = s->mem.n_refused;
+    arti_fault_take(s, NULL);
+    arti_re_limit_work(s->re, ARTI_RE_WORK_MAX);
+    m->steps_end = m->n_steps + REFUSAL_STEPS_MAX;
+    s->mem.max = s->mem.used + (spare < REFUSAL_MEMORY_MAX ? spare : REFUSAL_MEMORY_MAX);
+    bool ok = is_reached(p, i);
+    if (ok) {
+        ok = prepare_goals(p, i);
+        *refused = arti_faulted(s) && s->mem.n_refused == n_refused && m->n_steps < m->steps_end;
+    }
+    if (!*refused) arti_fault_take(s, NULL);
+    m->steps_end = steps_end;
+    s->mem.max = memory_end;
+    arti_re_limit_work(s->re, RE_WORK_MAX);
+    return ok && s->mem.used < memory_end && m->n_steps < steps_end;
 }
 
 arti_prepared arti_prepare(art_schema *s, arti_conj root, uint64_t steps_max, arti_walk *w) {
@@ -167,16 +236,25 @@ arti_prepared arti_prepare(art_schema *s, arti_conj root, uint64_t steps_max, ar
     preparation p = {.s = s, .re_work = arti_re_work_done(s->re)};
     arti_prepared out = {0};
     bool ok = meet(&p, arti_goals_of(s, &root, 1));
-    while (ok && out.n_goals < p.n) ok = prepare_goals(&p, p.queue[out.n_goals++]);
+    for (; ok && out.n_goals < p.n; out.n_goals++) {
+        const uint64_t n_steps = m->n_steps;
+        const size_t used = s->mem.used;
+        const uint32_t n_refused = s->mem.n_refused;
+        ok = prepare_goals(&p, out.n_goals);
+        if (ok || !arti_faulted(s)) continue;
+        const bool in_budget = s->mem.n_refused == n_refused && m->n_steps < m->steps_end;
+        if (in_budget || m->n_steps - n_steps >= HEAVY_STEPS || s->mem.used - used >= HEAVY_MEMORY)
+            ok = try_with_more(&p, out.n_goals, memory_max, &out.is_refused);
+    }
     if (ok && w) ok = prepare_languages(&p, w);
-    for (size_t i = 0; i < p.n; i++) ((arti_goals *)p.queue[i])->is_met = false;
+    for (size_t i = 0; i < p.n; i++) ((arti_goals *)p.queue[i].goals)->is_met = false;
     arti_free(&s->mem, p.queue, p.cap * sizeof *p.queue);
     arti_free(&s->mem, p.conj, p.conj_cap * sizeof *p.conj);
     arti_re_limit_work(s->re, ARTI_RE_WORK_MAX);
     m->steps_end = UINT64_MAX;
     s->mem.max = memory_max;
     s->mem.over_limit = false;
-    arti_fault_take(s, NULL);
+    if (!out.is_refused) arti_fault_take(s, NULL);
     out.n_steps = m->n_steps - first;
     out.is_complete = ok;
     return out;

@@ -107,68 +107,96 @@ static void test_later(void) {
         arti_run *r;
         assert(arti_json_constraint_new(s, NULL, NULL, NULL, &c, NULL) == ART_OK);
         assert(arti_json_run_new(c, false, &r, NULL) == ART_OK);
-        assert(write_text(r, S({"j" : {"k" : "v"}, "c" : 1.5, "f" : ["x"], "a" : ""})) == ART_OK &&
+        assert(write_text(r, "{\"j\":{\"k\":\"v\"},\"c\":1.5,\"f\":[\"x\"],\"a\":\"\"}") == ART_OK &&
                r->ops->is_complete(r));
-        assert(r->ops->reset(r) == ART_OK && write_text(r, S({
-            "j" : {"k": 1)) == ART_REJECTED);
-                r->ops->free(r);
-                arti_json_constraint_free(c);
-                art_schema_free(s);
-            }
+        assert(r->ops->reset(r) == ART_OK && write_text(r, "{\"j\":{\"k\":1") == ART_REJECTED);
+        r->ops->free(r);
+        arti_json_constraint_free(c);
+        art_schema_free(s);
+    }
 }
 
-/* What is refused is refused when an output gets there, and only there. */
-static void test_refusal(void) {
-            art_schema *s = compile(
-                S({
-                    "properties" : {
-                        "a" :
-                            {"properties" : {"b" : {"type" : "array", "not" : {"uniqueItems" : true}, "maxItems" : 3}}}
-                    }
-                }),
-                0);
-            arti_json_constraint *c;
-            arti_run *r;
-            art_error err;
-            assert(arti_json_constraint_new(s, NULL, NULL, NULL, &c, NULL) == ART_OK);
-            assert(arti_json_run_new(c, false, &r, NULL) == ART_OK);
-            assert(write_text(r, S({"x" : 1, "a" : 1})) == ART_OK);
-            assert(r->ops->reset(r) == ART_OK);
-    assert(write_text(r, S({
-                "a" : {"b": [)) == ART_E_UNSUPPORTED);
-    assert(r->ops->error(r, &err) == ART_E_UNSUPPORTED && strcmp(err.keyword, "uniqueItems") == 0);
-    assert(strcmp(err.path, "/properties/a/properties/b") == 0);
-    r->ops->free(r);
+static const char refused[] = S({"type" : "array", "not" : {"uniqueItems" : true}, "maxItems" : 3});
+
+/* A constraint of a schema that has `refused` at %s somewhere. */
+static art_status constrain(const char *format, art_error *err) {
+    char text[20000];
+    snprintf(text, sizeof text, format, refused);
+    art_schema *s = compile(text, 0);
+    arti_json_constraint *c = NULL;
+    const art_status st = arti_json_constraint_new(s, NULL, NULL, NULL, &c, err);
+    assert((st == ART_OK) == (c != NULL) && !arti_faulted(s) && s->norm->steps_end == UINT64_MAX);
+    assert(s->mem.max == ART_SCHEMA_MEMORY_DEFAULT || s->mem.max == 0);
     arti_json_constraint_free(c);
     art_schema_free(s);
-                }
+    return st;
+}
 
-                /* Most of the memory is left for what is written. */
-                static void test_memory(void) {
-                    static char text[40000];
-                    size_t n = (size_t)snprintf(text, sizeof text, "{\"properties\":{");
-                    for (int i = 0; i < 400; i++)
-                        n += (size_t)snprintf(text + n, sizeof text - n,
-                                              "%s\"n%d\":{\"items\":{\"properties\":{\"m%d\":{\"maxLength\":%d}}}}",
-                                              i ? "," : "", i, i, i);
-                    snprintf(text + n, sizeof text - n, "}}");
-                    art_schema *s = compile(text, 0);
-                    const arti_conj root = root_of(s);
-                    s->mem.max = s->mem.used + 200000;
-                    const size_t before = s->mem.used;
-                    const arti_prepared p = arti_prepare(s, root, 1000000, NULL);
-                    assert(!p.is_complete && !arti_faulted(s) && !s->mem.over_limit);
-                    assert(s->mem.used - before <= 50000 && s->mem.max == before + 200000);
-                    s->mem.max = 0;
-                    assert(arti_prepare(s, root, 1000000, NULL).is_complete);
-                    art_schema_free(s);
-                }
+/* What outputs can get to and what can not be expanded is refused when the constraint is made. */
+static void test_refusal(void) {
+    art_error err;
+    assert(constrain("{\"properties\":{\"a\":{\"properties\":{\"b\":%s}}}}", &err) == ART_E_UNSUPPORTED);
+    assert(strcmp(err.keyword, "uniqueItems") == 0 && strcmp(err.path, "/properties/a/properties/b") == 0);
+    assert(constrain("{\"items\":%s}", &err) == ART_E_UNSUPPORTED);
+    assert(constrain("{\"patternProperties\":{\"^a\":%s}}", &err) == ART_E_UNSUPPORTED);
+    assert(constrain("{\"additionalProperties\":{\"additionalProperties\":%s}}", &err) == ART_E_UNSUPPORTED);
+}
 
-                int main(void) {
-                    test_cost();
-                    test_budget();
-                    test_later();
-                    test_refusal();
-                    test_memory();
-                    return 0;
-                }
+/* Parts that no output gets to refuse nothing: names that may not come, or that there are none of, and items behind one that has no value. */
+static void test_unreachable(void) {
+    art_error err;
+    assert(constrain("{\"properties\":{\"a\":%s},\"propertyNames\":{\"maxLength\":0}}", &err) == ART_OK);
+    assert(
+        constrain("{\"properties\":{\"a\":{\"type\":\"string\"}},\"additionalProperties\":false,\"$defs\":{\"d\":%s}}",
+                  &err) == ART_OK);
+    assert(constrain("{\"prefixItems\":[{\"minimum\":1},{\"$ref\":\"#/$defs/none\"}],\"items\":%s,"
+                     "\"$defs\":{\"none\":{\"allOf\":[{\"type\":\"null\"},{\"type\":\"string\"}]}}}",
+                     &err) == ART_OK);
+    assert(constrain("{\"patternProperties\":{\"^a\":%s,\"\":{\"type\":\"string\"}}}", &err) == ART_OK);
+}
+
+/* Beyond what is expanded ahead a part is refused when an output gets there, and only there. */
+static void test_refused_late(void) {
+    char text[20000];
+    size_t n = (size_t)snprintf(text, sizeof text, "{\"$defs\":{");
+    for (int i = 0; i < 150; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "\"d%d\":{\"properties\":{\"p\":{\"$ref\":\"#/$defs/d%d\"}}},",
+                              i, i + 1);
+    snprintf(text + n, sizeof text - n, "\"d150\":%s},\"$ref\":\"#/$defs/d0\"}", refused);
+    art_schema *s = compile(text, 0);
+    assert(!arti_prepare(s, root_of(s), 500, NULL).is_refused && !arti_faulted(s));
+    assert(arti_prepare(s, root_of(s), 1000000, NULL).is_refused && arti_faulted(s));
+    art_schema_free(s);
+}
+
+/* Most of the memory is left for what is written. */
+static void test_memory(void) {
+    static char text[40000];
+    size_t n = (size_t)snprintf(text, sizeof text, "{\"properties\":{");
+    for (int i = 0; i < 400; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n,
+                              "%s\"n%d\":{\"items\":{\"properties\":{\"m%d\":{\"maxLength\":%d}}}}", i ? "," : "", i, i,
+                              i);
+    snprintf(text + n, sizeof text - n, "}}");
+    art_schema *s = compile(text, 0);
+    const arti_conj root = root_of(s);
+    s->mem.max = s->mem.used + 200000;
+    const size_t before = s->mem.used;
+    const arti_prepared p = arti_prepare(s, root, 1000000, NULL);
+    assert(!p.is_complete && !p.is_refused && !arti_faulted(s) && !s->mem.over_limit);
+    assert(s->mem.used - before <= 50000 && s->mem.max == before + 200000);
+    s->mem.max = 0;
+    assert(arti_prepare(s, root, 1000000, NULL).is_complete);
+    art_schema_free(s);
+}
+
+int main(void) {
+    test_cost();
+    test_budget();
+    test_later();
+    test_refusal();
+    test_unreachable();
+    test_refused_late();
+    test_memory();
+    return 0;
+}
