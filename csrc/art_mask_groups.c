@@ -298,7 +298,7 @@ static bool is_mostly_alive(const arti_lang *l) {
     for (uint32_t a = 0; a < ARTI_N_ATOMS; a++) {
         const uint32_t first = v->group_of[a], end = v->group_of[a + 1];
         const arti_atom_plan *p = &l->plans[a];
-        if (p->is != ARTI_LEFT || end == first) continue;
+        if (p->is != ARTI_LEFT || end == first || !p->out) continue; /* without `out`, nothing is known */
         *(p->is_partly_dead || arti_bits_count64(p->in) < ALIVE_ATOMS ? &other : &alive) +=
             v->groups[end - 1].first - v->groups[first].first;
     }

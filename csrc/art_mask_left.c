@@ -9,7 +9,8 @@
 #include "art_bits.h"
 
 #define NEAR 16u          /* characters before the longest length allowed */
-#define SEARCH_WORTH 128u /* searches for harmless atoms take longer than to walk a smaller subtree */
+#define LEAF_NODES 2u     /* a subtree of no more is not worth any question */
+#define SEARCH_WORTH 256u /* searches for harmless atoms take longer than to walk so many nodes, */
 #define SEARCH_WORK 4096u /* .. and only so much work is done on them in a walk */
 #define ADD_MAX 2000u     /* tokens that are run to complete a row */
 #define QUEUE 64u         /* tokens that are run together */
@@ -22,7 +23,7 @@
 
 typedef struct table_state { /* a state that was met */
     arti_re_state q;
-    bool is_searched;
+    uint32_t met;     /* nodes of subtrees that were reached in it before it was searched; UINT32_MAX: it was */
     uint32_t room[2]; /* any text of in[i] of at most room[i] characters is alive */
     uint64_t in[2];
     uint8_t next[256]; /* by byte: place in the table */
@@ -203,7 +204,7 @@ static uint32_t table_place(table *t, arti_re_state q) {
     if (t->slots[slot]) return t->slots[slot];
     table_state *to = &t->at[t->n];
     to->q = q;
-    to->is_searched = false;
+    to->met = 0;
     to->in[0] = to->in[1] = 0;
     memset(to->next, NOT_KNOWN, sizeof to->next);
     memset(to->next, NOWHERE, 0x20);
@@ -221,10 +222,14 @@ static void table_make_room(table *t, uint32_t depth) {
     for (uint32_t d = 0; d <= depth; d++) t->path[d] = (uint8_t)table_place(t, path[d]);
 }
 
-/* Finds out what does no harm in a state, as long as that is not too much work: usually few are met again and again. */
-static bool search(left *x, table_state *at) {
+/* Finds out what does no harm in a state that a subtree of so many nodes was reached in, where that is worth it and as long as it is not
+ * too much work: usually few states are met again and again. */
+static bool search(left *x, table_state *at, uint32_t size) {
+    if (at->met == UINT32_MAX) return true;
+    at->met += size;
+    if (at->met < SEARCH_WORTH) return true;
     arti_re_safe safe;
-    at->is_searched = true;
+    at->met = UINT32_MAX;
     const uint64_t before = arti_re_work_done(x->l->w->x->s->re);
     if (x->search_work > SEARCH_WORK || !arti_lang_may_search(x->l)) return true;
     if (!arti_lang_search(x->l, at->q, &safe)) return false;
@@ -260,7 +265,6 @@ static void accept_below(arti_lang *l, uint32_t node) {
     const art_vocab *v = l->w->v;
     const uint32_t first = v->node[node].tok, end = v->node[v->node[node].next].tok;
     const uint32_t *stay = arti_vocab_stay(v, UINT32_MAX);
-    if (l->clears) return;
     if (!(v->below[node] & ARTI_ATOM_SPECIAL)) {
         arti_bits_set_ids(l->row, v->order + first, end - first);
         return;
@@ -274,7 +278,7 @@ static bool is_safe_at(left *x, uint32_t node, arti_re_state q, bool *is_safe) {
     table *t = x->table;
     if (t->n == TABLE_STATES) table_clear(t);
     table_state *at = &t->at[table_place(t, q)];
-    if (!at->is_searched && !search(x, at)) return false;
+    if (!search(x, at, x->l->w->v->node[node].next - node)) return false;
     *is_safe = is_safe_below(x->l->w->v, at, node);
     return true;
 }
@@ -313,9 +317,10 @@ static bool walk_small(left *x, uint32_t root, arti_re_state q) {
             continue;
         }
         t->path[depth] = (uint8_t)to;
-        if (node->next - i > SEARCH_WORTH && !t->at[to].is_searched && !search(x, &t->at[to])) return false;
-        if (node->next > i + 1 && is_safe_below(v, &t->at[to], i)) {
-            accept_below(l, i);
+        const uint32_t size = node->next - i;
+        if (size > LEAF_NODES && !search(x, &t->at[to], size)) return false;
+        if (size > LEAF_NODES && is_safe_below(v, &t->at[to], i)) {
+            if (!l->clears) accept_below(l, i);
             i = node->next;
             continue;
         }
@@ -353,7 +358,7 @@ static bool walk_trie(left *x, level *levels, uint8_t first) {
             if (!l->has_bounds && to->tail == 0 && end - node > SMALL_NODES && !is_safe_at(x, node, to->q, &is_safe))
                 return false;
             if (is_safe) {
-                accept_below(l, node);
+                if (!l->clears) accept_below(l, node);
             } else {
                 const uint32_t tok = v->node[node].tok, tok_end = v->node[node + 1].tok;
                 const bool near =
