@@ -141,6 +141,7 @@ typedef struct arti_goals {
     uint32_t id;
     uint32_t n;
     bool is_met;           /* by the preparation that is going on (art_prepare.c) */
+    bool must_differ;      /* .. as items of an array */
     const arti_conj *conj; /* ascending; every one has an instance */
     arti_goal_type type[ARTI_N_TYPES];
 } arti_goals;

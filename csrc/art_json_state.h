@@ -270,10 +270,11 @@ bool arti_frame_cell(arti_jctx *x, const arti_frame *f, uint32_t alt, arti_conj 
 /* Is some name, or another key, possible that begins with what was read? */
 bool arti_key_alive(arti_jctx *x, const arti_state *st);
 bool arti_key_alive_at(arti_jctx *x, const arti_state *st, const uint64_t *q, uint64_t hash); /* q, hash: the text's */
-/* Has language q a word that is neither a declared name nor in the set? name, hash: of what was read before. Of a finite language it
- * looks at one word more than those are. *word (may be NULL): digest of the word, left alone where there are any number of them. */
-bool arti_has_fresh_word(arti_jctx *x, const arti_object_machine *m, arti_re_state q, uint64_t name, uint64_t hash,
-                         const arti_hset *set, uint64_t *word);
+/* Has language q a word that is neither a declared name nor a key that is there? name, hash: of what was read before. Of a finite
+ * language it looks at one word more than those are; without `word` it ends where no such key goes on alike. *word (may be NULL): digest
+ * of the word, left alone where there are any number of them. */
+bool arti_has_fresh_word(arti_jctx *x, const arti_frame *f, arti_re_state q, uint64_t name, uint64_t hash,
+                         uint64_t *word);
 /* Ends a number in a container where it stands; false: it can not end there. */
 bool arti_number_end(arti_jctx *x, arti_state *st);
 /* Is the string alive in the middle of an escape? */

@@ -167,7 +167,7 @@ static bool find_other_name(arti_jctx *x, const arti_frame *f, arti_re names, ar
     if (q == ARTI_RE_FAIL) return arti_fault_re(x->s, NULL, 0, "patternProperties");
     const uint64_t declared = m->n_names ? arti_set_state(0, m->n_names, 0) : 0;
     *out = (arti_member){UINT32_MAX, 0};
-    return arti_has_fresh_word(x, m, q, declared, ARTI_TEXT_HASH, f->set, &out->hash);
+    return arti_has_fresh_word(x, f, q, declared, ARTI_TEXT_HASH, &out->hash);
 }
 
 static bool other_possible(arti_jctx *x, const arti_frame *f, uint32_t alt) {

@@ -181,12 +181,31 @@ bool arti_text_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc) {
 typedef struct word_level {
     arti_re_state q;
     uint64_t name, hash; /* state among the declared names */
-    uint32_t byte;       /* next one to try */
+    arti_re_bytes left;  /* bytes to try */
 } word_level;
 
-bool arti_has_fresh_word(arti_jctx *x, const arti_object_machine *m, arti_re_state q, uint64_t name, uint64_t hash,
-                         const arti_hset *set, uint64_t *word) {
+static bool push_word(art_schema *s, word_level **stack, size_t *n, size_t *cap, word_level at) {
+    if (arti_re_live_bytes(s->re, at.q, &at.left) != ART_OK) return arti_fault_re(s, NULL, 0, "patternProperties");
+    if (!arti_vec_reserve(&s->mem, (void **)stack, cap, *n + 1, sizeof **stack)) return arti_fault_mem(s);
+    (*stack)[(*n)++] = at;
+    return true;
+}
+
+/* The next byte that a word goes on with; 256: none. */
+static uint32_t next_byte(word_level *at) {
+    uint32_t w = 0;
+    while (w < 4 && !at->left.bits[w]) w++;
+    if (w == 4) return 256;
+    const uint32_t byte = w * 64 + arti_bits_lowest64(at->left.bits[w]);
+    at->left.bits[w] &= at->left.bits[w] - 1;
+    return byte;
+}
+
+bool arti_has_fresh_word(arti_jctx *x, const arti_frame *f, arti_re_state q, uint64_t name, uint64_t hash,
+                         uint64_t *word) {
     art_schema *s = x->s;
+    const arti_object_machine *m = f->machine;
+    const arti_hset *set = f->set;
     arti_re_lengths l;
     const art_status st = arti_re_get_lengths(s->re, q, &l);
     if (st == ART_REJECTED) return false;
@@ -195,36 +214,34 @@ bool arti_has_fresh_word(arti_jctx *x, const arti_object_machine *m, arti_re_sta
     word_level *stack = NULL;
     size_t n = 0, cap = 0;
     bool found = false;
-    if (!arti_vec_reserve(&s->mem, (void **)&stack, &cap, 16, sizeof *stack)) return arti_fault_mem(s);
-    stack[n++] = (word_level){q, name, hash, 0};
+    if (!push_word(s, &stack, &n, &cap, (word_level){.q = q, .name = name, .hash = hash})) return false;
     if (arti_re_accepts(s->re, q) && !arti_hset_has(set, hash) && arti_set_whole(m->names, name) == UINT32_MAX) {
         found = true;
         if (word) *word = hash;
     }
     while (n && !found) {
         word_level *top = &stack[n - 1];
-        if (top->byte == 256) {
+        const uint32_t byte = next_byte(top);
+        if (byte == 256) {
             n--;
             continue;
         }
-        const uint8_t b = (uint8_t)top->byte++;
-        const arti_re_state to = arti_re_step(s->re, top->q, b);
+        const arti_re_state to = arti_re_step(s->re, top->q, (uint8_t)byte);
         if (to == ARTI_RE_FAIL) {
             arti_fault_re(s, NULL, 0, "patternProperties");
             break;
         }
-        if (to == ARTI_RE_DEAD) continue;
-        const uint64_t h = arti_hash_mix(top->hash, b);
-        const uint64_t to_name = top->name ? arti_set_step(m->names, top->name, b) : 0;
+        const uint64_t h = arti_hash_mix(top->hash, (uint8_t)byte);
+        const uint64_t to_name = top->name ? arti_set_step(m->names, top->name, (uint8_t)byte) : 0;
+        if (!word && !to_name && !arti_hset_has(f->heads, h)) { /* whatever follows: it begins like nothing else */
+            found = true;
+            break;
+        }
         if (arti_re_accepts(s->re, to) && !arti_hset_has(set, h) && arti_set_whole(m->names, to_name) == UINT32_MAX) {
             found = true;
             if (word) *word = h;
         }
-        if (!arti_vec_reserve(&s->mem, (void **)&stack, &cap, n + 1, sizeof *stack)) {
-            arti_fault_mem(s);
-            break;
-        }
-        stack[n++] = (word_level){to, to_name, h, 0};
+        if (!push_word(s, &stack, &n, &cap, (word_level){.q = to, .name = to_name, .hash = h})) break;
     }
     arti_free(&s->mem, stack, cap * sizeof *stack);
     return found;
@@ -242,7 +259,7 @@ bool arti_key_alive_at(arti_jctx *x, const arti_state *st, const uint64_t *q, ui
         if (p == ARTI_EXTRA_NONE || q[1 + p] == 0) continue;
         /* Only beginnings of names, and of keys that are there, may lead nowhere else. */
         if ((!q[0] && !arti_hset_has(f->heads, hash)) ||
-            arti_has_fresh_word(x, m, (arti_re_state)q[1 + p], q[0], hash, f->set, NULL))
+            arti_has_fresh_word(x, f, (arti_re_state)q[1 + p], q[0], hash, NULL))
             return true;
     }
     return false;

@@ -3,6 +3,7 @@
 
 #include "art_goals.h"
 #include "art_mask_lang.h"
+#include "art_unique.h"
 
 #define ITEMS_MAX 64u                   /* positions of one array */
 #define MEMORY_MAX ((size_t)4 << 20)    /* .. and a quarter of what the schema has left */
@@ -128,7 +129,9 @@ static bool prepare_array(preparation *p, const arti_goals *g) {
             any |= arti_conj_len(p->s, c) != ARTI_LEN_NONE;
             p->conj[n++] = c;
         }
-        if (arti_faulted(p->s) || !meet(p, n ? arti_goals_of(p->s, p->conj, n) : NULL)) return false;
+        const arti_goals *item = n ? arti_goals_of(p->s, p->conj, n) : NULL;
+        if (item && m->unique) ((arti_goals *)item)->must_differ = true;
+        if (arti_faulted(p->s) || !meet(p, item)) return false;
     }
     return true;
 }
@@ -177,6 +180,18 @@ static bool prepare_language(preparation *p, arti_walk *w, const arti_part *part
     return true;
 }
 
+/* Of strings that must differ: do they ever run out? Masks within them ask for that. */
+static bool prepare_endless(preparation *p, const arti_text_machine *texts) {
+    for (uint32_t i = 0; i < texts->n_parts; i++) {
+        const arti_part *part = &texts->parts[i];
+        uint64_t q;
+        if (part->kind != ARTI_PART_TERM || part->only_checked || part->hi != UINT32_MAX) continue;
+        if (!go_on(p) || !arti_part_start(p->s, part, ARTI_WORLD_BOTH, &q)) return false;
+        if (q != ARTI_RE_DEAD) arti_unique_is_endless(p->s, (arti_re_state)q);
+    }
+    return !arti_faulted(p->s);
+}
+
 /* Languages of the strings and of the keys that were met. */
 static bool prepare_languages(preparation *p, arti_walk *w) {
     uint32_t *row = arti_walk_begin(w) ? arti_region_get(w->x->region, w->v->n_words * sizeof *row) : NULL;
@@ -186,6 +201,7 @@ static bool prepare_languages(preparation *p, arti_walk *w) {
         const arti_text_machine *texts = p->queue[i].goals->type[ARTI_T_STRING].machine;
         const arti_object_machine *keys = p->queue[i].goals->type[ARTI_T_OBJECT].machine;
         if (texts && texts->n_parts == 1) ok = prepare_language(p, w, &texts->parts[0], row);
+        if (texts && p->queue[i].goals->must_differ) ok = ok && prepare_endless(p, texts);
         for (uint32_t k = 0; ok && keys && k < keys->n_parts; k++) ok = prepare_language(p, w, &keys->parts[k], row);
     }
     return ok;

@@ -649,13 +649,27 @@ bool arti_re_is_open(const arti_re_ctx *c, arti_re_state s) {
 
 /* ------------------------------------------------------------------ bytes */
 
+/* Adds the bytes of class k, of which `first` is the first one, eight at a time. */
+static void add_class(const uint8_t *byte_class, uint8_t k, uint32_t first, arti_re_bytes *out) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), low = ones * 0x7F;
+    for (uint32_t b = first & ~7u; b < 256; b += 8) {
+        uint64_t x = 0;
+        for (uint32_t i = 0; i < 8; i++) x |= (uint64_t)byte_class[b + i] << (8 * i);
+        x ^= ones * k;
+        const uint64_t equal = ~(((x & low) + low) | x | low) >> 7; /* lowest bits of bytes that are zero */
+        out->bits[b / 64] |= (equal * UINT64_C(0x0102040810204080) >> 56) << (b % 64);
+    }
+}
+
 art_status arti_re_live_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *out) {
     *out = (arti_re_bytes){{0}};
     if (s == ARTI_RE_FAIL) return c->err.code;
-    for (uint32_t b = 0; b < 256; b++) {
-        const arti_re_state to = arti_re_step(c, s, (uint8_t)b);
+    const arti_re_row *row = arti_re_row_of(c, s);
+    for (uint32_t k = 0; k < row->n_classes; k++) {
+        const uint8_t *first = memchr(row->byte_class, (int)k, 256);
+        const arti_re_state to = first ? arti_re_step(c, s, (uint8_t)(first - row->byte_class)) : ARTI_RE_DEAD;
         if (to == ARTI_RE_FAIL) return c->err.code;
-        if (to != ARTI_RE_DEAD) out->bits[b / 64] |= (uint64_t)1 << (b % 64);
+        if (to != ARTI_RE_DEAD) add_class(row->byte_class, (uint8_t)k, (uint32_t)(first - row->byte_class), out);
     }
     return ART_OK;
 }
