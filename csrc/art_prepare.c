@@ -6,7 +6,7 @@
 #include "art_unique.h"
 
 #define ITEMS_MAX 64u                   /* positions of one array */
-#define MEMORY_MAX ((size_t)4 << 20)    /* .. and a quarter of what the schema has left */
+#define MEMORY_MAX ((size_t)8 << 20)    /* .. and a quarter of what the schema has left */
 #define LANGUAGES_MAX 16u               /* whose first rows are made */
 #define LANGUAGE_STEPS 400u             /* for one of them: 5 to 100 us */
 #define LANGUAGE_WORK_MAX 4000u         /* for its states */

@@ -20,7 +20,7 @@
 
 struct arti_walk;
 
-#define ARTI_PREPARE_STEPS_MAX 20000u /* when a constraint is made */
+#define ARTI_PREPARE_STEPS_MAX 40000u /* when a constraint is made */
 
 typedef struct arti_prepared {
     uint64_t n_steps; /* may exceed steps_max by those of one expansion */
