@@ -428,5 +428,7 @@ bool arti_left_add(arti_lang *l, bool *done) {
 
 bool arti_left_run(arti_lang *l) {
     left x = {.l = l};
-    return run_groups(&x) && walk_left(&x) && !arti_faulted(l->w->x->s);
+    const bool ok = run_groups(&x) && walk_left(&x) && !arti_faulted(l->w->x->s);
+    if (l->w->nodes_max) l->w->nodes_max -= x.n_nodes < l->w->nodes_max ? x.n_nodes : l->w->nodes_max - 1;
+    return ok;
 }

@@ -26,7 +26,7 @@ typedef struct arti_walk {
     uint32_t *touched;    /* those words, perhaps repeatedly: ARTI_MASK_PATCHES_MAX */
     uint32_t n_touched;   /* more: they are not known */
     uint32_t work;        /* steps taken, roughly: what it would cost to compute the mask again */
-    uint32_t nodes_max;   /* of the trie that may be looked at for a row of a language; 0: all */
+    uint32_t nodes_max;   /* of the trie that may still be looked at for rows of languages; 0: all */
 } arti_walk;
 
 /* Begins the mask with a row that outlives it, of the vocabulary or of the memo, or with zeros (NULL). */

@@ -10,7 +10,7 @@
 #define LANGUAGES_MAX 16u               /* whose first rows are made */
 #define LANGUAGE_STEPS 400u             /* for one of them: 5 to 100 us */
 #define LANGUAGE_WORK_MAX 4000u         /* for its states */
-#define NODES_MAX 10000u                /* of the trie, for its row: a quarter of a millisecond */
+#define NODES_MAX 300000u               /* of the trie, for all rows together: one to three milliseconds */
 #define RE_WORK_A_STEP 4u               /* of a regular language, about as long as a step */
 #define RE_WORK_MAX ((uint32_t)1 << 15) /* of one question to a regular language */
 #define HEAVY_STEPS 5000u               /* of one part .. */
@@ -200,7 +200,7 @@ static bool prepare_languages(preparation *p, arti_walk *w) {
     for (size_t i = 0; ok && i < p->n; i++) {
         const arti_text_machine *texts = p->queue[i].goals->type[ARTI_T_STRING].machine;
         const arti_object_machine *keys = p->queue[i].goals->type[ARTI_T_OBJECT].machine;
-        if (texts && texts->n_parts == 1) ok = prepare_language(p, w, &texts->parts[0], row);
+        if (texts && texts->n_parts > 0) ok = prepare_language(p, w, &texts->parts[0], row); /* others differ little */
         if (texts && p->queue[i].goals->must_differ) ok = ok && prepare_endless(p, texts);
         for (uint32_t k = 0; ok && keys && k < keys->n_parts; k++) ok = prepare_language(p, w, &keys->parts[k], row);
     }

@@ -11,7 +11,7 @@
  *           after it was tried without the limits below, with 50,000 steps; a part that takes more than these limits ends the
  *           preparation, and so does lack of memory.
  * Limits    `steps_max` steps: rule applications of expansions, what is gathered from them, and work on regular languages. They count work,
- *           not time, so the same schema is always prepared alike. A quarter of the memory that the schema has left, 4 MiB at most.
+ *           not time, so the same schema is always prepared alike. A quarter of the memory that the schema has left, 8 MiB at most.
  * Cost      about 100 ns a step. */
 #ifndef ART_PREPARE_H
 #define ART_PREPARE_H
