@@ -184,11 +184,21 @@ static uint32_t digit_at(view v, int64_t i) { /* i-th from the least significant
     return v.d[i / 9] / pow10_small[i % 9] % 10;
 }
 
+/* Nine digits, from the i-th on upwards; zeros outside. */
+static uint32_t nine_digits_at(view v, int64_t i) {
+    if (i <= -9) return 0;
+    if (i < 0) return v.d[0] % pow10_small[9 + i] * pow10_small[-i];
+    const int64_t at = i / 9, off = i % 9;
+    const uint32_t low = at < v.n ? v.d[at] / pow10_small[off] : 0;
+    const uint32_t high = at + 1 < v.n ? v.d[at + 1] % pow10_small[off] : 0;
+    return low + high * pow10_small[9 - off];
+}
+
 /* Compares the digits of two values as if both had the same magnitude. */
 static int cmp_digits(view a, view b) {
     int64_t i = count_digits(a), j = count_digits(b);
     while (i > 0 || j > 0) {
-        uint32_t x = digit_at(a, --i), y = digit_at(b, --j);
+        const uint32_t x = nine_digits_at(a, i -= 9), y = nine_digits_at(b, j -= 9);
         if (x != y) return x < y ? -1 : 1;
     }
     return 0;
@@ -239,11 +249,32 @@ static bool is_digit(uint8_t c) {
     return c >= '0' && c <= '9';
 }
 
+/* The digits of a text, a point or sign apart, as an integer. False: too many. */
+static bool big_read(big *b, const uint8_t *text, size_t len) {
+    uint32_t k = 0; /* digits of the last limb */
+    b->n = 0;
+    while (len && !(is_digit(*text) && *text != '0')) text++, len--;
+    for (size_t i = len; i-- > 0;) {
+        if (!is_digit(text[i])) continue;
+        if (k % 9 == 0) {
+            if (b->n == BIG_MAX) return false;
+            b->d[b->n++] = 0;
+            k = 0;
+        }
+        b->d[b->n - 1] += (uint32_t)(text[i] - '0') * pow10_small[k++];
+    }
+    return true;
+}
+
 static bool finish_dec(arti_arena *arena, big *b, int64_t exp, bool neg, arti_dec *out) {
+    uint32_t zeros = 0; /* limbs */
+    while (zeros < b->n && b->d[zeros] == 0) zeros++;
+    b->n -= zeros;
+    memmove(b->d, b->d + zeros, b->n * sizeof *b->d);
+    exp += (int64_t)zeros * 9;
     while (b->n && big_mod_small(b, 10) == 0) {
-        uint32_t by = b->d[0] == 0 ? 9u : 1u;
-        big_div_small(b, pow10_small[by]);
-        exp += by;
+        big_div_small(b, 10);
+        exp++;
     }
     *out = (arti_dec){.neg = neg && b->n, .n = b->n, .exp = b->n ? exp : 0};
     if (b->n) {
@@ -263,22 +294,23 @@ static bool finish_dec(arti_arena *arena, big *b, int64_t exp, bool neg, arti_de
 
 art_status arti_dec_parse(arti_arena *arena, const char *text, size_t len, arti_dec *out, art_error *err) {
     arti_num n = {0};
-    big b = {0};
+    big b;
     uint32_t digits = 0; /* significant ones, trailing zeros of the fraction included */
+    size_t n_read = 0;   /* bytes up to the exponent */
     int64_t exp = 0;
     for (size_t i = 0; i < len; i++) {
         uint8_t c = (uint8_t)text[i];
         if (!arti_num_step(&n, c)) return arti_fail(err, ART_E_SYNTAX, i, "not a number at byte %zu", i);
+        if (n.lex < ARTI_NUM_E) n_read = i + 1;
         if (!is_digit(c) || n.lex >= ARTI_NUM_E) continue;
-        if (c != '0' || b.n) digits++;
+        if (c != '0' || digits) digits++;
         if (digits > ARTI_DEC_DIGITS_MAX)
             return arti_fail(err, ART_E_LIMIT, i, "a number of more than %u significant digits", ARTI_DEC_DIGITS_MAX);
-        big_mul_add(&b, 10, (uint32_t)(c - '0'));
         if (n.lex == ARTI_NUM_FRAC) exp--;
     }
     if (!arti_num_may_end(&n)) return arti_fail(err, ART_E_SYNTAX, len, "a number that is not finished");
     exp += n.exp_neg ? -(int64_t)n.exp : (int64_t)n.exp;
-    int64_t size = magnitude(view_big(&b, exp));
+    int64_t size = big_read(&b, (const uint8_t *)text, n_read) ? magnitude(view_big(&b, exp)) : ARTI_DEC_EXP_MAX + 1;
     if (b.n && (size > ARTI_DEC_EXP_MAX || exp < -ARTI_DEC_EXP_MAX))
         return arti_fail(err, ART_E_LIMIT, 0, "a number beyond 10^%d or with more decimal places than that",
                          ARTI_DEC_EXP_MAX);
@@ -603,16 +635,17 @@ void arti_num_rule_finish(arti_num_rule *r) {
     r->is_any = !r->lo && !r->hi && !r->step && !r->n_not_step && !r->n_not_value;
     r->is_wide = !r->is_any && is_wide(r);
     r->small_lo = INT64_MIN, r->small_hi = INT64_MAX;
-    const bool no_step = !r->step, unit_step = r->step && r->step->is_small && r->step->small == 1;
+    const bool unit_step = r->step && r->step->is_small && r->step->small == 1;
+    r->has_integers = !r->step || is_multiple((view){one_limb, 1, 0}, view_dec(r->step));
     r->has_small_bounds =
-        (no_step || unit_step) && !r->n_not_step && !r->n_not_value && is_small_bound(r->lo) && is_small_bound(r->hi);
+        r->has_integers && !r->n_not_step && !r->n_not_value && is_small_bound(r->lo) && is_small_bound(r->hi);
     if (r->has_small_bounds) {
         if (r->lo) r->small_lo = r->lo->small + r->lo_open;
         if (r->hi) r->small_hi = r->hi->small - r->hi_open;
     }
     r->is_small = r->has_small_bounds && unit_step;
     /* Between 0 and 1, both excluded, there are fractions only. */
-    if (no_step && r->small_lo > r->small_hi) r->has_small_bounds = false;
+    if (!unit_step && r->small_lo > r->small_hi) r->has_small_bounds = false;
 }
 
 /* ------------------------------------------------------------------ numbers being written */
@@ -690,18 +723,9 @@ static bool mantissa(const arti_num *n, const uint8_t *text, big *out) {
         big_set(out, n->sig);
         return true;
     }
-    out->n = 0;
-    uint32_t chunk = 0, k = 0;
-    for (uint32_t i = 0; i < n->len && text[i] != 'e' && text[i] != 'E'; i++) {
-        if (!is_digit(text[i])) continue;
-        chunk = chunk * 10 + (uint32_t)(text[i] - '0');
-        if (++k == 9) {
-            big_mul_add(out, BASE, chunk);
-            chunk = k = 0;
-        }
-    }
-    if (k) big_mul_add(out, pow10_small[k], chunk);
-    return true;
+    size_t len = 0;
+    while (len < n->len && text[len] != 'e' && text[len] != 'E') len++;
+    return big_read(out, text, len);
 }
 
 static int64_t written_exp(const arti_num *n) {
@@ -715,14 +739,29 @@ static bool small_value(const arti_num *n, int64_t *v) {
     return true;
 }
 
+/* The first n digits of a value, at most 18; zeros behind its last one. */
+static uint64_t leading_digits(view v, uint32_t n) {
+    const int64_t size = count_digits(v);
+    uint64_t x = (uint64_t)nine_digits_at(v, size - 9) * BASE + nine_digits_at(v, size - 18);
+    for (; n < 18; n++) x /= 10;
+    return x;
+}
+
+/* Are the digits written so far none that a value within the bounds begins with, wherever its point is? False: not known. */
+static bool begins_outside(const side *s, const arti_num *n) {
+    if (!n->n_sig || !s->lo.n || !s->has_hi || !s->hi.n || magnitude(s->lo) != magnitude(s->hi)) return false;
+    const uint32_t n_digits = n->n_sig < 18 ? n->n_sig : 18; /* those that n->sig has */
+    return n->sig < leading_digits(s->lo, n_digits) || n->sig > leading_digits(s->hi, n_digits);
+}
+
 bool arti_num_fits(const arti_num_rule *r, const arti_num *n, const uint8_t *text) {
     if (!arti_num_may_end(n)) return false;
     if (r->is_any) return true;
     int64_t v;
     if (r->has_small_bounds && small_value(n, &v)) return v >= r->small_lo && v <= r->small_hi;
     big m;
-    if (!mantissa(n, text, &m)) return false;
     side s = make_side(r, n->neg);
+    if (begins_outside(&s, n) || !mantissa(n, text, &m)) return false;
     return side_has(&s, view_big(&m, written_exp(n)));
 }
 
@@ -850,18 +889,11 @@ static void small_bounds(const arti_num_rule *r, bool neg, int64_t *lo, int64_t 
     *hi = neg ? (r->small_lo == INT64_MIN ? INT64_MAX : -r->small_lo) : r->small_hi;
 }
 
-/* Before a fraction, of a rule with has_small_bounds. Of what an exponent may do to fractions it knows nothing. */
+/* Before a fraction, of a rule with has_small_bounds: does some integer fit? */
 static bool small_alive(const arti_num_rule *r, const arti_num *n, arti_num_style style) {
     int64_t lo, hi;
     small_bounds(r, n->neg, &lo, &hi);
     const int64_t p = (int64_t)n->sig;
-    if (!r->step) { /* p and what lies below p + 1, with any number of digits more */
-        if (lo != INT64_MIN && (n->neg ? r->hi_open : r->lo_open)) lo--;
-        if (n->lex == ARTI_NUM_ZERO) return hi >= 0 && lo < 1;
-        for (int64_t a = p, b = p + 1; a <= hi; a *= 10, b *= 10)
-            if (b > lo) return true;
-        return false;
-    }
     if (n->lex == ARTI_NUM_ZERO) return hi >= 0 && lo <= (style == ARTI_NUM_ANY_STYLE ? hi : 0);
     for (int64_t a = p, b = p; a <= hi; a *= 10, b = b * 10 + 9)
         if (b >= lo) return true;
@@ -873,17 +905,30 @@ static bool small_alive(const arti_num_rule *r, const arti_num *n, arti_num_styl
     return false;
 }
 
+/* The same of values that need not be multiples of anything, and without exponents. */
+static bool small_range_alive(const arti_num_rule *r, const arti_num *n) {
+    int64_t lo, hi;
+    small_bounds(r, n->neg, &lo, &hi);
+    if (lo != INT64_MIN && (n->neg ? r->hi_open : r->lo_open)) lo--;
+    if (n->lex == ARTI_NUM_ZERO) return hi >= 0 && lo < 1;
+    for (int64_t a = (int64_t)n->sig, b = a + 1; a <= hi; a *= 10, b *= 10)
+        if (b > lo) return true;
+    return false;
+}
+
 bool arti_num_alive(const arti_num_rule *r, const arti_num *n, const uint8_t *text, arti_num_style style) {
     if (r->is_any) return true;
     if (r->has_small_bounds && n->n_sig <= 17 && (n->lex == ARTI_NUM_INT || n->lex == ARTI_NUM_ZERO)) {
         if (small_alive(r, n, style)) return true;
-        if (r->is_small || !exponent_allowed(n, style)) return false;
+        if (r->is_small) return false;
+        const bool in_range = small_range_alive(r, n);
+        if (in_range && !r->step) return true;
+        if (!in_range && !exponent_allowed(n, style)) return false;
     }
     if (n->lex == ARTI_NUM_START) return !arti_num_rule_is_empty(r);
     big p, q;
-    if (!mantissa(n, text, &p)) return false;
     side s = make_side(r, n->neg);
-    if (s.empty) return false;
+    if (s.empty || begins_outside(&s, n) || !mantissa(n, text, &p)) return false;
     if (n->lex == ARTI_NUM_MINUS) return exists(&s, (view){0}, NULL);
     int64_t frac = -(int64_t)n->n_frac, e;
     if (n->lex >= ARTI_NUM_E) {
@@ -941,17 +986,13 @@ static arti_dec scaled(int64_t v, uint32_t n_frac, uint32_t limbs[3]) {
     return d;
 }
 
-static bool is_unit(const arti_dec *step) {
-    return step->is_small && step->small == 1;
-}
-
 #define LEVELS_MAX 9u
 
 bool arti_num_is_covered(const arti_num_rule *r, const arti_num *n, uint32_t levels) {
     const bool grows = n->lex == ARTI_NUM_INT;
     if ((!grows && n->lex != ARTI_NUM_FRAC) || r->is_any || levels > LEVELS_MAX || n->n_sig + levels > 17 ||
         n->n_int + n->n_frac + levels > ARTI_NUM_NEAR || r->n_not_step || r->n_not_value ||
-        (r->step && !(grows && is_unit(r->step))))
+        (r->step && !(grows && r->has_integers)))
         return false;
     /* A fraction's further digits stay below the next value of the last one; whole numbers grow. */
     int64_t least = (int64_t)n->sig * (grows ? pow10_small[levels] : 1);
@@ -970,7 +1011,7 @@ bool arti_num_is_covered(const arti_num_rule *r, const arti_num *n, uint32_t lev
 bool arti_num_is_settled(const arti_num_rule *r, const arti_num *n, uint32_t levels) {
     if (arti_num_is_covered(r, n, levels)) return true;
     if (n->lex != ARTI_NUM_INT || levels > LEVELS_MAX || n->n_int + levels > ARTI_NUM_NEAR || r->n_not_step ||
-        r->n_not_value || (r->step && !is_unit(r->step)))
+        r->n_not_value || !r->has_integers)
         return false;
     if (!(n->neg ? r->lo : r->hi)) return true; /* with more digits it reaches the other bound */
     if (!r->has_small_bounds || n->n_sig + levels > 17) return false;
@@ -1018,6 +1059,20 @@ static size_t exp_text_len(int64_t e) {
     return n;
 }
 
+/* The greatest g for which some value within the bounds may be a multiple of 10^g: of the digits that all of them begin with, the last one that is
+ * not zero. INT64_MAX: not known. */
+static int64_t coarsest_grid(const side *s) {
+    if (!s->lo.n || !s->has_hi || !s->hi.n || magnitude(s->lo) != magnitude(s->hi)) return INT64_MAX;
+    int64_t i = count_digits(s->lo), j = count_digits(s->hi), at = magnitude(s->lo), grid = INT64_MAX;
+    while (i > 0 || j > 0) {
+        const uint32_t digit = digit_at(s->lo, --i);
+        if (digit != digit_at(s->hi, --j)) break;
+        at--;
+        if (digit) grid = at;
+    }
+    return grid;
+}
+
 static void search_plain(const side *s, const arti_num *n, const big *p, const big *q, found *best) {
     bool in_frac = n->lex == ARTI_NUM_POINT || n->lex == ARTI_NUM_FRAC;
     k_range k = {0, 0};
@@ -1026,6 +1081,7 @@ static void search_plain(const side *s, const arti_num *n, const big *p, const b
         if (k.lo < 0) k.lo = 0;
         if (k.hi < k.lo) k.hi = k.lo;
     }
+    const int64_t coarsest = coarsest_grid(s);
     for (int64_t more_int = k.lo; more_int <= k.hi; more_int++) {
         int64_t exp = more_int - (int64_t)n->n_frac;
         view a = {p->d, p->n, exp}, b = {q->d, q->n, exp};
@@ -1034,7 +1090,7 @@ static void search_plain(const side *s, const arti_num *n, const big *p, const b
             size_t len = (size_t)(more_int + more + (!in_frac && more ? 1 : 0));
             if (len >= best->len || len > ARTI_NUM_PLAIN_MAX) break;
             int64_t grid = -(int64_t)n->n_frac - more, x_exp;
-            if (!find(s, a, &b, true, grid, &best->value, &x_exp)) continue;
+            if (grid > coarsest || !find(s, a, &b, true, grid, &best->value, &x_exp)) continue;
             if (!to_grid(&best->value, x_exp, grid)) continue;
             best->len = len;
             best->has_exp = false;
@@ -1055,7 +1111,7 @@ static void search_exp(const side *s, const arti_num *n, const big *p, const big
         int64_t low = magnitude(view_dec(&s->r->not_step[i])) - count_digits(view_big(p, 0)) - 1;
         if (low < k.lo) k.lo = low;
     }
-    int64_t frac = n->n_frac;
+    const int64_t frac = n->n_frac, coarsest = coarsest_grid(s);
     for (int64_t more = n->lex == ARTI_NUM_POINT ? 1 : 0; more <= ARTI_NUM_DIGITS_MAX; more++) {
         size_t digits = (size_t)(more + (needs_point && more ? 1 : 0));
         if (best->len != SIZE_MAX && digits + 2 > best->len) return;
@@ -1068,7 +1124,9 @@ static void search_exp(const side *s, const arti_num *n, const big *p, const big
             view a = {p->d, p->n, p->n ? shift : 0}, b = {q->d, q->n, shift};
             int64_t x_exp;
             big x;
-            if (!find(s, a, &b, true, shift - more, &x, &x_exp) || !to_grid(&x, x_exp, shift - more)) continue;
+            if (shift - more > coarsest || !find(s, a, &b, true, shift - more, &x, &x_exp) ||
+                !to_grid(&x, x_exp, shift - more))
+                continue;
             best->len = len;
             best->has_exp = true;
             best->more_int = in_int ? more : 0;

@@ -68,10 +68,10 @@ typedef struct arti_num_rule { /* zero-initialise; then fill and call arti_num_r
     bool is_any;   /* no condition at all */
     bool is_wide;  /* a side without end (or an open one at zero), and nothing that demands values of extreme size */
     bool is_whole; /* every value that fits is an integer */
-    bool
-        has_small_bounds; /* 64-bit arithmetic is enough before a fraction: whole bounds of at most 17 digits with a value between them,
-                              step 1 or none, nothing excluded */
-    bool is_small;              /* the same, and the step is 1 */
+    bool has_integers; /* every integer is a multiple of the step */
+    /* 64-bit arithmetic is enough for integers: has_integers, whole bounds of at most 17 digits with an integer between them, nothing excluded */
+    bool has_small_bounds;
+    bool is_small;              /* the same (or no integer between them), and the step is 1 */
     int64_t small_lo, small_hi; /* least and greatest integer that fit; INT64_MIN, INT64_MAX: no bound */
 } arti_num_rule;
 

@@ -487,19 +487,21 @@ static void check_digits(const arti_num_rule *r, const char *t, uint32_t levels,
 static void test_digits(void) {
     static const char *const bounds[] = {"0",    "1",     "5",    "-3",  "12",   "99",  "100", "254",
                                          "1000", "65535", "0.01", "2.5", "-7.5", "1e9", "-40", "1e20"};
-    enum { N_BOUNDS = sizeof bounds / sizeof *bounds };
+    static const char *const steps[] = {"1", "1", "0.1", "0.25", "0.3", "2", "0.5"};
+    enum { N_BOUNDS = sizeof bounds / sizeof *bounds, N_STEPS = sizeof steps / sizeof *steps };
     static const char *const heads[] = {"1",  "2",  "9",   "12",  "25",  "99",  "654",
                                         "-1", "-7", "-39", "0.0", "2.4", "1.9", "-7.4"};
     uint64_t seed = 2463534242u;
     uint32_t n_settled = 0, n_covered = 0, n_beyond = 0;
     for (int round = 0; round < 1500; round++) {
         const uint64_t x = harness_random(&seed);
-        const arti_dec lo = dec(bounds[(x >> 8) % N_BOUNDS]), hi = dec(bounds[(x >> 16) % N_BOUNDS]), one = dec("1");
+        const arti_dec lo = dec(bounds[(x >> 8) % N_BOUNDS]), hi = dec(bounds[(x >> 16) % N_BOUNDS]),
+                       step = dec(steps[(x >> 24) % N_STEPS]);
         arti_num_rule r = {.lo = x & 1 ? &lo : NULL,
                            .hi = x & 2 ? &hi : NULL,
                            .lo_open = x >> 2 & 1,
                            .hi_open = x >> 3 & 1,
-                           .step = x & 16 ? &one : NULL};
+                           .step = x & 16 ? &step : NULL};
         arti_num_rule_finish(&r);
         if (r.is_any || arti_num_rule_is_empty(&r)) continue;
         arti_num_rule slow = r; /* without 64-bit arithmetic */
