@@ -2,12 +2,12 @@
 #include "art_mask_walk.h"
 
 #include "art_bits.h"
+#include "art_mask_fold.h"
 #include "art_unique.h"
-#include "art_utf8.h"
 
 /* ------------------------------------------------------------------ working memory */
 
-static void *work_get(arti_walk *w, size_t size) {
+void *arti_walk_work(arti_walk *w, size_t size) {
     void *p = arti_realloc(&w->m->work_mem, NULL, 0, size);
     if (!p) arti_fault_mem(w->x->s);
     return p;
@@ -28,10 +28,10 @@ bool arti_walk_begin(arti_walk *w) {
     if (!m->depth_cap) {
         arti_mem_init(&m->work_mem, &m->mem.alloc, 0);
         const size_t depth = 2 * ((size_t)w->v->token_len_max + 2);
-        arti_state *states = work_get(w, depth * sizeof *states);
-        arti_region_mark *marks = states ? work_get(w, depth * sizeof *marks) : NULL;
-        arti_text_level *levels = marks ? work_get(w, depth * sizeof *levels) : NULL;
-        arti_next_bytes *next = levels ? work_get(w, depth * sizeof *next) : NULL;
+        arti_state *states = arti_walk_work(w, depth * sizeof *states);
+        arti_region_mark *marks = states ? arti_walk_work(w, depth * sizeof *marks) : NULL;
+        arti_text_level *levels = marks ? arti_walk_work(w, depth * sizeof *levels) : NULL;
+        arti_next_bytes *next = levels ? arti_walk_work(w, depth * sizeof *next) : NULL;
         if (!next) {
             arti_free(&m->work_mem, levels, depth * sizeof *levels);
             arti_free(&m->work_mem, states, depth * sizeof *states);
@@ -130,455 +130,6 @@ static bool walk_all(arti_walk *w, const arti_state *st) {
     return true;
 }
 
-/* ------------------------------------------------------------------ without whitespace */
-
-typedef struct folded { /* a walk over a trie without whitespace */
-    arti_walk *w;
-    const arti_lex_trie *t;
-    uint64_t *tails; /* what to set, by tail; NULL: tokens of the mask */
-    size_t base;     /* of the stacks: the tails' own part, as they are walked from within other walks */
-    bool spaced;
-    uint8_t lead, run; /* whitespace allowed in the beginning (spaced: asked for) and elsewhere */
-} folded;
-
-/* Where json.dumps writes a space: after a comma or a colon. */
-static bool is_spaced_place(const arti_state *st) {
-    return st->mode == ARTI_M_KEY || (st->mode == ARTI_M_VALUE && st->top);
-}
-
-static folded folded_from(arti_walk *w, const arti_lex_trie *t, const arti_state *st) {
-    const arti_jctx *x = w->x;
-    folded f = {.w = w, .t = t, .spaced = x->spaced, .lead = UINT8_MAX, .run = UINT8_MAX};
-    if (t == &w->v->lex->tail) f.base = w->m->depth_cap / 2;
-    if (x->spaced)
-        f.lead = is_spaced_place(st) && st->n_space == 0;
-    else if (x->space_max != UINT8_MAX)
-        f.lead = (uint8_t)(x->space_max - st->n_space), f.run = x->space_max;
-    return f;
-}
-
-static bool is_spelled(const folded *f, arti_lex_space s) {
-    if (f->spaced) return s.is_spaced && s.lead == f->lead;
-    return s.lead <= f->lead && s.run <= f->run;
-}
-
-static void set_one(const folded *f, uint32_t id) {
-    if (f->tails)
-        f->tails[id / 64] |= UINT64_C(1) << (id % 64);
-    else
-        arti_walk_set(f->w, id);
-}
-
-static void set_entries(const folded *f, const uint32_t *ids, const arti_lex_space *spaces, uint32_t n) {
-    if (f->run == UINT8_MAX && !f->spaced && !f->tails) {
-        arti_walk_set_ids(f->w, ids, n);
-        return;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        if (is_spelled(f, spaces[i])) set_one(f, ids[i]);
-}
-
-static void set_range(const folded *f, uint32_t from, uint32_t to) {
-    if (to > from) set_entries(f, f->t->ids + from, f->t->spaces + from, to - from);
-}
-
-/* Steps a state over a byte of a folded trie: the spaces that must stand before it count as written. */
-static bool folded_step(const folded *f, arti_state *st, uint8_t byte) {
-    if (f->spaced && is_spaced_place(st)) st->n_space = 1;
-    return arti_state_step(f->w->x, st, byte);
-}
-
-/* May plain characters of any number and kind follow? Then what closes the string decides about the rest. */
-static bool is_open_text(const arti_walk *w, const arti_state *st) {
-    if (st->mode == ARTI_M_KEY_TEXT) return arti_key_is_wide(st);
-    if (st->mode != ARTI_M_TEXT) return false;
-    const arti_text_machine *m = st->text.machine;
-    const arti_part *p = m->parts;
-    const uint32_t room =
-        w->v->token_len_max + (arti_is_distinct(st) ? 2u : 0u); /* with two characters, they never run out */
-    return m->n_parts == 1 && p->kind == ARTI_PART_FREE && p->hi >= room;
-}
-
-static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_state *from);
-static bool is_beyond(const arti_state *st, uint8_t digit);
-
-static bool is_digit(uint8_t b) {
-    return b >= '0' && b <= '9';
-}
-
-/* The next sibling of a digit that is none. */
-static uint32_t behind_digits(const arti_lex_trie *t, uint32_t i, uint32_t end) {
-    const uint16_t depth = t->node[i].depth;
-    while (i < end && t->node[i].depth == depth && is_digit(t->node[i].byte)) i = t->node[i].next;
-    return i;
-}
-
-/* Which tails may follow the closing quote, where state *after is reached: adds them to zeroed bits. */
-static bool walk_tails(arti_walk *w, const arti_state *after, uint64_t *tails) {
-    folded f = folded_from(w, &w->v->lex->tail, after);
-    f.tails = tails;
-    set_range(&f, f.t->node[0].tok, f.t->node[1].tok);
-    return walk_folded(&f, 1, f.t->n_nodes, after);
-}
-
-/* The same, remembered by what *after is: one slot holds a digest and the bits. */
-static bool know_tails(arti_walk *w, const arti_state *after, uint64_t *tails) {
-    arti_mask_memo *m = w->m;
-    const size_t n_words = (w->v->lex->n_tails + 63u) / 64u, slot_size = 1 + n_words;
-    uint64_t key = arti_hash_mix(arti_frame_id(after->top), after->mode | (uint64_t)w->x->in_order << 8);
-    key = arti_hash_mix(key, after->goals ? after->goals->id + 1u : 0);
-    if (!m->tails) {
-        m->tails = work_get(w, ARTI_MASK_TAILS * slot_size * sizeof *m->tails);
-        if (!m->tails) return false;
-        memset(m->tails, 0, ARTI_MASK_TAILS * slot_size * sizeof *m->tails);
-        m->tails_size = ARTI_MASK_TAILS * slot_size * sizeof *m->tails;
-    }
-    uint64_t *slot = m->tails + key % ARTI_MASK_TAILS * slot_size;
-    if (slot[0] == key) {
-        memcpy(tails, slot + 1, n_words * sizeof *tails);
-        return true;
-    }
-    memset(tails, 0, n_words * sizeof *tails);
-    if (!walk_tails(w, after, tails)) return false;
-    slot[0] = key;
-    memcpy(slot + 1, tails, n_words * sizeof *tails);
-    return true;
-}
-
-/* A string that is closed by itself: what goes on behind its quote. */
-static bool walk_close(const folded *f, const arti_lex_close *c, const arti_state *after) {
-    const arti_lex_node *node = &f->t->node[c->node];
-    set_range(f, node->tok, f->t->node[c->node + 1].tok);
-    return walk_folded(f, c->node + 1, node->next, after);
-}
-
-/* A way in which strings end that were opened within the token: they share the state behind the quote. */
-typedef struct closing {
-    uint64_t accepts; /* the parts that have them */
-    bool closes;
-    arti_state after;
-    uint64_t *tails; /* that may follow; NULL where no tails of tails are asked for */
-} closing;
-
-/* Part i of the machine that reads a string; NULL: the declared names. */
-static const arti_part *string_part(const arti_state *st, uint32_t i) {
-    if (st->mode == ARTI_M_TEXT) return &((const arti_text_machine *)st->text.machine)->parts[i];
-    return i ? &((const arti_object_machine *)st->text.machine)->parts[i - 1] : NULL;
-}
-
-/* Which parts have the text as a whole, from where the string begins; names apart. */
-static uint64_t accepted_by(const arti_walk *w, const arti_state *st, const uint8_t *text, uint32_t len) {
-    art_schema *s = w->x->s;
-    uint64_t bits = 0;
-    uint32_t n_cp = 0;
-    for (uint32_t b = 0; b < len; b++) n_cp += (text[b] & 0xC0u) != 0x80u;
-    for (uint32_t i = 0; i < arti_text_parts(st); i++) {
-        const arti_part *p = string_part(st, i);
-        uint64_t q = arti_text_q(st)[i];
-        if (!p) continue;
-        for (uint32_t b = 0; b < len && q && p->kind != ARTI_PART_FREE; b++)
-            if (!arti_part_step(s, p, &q, text[b])) return 0;
-        if (q && arti_part_accepts(s, p, q, n_cp)) bits |= UINT64_C(1) << (i % 64);
-    }
-    return bits;
-}
-
-/* A string that languages limit, and whose ends are alike but for which of them have it. */
-static bool is_language_text(const arti_walk *w, const arti_state *st) {
-    if ((st->mode != ARTI_M_TEXT && st->mode != ARTI_M_KEY_TEXT) || arti_text_parts(st) > 64 || arti_is_distinct(st) ||
-        w->v->lex->n_tails > ARTI_SUFFIX_WORDS_MAX * 32)
-        return false;
-    if (st->mode == ARTI_M_KEY_TEXT) return arti_key_has_language(st, arti_text_q(st));
-    return arti_text_parts(st) > 1 || string_part(st, 0)->kind != ARTI_PART_SET;
-}
-
-/* Fills in what follows text `c`, which stands for others. */
-static bool begin_closing(const folded *f, closing *way, const arti_lex_close *c, const arti_state *st) {
-    arti_walk *w = f->w;
-    arti_jctx *x = w->x;
-    way->after = *st;
-    uint32_t b = 0;
-    if (st->mode == ARTI_M_KEY_TEXT && arti_text_parts(st) == 1) { /* any key will do: always the same one */
-        way->after.text.q.one = 0;
-        way->after.text.hash = arti_key_other_hash(st);
-        b = c->len;
-    }
-    while (b <= c->len && arti_state_step(x, &way->after, w->v->bytes[c->text + b])) b++;
-    way->closes = b > c->len;
-    if (arti_faulted(x->s)) return false;
-    way->tails = NULL;
-    if (f->tails) return true;
-    const size_t n_words = (w->v->lex->n_tails + 63u) / 64u;
-    way->tails = arti_region_get(x->region, n_words * sizeof *way->tails);
-    if (!way->tails) return arti_fault_mem(x->s);
-    if (way->closes) return know_tails(w, &way->after, way->tails);
-    memset(way->tails, 0, n_words * sizeof *way->tails);
-    return true;
-}
-
-/* The string is a declared name, a key that is there, or holds another key behind it: it ends like no other. */
-static bool ends_alone(const arti_state *st, const arti_lex_close *c, const uint8_t *bytes, const uint64_t next[4],
-                       bool ends) {
-    const arti_object_machine *keys = st->text.machine;
-    if (c->may_repeat || arti_hset_has(st->top->set, c->hash)) return true;
-    if (!(c->len ? next[bytes[c->text] / 64] >> (bytes[c->text] % 64) & 1u : ends)) return false;
-    uint64_t q = arti_text_q(st)[0];
-    for (uint32_t b = 0; b < c->len && q; b++) q = arti_set_step(keys->names, q, bytes[c->text + b]);
-    return q && arti_set_whole(keys->names, q) != UINT32_MAX;
-}
-
-/* A string that ends alone: byte by byte. */
-static bool close_alone(const folded *f, const arti_lex_close *c, const arti_state *st) {
-    arti_jctx *x = f->w->x;
-    const arti_region_mark mark = arti_region_mark_now(x->region);
-    arti_state at = *st;
-    uint32_t b = 0;
-    bool ok = true;
-    while (b <= c->len && arti_state_step(x, &at, f->w->v->bytes[c->text + b])) b++;
-    if (b > c->len) ok = walk_close(f, c, &at);
-    arti_region_reset(x->region, mark);
-    return ok && !arti_faulted(x->s);
-}
-
-typedef struct closings { /* of one string that is opened */
-    uint32_t n;
-    closing ways[ARTI_QUOTES];
-} closings;
-
-/* Tokens that end the string with text `c`, which these parts have. */
-static bool walk_closing(const folded *f, closings *l, const arti_lex_close *c, const arti_state *st,
-                         uint64_t accepts) {
-    closing *way = l->ways;
-    while (way < l->ways + l->n && way->accepts != accepts) way++;
-    if (way == l->ways + ARTI_QUOTES) return close_alone(f, c, st);
-    if (way == l->ways + l->n) {
-        way->accepts = accepts;
-        if (!begin_closing(f, way, c, st)) return false;
-        l->n++;
-    }
-    if (f->tails) return !way->closes || walk_close(f, c, &way->after); /* no tails of tails */
-    for (uint32_t e = c->leave; e < c->leave + c->n_leave; e++) {
-        const arti_lex_leave *leave = &f->t->leaves[e];
-        if (way->tails[leave->tail / 64] >> (leave->tail % 64) & 1u && is_spelled(f, leave->space))
-            set_one(f, leave->id);
-    }
-    return true;
-}
-
-/* Below node i, the opening quote of a string that is open; st: behind the quote. has_stay: tokens that stay in it are set. */
-static bool walk_open(const folded *f, uint32_t i, const arti_state *st, bool has_stay) {
-    arti_walk *w = f->w;
-    arti_jctx *x = w->x;
-    const arti_lex_trie *t = f->t;
-    const arti_lex_open *o = &t->opens[t->node[i].open];
-    const uint8_t *bytes = w->v->bytes;
-    if (!has_stay) {
-        set_range(f, t->node[i].tok, t->node[i + 1].tok);
-        set_entries(f, t->stay_ids + o->stay, t->stay_spaces + o->stay, o->n_stay);
-    }
-    for (uint32_t k = 0; k < o->n_odd; k++) {
-        const arti_lex_odd *odd = &t->odds[o->odd + k];
-        if (has_stay && odd->stays) continue;
-        if (is_spelled(f, t->spaces[odd->entry]) && (odd->stays || arti_walk_tail(w, st, bytes + odd->rest, odd->len)))
-            set_one(f, t->ids[odd->entry]);
-        if (arti_faulted(x->s)) return false;
-    }
-    const bool is_key = st->mode == ARTI_M_KEY_TEXT;
-    const bool alike = !arti_is_distinct(st) && w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32;
-    const arti_region_mark mark = arti_region_mark_now(x->region);
-    closings ways;
-    ways.n = 0;
-    uint64_t next[4] = {0};
-    bool ends = false, ok = true;
-    if (alike && is_key) arti_key_name_bytes(st, next, &ends);
-    for (uint32_t k = 0; k < o->n_close && ok; k++) {
-        const arti_lex_close *c = &t->closes[o->close + k];
-        if (!alike || (is_key && ends_alone(st, c, bytes, next, ends))) {
-            ok = close_alone(f, c, st);
-            continue;
-        }
-        const uint64_t accepts = accepted_by(w, st, bytes + c->text, c->len);
-        ok = !arti_faulted(x->s) && walk_closing(f, &ways, c, st, accepts);
-    }
-    arti_region_reset(x->region, mark);
-    return ok;
-}
-
-typedef struct stay_level { /* of walk_language() */
-    uint32_t n_cp;
-    uint8_t u8, byte; /* byte: the last one */
-    uint64_t hash;
-    uint64_t *q;
-} stay_level;
-
-/* One byte of a string. false: no language has it, or a fault. */
-static bool stay_step(arti_jctx *x, const arti_state *st, const stay_level *from, stay_level *to, uint8_t byte) {
-    to->byte = byte;
-    to->u8 = arti_u8_next(from->u8, byte);
-    if (to->u8 == ARTI_U8_BAD || byte < 0x20) return false;
-    to->n_cp = from->n_cp + (from->u8 == ARTI_U8_0);
-    to->hash = arti_hash_mix(from->hash, byte);
-    const bool is_key = st->mode == ARTI_M_KEY_TEXT;
-    bool alive = false;
-    for (uint32_t i = 0; i < arti_text_parts(st); i++) {
-        const arti_part *p = string_part(st, i);
-        uint64_t q = from->q[i];
-        if (q && !p) q = arti_set_step(((const arti_object_machine *)st->text.machine)->names, q, byte);
-        if (q && p && !arti_part_step(x->s, p, &q, byte)) return false;
-        to->q[i] = q;
-        if (!is_key && q && !alive) alive = arti_part_alive(x->s, p, q, to->n_cp, to->u8 != ARTI_U8_0);
-    }
-    return is_key ? arti_key_alive_at(x, st, to->q, to->hash) : alive;
-}
-
-/* The quote behind a text that closes the string; `at`: behind the text. */
-static bool close_text(const folded *f, closings *ways, const arti_lex_close *c, const arti_state *st,
-                       const stay_level *at) {
-    if (at->u8 != ARTI_U8_0) return true;
-    uint64_t accepts = 0;
-    bool is_name = false;
-    for (uint32_t i = 0; i < arti_text_parts(st); i++) {
-        const arti_part *p = string_part(st, i);
-        if (!at->q[i]) continue;
-        if (!p)
-            is_name = arti_set_whole(((const arti_object_machine *)st->text.machine)->names, at->q[i]) != UINT32_MAX;
-        else if (arti_part_accepts(f->w->x->s, p, at->q[i], at->n_cp))
-            accepts |= UINT64_C(1) << i;
-    }
-    if (st->mode == ARTI_M_KEY_TEXT && (is_name || c->may_repeat || arti_hset_has(st->top->set, at->hash)))
-        return close_alone(f, c, st);
-    return !accepts || walk_closing(f, ways, c, st, accepts);
-}
-
-/* Node i, a backslash behind n bytes of the string, and all below it: by whole states. */
-static bool walk_escape(const folded *f, uint32_t i, const arti_state *st, const stay_level *levels, uint32_t n) {
-    arti_jctx *x = f->w->x;
-    if (levels[n].u8 != ARTI_U8_0) return true;
-    const arti_region_mark mark = arti_region_mark_now(x->region);
-    arti_state at = *st;
-    uint32_t b = 0;
-    while (b < n && arti_state_step(x, &at, levels[b + 1].byte)) b++;
-    const bool ok = b < n || walk_folded(f, i, f->t->node[i].next, &at);
-    arti_region_reset(x->region, mark);
-    return ok && !arti_faulted(x->s);
-}
-
-/* Below node i, the opening quote of a string that languages limit; st: behind the quote. */
-static bool walk_language(const folded *f, uint32_t i, const arti_state *st) {
-    arti_jctx *x = f->w->x;
-    const arti_lex_trie *t = f->t;
-    const arti_lex_open *o = &t->opens[t->node[i].open];
-    const uint32_t top = t->node[i].depth, end = t->node[i].next, n = arti_text_parts(st);
-    const size_t depth = f->w->m->depth_cap / 2;
-    const arti_region_mark mark = arti_region_mark_now(x->region);
-    stay_level *levels = arti_region_get(x->region, depth * sizeof *levels);
-    uint64_t *q = levels ? arti_region_get(x->region, depth * n * sizeof *q) : NULL;
-    if (!q) return arti_fault_mem(x->s);
-    for (size_t d = 0; d < depth; d++) levels[d].q = q + d * n;
-    levels[0].n_cp = 0;
-    levels[0].u8 = ARTI_U8_0;
-    levels[0].hash = st->text.hash;
-    memcpy(q, arti_text_q(st), n * sizeof *q);
-    closings ways;
-    ways.n = 0;
-    uint32_t close = o->close;
-    set_range(f, t->node[i].tok, t->node[i + 1].tok);
-    bool ok = true;
-    for (i++; i < end && ok;) {
-        const arti_lex_node *node = &t->node[i];
-        const uint32_t n_read = node->depth - top - 1;
-        const stay_level *from = &levels[n_read];
-        f->w->work++;
-        if (node->byte == '"') {
-            while (t->closes[close].node < i) close++;
-            ok = close_text(f, &ways, &t->closes[close], st, from);
-            i = node->next;
-        } else if (node->byte == '\\') {
-            ok = walk_escape(f, i, st, levels, n_read);
-            i = node->next;
-        } else if (!stay_step(x, st, from, &levels[n_read + 1], node->byte)) {
-            i = node->next;
-        } else {
-            set_range(f, node->tok, t->node[i + 1].tok);
-            i++;
-        }
-        ok = ok && !arti_faulted(x->s);
-    }
-    arti_region_reset(x->region, mark);
-    return ok;
-}
-
-/* In a string of which only listed texts are left: the bytes that go on with one, and those that end or escape. */
-static void find_next(const arti_state *st, arti_next_bytes *next) {
-    next->is_known = false;
-    if ((st->mode != ARTI_M_TEXT && st->mode != ARTI_M_KEY_TEXT) || st->text.escape != ARTI_ESC_NONE ||
-        st->text.u8 != ARTI_U8_0)
-        return;
-    bool ends;
-    if (st->mode == ARTI_M_KEY_TEXT) {
-        if (st->text.offer_other) return;
-        arti_key_name_bytes(st, next->bits, &ends);
-    } else {
-        const arti_text_machine *m = st->text.machine;
-        if (m->n_parts != 1 || m->parts[0].kind != ARTI_PART_SET) return;
-        arti_set_next_bytes(m->parts[0].set, st->text.q.one, next->bits, &ends);
-    }
-    next->bits['"' / 64] |= UINT64_C(1) << ('"' % 64);
-    next->bits['\\' / 64] |= UINT64_C(1) << ('\\' % 64);
-    next->is_known = true;
-}
-
-/* Nodes i .. end - 1, siblings and all below them, whose parent is reached in state *from. Not nested deeper than once: only the
- * first opening quote of a path is an open. */
-static bool walk_folded(const folded *f, uint32_t i, uint32_t end, const arti_state *from) {
-    if (i >= end) return true;
-    arti_jctx *x = f->w->x;
-    const arti_lex_trie *t = f->t;
-    arti_state *states = f->w->m->states + f->base;
-    arti_region_mark *marks = f->w->m->marks + f->base;
-    const uint32_t top = t->node[i].depth - 1u;
-    arti_next_bytes *next = f->w->m->next + f->base;
-    states[top] = *from;
-    marks[top] = arti_region_mark_now(x->region);
-    find_next(from, &next[top]);
-    while (i < end) {
-        const arti_lex_node *node = &t->node[i];
-        const uint32_t d = node->depth;
-        arti_state *to = &states[d];
-        if (next[d - 1].is_known && !(next[d - 1].bits[node->byte / 64] >> (node->byte % 64) & 1u)) {
-            i = node->next;
-            continue;
-        }
-        f->w->work++;
-        arti_region_reset(x->region, marks[d - 1]);
-        *to = states[d - 1];
-        if (!folded_step(f, to, node->byte)) {
-            if (arti_faulted(x->s)) return false;
-            const bool rest_too = is_digit(node->byte) && is_beyond(&states[d - 1], node->byte);
-            i = rest_too ? behind_digits(t, i, end) : node->next;
-            continue;
-        }
-        marks[d] = arti_region_mark_now(x->region);
-        const bool opens = node->open != UINT32_MAX, is_open = opens && is_open_text(f->w, to);
-        if (is_open || (opens && is_language_text(f->w, to))) {
-            const arti_state at = *to;
-            if (!(is_open ? walk_open(f, i, &at, false) : walk_language(f, i, &at))) return false;
-            i = node->next;
-            continue;
-        }
-        if (node->digits && to->mode == ARTI_M_NUMBER && arti_number_is_settled(f->w->v, to, node->digits - 1u)) {
-            set_range(f, node->tok, t->node[node->next].tok);
-            i = node->next;
-            continue;
-        }
-        set_range(f, node->tok, t->node[i + 1].tok);
-        if (node->next > i + 1) find_next(to, &next[d]);
-        i++;
-    }
-    arti_region_reset(x->region, marks[top]);
-    return true;
-}
-
 /* ------------------------------------------------------------------ structure */
 
 /* Inside something else, where the text behind the value counts: by the vocabulary's own trie. */
@@ -665,7 +216,7 @@ static void drop_zero(arti_walk *w, const arti_state *st) {
 
 /* Writes the row of tokens that a place admits as a whole, and takes the bytes from the list for which nothing else is left. *opened: the
  * state behind an opening quote; mode TEXT or KEY_TEXT if what stays in that string is in the row. */
-static void copy_start_row(const folded *f, const arti_state *st, uint8_t *bytes, arti_state *opened) {
+static void copy_start_row(const arti_fold *f, const arti_state *st, uint8_t *bytes, arti_state *opened) {
     arti_walk *w = f->w;
     const arti_lex *lex = w->v->lex;
     uint32_t row = 0, numbers = 0;
@@ -673,7 +224,7 @@ static void copy_start_row(const folded *f, const arti_state *st, uint8_t *bytes
     opened->mode = ARTI_M_DONE;
     for (const uint8_t *b = bytes; *b; b++) {
         arti_state next = *st;
-        if (*b == '"' && lex->out.child['"'] && arti_state_step(w->x, &next, '"') && is_open_text(w, &next)) {
+        if (*b == '"' && lex->out.child['"'] && arti_state_step(w->x, &next, '"') && arti_fold_is_open(w, &next)) {
             row |= 1u; /* what it needs lies in the region until the walk ends */
             *opened = next;
         }
@@ -700,18 +251,18 @@ static bool walk_structure(arti_walk *w, const arti_state *st, bool is_first) {
     if (st->mode == ARTI_M_DONE && w->x->embedded) return true;
     if (!first_bytes(w->x, st, bytes)) return false;
     if (w->x->embedded) return walk_embedded(w, st, bytes);
-    const folded f = folded_from(w, &w->v->lex->out, st);
+    const arti_fold f = arti_fold_from(w, &w->v->lex->out, st);
     arti_state opened = {.mode = ARTI_M_DONE};
     if (any_space && is_first)
         copy_start_row(&f, st, bytes, &opened);
     else if (f.lead && !any_space)
-        set_range(&f, f.t->node[0].tok, f.t->node[1].tok);
+        arti_fold_set(&f, f.t->node[0].tok, f.t->node[1].tok);
     if (arti_faulted(w->x->s)) return false;
     for (const uint8_t *b = bytes; *b; b++) {
         const uint32_t i = f.t->child[*b];
         if (*b == '"' && opened.mode != ARTI_M_DONE) {
-            if (!walk_open(&f, i, &opened, true)) return false;
-        } else if (i && !walk_folded(&f, i, f.t->node[i].next, st)) {
+            if (!arti_fold_open(&f, i, &opened, true)) return false;
+        } else if (i && !arti_fold_walk(&f, i, f.t->node[i].next, st)) {
             return false;
         }
     }
@@ -753,7 +304,7 @@ bool arti_number_is_covered(const art_vocab *v, const arti_state *st) {
 }
 
 /* Behind the digits of *st, would this one take the number past its bounds for good? Then larger ones do as well. */
-static bool is_beyond(const arti_state *st, uint8_t digit) {
+bool arti_number_is_beyond(const arti_state *st, uint8_t digit) {
     const arti_num *n = &st->number.num;
     if (st->mode != ARTI_M_NUMBER || n->lex != ARTI_NUM_INT || n->n_sig > 16) return false;
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
@@ -767,7 +318,7 @@ static bool walk_number(arti_walk *w, const arti_state *st) {
     static const uint8_t bytes[] = "0123456789.eE+-";
     const arti_lex *lex = w->v->lex;
     const arti_lex_trie *t = &lex->num;
-    const folded f = {.w = w, .t = t, .spaced = x->spaced, .run = x->space_max};
+    const arti_fold f = {.w = w, .t = t, .spaced = x->spaced, .run = x->space_max};
     uint32_t levels = 0; /* of tokens that are digits throughout, at most */
     for (uint8_t b = '0'; b <= '9'; b++) {
         if (!t->child[b]) continue;
@@ -792,7 +343,7 @@ static bool walk_number(arti_walk *w, const arti_state *st) {
     for (const uint8_t *b = bytes; *b; b++) {
         const uint32_t i = t->child[*b];
         if (!i || (digits && t->node[i].digits)) continue;
-        if (x->embedded ? !walk_byte(w, st, *b) : !walk_folded(&f, i, t->node[i].next, st)) return false;
+        if (x->embedded ? !walk_byte(w, st, *b) : !arti_fold_walk(&f, i, t->node[i].next, st)) return false;
     }
     bool ok = true;
     if (ends && !st->top && w->exit)
@@ -850,7 +401,7 @@ static bool embedded_suffixes(arti_walk *w, arti_quote *quote) {
 bool arti_walk_suffixes(arti_walk *w, arti_quote *quote) {
     if (quote->has_suffixes) return true;
     quote->has_suffixes = true;
-    if (!w->x->embedded) return know_tails(w, &quote->after, quote->suffixes);
+    if (!w->x->embedded) return arti_fold_tails(w, &quote->after, quote->suffixes);
     memset(quote->suffixes, 0, sizeof quote->suffixes);
     return embedded_suffixes(w, quote);
 }

@@ -66,6 +66,8 @@ static inline void arti_walk_set_ids(arti_walk *w, const uint32_t *ids, size_t n
     for (size_t i = 0; i < n; i++) arti_walk_set(w, ids[i]);
 }
 
+/* Working memory of the memo, NULL on a fault. */
+void *arti_walk_work(arti_walk *w, size_t size);
 bool arti_walk_begin(arti_walk *w);
 bool arti_walk_state(arti_walk *w, const arti_state *st); /* writes all words */
 bool arti_walk_text(arti_walk *w, const arti_state *st);  /* *st is in mode TEXT; writes all words */
@@ -86,6 +88,8 @@ bool arti_number_is_open(const art_vocab *v, const arti_state *st);
 bool arti_number_is_covered(const art_vocab *v, const arti_state *st);
 /* Is the number alive whatever up to `levels` more digits follow? false: not known. */
 bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t levels);
+/* Behind the number's digits, would this one take it past its bounds for good? Then larger ones do as well. */
+bool arti_number_is_beyond(const arti_state *st, uint8_t digit);
 /* In a key: may any characters follow? */
 bool arti_key_is_wide(const arti_state *st);
 /* Digest of some key that is neither there nor declared: the same for all places, as a rule. */
