@@ -98,6 +98,7 @@ static arti_shape *best_shape(art_schema *s, arti_conj c) {
 
 static size_t shortest_number(const arti_jctx *x, const arti_shape *sh, const arti_num *n, const uint8_t *text,
                               uint8_t *buf, size_t cap) {
+    if (sh->plain && n->lex > ARTI_NUM_INT) return SIZE_MAX; /* it has a fraction or an exponent */
     return arti_num_shortest(&sh->number, n, text, sh->plain ? ARTI_NUM_PLAIN : x->style, buf, cap);
 }
 

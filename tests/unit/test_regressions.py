@@ -168,6 +168,16 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
     ),
     # Of keys whose languages may begin with anything only beginnings were tried.
     ({"items": {"type": "object", "propertyNames": {"pattern": "ab$"}}, **TWO}, {}, b"[{},"),
+    # Numbers with a fraction or an exponent were ended as if they could be integers of draft 4.
+    (
+        {
+            "$schema": "http://json-schema.org/draft-04/schema#",
+            "type": "number",
+            "anyOf": [{"type": "integer", "maximum": 5}, {"multipleOf": 5}],
+        },
+        {},
+        b"-1E+",
+    ),
 ]
 # Not enough values for items that must differ.
 UNSATISFIABLE: list[Any] = [
