@@ -847,8 +847,7 @@ static bool aim(arti_jctx *x, arti_state *st) {
     if ((st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !x->s->norm->has_unique || !all || all->n == 1)
         return true;
     const uint32_t *costs = costs_for(x, st->top, all);
-    arti_frame *top = costs ? arti_frame_copy(x, st->top) : NULL; /* which has no costs yet */
-    if (!top) return false;
+    if (!costs) return false;
     prospect *prospects = arti_region_get(x->region, all->n * sizeof *prospects);
     if (!prospects) return arti_fault_mem(x->s);
     for (uint32_t i = 0; i < all->n; i++)
@@ -868,6 +867,8 @@ static bool aim(arti_jctx *x, arti_state *st) {
         arti_conj c = all->conj[best];
         const arti_goals *one = arti_goals_of(x->s, &c, 1);
         if (!one) return !arti_faulted(x->s);
+        arti_frame *top = arti_frame_copy(x, st->top); /* of which nothing is remembered for all goals together */
+        if (!top) return false;
         const arti_state probe = {.top = top, .goals = one, .mode = ARTI_M_VALUE};
         if (!arti_unique_alive(x, &probe)) continue;
         st->top = top;

@@ -295,6 +295,14 @@ def test_unsatisfiable(schema: Any) -> None:
         ([{"type": "integer"}, {"contains": {"enum": [1, None, True]}, "minContains": 3}], b"[1,true,null]"),
         ([{"not": {"enum": [1, True, None]}}, {"contains": {"enum": [None, 0]}, "minContains": 2}], b"[0,null]"),
         ([{"enum": [1, 2]}, {"contains": {"enum": [1, None]}, "minContains": 2}], b"[1,null]"),
+        (
+            [
+                {"contains": {}, "minContains": 3},
+                {"contains": {"enum": [1, "a", True, 0]}, "minContains": 2, "maxContains": 2},
+                {"contains": {"type": "boolean"}, "minContains": 2},
+            ],
+            b"[true,2,20,1,false]",
+        ),
     ],
 )
 def test_completions_of_counted_items(counted: list[Any], completion: bytes) -> None:
