@@ -222,6 +222,7 @@ static void move_state(mover *m, arti_state *st) {
         *link = copy;
         move_set(m, &copy->set);
         move_set(m, &copy->heads);
+        move_set(m, &copy->own_set);
         link = &copy->parent;
     }
     const bool text = st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT;

@@ -98,10 +98,14 @@ typedef struct arti_frame {
     const arti_goals *goals; /* what the container itself is asked */
     void *machine;           /* arti_object_machine or arti_array_machine */
     const arti_hset *set;    /* keys that are no names of the machine; items of a unique array */
-    const arti_hset *heads;  /* objects whose other keys are in languages: all beginnings of the keys in `set` */
+    const arti_hset *
+        heads; /* objects whose other keys are in languages: at least all beginnings of the keys in `set`. Where items must
+                              * differ, also what is known of such keys in finished items: see arti_unique_note_key() */
+    const arti_hset *own_set; /* has_bars: `set` without what is barred */
     const struct arti_frame *moved;
     uint32_t *costs;  /* per goal of the pending value: bytes to the end of the text after it; NULL until asked */
     uint64_t set_sum; /* order-free digest of the set */
+    uint64_t own_sum; /* .. of own_set */
     uint64_t hash;    /* of the members or items so far, where a unique array needs it */
     uint64_t key_hash, matches; /* pending key: digest, and languages it belongs to */
     uint64_t id;                /* digest of this frame and its parents; 0 until asked */
@@ -111,6 +115,7 @@ typedef struct arti_frame {
     arti_unique_known unique;
     uint32_t depth;
     bool is_object, hashing;
+    bool has_bars;  /* `set` holds names that must not come next, besides those that are there (art_unique.c) */
     bool has_equal; /* arrays that are asked for unique items: two were equal */
     uint64_t bits
         []; /* live alternatives; objects: names seen, then 32-bit masks of conditions met; arrays: 32-bit counters */

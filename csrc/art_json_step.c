@@ -88,7 +88,9 @@ static bool view_extra(const void *ud, const char *key, uint32_t len) {
     if (i != UINT32_MAX)
         return i == v->member.name || arti_seen(v->frame, i) || (v->in_order && m->rank[i] < v->frame->next_rank);
     const uint64_t h = arti_digest_text(ARTI_TEXT_HASH, key, len);
-    return h == v->member.hash || arti_hset_has(v->frame->set, h);
+    /* What is barred leads nowhere, wherever it comes, but in order: there it may come after others. */
+    const arti_frame *f = v->frame;
+    return h == v->member.hash || arti_hset_has(f->has_bars && v->in_order ? f->own_set : f->set, h);
 }
 
 void arti_object_view_init(arti_object_view *v, arti_object_at *at, const arti_jctx *x, const arti_frame *f,
@@ -317,6 +319,12 @@ bool arti_object_key(arti_jctx *x, arti_state *st, uint32_t name, uint64_t match
     f->matches = matches;
     f->key_hash = hash;
     if (name == UINT32_MAX) f->heads = st->text.heads;
+    if (f->has_bars) { /* what must not come first may come later */
+        f->set = f->own_set;
+        f->set_sum = f->own_sum;
+        f->own_set = NULL;
+        f->has_bars = false;
+    }
     const arti_goals *goals = member_goals(x, f);
     if (!goals || arti_faulted(x->s)) return false;
     *st = (arti_state){.top = f, .goals = goals, .mode = ARTI_M_COLON};
@@ -337,6 +345,7 @@ static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, u
         if (!nf->set) return arti_fault_mem(x->s);
         nf->set_sum += arti_hash_mix(f->key_hash, 7);
         nf->next_rank = ARTI_RANK_OTHERS;
+        if (f->hashing && m->n_parts && !arti_unique_note_key(x, nf, f->key_hash, f->matches)) return false;
     }
     if (f->hashing) nf->hash += arti_digest_member(f->key_hash, hash);
     nf->key_hash = nf->matches = 0;
@@ -544,6 +553,7 @@ static bool close_container(arti_jctx *x, arti_state *st) {
     if (!arti_frame_accepts(x, f, &acc)) return false;
     arti_state next = {.top = f->parent, .goals = f->goals};
     if (!arti_value_end(x, &next, &acc, f->hash)) return false;
+    if (f->hashing && f->heads && !arti_unique_keep_keys(x, (arti_frame *)next.top, f)) return false;
     *st = next;
     return true;
 }

@@ -507,21 +507,42 @@ static bool word_matches(arti_jctx *x, const arti_object_machine *m, const arti_
     return true;
 }
 
-/* Makes a word count as a key that is there. */
-static bool bar_word(arti_jctx *x, arti_state *st, const arti_key *word) {
+/* Makes *st's frame a new version that has what is barred apart. */
+static arti_frame *barring(arti_jctx *x, arti_state *st) {
     arti_frame *f = arti_frame_copy(x, st->top);
+    if (!f) return NULL;
+    if (!f->has_bars) {
+        f->own_set = f->set;
+        f->own_sum = f->set_sum;
+        f->has_bars = true;
+    }
+    st->top = f;
+    return f;
+}
+
+/* Makes a key count as one that is there. Its beginnings are among the frame's heads. */
+static bool bar_key(arti_jctx *x, arti_frame *f, uint64_t hash) {
+    f->set = arti_hset_add(x->region, f->set, hash);
+    if (!f->set) return arti_fault_mem(x->s);
+    f->set_sum += arti_hash_mix(hash, 13);
+    return true;
+}
+
+static bool add_head(arti_jctx *x, arti_frame *f, uint64_t hash) {
+    if (arti_hset_has(f->heads, hash)) return true;
+    f->heads = arti_hset_add(x->region, f->heads, hash);
+    return f->heads || arti_fault_mem(x->s);
+}
+
+static bool bar_word(arti_jctx *x, arti_state *st, const arti_key *word) {
+    arti_frame *f = barring(x, st);
     if (!f) return false;
     uint64_t h = ARTI_TEXT_HASH;
     for (uint32_t i = 0; i <= word->len; i++) {
-        if (!arti_hset_has(f->heads, h)) f->heads = arti_hset_add(x->region, f->heads, h);
-        if (!f->heads) return arti_fault_mem(x->s);
+        if (!add_head(x, f, h)) return false;
         if (i < word->len) h = arti_hash_mix(h, (uint8_t)word->ptr[i]);
     }
-    f->set = arti_hset_add(x->region, f->set, h);
-    if (!f->set) return arti_fault_mem(x->s);
-    f->set_sum += arti_hash_mix(h, 13);
-    st->top = f;
-    return true;
+    return bar_key(x, f, h);
 }
 
 /* Words of a class that are few: those that leave only repetitions are barred. */
@@ -543,6 +564,70 @@ static bool bar_words(arti_jctx *x, arti_state *st, const arti_object_shape *o, 
     return true;
 }
 
+/* Keys of finished items are kept with their beginnings, and with marks: that a digest is one of a whole key, and each of its languages. */
+#define KEY_MARK UINT64_C(64)
+
+static uint64_t mark_of(const void *machine, uint64_t key, uint64_t what) {
+    return arti_hash_mix(arti_hash_mix(key, (uint64_t)(uintptr_t)machine), what);
+}
+
+bool arti_unique_note_key(arti_jctx *x, arti_frame *f, uint64_t key, uint64_t matches) {
+    if (x->style == ARTI_NUM_ANY_STYLE) return true;
+    for (uint64_t bits = matches; bits; bits &= bits - 1)
+        if (!add_head(x, f, mark_of(f->machine, key, arti_bits_lowest64(bits)))) return false;
+    return add_head(x, f, mark_of(f->machine, key, KEY_MARK));
+}
+
+typedef struct hset_walk { /* over a set, as far as it is no deeper than a tree of digests gets */
+    const arti_hset *stack[128];
+    uint32_t n;
+} hset_walk;
+
+static void push_set(hset_walk *w, const arti_hset *t) {
+    if (t && w->n < sizeof w->stack / sizeof *w->stack) w->stack[w->n++] = t;
+}
+
+static const arti_hset *next_of_set(hset_walk *w) {
+    if (!w->n) return NULL;
+    const arti_hset *t = w->stack[--w->n];
+    push_set(w, t->left);
+    push_set(w, t->right);
+    return t;
+}
+
+static bool add_heads(arti_jctx *x, arti_frame *f, const arti_hset *heads) {
+    if (!f->heads || f->heads == heads) {
+        f->heads = heads;
+        return true;
+    }
+    hset_walk w = {.n = 0};
+    push_set(&w, heads);
+    for (const arti_hset *t; (t = next_of_set(&w));)
+        if (!add_head(x, f, t->hash)) return false;
+    return true;
+}
+
+bool arti_unique_keep_keys(arti_jctx *x, arti_frame *f, const arti_frame *ended) {
+    return x->style == ARTI_NUM_ANY_STYLE || add_heads(x, f, ended->heads);
+}
+
+/* Bars those of the keys in finished items, as `heads` tells them, that leave only repetitions. */
+static bool bar_known(arti_jctx *x, arti_state *st, const arti_hset *heads) {
+    const arti_object_machine *m = st->top->machine;
+    hset_walk w = {.n = 0};
+    push_set(&w, heads);
+    for (const arti_hset *t; (t = next_of_set(&w));) {
+        const uint64_t key = t->hash;
+        if (!arti_hset_has(heads, mark_of(m, key, KEY_MARK)) || arti_hset_has(st->top->set, key)) continue;
+        uint64_t matches = 0;
+        for (uint32_t i = 0; i < m->n_parts; i++) matches |= (uint64_t)arti_hset_has(heads, mark_of(m, key, i)) << i;
+        if (key_leads_out(x, st->top, UINT32_MAX, matches, key)) continue;
+        arti_frame *f = arti_faulted(x->s) ? NULL : barring(x, st);
+        if (!f || !add_heads(x, f, heads) || !bar_key(x, f, key)) return false;
+    }
+    return true;
+}
+
 bool arti_unique_offer(arti_jctx *x, arti_state *st, uint64_t *offer) {
     const arti_frame *f = st->top;
     const arti_object_machine *m = f->machine;
@@ -560,6 +645,8 @@ bool arti_unique_offer(arti_jctx *x, arti_state *st, uint64_t *offer) {
         for (uint32_t i = 0; i < classes->n; i++)
             if (!bar_words(x, st, m->alts[a].shape, classes->at[i])) return false;
     }
+    for (const arti_frame *at = f; st->text.offer_other && m->n_parts && at->hashing; at = at->parent)
+        if (at->parent->heads && !bar_known(x, st, at->parent->heads)) return false;
     return true;
 }
 

@@ -28,6 +28,10 @@ bool arti_unique_alive(arti_jctx *x, const arti_state *st);
 /* *st, for which arti_is_distinct(), may offer the names of *offer, and others if st->text.offer_other: takes out those that leave only
  * repetitions. Single other names are barred in a new version of the frame as if they were there. */
 bool arti_unique_offer(arti_jctx *x, arti_state *st, uint64_t *offer);
+/* Notes in *f->heads that a key has this digest and belongs to these languages of the frame's machine. */
+bool arti_unique_note_key(arti_jctx *x, arti_frame *f, uint64_t key, uint64_t matches);
+/* Adds what *ended->heads tells to a new version of the frame around it. */
+bool arti_unique_keep_keys(arti_jctx *x, arti_frame *f, const arti_frame *ended);
 /* Whatever text follows in a language's state that keeps it alive, texts without end remain. false: not known. */
 bool arti_unique_is_endless(art_schema *s, arti_re_state q);
 /* Would the items differ if the text of *st were one of its part `part`, and like no other? */

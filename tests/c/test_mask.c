@@ -154,6 +154,15 @@ static const char *const schemas[] = {
         "items" : {"anyOf" : [ {"enum" : [ "a", "b", 1 ]}, {"type" : "string", "pattern" : "^x", "maxLength" : 3} ]}
     }),
     S({"type" : "array", "items" : {"type" : "string", "minLength" : 1}, "uniqueItems" : true}),
+    S({
+        "type" : "array",
+        "uniqueItems" : true,
+        "items" : {
+            "patternProperties" : {"^(a|(ab)+)$" : {"enum" : [ null, 1 ]}},
+            "additionalProperties" : false,
+            "maxProperties" : 1
+        }
+    }),
     S({"type" : "array", "items" : {"type" : "array", "items" : {"type" : "string"}}, "uniqueItems" : true}),
     S({"type" : "array", "items" : {"enum" : [ 1, 2, 3 ]}, "uniqueItems" : true}),
     S({"type" : "array", "items" : {"type" : "string"}, "uniqueItems" : true, "maxItems" : 4}),
