@@ -98,15 +98,23 @@ bool arti_rows_get(arti_rows *r, const uint64_t digest[2], uint32_t *words, uint
     return at != NULL;
 }
 
-static void list_ids(const uint32_t *words, uint32_t n_words, uint32_t *ids) {
-    for (uint32_t w = 0; w < n_words; w++)
-        for (uint32_t v = words[w], bit = 0; v; v >>= 1, bit++)
-            if (v & 1u) *ids++ = w * 32 + bit;
+/* Lists the bits that are set; UINT32_MAX: more than SPARSE_MAX. */
+static uint32_t list_ids(const uint32_t *words, uint32_t n_words, uint32_t *ids) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < n_words; i += 2) { /* most are zero */
+        uint64_t bits = words[i];
+        if (i + 1 < n_words) bits |= (uint64_t)words[i + 1] << 32;
+        for (; bits; bits &= bits - 1) {
+            if (n == SPARSE_MAX) return UINT32_MAX;
+            ids[n++] = i * 32 + arti_bits_lowest64(bits);
+        }
+    }
+    return n;
 }
 
 void arti_rows_put(arti_rows *r, const uint64_t digest[2], const uint32_t *words, const uint32_t *ends) {
-    const size_t count = arti_bits_count(words, r->n_words);
-    row fresh = {{digest[0], digest[1]}, NULL, count <= SPARSE_MAX ? (uint32_t)count : UINT32_MAX, 0};
+    uint32_t ids[SPARSE_MAX];
+    row fresh = {{digest[0], digest[1]}, NULL, list_ids(words, r->n_words, ids), 0};
     pthread_mutex_lock(&r->lock);
     if (!find(r, digest)) {
         row *set = set_of(r, digest), *to = set;
@@ -118,7 +126,7 @@ void arti_rows_put(arti_rows *r, const uint64_t digest[2], const uint32_t *words
             if (fresh.n_ids == UINT32_MAX)
                 arti_bits_copy(fresh.data + r->n_ends, words, r->n_words);
             else
-                list_ids(words, r->n_words, fresh.data + r->n_ends);
+                memcpy(fresh.data + r->n_ends, ids, fresh.n_ids * sizeof *ids);
             fresh.used = ++r->now;
             *to = fresh;
         }
