@@ -261,7 +261,7 @@ class Oracles:
         if self.emails and any(len(s.rpartition("@")[0]) > 64 or " <" in s for s in _strings(value)):
             return None
         fits = bool(self.rust.is_valid(value))
-        return None if fits and self.early else fits
+        return None if self.early and (fits or self.turns) else fits
 
 
 def _is_small(text: str | bytes) -> bool:
