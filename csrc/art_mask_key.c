@@ -115,7 +115,7 @@ static arti_quote *add_quote(leaver *l, uint64_t accepts, const uint64_t *q, uin
     x->region = &l->w->m->closing;
     sig->closes = arti_state_step(x, &sig->after, '"');
     x->region = region;
-    sig->is_scarce = l->exact_tail && sig->closes && !arti_unique_is_endless_value(x, &sig->after);
+    sig->is_scarce = l->exact_tail && sig->closes && !arti_unique_has_many(x, &sig->after);
     if (arti_faulted(x->s)) return NULL;
     l->n++;
     return sig;

@@ -789,12 +789,12 @@ bool arti_clash_has(const arti_clash *c, uint64_t digest) {
     }
 }
 
-bool arti_unique_is_endless_value(arti_jctx *x, const arti_state *st) {
+bool arti_unique_has_many(arti_jctx *x, const arti_state *st) {
     question q = ask(x, st->top);
-    bool endless = st->goals != NULL;
-    for (uint32_t i = 0; endless && i < st->goals->n; i++)
-        endless = arti_conj_values(&q.k, st->goals->conj[i])->at_least == UINT32_MAX;
-    return endless && !arti_faulted(x->s);
+    bool many = false;
+    for (uint32_t i = 0; !many && st->goals && i < st->goals->n; i++)
+        many = arti_values_many(&q.k, arti_conj_values(&q.k, st->goals->conj[i]));
+    return many && !arti_faulted(x->s);
 }
 
 /* ------------------------------------------------------------------ completions */

@@ -39,8 +39,8 @@ bool arti_unique_admits(arti_jctx *x, const arti_state *st, uint32_t part);
 
 #define ARTI_CLASH_TARGETS 32u
 
-/* Behind a key: is there no end of values, whatever is asked of them? Then no key leaves only repetitions. */
-bool arti_unique_is_endless_value(arti_jctx *x, const arti_state *st);
+/* Behind a key: are there more values for one of the goals than need be told apart? Then no key leaves only repetitions. */
+bool arti_unique_has_many(arti_jctx *x, const arti_state *st);
 
 /* Values that come next in *st (mode TEXT): do they all leave the same to follow, but for those with a clash? */
 typedef struct arti_clash {
