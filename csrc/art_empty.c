@@ -738,7 +738,8 @@ static void finish(decision *d) {
 /* Can the array be filled with items that differ? It was decided as if it could, and is spent if it can not. false: that can not be told. */
 static bool is_filled(art_schema *s, arti_array_shape *a) {
     uint64_t least = a->min;
-    for (uint32_t k = 0; k < a->n_contains; k++) least += a->contains[k].min;
+    for (uint32_t k = 0; k < a->n_contains; k++)
+        if (a->contains[k].min) least += (uint64_t)a->contains[k].start + a->contains[k].min;
     if (!a->unique || least + (a->n_contains && a->n_prefix) < 2) return true; /* one item differs from all others */
     if (s->norm->n_listing == ARTI_VALUES_DEPTH_MAX) return true;
     least += a->n_prefix + 1u;

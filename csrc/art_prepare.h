@@ -8,8 +8,8 @@
  * Owns      nothing; what it finds belongs to the schema.
  * Threads   under the schema's lock.
  * Errors    the schema's fault, with is_refused: outputs can get to a part that can not be expanded, whatever is spent on it. That is told only
- *           after it was tried without the limits below, with 30,000 steps and 16 MiB more; a part that takes more than these limits ends the
- *           preparation, and so does lack of memory.
+ *           after it was tried without the limits below, with 30,000 steps and 16 MiB more; a part that takes more than these
+ *           limits ends the preparation, and so does lack of memory.
  * Limits    `steps_max` steps: rule applications of expansions, what is gathered from them, and work on regular languages. They count work,
  *           not time, so the same schema is always prepared alike. A quarter of the memory that the schema has left, 8 MiB at most.
  * Cost      about 100 ns a step. */

@@ -261,7 +261,7 @@ static arti_verdict key_verdict(arti_expansion *x, const arti_branch *b, const a
     const bool optional = e->kind == ARTI_E_IF_HAS;
     if (lacking) return optional ? ARTI_HOLDS : ARTI_DEAD;
     if (e->kind == ARTI_E_REQUIRED) return required ? ARTI_HOLDS : ARTI_OPEN;
-    arti_lit lits[63];
+    arti_lit lits[63] = {0};
     const uint32_t n = child_lits(x, b, e->p, lits, 63);
     if (n == UINT32_MAX) return arti_faulted(x->s) ? ARTI_ERROR : ARTI_OPEN;
     if (required || optional) { /* what is known of the value may imply it */

@@ -215,6 +215,13 @@ UNSATISFIABLE: list[Any] = [
     {"prefixItems": [{"enum": [1, 2]}, {"enum": [1, 2]}, {"enum": [1, 2]}], **TWO, "minItems": 3},
     # An item behind one that may be anything was not compared with those behind it.
     {"type": "array", "prefixItems": [{}, {}], "uniqueItems": True, "contains": {"const": 1}, "minContains": 2},
+    # An item that has to come behind others was taken for one that may come alone.
+    {
+        "type": "array",
+        "items": {"enum": [1, 2]},
+        "uniqueItems": True,
+        "not": {"prefixItems": [True, True], "items": {"type": "string"}},
+    },
 ]
 
 
