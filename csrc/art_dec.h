@@ -40,11 +40,8 @@ typedef struct arti_dec {
 
 /* From JSON number text. ART_E_SYNTAX when it is none. */
 art_status arti_dec_parse(arti_arena *arena, const char *text, size_t len, arti_dec *out, art_error *err);
-arti_dec arti_dec_int(int64_t v, uint32_t limbs[3]);    /* limbs: storage that the result borrows; |v| < 10^18 */
-int arti_dec_cmp(const arti_dec *a, const arti_dec *b); /* -1, 0, 1 */
-static inline bool arti_dec_is_zero(const arti_dec *a) {
-    return a->n == 0;
-}
+arti_dec arti_dec_int(int64_t v, uint32_t limbs[3]); /* limbs: storage that the result borrows; |v| < 10^18 */
+int arti_dec_cmp(const arti_dec *a, const arti_dec *b);
 bool arti_dec_is_integer(const arti_dec *a);
 /* a is k * m for a whole k. m > 0. */
 bool arti_dec_is_multiple(const arti_dec *a, const arti_dec *m);

@@ -10,6 +10,7 @@ import inspect
 import pickle
 import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -341,6 +342,14 @@ def test_a_long_completion() -> None:
     assert len(matcher.shortest_completion()) == 5002
 
 
+def in_threads(work: Callable[[], None], n: int) -> None:
+    threads = [threading.Thread(target=work) for _ in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def test_two_threads_on_one_matcher() -> None:
     matcher = Constraint({"type": "array", "items": {"type": "string", "pattern": "^[a-z]*$"}}, VOCAB).matcher()
     matcher.accept_bytes(b'["a')
@@ -357,11 +366,7 @@ def test_two_threads_on_one_matcher() -> None:
             except Exception as error:
                 wrong.append(error)
 
-    threads = [threading.Thread(target=hammer) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(hammer, 3)
     assert wrong == []
     assert all(error.code == agentrt._core.lib.ART_E_BUSY for error in busy)
 
@@ -381,11 +386,7 @@ def test_threads_that_bring_buffers_of_their_own() -> None:
                 if mask != want:
                     wrong.append(mask)
 
-    threads = [threading.Thread(target=hammer) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(hammer, 3)
     assert wrong == []
 
 
