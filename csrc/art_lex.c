@@ -247,6 +247,22 @@ static uint32_t find_suffix(const art_vocab *v, const uint8_t *bytes, uint32_t l
     return UINT32_MAX;
 }
 
+uint32_t arti_lex_find_head(const art_vocab *v, const uint8_t *bytes, size_t len) {
+    uint32_t lo = 0, hi = v->n_heads;
+    while (lo < hi) {
+        const uint32_t mid = lo + (hi - lo) / 2;
+        const arti_head *head = &v->heads[mid];
+        int order = memcmp(v->bytes + head->bytes, bytes, head->len < len ? head->len : len);
+        if (order == 0) order = (head->len > len) - (head->len < len);
+        if (order == 0) return mid;
+        if (order < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return UINT32_MAX;
+}
+
 /* ------------------------------------------------------------------ building a trie */
 
 typedef struct build_node {
@@ -479,10 +495,18 @@ static void fill_opens(const builder *b, layout *l, const uint32_t *place, int p
             if (pass) {
                 t->stay_ids[o->stay + o->n_stay] = entry->id;
                 t->stay_spaces[o->stay + o->n_stay] = entry->space;
+                t->stays[o->stay + o->n_stay] = (arti_lex_stay){
+                    .text = entry->rest,
+                    .twin = UINT32_MAX,
+                    .len = (uint16_t)entry->len,
+                    .first = entry->len ? b->v->bytes[entry->rest] : 0,
+                };
             }
             o->n_stay++;
         } else {
-            if (pass) t->odds[o->odd + o->n_odd] = (arti_lex_odd){place[e], entry->rest, entry->len, entry->stays};
+            if (pass)
+                t->odds[o->odd + o->n_odd] =
+                    (arti_lex_odd){place[e], entry->rest, entry->len, entry->stays, UINT32_MAX};
             o->n_odd++;
         }
     }
@@ -535,6 +559,7 @@ static bool lay_out(arti_lex *lex, builder *b, arti_lex_trie *t, uint32_t **head
     if (head_tails) *head_tails = keep(lex, b->n_entries, sizeof **head_tails);
     t->stay_ids = keep(lex, n_stay, sizeof *t->stay_ids);
     t->stay_spaces = keep(lex, n_stay, sizeof *t->stay_spaces);
+    t->stays = keep(lex, n_stay, sizeof *t->stays);
     const size_t stack_cap = (size_t)b->v->token_len_max + 2;
     /* Per built node the index of its open; per entry its place; the path, as built nodes, and where each was laid out. */
     uint32_t *open_of = arti_calloc(b->mem, b->n_nodes * sizeof *open_of);
@@ -543,7 +568,8 @@ static bool lay_out(arti_lex *lex, builder *b, arti_lex_trie *t, uint32_t **head
     uint32_t *path = arti_calloc(b->mem, stack_cap * sizeof *path);
     uint32_t *laid = arti_calloc(b->mem, stack_cap * sizeof *laid);
     bool ok = t->node && t->ids && t->spaces && t->opens && t->closes && t->odds && t->leaves && t->stay_ids &&
-              t->stay_spaces && (!head_tails || *head_tails) && close_of && open_of && place && path && laid;
+              t->stay_spaces && t->stays && (!head_tails || *head_tails) && close_of && open_of && place && path &&
+              laid;
     uint32_t n = 0, n_tok = 0, at_open = 0, at_close = 0;
     uint32_t d = 0;
     for (bool down = true; ok;) { /* depth first: path[d] is the node at hand */
@@ -568,7 +594,13 @@ static bool lay_out(arti_lex *lex, builder *b, arti_lex_trie *t, uint32_t **head
                 close_of[path[d]] = at_close;
                 const uint64_t hash =
                     arti_digest_text(ARTI_TEXT_HASH, (const char *)b->v->bytes + from->text, from->len);
-                t->closes[at_close++] = (arti_lex_close){.node = n, .text = from->text, .len = from->len, .hash = hash};
+                t->closes[at_close++] = (arti_lex_close){
+                    .node = n,
+                    .text = from->text,
+                    .len = from->len,
+                    .hash = hash,
+                    .head = arti_lex_find_head(b->v, b->v->bytes + from->text, from->len),
+                };
                 t->opens[at_open - 1].n_close++;
             }
             n++;
@@ -707,6 +739,35 @@ static bool build_escapes(arti_lex *lex, const art_vocab *v) {
     return true;
 }
 
+/* Heads stand in the order of their bytes, so what one shares with the one before it is there already. */
+static bool build_head_nodes(arti_lex *lex, const art_vocab *v) {
+    size_t n = 1, most = 1;
+    for (uint32_t h = 0; h < v->n_heads; h++) most += v->heads[h].len;
+    arti_lex_head *node = keep(lex, most, sizeof *node);
+    uint32_t *path = arti_calloc(&lex->mem, (lex->head_len_max + 1u) * sizeof *path); /* by depth, to the node before */
+    uint32_t depth = 0;
+    for (uint32_t h = 0; h < v->n_heads && node && path; h++) {
+        const uint8_t *bytes = v->bytes + v->heads[h].bytes;
+        const uint32_t len = v->heads[h].len;
+        uint32_t shared = 0;
+        while (shared < depth && shared < len && node[path[shared + 1]].byte == bytes[shared]) shared++;
+        for (; depth > shared; depth--) node[path[depth]].next = (uint32_t)n;
+        while (depth < len) {
+            node[n] = (arti_lex_head){.first = h, .byte = bytes[depth]};
+            node[n].depth = (uint16_t)++depth;
+            path[depth] = (uint32_t)n++;
+        }
+        node[path[len]].is_head = true;
+    }
+    for (; node && path && depth < UINT32_MAX; depth--) node[path[depth]].next = (uint32_t)n;
+    if (node) node[n] = (arti_lex_head){.next = (uint32_t)n, .first = v->n_heads};
+    const bool ok = node && path;
+    arti_free(&lex->mem, path, (lex->head_len_max + 1u) * sizeof *path);
+    lex->n_head_nodes = (uint32_t)n;
+    lex->head_nodes = node;
+    return ok;
+}
+
 /* most: of `plain`. */
 static const uint32_t *leaving_row(arti_lex *lex, const art_vocab *v, uint8_t most) {
     uint32_t *row = keep(lex, v->n_words, sizeof *row);
@@ -843,6 +904,44 @@ static bool build_kids(arti_lex *lex, const art_vocab *v) {
     return true;
 }
 
+/* Sorts entries k .. end - 1 by their twins. */
+static void sort_stays(arti_lex_trie *t, uint32_t first, uint32_t end) {
+    for (uint32_t k = first + 1; k < end; k++) { /* a few hundred */
+        const uint32_t id = t->stay_ids[k];
+        const arti_lex_space space = t->stay_spaces[k];
+        const arti_lex_stay stay = t->stays[k];
+        uint32_t to = k;
+        for (; to > first && t->stays[to - 1].twin > stay.twin; to--) {
+            t->stay_ids[to] = t->stay_ids[to - 1];
+            t->stay_spaces[to] = t->stay_spaces[to - 1];
+            t->stays[to] = t->stays[to - 1];
+        }
+        t->stay_ids[to] = id;
+        t->stay_spaces[to] = space;
+        t->stays[to] = stay;
+    }
+}
+
+/* The token with these bytes; UINT32_MAX: none. */
+static uint32_t find_token(const arti_lex *lex, const art_vocab *v, uint32_t bytes, uint32_t len) {
+    uint32_t node = 0, n = 0;
+    while (n < len && (n == 0 || node)) node = arti_lex_child_by(lex, v, node, v->bytes[bytes + n++]);
+    return node && v->node[node + 1].tok > v->node[node].tok ? v->order[v->node[node].tok] : UINT32_MAX;
+}
+
+/* The tokens that are what others leave in a string that they open. */
+static void find_twins(const arti_lex *lex, const art_vocab *v, arti_lex_trie *t) {
+    for (uint32_t i = 0; i < t->n_nodes; i++) {
+        if (t->node[i].open == UINT32_MAX) continue;
+        const arti_lex_open *o = &t->opens[t->node[i].open];
+        for (uint32_t k = o->stay; k < o->stay + o->n_stay; k++)
+            t->stays[k].twin = find_token(lex, v, t->stays[k].text, t->stays[k].len);
+        for (uint32_t k = o->odd; k < o->odd + o->n_odd; k++)
+            if (t->odds[k].stays) t->odds[k].twin = find_token(lex, v, t->odds[k].rest, t->odds[k].len);
+        sort_stays(t, o->stay, o->stay + o->n_stay);
+    }
+}
+
 /* below: by depth, of the nodes behind the one that is looked at whose parents are still to come. */
 static bool build_heights(arti_lex *lex, const art_vocab *v) {
     const size_t depths = v->token_len_max + 2u;
@@ -907,9 +1006,11 @@ arti_lex *arti_lex_new(const art_vocab *v, const art_alloc *alloc) {
     lex->mem = mem;
     arti_arena_init(&lex->arena, &lex->mem);
     if (build_tries(lex, v) && build_tails(lex, v) && build_begins(lex, v) && build_escapes(lex, v) &&
-        build_leaving_rows(lex, v) && build_start_rows(lex, v) && build_kids(lex, v) && build_heights(lex, v) &&
-        build_space_nodes(lex, v)) {
+        build_head_nodes(lex, v) && build_leaving_rows(lex, v) && build_start_rows(lex, v) && build_kids(lex, v) &&
+        build_heights(lex, v) && build_space_nodes(lex, v)) {
         count_digits(lex);
+        find_twins(lex, v, &lex->out);
+        find_twins(lex, v, &lex->tail);
         return lex;
     }
     arti_lex_free(lex);

@@ -42,14 +42,24 @@ typedef struct arti_lex_close { /* a node that closes the first string of its pa
     uint32_t node;
     uint32_t text, len;      /* what stands in the string: offset into token bytes. No escapes. */
     uint64_t hash;           /* digest of that, as a key has it */
+    uint32_t head;           /* of the vocabulary, the same text; UINT32_MAX: none */
     uint32_t leave, n_leave; /* entries at and below it: into leaves */
     bool may_repeat;         /* below it: another key ends within the token, which may be the same one */
 } arti_lex_close;
+
+typedef struct
+    arti_lex_stay { /* an entry whose first string is not closed, and has no escapes: what stands in the string */
+    uint32_t text;  /* offset into token bytes */
+    uint32_t twin;  /* a token that is just that; UINT32_MAX: none */
+    uint16_t len;
+    uint8_t first; /* byte, which is read more often than the rest */
+} arti_lex_stay;
 
 typedef struct arti_lex_odd { /* an entry whose first string has an escape */
     uint32_t entry;
     uint32_t rest, len; /* everything behind the opening quote: offset into token bytes */
     bool stays;         /* the string is not closed; its escapes are sound */
+    uint32_t twin;      /* .. a token that is just that; UINT32_MAX: none */
 } arti_lex_odd;
 
 typedef struct arti_lex_leave { /* an entry that closes its first string, without escapes in it */
@@ -58,10 +68,19 @@ typedef struct arti_lex_leave { /* an entry that closes its first string, withou
 } arti_lex_leave;
 
 typedef struct arti_lex_open { /* what lies below an opening quote */
-    uint32_t stay, n_stay;     /* into stay_ids, stay_spaces: the string is not closed, no escapes */
+    uint32_t stay, n_stay;     /* into stay_ids, stay_spaces, stays: ascending by twin */
     uint32_t close, n_close;   /* into closes, in the order of nodes */
     uint32_t odd, n_odd;       /* into odds */
 } arti_lex_open;
+
+typedef struct arti_lex_head { /* a node of the trie over the vocabulary's heads, depth first */
+    uint32_t next;             /* index just behind the subtree */
+    uint32_t
+        first; /* head: the first one at or below the node. Those of the subtree are first .. node[next].first - 1 */
+    uint16_t depth;
+    uint8_t byte;
+    bool is_head; /* `first` ends here */
+} arti_lex_head;
 
 typedef struct arti_lex_trie {
     uint32_t n_nodes, n_entries;
@@ -75,6 +94,7 @@ typedef struct arti_lex_trie {
     arti_lex_odd *odds;
     uint32_t *stay_ids;
     arti_lex_space *stay_spaces;
+    arti_lex_stay *stays;
 } arti_lex_trie;
 
 typedef struct arti_lex {
@@ -114,6 +134,8 @@ typedef struct arti_lex {
     uint32_t n_bare;
     const uint32_t *bare_escapes; /* the escapes without text */
     uint32_t head_len_max;        /* bytes of the vocabulary's longest head */
+    uint32_t n_head_nodes;
+    const arti_lex_head *head_nodes; /* the root first, which is the empty text; a sentinel behind the last */
 
     /* Nodes of the vocabulary's trie that follow any run of whitespace (an empty one too), grouped by their byte. */
     const uint32_t *space_nodes;
@@ -132,6 +154,9 @@ typedef struct arti_lex {
 arti_lex *arti_lex_new(const art_vocab *v, const art_alloc *alloc);
 void arti_lex_free(arti_lex *lex);
 size_t arti_lex_memory(const arti_lex *lex);
+
+/* The head of the vocabulary with these bytes; UINT32_MAX: none. */
+uint32_t arti_lex_find_head(const art_vocab *v, const uint8_t *bytes, size_t len);
 
 /* Which list of children is the node's? UINT32_MAX: it has few, see arti_node. */
 static inline uint32_t arti_lex_kids(const arti_lex *lex, uint32_t node) {
@@ -160,8 +185,7 @@ static inline bool arti_lex_next_kid(const art_vocab *v, arti_lex_kids_at *kids,
 }
 
 /* Child of a node of the vocabulary's trie; 0: none. */
-static inline uint32_t arti_lex_child(const art_vocab *v, uint32_t node, uint8_t byte) {
-    const arti_lex *lex = v->lex;
+static inline uint32_t arti_lex_child_by(const arti_lex *lex, const art_vocab *v, uint32_t node, uint8_t byte) {
     if (node == 0) return v->root_child[byte];
     const uint32_t list = arti_lex_kids(lex, node);
     if (list != UINT32_MAX) {
@@ -172,6 +196,9 @@ static inline uint32_t arti_lex_child(const art_vocab *v, uint32_t node, uint8_t
     for (uint32_t k = node + 1; k < v->node[node].next; k = v->node[k].next)
         if (v->node[k].byte == byte) return k;
     return 0;
+}
+static inline uint32_t arti_lex_child(const art_vocab *v, uint32_t node, uint8_t byte) {
+    return arti_lex_child_by(v->lex, v, node, byte);
 }
 
 #endif

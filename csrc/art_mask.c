@@ -46,23 +46,23 @@ static arti_mask_slot *memo_slot(const arti_mask_memo *m, const uint64_t key[2])
     }
 }
 
-bool arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words, uint32_t n_words,
-                        const uint32_t **base) {
-    if (!m->size) return false;
+const arti_mask_row *arti_mask_memo_find(const arti_mask_memo *m, const uint64_t key[2]) {
+    if (!m->size) return NULL;
     const arti_mask_slot *slot = memo_slot(m, key);
-    if (!slot->row) return false;
-    const arti_mask_row *r = row_of(m, slot->row);
-    if (base) *base = r->base;
-    if (r->base)
-        arti_bits_copy(words, r->base, n_words);
-    else
-        arti_bits_zero(words, n_words);
-    for (uint32_t i = 0; i < r->n_patches; i++) words[r->patches[i].at] = r->patches[i].word;
-    return true;
+    return slot->row ? row_of(m, slot->row) : NULL;
+}
+
+const arti_mask_row *arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words,
+                                        uint32_t n_words) {
+    const arti_mask_row *r = arti_mask_memo_find(m, key);
+    if (!r) return NULL;
+    arti_row_copy(r->under ? &r->under->row : &r->row, words, n_words);
+    for (uint32_t i = 0; i < r->row.n_patches && r->under; i++) words[r->row.patches[i].at] = r->row.patches[i].word;
+    return r;
 }
 
 static bool memo_grow(arti_mask_memo *m) {
-    const size_t size = m->size ? m->size * 2 : 128;
+    const size_t size = m->size ? m->size * 2 : 512;
     if (size > UINT32_MAX) return false;
     arti_mask_slot *slots = arti_calloc(&m->mem, size * sizeof *slots);
     if (!slots) return false;
@@ -87,54 +87,64 @@ static bool memo_reserve(arti_mask_memo *m) {
     return (m->blocks[block] = arti_arena_get(&m->arena, ARTI_MASK_BLOCK * sizeof **m->blocks)) != NULL;
 }
 
-/* Takes a row in, with a copy of `size` bytes at `data`: those of its base, or of its patches. */
-static bool memo_add(arti_mask_memo *m, arti_mask_row r, const void *data, size_t size, bool is_base) {
+/* Takes a row in, with a copy of `size` bytes at `data`: its patches, or (is_base) the row that it is. */
+static const arti_mask_row *memo_add(arti_mask_memo *m, arti_mask_row r, const void *data, size_t size, bool is_base) {
     void *own = memo_reserve(m) ? arti_arena_get(&m->arena, size ? size : 1) : NULL;
     m->mem.over_limit = false;
-    if (!own) return false;
+    if (!own) return NULL;
     memcpy(own, data, size);
     if (is_base)
-        r.base = own;
+        r.row.basis.base = own;
     else
-        r.patches = own;
+        r.row.patches = own;
     const uint32_t row = (uint32_t)++m->n;
-    *row_of(m, row) = r;
+    arti_mask_row *to = row_of(m, row);
+    *to = r;
     *memo_slot(m, r.key) = (arti_mask_slot){(uint32_t)r.key[0], row};
-    return true;
+    return to;
 }
 
-void arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words) {
-    if (arti_mask_memo_put_patched(m, key, words, n_words, NULL)) return;
+/* As a copy of its words. */
+static const arti_mask_row *put_words(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words,
+                                      uint32_t n_words) {
     const arti_mask_row r = {.key = {key[0], key[1]}};
-    for (int attempt = 0; attempt < 2; attempt++) {
-        if (memo_add(m, r, words, n_words * sizeof *words, true)) return;
-        memo_clear(m);
-    }
+    const arti_mask_row *to = memo_add(m, r, words, n_words * sizeof *words, true);
+    if (to) return to;
+    memo_clear(m);
+    return memo_add(m, r, words, n_words * sizeof *words, true);
 }
 
-static void put_patches(arti_mask_memo *m, const uint64_t key[2], const uint32_t *base, const arti_bits_patch *patches,
-                        uint32_t n) {
-    const arti_mask_row r = {.key = {key[0], key[1]}, .base = base, .n_patches = n};
-    if (!memo_add(m, r, patches, n * sizeof *patches, false)) memo_clear(m);
+/* As patches of rows that outlive the memo. */
+static const arti_mask_row *put_patches(arti_mask_memo *m, const uint64_t key[2], const arti_row *row) {
+    const arti_mask_row r = {.key = {key[0], key[1]}, .row = *row};
+    const size_t size = row->n_patches * sizeof *row->patches;
+    const arti_mask_row *to = memo_add(m, r, row->patches, size, false);
+    if (to) return to;
+    memo_clear(m);
+    return memo_add(m, r, row->patches, size, false);
 }
 
-void arti_mask_memo_put_changed(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, const uint32_t *base,
-                                const uint32_t *changed, uint32_t n) {
+const arti_mask_row *arti_mask_memo_put_row(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words,
+                                            uint32_t n_words, const arti_row *row) {
+    return row->n_patches == UINT32_MAX ? put_words(m, key, words, n_words) : put_patches(m, key, row);
+}
+
+const arti_mask_row *arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words,
+                                        uint32_t n_words) {
+    arti_bits_patch patches[ARTI_ROW_PATCHES_MAX];
+    const arti_row row = arti_row_from(words, n_words, (arti_basis){NULL, NULL}, patches);
+    return arti_mask_memo_put_row(m, key, words, n_words, &row);
+}
+
+void arti_mask_memo_put_changed(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words,
+                                const arti_mask_row *under, arti_basis basis, const uint32_t *changed, uint32_t n) {
     arti_bits_patch patches[ARTI_MASK_PATCHES_MAX];
-    uint32_t n_patches = 0;
+    arti_mask_row r = {.key = {key[0], key[1]}, .under = under};
+    r.row.basis = basis;
     for (uint32_t i = 0; i < n; i++)
         if (i == 0 || changed[i] != changed[i - 1])
-            patches[n_patches++] = (arti_bits_patch){changed[i], words[changed[i]]};
-    put_patches(m, key, base, patches, n_patches);
-}
-
-bool arti_mask_memo_put_patched(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words,
-                                const uint32_t *base) {
-    arti_bits_patch patches[ARTI_MASK_PATCHES_MAX];
-    const uint32_t n = arti_bits_diff(words, base, n_words, patches, ARTI_MASK_PATCHES_MAX);
-    if (n == UINT32_MAX) return false;
-    put_patches(m, key, base, patches, n);
-    return true;
+            patches[r.row.n_patches++] = (arti_bits_patch){changed[i], words[changed[i]]};
+    if (!memo_add(m, r, patches, r.row.n_patches * sizeof *patches, false)) memo_clear(m);
 }
 
 #define ASKED_BITS 2u /* of a slot; the rest are the key's */
@@ -266,14 +276,14 @@ static bool state_key(const arti_jctx *x, const art_vocab *v, const arti_state *
 /* ------------------------------------------------------------------ the mask */
 
 #ifndef NDEBUG
-/* Do the words differ from their base only where they are said to? */
+/* Do the words differ from what they were begun with only where they are said to? */
 static bool knows_changes(const arti_walk *w) {
-    for (uint32_t i = 0; i < w->v->n_words; i++) {
-        bool known = w->words[i] == (w->base ? w->base[i] : 0);
-        for (uint32_t k = 0; k < w->n_touched && !known; k++) known = w->touched[k] == i;
-        if (!known) return false;
-    }
-    return true;
+    uint32_t *begun = arti_region_get(w->x->region, w->v->n_words * sizeof *begun);
+    if (!begun) return true;
+    arti_basis_copy(w->basis, begun, w->v->n_words);
+    if (w->under) arti_row_copy(&w->under->row, begun, w->v->n_words);
+    for (uint32_t k = 0; k < w->n_touched; k++) begun[w->touched[k]] = w->words[w->touched[k]];
+    return arti_bits_equal(begun, w->words, w->v->n_words);
 }
 #endif
 
@@ -281,20 +291,20 @@ bool arti_mask_fill(arti_jctx *x, arti_mask_memo *m, const art_vocab *v, const a
                     uint32_t *words) {
     uint64_t key[2] = {0, 0};
     const bool keep = state_key(x, v, st, exit, key);
-    if (keep && arti_mask_memo_get(m, key, words, v->n_words, NULL)) return true;
+    if (keep && arti_mask_memo_get(m, key, words, v->n_words)) return true;
     uint32_t touched[ARTI_MASK_PATCHES_MAX];
     arti_walk w = {.x = x, .m = m, .v = v, .exit = exit, .words = words, .touched = touched, .n_touched = UINT32_MAX};
     const uint32_t n_clears = m->n_clears;
     if (!arti_walk_begin(&w) || !arti_walk_state(&w, st)) return false;
     if (!keep) return true;
-    if (m->n_clears != n_clears) {
-        w.base = NULL;
-    } else if (w.n_touched <= ARTI_MASK_PATCHES_MAX) {
+    if (w.n_touched <= ARTI_MASK_PATCHES_MAX && (!w.under || m->n_clears == n_clears)) {
         assert(knows_changes(&w));
-        arti_mask_memo_put_changed(m, key, words, w.base, touched, w.n_touched);
+        arti_mask_memo_put_changed(m, key, words, w.under, w.basis, touched, w.n_touched);
         return true;
     }
-    if (arti_mask_memo_put_patched(m, key, words, v->n_words, w.base)) return true;
-    if (w.work >= ARTI_WORK_DEAR || is_asked_often(m, key)) arti_mask_memo_put(m, key, words, v->n_words);
+    arti_bits_patch patches[ARTI_ROW_PATCHES_MAX];
+    const arti_row row = arti_row_from(words, v->n_words, w.basis, patches);
+    if (row.n_patches != UINT32_MAX || w.work >= ARTI_WORK_DEAR || is_asked_often(m, key))
+        arti_mask_memo_put_row(m, key, words, v->n_words, &row);
     return true;
 }

@@ -4,8 +4,8 @@
  *
  * Purpose   masks of a state over a vocabulary, and the memo that keeps them.
  * Owns      a memo owns its rows; it is emptied when its budget is used up, and never fails for lack of memory. Most masks change a
- *           few words in a row of the vocabulary, and only those words are kept. A mask of which that is not true, and that is quick to
- *           compute, is kept when it is asked for a fourth time, because most never are.
+ *           few words in rows of the vocabulary, or in another row of the memo, and only those words are kept. A mask of which that is
+ *           not true, and that is quick to compute, is kept when it is asked for a fourth time, because most never are.
  * Threads   under the schema's lock.
  * Errors    false with the schema's fault set, or when the allocator refuses working memory.
  * Cost      inside free strings a copied row and a few set bits; elsewhere a walk over the part of the trie that is alive. */
@@ -14,14 +14,14 @@
 
 #include "art_bits.h"
 #include "art_json_state.h"
+#include "art_rows.h"
 #include "art_run.h"
 #include "art_vocab.h"
 
-typedef struct arti_mask_row { /* a row of its own, or another one with some words changed */
+typedef struct arti_mask_row {
     uint64_t key[2];
-    const uint32_t *base; /* NULL: zeros */
-    const arti_bits_patch *patches;
-    uint32_t n_patches;
+    const struct arti_mask_row *under; /* what it changes: this one, which changes no other, or NULL: its basis */
+    arti_row row;
 } arti_mask_row;
 
 typedef struct arti_mask_slot { /* small, so that the table grows quickly */
@@ -29,7 +29,7 @@ typedef struct arti_mask_slot { /* small, so that the table grows quickly */
     uint32_t row;               /* 1 + number; 0: free */
 } arti_mask_slot;
 
-#define ARTI_MASK_PATCHES_MAX 512u
+#define ARTI_MASK_PATCHES_MAX ARTI_ROW_PATCHES_MAX
 #define ARTI_MASK_BLOCK 64u
 #define ARTI_MASK_RECENT 1024u
 #define ARTI_MASK_TAILS 64u
@@ -58,19 +58,22 @@ typedef struct arti_mask_memo {
 void arti_mask_memo_init(arti_mask_memo *m, const art_alloc *alloc, size_t max);
 void arti_mask_memo_free(arti_mask_memo *m);
 
-/* Rows that are kept; a 128-bit key stands for what a row depends on. *base: a row that the words differ little from, which lives as long as
- * the memo is not emptied, or NULL; may be NULL. */
-bool arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words, uint32_t n_words,
-                        const uint32_t **base);
-/* Keeps a row. Never fails: at worst nothing is kept. */
-void arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words);
-/* Keeps a row as what it changes in `base` (NULL: zeros), which must live as long as the memo is not emptied: n words of it at most, whose
- * indexes stand in `changed`, perhaps repeatedly. */
-void arti_mask_memo_put_changed(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, const uint32_t *base,
-                                const uint32_t *changed, uint32_t n);
-/* The same, where it is not known which. false: they are more than ARTI_MASK_PATCHES_MAX, and nothing was kept. */
-bool arti_mask_memo_put_patched(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words, uint32_t n_words,
-                                const uint32_t *base);
+/* Writes all words of a row that is kept, and returns it; it lives as long as the memo is not emptied. A 128-bit key stands for what a row
+ * depends on. NULL: not there. */
+const arti_mask_row *arti_mask_memo_get(const arti_mask_memo *m, const uint64_t key[2], uint32_t *words,
+                                        uint32_t n_words);
+/* The same without writing it, for a row that changes no other one. */
+const arti_mask_row *arti_mask_memo_find(const arti_mask_memo *m, const uint64_t key[2]);
+/* Keeps a row, and returns it. Never fails: at worst nothing is kept, and NULL returned. */
+const arti_mask_row *arti_mask_memo_put(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words,
+                                        uint32_t n_words);
+/* The same where it is known what the words change in their basis, if that is little (row->n_patches). */
+const arti_mask_row *arti_mask_memo_put_row(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words,
+                                            uint32_t n_words, const arti_row *row);
+/* Keeps a row as what it changes in `under`, a row of the memo that changes no other one, or (NULL) in a basis: n words of it at most,
+ * whose indexes stand in `changed`, perhaps repeatedly. */
+void arti_mask_memo_put_changed(arti_mask_memo *m, const uint64_t key[2], const uint32_t *words,
+                                const arti_mask_row *under, arti_basis basis, const uint32_t *changed, uint32_t n);
 /* Digest of a frame and its parents: all that masks may depend on. */
 uint64_t arti_frame_id(const arti_frame *f);
 

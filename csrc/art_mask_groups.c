@@ -350,10 +350,8 @@ static void set_accepted(arti_lang *l) {
     const uint32_t base = choose_base(l);
     const bool is_based = base < ARTI_BASES;
     uint32_t *row = l->row;
-    if (is_based)
-        arti_bits_copy(row, v->bases->rows[base], v->n_words);
-    else
-        arti_bits_zero(row, v->n_words);
+    l->basis = (arti_basis){is_based ? v->bases->rows[base] : NULL, NULL};
+    arti_basis_copy(l->basis, row, v->n_words);
     for (uint32_t i = 0; i * 64 < v->n_groups; i++) {
         uint64_t bits = l->accepted[i] ^ (is_based ? v->bases->groups[base][i] : 0);
         for (; bits; bits &= bits - 1) {
@@ -365,6 +363,7 @@ static void set_accepted(arti_lang *l) {
     const uint32_t *shorter = arti_vocab_stay(v, l->common);
     if (shorter) {
         arti_bits_and(row, shorter, v->n_words);
+        l->basis.within = shorter;
         return;
     }
     const arti_u8_sets *set = &v->u8[ARTI_U8_0]; /* those with many characters are listed */

@@ -51,6 +51,7 @@ typedef struct arti_lang { /* a row being made. The caller fills in what comes b
     uint64_t *accepted; /* groups that rows set, as bits; */
     uint64_t *todo;     /* .. and those with tokens that have to be looked at */
     uint32_t common;    /* accepted tokens of up to so many characters are set by rows */
+    arti_basis basis;   /* what the row was begun with */
     bool clears; /* tokens whose first atom is left to the trie are set, and those that are dead have to be cleared */
     uint64_t search_work;                      /* that was done on arti_lang_search() */
     const arti_atom_plan *judged[ARTI_JUDGED]; /* whose verdicts on sets of atoms by_set holds */

@@ -141,6 +141,16 @@ bool arti_key_is_wide(const arti_state *st) {
     return arti_takes_any_name(st);
 }
 
+uint64_t arti_key_live_parts(const arti_state *st) {
+    const arti_object_machine *m = st->text.machine;
+    uint64_t parts = 0;
+    for (uint32_t a = 0; a < m->n_alts; a++) {
+        const uint32_t p = m->alts[a].extra_part;
+        if (arti_takes_other(st, a) && p < ARTI_KEY_PARTS_MAX && arti_text_q(st)[1 + p]) parts |= UINT64_C(1) << p;
+    }
+    return parts;
+}
+
 void arti_key_name_bytes(const arti_state *st, uint64_t bits[4], bool *ends) {
     arti_set_next_bytes(((const arti_object_machine *)st->text.machine)->names, arti_text_q(st)[0], bits, ends);
 }
@@ -500,47 +510,59 @@ static bool walk_others(leaver *l) {
 #define OWN_QUOTE 0xFEu /* tokens with this head are stepped one by one */
 #define NAME_ACCEPTS 1u /* a declared name that is complete, which many tokens leave at once */
 
-/* How a key that may be anything ends after each head: index of its quote, or one of the above. The heads are sorted, so common
- * beginnings are read once. */
+/* A node of the trie over heads that is reached. */
+typedef struct head_level {
+    uint64_t hash;
+    uint64_t *q; /* n_parts states, or that of the declared names alone */
+} head_level;
+
+/* n: states of a level. NULL on a fault. */
+static head_level *begin_heads(leaver *l, size_t n) {
+    arti_region *region = l->w->x->region;
+    const size_t depth = l->w->v->lex->head_len_max + 1u;
+    head_level *levels = arti_region_get(region, depth * sizeof *levels);
+    uint64_t *q = arti_region_get(region, depth * n * sizeof *q);
+    if (!q || !levels) {
+        arti_fault_mem(l->w->x->s);
+        return NULL;
+    }
+    for (size_t d = 0; d < depth; d++) levels[d].q = q + d * n;
+    memcpy(q, arti_text_q(l->st), n * sizeof *q);
+    levels[0].hash = l->st->text.hash;
+    return levels;
+}
+
+/* How a key that may be anything ends after each head: index of its quote, or one of the above. */
 static bool judge_heads(leaver *l, uint8_t *quotes) {
     const art_vocab *v = l->w->v;
     arti_jctx *x = l->w->x;
     const arti_object_machine *m = l->st->text.machine;
-    const size_t depth = l->w->m->depth_cap;
-    uint64_t *q = arti_region_get(x->region, depth * l->n_parts * sizeof *q);
-    uint64_t *hash = arti_region_get(x->region, depth * sizeof *hash);
-    if (!q || !hash) return arti_fault_mem(x->s);
-    memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
-    hash[0] = l->st->text.hash;
-    const uint8_t *last = NULL;
-    uint32_t done = 0; /* bytes of `last` that were read */
-    for (uint32_t h = 0; h < v->n_heads; h++) {
-        const arti_head *head = &v->heads[h];
-        const uint8_t *bytes = v->bytes + head->bytes;
-        uint32_t common = 0;
-        while (common < done && common < head->len && bytes[common] == last[common]) common++;
-        for (done = common; done < head->len; done++) {
-            const uint64_t *from = q + done * l->n_parts;
-            uint64_t *to = q + (done + 1) * l->n_parts;
-            memcpy(to, from, l->n_parts * sizeof *to);
+    head_level *levels = begin_heads(l, l->n_parts);
+    if (!levels) return false;
+    for (uint32_t n = 0; n < v->lex->n_head_nodes; n++) {
+        const arti_lex_head *node = &v->lex->head_nodes[n];
+        head_level *at = &levels[node->depth];
+        if (node->depth) {
+            memcpy(at->q, at[-1].q, l->n_parts * sizeof *at->q);
             for (uint32_t i = 0; i < l->n_parts; i++)
-                if (!step_part(x, l->st, i, &to[i], bytes[done])) return false;
-            hash[done + 1] = arti_hash_mix(hash[done], bytes[done]);
+                if (!step_part(x, l->st, i, &at->q[i], node->byte)) return false;
+            at->hash = arti_hash_mix(at[-1].hash, node->byte);
         }
-        last = bytes;
-        const uint64_t *at = q + done * l->n_parts;
+        if (!node->is_head) continue;
+        uint8_t *quote = &quotes[node->first];
+        const uint32_t n_cp = l->st->text.n_cp + v->heads[node->first].n_cp;
         bool failed = false;
-        if (at[0] && arti_set_whole(m->names, at[0]) != UINT32_MAX) {
-            quotes[h] = OWN_QUOTE;
-            if (head->len) continue;
-            const arti_quote *own = add_quote(l, NAME_ACCEPTS, at, l->st->text.n_cp, hash[0]);
+        if (at->q[0] && arti_set_whole(m->names, at->q[0]) != UINT32_MAX) {
+            *quote = OWN_QUOTE;
+            if (node->depth) continue;
+            const arti_quote *own = add_quote(l, NAME_ACCEPTS, at->q, n_cp, at->hash);
             if (arti_faulted(x->s)) return false;
-            if (own) quotes[h] = own->closes ? (uint8_t)(own - l->sigs) : NO_QUOTE;
+            if (own) *quote = own->closes ? (uint8_t)(own - l->sigs) : NO_QUOTE;
             continue;
         }
-        const arti_quote *sig = signature_of(l, at, l->st->text.n_cp + head->n_cp, hash[done], &failed);
+        const arti_quote *sig = signature_of(l, at->q, n_cp, at->hash, &failed);
         if (failed) return false;
-        quotes[h] = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
+        *quote = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
     }
     return true;
 }
@@ -553,35 +575,46 @@ static uint64_t ends_of(const leaver *l, uint32_t i) {
     return bits;
 }
 
+/* One more quote, behind head h. */
+static arti_quote *add_head(leaver *l, uint32_t h, uint64_t accepts, uint64_t hash) {
+    arti_jctx *x = l->w->x;
+    const arti_head *head = &l->w->v->heads[h];
+    uint64_t *q = arti_region_get(x->region, l->n_parts * sizeof *q);
+    if (!q) {
+        arti_fault_mem(x->s);
+        return NULL;
+    }
+    memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
+    for (uint32_t b = 0; b < head->len; b++)
+        for (uint32_t i = 0; i < l->n_parts; i++)
+            if (!step_part(x, l->st, i, &q[i], l->w->v->bytes[head->bytes + b])) return NULL;
+    return add_quote(l, accepts, q, l->st->text.n_cp + head->n_cp, l->exact_tail ? arti_key_other_hash(l->st) : hash);
+}
+
 /* The same as judge_heads() where only declared names and languages are possible, whose ends are known. */
 static bool judge_ends(leaver *l, uint8_t *quotes) {
     const art_vocab *v = l->w->v;
-    arti_jctx *x = l->w->x;
     const arti_object_machine *m = l->st->text.machine;
-    uint64_t *q = arti_region_get(x->region, l->n_parts * sizeof *q);
-    if (!q) return arti_fault_mem(x->s);
-    for (uint32_t h = 0; h < v->n_heads; h++) {
-        const arti_head *head = &v->heads[h];
-        const uint8_t *bytes = v->bytes + head->bytes;
-        const uint64_t bits = ends_of(l, h);
-        quotes[h] = NO_QUOTE;
-        if (!bits || arti_set_whole(m->names, names_after(l, bytes, head->len)) != UINT32_MAX) continue;
-        uint64_t hash = l->st->text.hash;
-        for (uint32_t i = 0; i < head->len; i++) hash = arti_hash_mix(hash, bytes[i]);
-        if (is_taken(l, hash)) continue;
+    head_level *levels = begin_heads(l, 1);
+    if (!levels) return false;
+    for (uint32_t n = 0; n < v->lex->n_head_nodes; n++) {
+        const arti_lex_head *node = &v->lex->head_nodes[n];
+        head_level *at = &levels[node->depth];
+        if (node->depth) {
+            *at->q = *at[-1].q ? arti_set_step(m->names, *at[-1].q, node->byte) : 0;
+            at->hash = arti_hash_mix(at[-1].hash, node->byte);
+        }
+        if (!node->is_head) continue;
+        const uint64_t bits = ends_of(l, node->first);
+        uint8_t *quote = &quotes[node->first];
+        *quote = NO_QUOTE;
+        if (!bits || (*at->q && arti_set_whole(m->names, *at->q) != UINT32_MAX) || is_taken(l, at->hash)) continue;
         const arti_quote *sig = NULL;
         for (uint32_t i = 0; i < l->n && !sig; i++)
             if (l->sigs[i].accepts == bits) sig = &l->sigs[i];
-        if (!sig) {
-            memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
-            for (uint32_t b = 0; b < head->len; b++)
-                for (uint32_t i = 0; i < l->n_parts; i++)
-                    if (!step_part(x, l->st, i, &q[i], bytes[b])) return false;
-            sig =
-                add_quote(l, bits, q, l->st->text.n_cp + head->n_cp, l->exact_tail ? arti_key_other_hash(l->st) : hash);
-            if (arti_faulted(x->s)) return false;
-        }
-        quotes[h] = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
+        if (!sig) sig = add_head(l, node->first, bits, at->hash);
+        if (arti_faulted(l->w->x->s)) return false;
+        *quote = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
     }
     return true;
 }
@@ -641,23 +674,11 @@ static bool leave_with_escapes(leaver *l) {
     return true;
 }
 
-/* The languages of other keys that some alternative takes, as bits over the parts. */
-static uint64_t live_parts(const leaver *l) {
-    const arti_object_machine *m = l->st->text.machine;
-    uint64_t parts = 0;
-    for (uint32_t a = 0; a < m->n_alts; a++) {
-        const uint32_t p = m->alts[a].extra_part;
-        if (arti_takes_other(l->st, a) && p < ARTI_KEY_PARTS_MAX && arti_text_q(l->st)[1 + p])
-            parts |= UINT64_C(1) << p;
-    }
-    return parts;
-}
-
 /* *any: some key is possible that goes on with one more character at least, whatever keys are there already. */
 static bool goes_on_freely(const leaver *l, bool *any) {
     art_schema *s = l->w->x->s;
     *any = goes_on(l->st);
-    for (uint64_t parts = live_parts(l); parts && !*any; parts &= parts - 1) {
+    for (uint64_t parts = arti_key_live_parts(l->st); parts && !*any; parts &= parts - 1) {
         arti_re_lengths lengths;
         const arti_re_state q = (arti_re_state)arti_text_q(l->st)[1 + arti_bits_lowest64(parts)];
         if (arti_re_get_lengths(s->re, q, &lengths) != ART_OK) return arti_fault_re(s, NULL, 0, "patternProperties");
@@ -762,7 +783,8 @@ static bool has_open_part(const leaver *l, uint64_t parts) {
 static bool walk_languages(leaver *l) {
     arti_walk *w = l->w;
     uint32_t *row = w->words;
-    uint64_t parts = live_parts(l);
+    uint64_t parts = arti_key_live_parts(l->st);
+    w->tracks = true;
     if (has_open_part(l, parts)) {
         arti_walk_copy(w, w->v->free_row);
         parts = 0;
@@ -770,7 +792,7 @@ static bool walk_languages(leaver *l) {
     for (; parts; parts &= parts - 1) {
         if (!arti_lang_row(w, (arti_re_state)arti_text_q(l->st)[1 + arti_bits_lowest64(parts)], row)) return false;
         if (row != w->words) {
-            arti_bits_or(w->words, row, w->v->n_words);
+            arti_walk_or(w, row);
         } else if (parts & (parts - 1)) {
             row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
             if (!row) return arti_fault_mem(w->x->s);
@@ -791,6 +813,7 @@ static bool walk_languages(leaver *l) {
 
 /* Any other key, but not all end alike. */
 static bool walk_wide(leaver *l) {
+    l->w->tracks = true;
     arti_walk_copy(l->w, l->w->v->free_row);
     return leave_with_escapes(l) && leave_by_heads(l);
 }

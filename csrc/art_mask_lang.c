@@ -26,38 +26,44 @@ void arti_lang_begin(arti_re_ctx *re) {
 
 /* ------------------------------------------------------------------ sets of strings */
 
-typedef struct set_level { /* a node that strings of q lead to */
-    uint64_t q;
-    uint32_t node;
-    uint32_t i; /* strings before it have been followed */
+typedef struct
+    set_level { /* a node that strings lo .. hi - 1 lead to, which are `depth` bytes longer than the text so far */
+    uint32_t node, lo, hi, depth;
 } set_level;
 
-/* Follows the strings down the trie, those with the same next byte together. */
+/* Follows the strings down the trie, those with the same next byte together, byte by byte: nodes lie anywhere in memory, and are fetched
+ * while the others are found. */
 bool arti_lang_add_set(arti_walk *w, const arti_part *part, uint64_t q) {
     const art_vocab *v = w->v;
-    set_level *levels = arti_region_get(w->x->region, w->m->depth_cap * sizeof *levels), *at = levels;
-    if (!levels) return arti_fault_mem(w->x->s);
-    *at = (set_level){q, 0, arti_set_lo(q)};
-    for (;;) {
-        if (at->i == arti_set_hi(at->q)) {
-            if (at == levels) return true;
-            at--;
-            continue;
+    const size_t cap = (size_t)(arti_set_hi(q) - arti_set_lo(q)) + 1; /* no more than strings, as they share none */
+    set_level *now = arti_region_get(w->x->region, 2 * cap * sizeof *now), *next = now + cap;
+    if (!now) return arti_fault_mem(w->x->s);
+    now[0] = (set_level){0, arti_set_lo(q), arti_set_hi(q), arti_set_depth(q)};
+    for (size_t n = 1; n;) {
+        size_t n_next = 0;
+        for (size_t i = 0; i < n; i++) arti_prefetch(&v->order[v->node[now[i].node].tok]);
+        for (size_t i = 0; i < n; i++) {
+            set_level at = now[i];
+            if (at.node)
+                arti_walk_set_ids(w, v->order + v->node[at.node].tok, v->node[at.node + 1].tok - v->node[at.node].tok);
+            at.lo += part->set[at.lo].len == at.depth; /* the shortest comes first */
+            while (at.lo < at.hi) {
+                const uint8_t byte = (uint8_t)part->set[at.lo].ptr[at.depth];
+                uint32_t end = at.lo + 1;
+                while (end < at.hi && (uint8_t)part->set[end].ptr[at.depth] == byte) end++;
+                const uint32_t node = byte < 0x20 || byte == '"' || byte == '\\' ? 0 : arti_lex_child(v, at.node, byte);
+                if (node) {
+                    arti_prefetch(&v->node[node]);
+                    next[n_next++] = (set_level){node, at.lo, end, at.depth + 1};
+                }
+                at.lo = end;
+            }
         }
-        const arti_key *k = &part->set[at->i];
-        const uint32_t d = arti_set_depth(at->q);
-        if (k->len == d) {
-            at->i++;
-            continue;
-        }
-        const uint8_t byte = (uint8_t)k->ptr[d];
-        const uint64_t next = arti_set_step(part->set, at->q, byte);
-        at->i = arti_set_hi(next);
-        const uint32_t node = byte < 0x20 || byte == '"' || byte == '\\' ? 0 : arti_lex_child(v, at->node, byte);
-        if (!node) continue;
-        arti_walk_set_ids(w, v->order + v->node[node].tok, v->node[node + 1].tok - v->node[node].tok);
-        *++at = (set_level){next, node, arti_set_lo(next)};
+        set_level *t = now;
+        now = next, next = t;
+        n = n_next;
     }
+    return true;
 }
 
 /* ------------------------------------------------------------------ entry */
@@ -73,7 +79,8 @@ static bool find_bounds(arti_lang *l) {
         return arti_fault_re(s, NULL, 0, "pattern");
     const uint32_t room = p->hi == UINT32_MAX ? UINT32_MAX : l->n_cp < p->hi ? p->hi - l->n_cp : 0;
     const uint32_t reach = l->w->v->token_len_max; /* characters of a token */
-    if (p->lo > l->n_cp + 1 && p->lo - l->n_cp > len.shortest) l->owed = p->lo - l->n_cp;
+    if (p->lo > l->n_cp + 1 && p->lo - l->n_cp > len.shortest && !arti_re_stretches(s->re, l->q))
+        l->owed = p->lo - l->n_cp;
     if (len.longest > room && !(farthest <= room && room - farthest >= reach)) l->room = room;
     l->has_bounds = l->owed || l->room != UINT32_MAX;
     return true;
@@ -95,10 +102,10 @@ static bool bind_bounds(arti_lang *l) {
     return true;
 }
 
-bool arti_lang_is_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, bool *out) {
+bool arti_lang_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, arti_re_state *out) {
     arti_lang l = {.w = w, .part = part, .q = (arti_re_state)q, .n_cp = n_cp, .room = UINT32_MAX};
-    if (!find_bounds(&l)) return false;
-    *out = !l.has_bounds;
+    if (!find_bounds(&l) || !bind_bounds(&l)) return false;
+    *out = l.has_bounds ? ARTI_RE_DEAD : l.q;
     return true;
 }
 
@@ -108,7 +115,9 @@ bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_
         return true;
     }
     arti_lang l = {.w = w, .part = part, .row = row, .q = (arti_re_state)q, .n_cp = n_cp, .room = UINT32_MAX};
-    return find_bounds(&l) && bind_bounds(&l) && arti_groups_set(&l) && arti_left_run(&l);
+    if (!find_bounds(&l) || !bind_bounds(&l) || !arti_groups_set(&l) || !arti_left_run(&l)) return false;
+    if (row == w->words) w->basis = l.basis;
+    return true;
 }
 
 bool arti_lang_add(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row, bool *done) {
@@ -163,52 +172,93 @@ static bool is_cut_alive(arti_re_ctx *re, arti_re_state q, const uint8_t *cut, s
     return is_pair_alive(re, q, first, last, lo, hi);
 }
 
-/* Tokens with escapes that stay in the string, or end within an escape; those that say `from` characters or more. */
-static bool set_escapes(arti_walk *w, arti_re_state first, uint32_t from, uint32_t *row) {
+/* Bytes that the escapes' texts begin with and that keep the state alive. */
+static bool find_first_bytes(arti_walk *w, arti_re_state q, uint64_t alive[4]) {
+    for (uint32_t k = 0; k < 4; k++) {
+        alive[k] = 0;
+        for (uint64_t bits = w->v->lex->escape_bytes[k]; bits; bits &= bits - 1) {
+            const uint32_t bit = arti_bits_lowest64(bits);
+            const arti_re_state to = arti_re_step(w->x->s->re, q, (uint8_t)(k * 64 + bit));
+            if (to == ARTI_RE_FAIL) return arti_fault_re(w->x->s, NULL, 0, "pattern");
+            alive[k] |= (uint64_t)(to != ARTI_RE_DEAD) << bit;
+        }
+    }
+    return true;
+}
+
+/* Does no text live that begins like the i-th escape's? */
+static bool is_dead_escape(const art_vocab *v, uint32_t i, const uint64_t alive[4]) {
+    const uint32_t first = v->lex->escape_first[i];
+    return first != ARTI_LEX_NO_TEXT && !(alive[first / 64] >> (first % 64) & 1u);
+}
+
+/* Tokens with escapes that stay in the string, or end within an escape; those that say `from` characters or more. None of them is set if
+ * that is all. */
+static bool set_escapes(arti_walk *w, arti_re_state q, const uint64_t alive[4], uint32_t from, uint32_t *row) {
     const art_vocab *v = w->v;
-    art_schema *s = w->x->s;
+    arti_re_ctx *re = w->x->s->re;
     for (uint32_t i = 0; i < v->n_escapes_stay; i++) {
         const arti_escaped *e = &v->escapes[i];
         if (e->n_cp < from) continue;
-        const arti_re_state q = arti_re_run(s->re, first, v->escape_text + e->text, e->len);
-        if (q == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "pattern");
+        if (from) arti_bits_clear(row, e->token);
+        if (is_dead_escape(v, i, alive)) continue;
+        const arti_re_state to = arti_re_run(re, q, v->escape_text + e->text, e->len);
+        if (to == ARTI_RE_FAIL) return arti_fault_re(w->x->s, NULL, 0, "pattern");
+        if (to == ARTI_RE_DEAD) continue;
         size_t len;
         const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
-        if (q != ARTI_RE_DEAD &&
-            (e->kind == ARTI_ESCAPED_STAYS || is_cut_alive(s->re, q, bytes + e->tail, len - e->tail)))
+        if (e->kind == ARTI_ESCAPED_STAYS || is_cut_alive(re, to, bytes + e->tail, len - e->tail))
             arti_bits_set(row, e->token);
-        else
-            arti_bits_clear(row, e->token);
     }
     return true;
 }
 
-static bool set_if_accepted(arti_walk *w, arti_re_state q, uint32_t *ends, uint32_t i) {
-    if (q == ARTI_RE_FAIL) return arti_fault_re(w->x->s, NULL, 0, "pattern");
-    if (arti_re_accepts(w->x->s->re, q))
-        arti_bits_set(ends, i);
-    else
-        arti_bits_clear(ends, i);
+/* After which heads is the text complete? Those of `from` characters or more. */
+static bool find_head_ends(arti_walk *w, arti_re_state q, uint32_t from, uint32_t *ends) {
+    const art_vocab *v = w->v;
+    arti_re_ctx *re = w->x->s->re;
+    const arti_lex_head *node = v->lex->head_nodes;
+    arti_re_state *after =
+        arti_region_get(w->x->region, (v->lex->head_len_max + 1u) * sizeof *after); /* so many bytes */
+    if (!after) return arti_fault_mem(w->x->s);
+    after[0] = q;
+    for (uint32_t i = 0; i < v->lex->n_head_nodes;) {
+        const uint32_t d = node[i].depth, h = node[i].first;
+        if (d) after[d] = arti_re_step(re, after[d - 1], node[i].byte);
+        if (after[d] == ARTI_RE_FAIL) return arti_fault_re(w->x->s, NULL, 0, "pattern");
+        if (after[d] == ARTI_RE_DEAD) {
+            i = node[i].next;
+            for (uint32_t dead = h; from && dead < node[i].first; dead++)
+                if (v->heads[dead].n_cp >= from) arti_bits_clear(ends, dead);
+            continue;
+        }
+        if (node[i].is_head && v->heads[h].n_cp >= from) {
+            if (arti_re_accepts(re, after[d]))
+                arti_bits_set(ends, h);
+            else
+                arti_bits_clear(ends, h);
+        }
+        i++;
+    }
     return true;
 }
 
-/* After which heads, and which escapes before a quote, is the text complete? Those of `from` characters or more. */
-static bool find_ends(arti_walk *w, arti_re_state first, uint32_t from, uint32_t *ends) {
+/* The same, and after which escapes before a quote. */
+static bool find_ends(arti_walk *w, arti_re_state q, const uint64_t alive[4], uint32_t from, uint32_t *ends) {
     const art_vocab *v = w->v;
     arti_re_ctx *re = w->x->s->re;
     if (from == 0) arti_bits_zero(ends, arti_vocab_end_words(v));
-    for (uint32_t i = 0; i < v->n_heads; i++) {
-        const arti_head *h = &v->heads[i];
-        if (h->n_cp >= from && !set_if_accepted(w, arti_re_run(re, first, v->bytes + h->bytes, h->len), ends, i))
-            return false;
-    }
     for (uint32_t i = v->n_escapes_stay; i < v->n_escapes; i++) {
         const arti_escaped *e = &v->escapes[i];
         const uint32_t at = v->n_heads + i - v->n_escapes_stay;
-        if (e->n_cp >= from && !set_if_accepted(w, arti_re_run(re, first, v->escape_text + e->text, e->len), ends, at))
-            return false;
+        if (e->n_cp < from) continue;
+        if (from) arti_bits_clear(ends, at);
+        if (is_dead_escape(v, i, alive)) continue;
+        const arti_re_state to = arti_re_run(re, q, v->escape_text + e->text, e->len);
+        if (to == ARTI_RE_FAIL) return arti_fault_re(w->x->s, NULL, 0, "pattern");
+        if (arti_re_accepts(re, to)) arti_bits_set(ends, at);
     }
-    return true;
+    return find_head_ends(w, q, from, ends);
 }
 
 /* What the row and the ends of a state are kept under. */
@@ -255,58 +305,95 @@ static bool drop_longer(arti_walk *w, arti_re_state q, uint32_t reach, uint32_t 
     return true;
 }
 
-static void keep_in_memo(arti_walk *w, const row_keys *k, uint32_t *row, const uint32_t *ends, const uint32_t **base) {
-    arti_mask_memo_put(w->m, k->row, row, w->v->n_words);
+/* Keeps a row and its ends, and returns the former in the memo. */
+static const arti_mask_row *keep(arti_walk *w, const row_keys *k, const uint32_t *words, const uint32_t *ends,
+                                 const arti_row *row) {
     arti_mask_memo_put(w->m, k->ends, ends, arti_vocab_end_words(w->v));
-    if (base) arti_mask_memo_get(w->m, k->row, row, w->v->n_words, base); /* masks differ little from it */
+    return arti_mask_memo_put_row(w->m, k->row, words, w->v->n_words, row);
 }
 
-/* Is the row kept, here or with the vocabulary? */
-static bool take_kept(arti_walk *w, const row_keys *k, uint32_t *row, uint32_t *ends, const uint32_t **base) {
+/* The row, if it is kept here or with the vocabulary; then it is here. */
+static const arti_mask_row *take_kept(arti_walk *w, const row_keys *k, uint32_t *words, uint32_t *ends) {
     const art_vocab *v = w->v;
-    if (arti_mask_memo_get(w->m, k->row, row, v->n_words, base))
-        return arti_mask_memo_get(w->m, k->ends, ends, arti_vocab_end_words(v), NULL);
-    if (!k->is_shared || !arti_rows_get(v->rows, k->digest, row, ends)) return false;
-    keep_in_memo(w, k, row, ends, base);
+    const arti_mask_row *kept = arti_mask_memo_get(w->m, k->row, words, v->n_words);
+    if (kept) return arti_mask_memo_get(w->m, k->ends, ends, arti_vocab_end_words(v)) ? kept : NULL;
+    arti_bits_patch patches[ARTI_ROW_PATCHES_MAX];
+    arti_row row;
+    if (!k->is_shared || !arti_rows_get(v->rows, k->digest, words, ends, &row, patches)) return NULL;
+    return keep(w, k, words, ends, &row);
+}
+
+static bool make_row(arti_walk *w, arti_re_state q, uint32_t *words, uint32_t *ends, arti_basis *basis) {
+    arti_lang l = {.w = w, .row = words, .q = q, .room = UINT32_MAX};
+    if (!arti_groups_set(&l) || !arti_left_run(&l)) return false;
+    *basis = l.basis;
+    uint64_t alive[4];
+    return find_first_bytes(w, q, alive) && set_escapes(w, q, alive, 0, words) && find_ends(w, q, alive, 0, ends);
+}
+
+/* Makes it, and keeps it where other constraints and this one find it. */
+static bool make_and_keep(arti_walk *w, arti_re_state q, const row_keys *k, uint32_t *words, uint32_t *ends,
+                          const arti_mask_row **kept) {
+    arti_bits_patch patches[ARTI_ROW_PATCHES_MAX];
+    arti_basis basis;
+    if (!make_row(w, q, words, ends, &basis)) return false;
+    w->n_made++;
+    const arti_row row = arti_row_from(words, w->v->n_words, basis, patches);
+    if (k->is_shared) arti_rows_put(w->v->rows, k->digest, words, ends, &row);
+    *kept = keep(w, k, words, ends, &row);
     return true;
 }
 
-static bool make_row(arti_walk *w, arti_re_state q, uint32_t *row, uint32_t *ends) {
-    arti_lang l = {.w = w, .row = row, .q = q, .room = UINT32_MAX};
-    return arti_groups_set(&l) && arti_left_run(&l) && set_escapes(w, q, 0, row) && find_ends(w, q, 0, ends);
-}
-
 /* A row is made of the near state, which many states have in common, and then corrected. */
-static bool find_row(arti_walk *w, arti_re_state q, uint32_t *row, uint32_t *ends, const uint32_t **base) {
+static bool find_row(arti_walk *w, arti_re_state q, uint32_t *words, uint32_t *ends, const arti_mask_row **kept) {
     const art_vocab *v = w->v;
     const row_keys k = keys_of(w, q);
-    if (take_kept(w, &k, row, ends, base)) return true;
+    *kept = take_kept(w, &k, words, ends);
+    if (*kept) return true;
     arti_re_state near;
     uint32_t reach;
     if (arti_re_get_near(w->x->s->re, q, &near, &reach) != ART_OK) return arti_fault_re(w->x->s, NULL, 0, "pattern");
-    const row_keys near_k = near == q ? k : keys_of(w, near);
-    if (near == q || !take_kept(w, &near_k, row, ends, base)) {
-        if (!make_row(w, near, row, ends)) return false;
-        if (near_k.is_shared) arti_rows_put(v->rows, near_k.digest, row, ends);
-        keep_in_memo(w, &near_k, row, ends, base);
-    }
-    if (near == q) return true;
-    if (!drop_longer(w, q, reach, row) || !set_escapes(w, q, reach, row) || !find_ends(w, q, reach + 1, ends))
+    if (near == q) return make_and_keep(w, q, &k, words, ends, kept);
+    const row_keys near_k = keys_of(w, near);
+    const arti_mask_row *near_row = take_kept(w, &near_k, words, ends);
+    if (!near_row && !make_and_keep(w, near, &near_k, words, ends, &near_row)) return false;
+    const arti_basis basis = near_row && near_row->row.patches ? near_row->row.basis : (arti_basis){NULL, NULL};
+    uint64_t alive[4];
+    if (!drop_longer(w, q, reach, words) || !find_first_bytes(w, q, alive) || !set_escapes(w, q, alive, reach, words) ||
+        !find_ends(w, q, alive, reach + 1, ends))
         return false;
-    if (k.is_shared && reach < v->stay_cp_max) arti_rows_put(v->rows, k.digest, row, ends);
-    arti_mask_memo_put(w->m, k.ends, ends, arti_vocab_end_words(v));
+    arti_bits_patch patches[ARTI_ROW_PATCHES_MAX];
+    const arti_row row = arti_row_from(words, v->n_words, basis, patches);
+    if (k.is_shared && reach < v->stay_cp_max) arti_rows_put(v->rows, k.digest, words, ends, &row);
+    *kept = keep(w, &k, words, ends, &row);
     return true;
 }
 
 bool arti_lang_row(arti_walk *w, arti_re_state q, uint32_t *row) {
     uint32_t *ends = arti_region_get(w->x->region, (arti_vocab_end_words(w->v) + 1u) * sizeof *ends);
-    return ends ? find_row(w, q, row, ends, row == w->words ? &w->base : NULL) : arti_fault_mem(w->x->s);
+    const arti_mask_row *kept;
+    if (!ends) return arti_fault_mem(w->x->s);
+    if (!find_row(w, q, row, ends, &kept)) return false;
+    if (row == w->words) arti_walk_begun(w, kept);
+    return true;
+}
+
+const arti_mask_row *arti_lang_kept(arti_walk *w, arti_re_state q) {
+    const row_keys k = keys_of(w, q);
+    const arti_mask_row *kept = arti_mask_memo_find(w->m, k.row);
+    if (kept) return kept;
+    arti_bits_patch patches[ARTI_ROW_PATCHES_MAX];
+    arti_row row;
+    uint32_t *ends = arti_region_get(w->x->region, (arti_vocab_end_words(w->v) + 1u) * sizeof *ends);
+    if (!ends || !k.is_shared || !arti_rows_get(w->v->rows, k.digest, NULL, ends, &row, patches)) return NULL;
+    return keep(w, &k, NULL, ends, &row);
 }
 
 bool arti_lang_ends(arti_walk *w, arti_re_state q, uint32_t *ends) {
     const row_keys k = keys_of(w, q);
-    if (arti_mask_memo_get(w->m, k.ends, ends, arti_vocab_end_words(w->v), NULL)) return true;
-    if (!find_ends(w, q, 0, ends)) return false;
+    if (arti_mask_memo_get(w->m, k.ends, ends, arti_vocab_end_words(w->v))) return true;
+    uint64_t alive[4];
+    if (!find_first_bytes(w, q, alive) || !find_ends(w, q, alive, 0, ends)) return false;
     arti_mask_memo_put(w->m, k.ends, ends, arti_vocab_end_words(w->v));
     return true;
 }

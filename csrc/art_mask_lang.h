@@ -17,17 +17,20 @@
 
 /* Before arti_re_get_safe() and the like: the ranges of characters that a regex context is asked about are the atoms. */
 void arti_lang_begin(arti_re_ctx *re);
-/* Of a pattern in state q between characters: do its lengths make no difference to tokens, after n_cp characters? */
-bool arti_lang_is_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, bool *out);
+/* Of a pattern in state q between characters, after n_cp characters: the state that knows all that tokens may do, q itself where the part's
+ * lengths make no difference to them, or one that has them in it. *out: ARTI_RE_DEAD: there is none, and lengths have to be looked at. */
+bool arti_lang_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, arti_re_state *out);
 /* Sets the tokens of an enumeration in state q, besides those that are set. */
 bool arti_lang_add_set(arti_walk *w, const arti_part *part, uint64_t q);
 /* Of other parts: writes all of `row` (w->words, or as many words elsewhere). q: state of the part between characters, not dead; n_cp:
  * characters read. */
 bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row);
-/* The same for a pattern whose lengths make no difference, in state q between characters, with the tokens that have escapes and stay in
+/* The same for a pattern whose lengths make no difference, in state q between characters (arti_lang_unbounded()), with the tokens that have escapes and stay in
  * the string or end within an escape. Such a row is kept: in the constraint's memo, and with the vocabulary for other constraints. False without a
  * fault: w->nodes_max was reached. */
 bool arti_lang_row(arti_walk *w, arti_re_state q, uint32_t *row);
+/* The row, if it is kept as changes of other ones. It lives as long as the memo is not emptied. */
+const arti_mask_row *arti_lang_kept(arti_walk *w, arti_re_state q);
 /* Adds to a row, where little is missing in it, the tokens without escapes that the pattern has more; *done: it was. */
 bool arti_lang_add(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row, bool *done);
 /* The ways to leave the string (arti_vocab_end_words) after which the language accepts. Kept like rows, and found with them. */

@@ -21,7 +21,8 @@ typedef struct leaver {
     uint32_t n_parts, n;
     arti_quote *sigs;
     const arti_part *part; /* the only one; else NULL */
-    bool is_unbounded;     /* it is a pattern, and its lengths do not matter within a token */
+    bool is_unbounded;     /* it is a pattern, and its lengths do not matter within a token, */
+    arti_re_state lang;    /* .. in this state, see arti_lang_unbounded() */
     uint64_t next[4];      /* bytes that some part may go on with; all, if that is not known */
     uint64_t covered;      /* parts whose tokens with escapes that stay are set */
     uint32_t *ends;        /* where is_unbounded: see arti_lang_ends() */
@@ -111,6 +112,7 @@ static bool leave_alone(leaver *l, uint32_t id) {
 /* The parts after decoded text, but for those of `skipped`; q holds n_parts states. */
 static bool run_parts(leaver *l, uint64_t *q, const uint8_t *text, size_t len, uint64_t skipped) {
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
+    if (l->is_unbounded) q[0] = l->lang;
     if (l->part && l->part->kind == ARTI_PART_TERM) { /* the usual case */
         q[0] = arti_re_run(l->w->x->s->re, (arti_re_state)q[0], text, len);
         return q[0] != ARTI_RE_FAIL || arti_fault_re(l->w->x->s, NULL, 0, "pattern");
@@ -181,12 +183,12 @@ static bool is_free(const leaver *l, uint32_t i) {
 static bool part_stay(leaver *l, uint32_t i, uint32_t *row) {
     const arti_part *p = text_part(l->st, i);
     const uint64_t q = arti_text_q(l->st)[i];
-    bool unbounded = false;
-    if (p->kind == ARTI_PART_TERM && !l->part && !arti_lang_is_unbounded(l->w, p, q, l->st->text.n_cp, &unbounded))
+    arti_re_state lang = ARTI_RE_DEAD;
+    if (p->kind == ARTI_PART_TERM && !l->part && !arti_lang_unbounded(l->w, p, q, l->st->text.n_cp, &lang))
         return false;
-    if (!unbounded) return arti_lang_stay(l->w, p, q, l->st->text.n_cp, row);
+    if (lang == ARTI_RE_DEAD) return arti_lang_stay(l->w, p, q, l->st->text.n_cp, row);
     l->covered |= UINT64_C(1) << i;
-    return arti_lang_row(l->w, (arti_re_state)q, row);
+    return arti_lang_row(l->w, lang, row);
 }
 
 #define SET_MANY 256u /* strings whose row is worth being kept */
@@ -197,11 +199,15 @@ static bool only_set_stay(leaver *l) {
     const uint64_t q = arti_text_q(l->st)[0];
     const uint64_t key[2] = {arti_hash_mix((uint64_t)(uintptr_t)l->part->set, q), q};
     const bool keep = arti_set_hi(q) - arti_set_lo(q) >= SET_MANY;
-    if (keep && arti_mask_memo_get(w->m, key, w->words, w->v->n_words, &w->base)) return true;
     w->tracks = true;
+    const arti_mask_row *row = keep ? arti_mask_memo_get(w->m, key, w->words, w->v->n_words) : NULL;
+    if (row) {
+        arti_walk_begun(w, row);
+        return true;
+    }
     arti_walk_copy(w, NULL);
     if (!arti_lang_add_set(w, l->part, q)) return false;
-    if (keep) arti_mask_memo_put(w->m, key, w->words, w->v->n_words);
+    if (keep) arti_walk_begun(w, arti_mask_memo_put(w->m, key, w->words, w->v->n_words));
     return true;
 }
 
@@ -353,23 +359,6 @@ static bool judge_head(leaver *l, uint64_t *q, uint32_t h, uint64_t accepts, uin
     return !failed;
 }
 
-/* The head with these bytes; UINT32_MAX: none. */
-static uint32_t find_head(const art_vocab *v, const uint8_t *bytes, size_t len) {
-    uint32_t lo = 0, hi = v->n_heads;
-    while (lo < hi) {
-        const uint32_t mid = lo + (hi - lo) / 2;
-        const arti_head *head = &v->heads[mid];
-        int order = memcmp(v->bytes + head->bytes, bytes, head->len < len ? head->len : len);
-        if (order == 0) order = (head->len > len) - (head->len < len);
-        if (order == 0) return mid;
-        if (order < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return UINT32_MAX;
-}
-
 /* Notes the heads after which part i accepts, one by one. */
 static bool find_singly(leaver *l, uint32_t i, uint64_t *accepts) {
     const art_vocab *v = l->w->v;
@@ -393,7 +382,7 @@ static void find_rests(const leaver *l, uint32_t i, uint64_t *accepts) {
     for (uint32_t k = arti_set_lo(q); k < arti_set_hi(q); k++) {
         const arti_key *key = &text_part(l->st, i)->set[k];
         if (key->len - d > l->w->v->lex->head_len_max) continue;
-        const uint32_t h = find_head(l->w->v, (const uint8_t *)key->ptr + d, key->len - d);
+        const uint32_t h = arti_lex_find_head(l->w->v, (const uint8_t *)key->ptr + d, key->len - d);
         if (h != UINT32_MAX) accepts[h] |= UINT64_C(1) << i;
     }
 }
@@ -707,8 +696,9 @@ static bool walk_alike(leaver *l) {
 /* Tokens that stay, with escapes and without. */
 static bool set_staying(leaver *l, uint64_t *q) {
     arti_walk *w = l->w;
-    const bool is_open = l->is_unbounded && arti_re_is_open(w->x->s->re, (arti_re_state)arti_text_q(l->st)[0]);
+    const bool is_open = l->is_unbounded && arti_re_is_open(w->x->s->re, l->lang);
     if (is_open || (l->part && has_room(l, l->part, 0))) {
+        w->tracks = true;
         arti_walk_copy(w, w->v->free_row);
         return true;
     }
@@ -716,7 +706,8 @@ static bool set_staying(leaver *l, uint64_t *q) {
         if (!l->part || l->part->kind == ARTI_PART_TERM) w->work += ARTI_WORK_DEAR;
         return set_stay(l) && (l->covered == UINT64_MAX || set_escapes(l, q, false));
     }
-    return arti_lang_row(w, (arti_re_state)arti_text_q(l->st)[0], w->words);
+    w->tracks = true;
+    return arti_lang_row(w, l->lang, w->words);
 }
 
 /* Bytes that some part goes on with, where all are enumerations. */
@@ -793,15 +784,15 @@ static bool walk_whole(leaver *l) {
     uint64_t *q = arti_region_get(w->x->region, l->n_parts * sizeof *q);
     if (!q) return arti_fault_mem(w->x->s);
     if (l->part && l->part->kind == ARTI_PART_TERM &&
-        !arti_lang_is_unbounded(w, l->part, arti_text_q(l->st)[0], l->st->text.n_cp, &l->is_unbounded))
+        !arti_lang_unbounded(w, l->part, arti_text_q(l->st)[0], l->st->text.n_cp, &l->lang))
         return false;
+    l->is_unbounded = l->lang != ARTI_RE_DEAD;
     if (l->is_unbounded) {
         l->ends = arti_region_get(w->x->region, (arti_vocab_end_words(w->v) + 1u) * sizeof *l->ends);
         if (!l->ends) return arti_fault_mem(w->x->s);
     }
     find_next_bytes(l);
-    if (!set_staying(l, q) || (l->ends && !arti_lang_ends(w, (arti_re_state)arti_text_q(l->st)[0], l->ends)))
-        return false;
+    if (!set_staying(l, q) || (l->ends && !arti_lang_ends(w, l->lang, l->ends))) return false;
     return (!l->clash.any || take_out_repeats(l)) && set_escapes(l, q, true) && set_leaving(l, q);
 }
 

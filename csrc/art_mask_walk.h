@@ -21,22 +21,29 @@ typedef struct arti_walk {
     const art_vocab *v;
     const arti_exit *exit;
     uint32_t *words;
-    const uint32_t *base; /* the row that `words` was begun with, see arti_walk_copy; NULL: zeros, or not known */
-    bool tracks;          /* from arti_walk_copy() on, words are changed by arti_walk_set() and its like alone */
-    uint32_t *touched;    /* those words, perhaps repeatedly: ARTI_MASK_PATCHES_MAX */
-    uint32_t n_touched;   /* more: they are not known */
-    uint32_t work;        /* steps taken, roughly: what it would cost to compute the mask again */
-    uint32_t nodes_max;   /* of the trie that may still be looked at for rows of languages; 0: all */
+    const arti_mask_row *under; /* the row of the memo that `words` was begun with; NULL: none, */
+    arti_basis basis;           /* .. but the vocabulary's, see arti_walk_copy; or those that are closest to it */
+    bool tracks;                /* from arti_walk_copy() on, words are changed by arti_walk_set() and its like alone */
+    uint32_t *touched;          /* those words, perhaps repeatedly: ARTI_MASK_PATCHES_MAX */
+    uint32_t n_touched;         /* more: they are not known */
+    uint32_t work;              /* steps taken, roughly: what it would cost to compute the mask again */
+    uint32_t nodes_max;         /* of the trie that may still be looked at for rows of languages; 0: all */
+    uint32_t n_made;            /* rows of languages that were known nowhere */
 } arti_walk;
 
-/* Begins the mask with a row that outlives it, of the vocabulary or of the memo, or with zeros (NULL). */
+/* Begins the mask with a row of the vocabulary, or with zeros (NULL). */
 static inline void arti_walk_copy(arti_walk *w, const uint32_t *row) {
-    if (row)
-        arti_bits_copy(w->words, row, w->v->n_words);
-    else
-        arti_bits_zero(w->words, w->v->n_words);
-    w->base = row;
+    w->under = NULL;
+    w->basis = (arti_basis){row, NULL};
+    arti_basis_copy(w->basis, w->words, w->v->n_words);
     w->n_touched = w->tracks ? 0 : UINT32_MAX;
+}
+
+/* The mask was begun with a row of the memo (NULL: it was not kept). */
+static inline void arti_walk_begun(arti_walk *w, const arti_mask_row *row) {
+    w->under = row;
+    w->basis = row && row->row.patches ? row->row.basis : (arti_basis){NULL, NULL}; /* not what the memo itself has */
+    w->n_touched = w->tracks && row ? 0 : UINT32_MAX;
 }
 
 /* Adds a row. */
@@ -94,6 +101,8 @@ bool arti_number_is_beyond(const arti_state *st, uint8_t digit);
 bool arti_key_is_wide(const arti_state *st);
 /* Digest of some key that is neither there nor declared: the same for all places, as a rule. */
 uint64_t arti_key_other_hash(const arti_state *st);
+/* In a key: the languages of other keys that some alternative takes, as bits over the parts behind the declared names. */
+uint64_t arti_key_live_parts(const arti_state *st);
 /* Bytes that a declared name may go on with, as bits; *ends: a name ends here. */
 void arti_key_name_bytes(const arti_state *st, uint64_t bits[4], bool *ends);
 

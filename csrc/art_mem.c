@@ -75,7 +75,7 @@ struct arti_arena_block {
 
 #define ARENA_HEADER ((sizeof(arti_arena_block) + 15u) & ~(size_t)15u)
 #define ARENA_FIRST 4096u
-#define ARENA_BLOCK_MAX ((size_t)256 << 10)
+#define ARENA_BLOCK_MAX ((size_t)64 << 10) /* larger ones cost the usual malloc a system call each */
 
 void arti_arena_init(arti_arena *a, arti_mem *mem) {
     *a = (arti_arena){.mem = mem, .next_size = ARENA_FIRST};

@@ -162,7 +162,7 @@ static bool prepare_language(preparation *p, arti_walk *w, const arti_part *part
     art_schema *s = p->s;
     const art_vocab *v = w->v;
     uint64_t q;
-    bool is_unbounded;
+    arti_re_state lang;
     if (part->kind != ARTI_PART_TERM || part->only_checked) return true;
     if (!arti_part_start(s, part, ARTI_WORLD_BOTH, &q)) return false;
     for (uint32_t i = 0; i < p->n_languages; i++)
@@ -170,9 +170,9 @@ static bool prepare_language(preparation *p, arti_walk *w, const arti_part *part
     if (p->n_languages == LANGUAGES_MAX || q == ARTI_RE_DEAD) return true;
     p->languages[p->n_languages++] = q;
     s->norm->n_steps += LANGUAGE_STEPS;
-    if (!go_on(p) || !arti_lang_is_unbounded(w, part, q, 0, &is_unbounded)) return false;
-    if (is_unbounded && !arti_re_is_open(s->re, (arti_re_state)q))
-        return arti_lang_row(w, (arti_re_state)q, row) || !arti_faulted(s);
+    if (!go_on(p) || !arti_lang_unbounded(w, part, q, 0, &lang)) return false;
+    if (lang != ARTI_RE_DEAD && !arti_re_is_open(s->re, lang))
+        return arti_lang_row(w, lang, row) || !arti_faulted(s);
     const uint64_t enough = arti_re_work_done(s->re) + LANGUAGE_WORK_MAX;
     for (uint32_t h = 0; h < v->n_heads && arti_re_work_done(s->re) < enough; h++)
         if (arti_re_run(s->re, (arti_re_state)q, v->bytes + v->heads[h].bytes, v->heads[h].len) == ARTI_RE_FAIL)

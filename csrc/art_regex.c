@@ -334,7 +334,7 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
     case RE_NONE: flags = 0; break;
     case RE_EMPTY: flags = RE_NULLABLE | RE_EXACT | RE_CONTIGUOUS; break;
     case RE_ANY:
-        flags = RE_NULLABLE | RE_EXACT | RE_CONTIGUOUS;
+        flags = RE_NULLABLE | RE_EXACT | RE_CONTIGUOUS | RE_STRETCHES;
         longest = ARTI_RE_UNBOUNDED;
         break;
     case RE_CLASS:
@@ -357,6 +357,7 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
             const bool ca = a->flags & RE_CONTIGUOUS, cb = b->flags & RE_CONTIGUOUS;
             if ((ca && cb) || (ca && a->longest == ARTI_RE_UNBOUNDED) || (cb && b->longest == ARTI_RE_UNBOUNDED))
                 flags |= RE_CONTIGUOUS;
+            flags |= b->flags & RE_STRETCHES;
         }
         x->shortest = add_length(a->shortest, b->shortest);
         longest = add_length(a->longest, b->longest);
@@ -369,6 +370,7 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
         if ((flags & RE_EXACT) && (a->flags & RE_CONTIGUOUS) &&
             (x->min == x->max || ((uint64_t)x->min + 1) * a->shortest <= mul_length(a->longest, x->min) + 1))
             flags |= RE_CONTIGUOUS;
+        if (a->kind == RE_CLASS && x->max == ARTI_RE_UNBOUNDED) flags |= RE_STRETCHES;
         longest = mul_length(a->longest, x->max);
         x->counters = join_counters(a->counters, counters_of_loop(x, a->shortest));
         {
@@ -380,7 +382,7 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
     case RE_OR:
     case RE_AND: {
         const bool is_or = x->kind == RE_OR;
-        uint32_t all = RE_NULLABLE | RE_EXACT, any = 0;
+        uint32_t all = RE_NULLABLE | RE_EXACT | RE_STRETCHES, any = 0;
         x->shortest = is_or ? ARTI_RE_UNBOUNDED : 0;
         longest = is_or ? 0 : ARTI_RE_UNBOUNDED;
         for (uint32_t i = 0; i < x->b; i++) {
@@ -392,7 +394,7 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
             if (is_or ? k->longest > longest : k->longest < longest) longest = k->longest;
         }
         if (is_or) {
-            flags = (any & (RE_NULLABLE | RE_LOOKS | RE_HAS_MACHINE)) | (all & RE_EXACT);
+            flags = (any & (RE_NULLABLE | RE_LOOKS | RE_HAS_MACHINE)) | (all & (RE_EXACT | RE_STRETCHES));
             if ((flags & RE_EXACT) && or_is_contiguous(c, x)) flags |= RE_CONTIGUOUS;
         } else {
             flags = (all & RE_NULLABLE) | (any & (RE_HAS_BEHIND | RE_HAS_MACHINE));

@@ -178,6 +178,10 @@ bool arti_re_peek_lengths(const arti_re_ctx *c, arti_re_state s, arti_re_lengths
  * known: inside a character, and with complement, intersection or lookarounds. */
 art_status arti_re_get_farthest(arti_re_ctx *c, arti_re_state s, uint32_t *n);
 
+/* Can whatever keeps the language alive be made longer by any number of characters, before it ends? As terms show it that end in any
+ * number of characters of one class; false: not known. */
+bool arti_re_stretches(const arti_re_ctx *c, arti_re_state s);
+
 /* The smallest length in [lo, hi] that some accepted continuation has; hi may be ARTI_RE_UNBOUNDED. ART_REJECTED when
  * there is none. O(1) when the lengths are contiguous; else the automaton of lengths is walked, a step for each. */
 art_status arti_re_length_in(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, uint32_t *len);

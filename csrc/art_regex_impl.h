@@ -88,9 +88,10 @@ enum {
     RE_HAS_AHEAD = 2,  /* an AHEAD that sees what follows this term */
     RE_HAS_BEHIND = 4, /* a BEHIND anywhere inside */
     RE_LOOKS = RE_HAS_AHEAD | RE_HAS_BEHIND,
-    RE_EXACT = 8,       /* built without AND, NOT and lookarounds: not empty, and the lengths are exact */
-    RE_CONTIGUOUS = 16, /* EXACT, and the lengths have no gaps */
-    RE_HAS_MACHINE = 32 /* a MACHINE that re_cover() replaces */
+    RE_EXACT = 8,        /* built without AND, NOT and lookarounds: not empty, and the lengths are exact */
+    RE_CONTIGUOUS = 16,  /* EXACT, and the lengths have no gaps */
+    RE_HAS_MACHINE = 32, /* a MACHINE that re_cover() replaces */
+    RE_STRETCHES = 64    /* EXACT, and whatever is alive ends in any number of characters of one class */
 };
 
 /* A language that is easier to step through than to spell out. Every state must lead to acceptance. */

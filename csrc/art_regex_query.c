@@ -634,6 +634,10 @@ static bool probe_state(arti_re_ctx *c, arti_re_state s, bool accepting) {
     return true;
 }
 
+bool arti_re_stretches(const arti_re_ctx *c, arti_re_state s) {
+    return c->nodes[re_info_of(c, s)->term].flags & RE_STRETCHES;
+}
+
 bool arti_re_is_universal(arti_re_ctx *c, arti_re_state s) {
     return probe_state(c, s, true);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_rows.h"
 
-#include "art_bits.h"
-
 #include <pthread.h>
 #include <unistd.h>
 #if defined(__APPLE__)
@@ -10,13 +8,13 @@
 #endif
 
 #define WAYS 4u /* rows among which a digest chooses its place */
-#define SPARSE_MAX 512u
 
 typedef struct row {
     uint64_t digest[2];
-    uint32_t *data; /* NULL: free. The ends, then n_words words or n_ids token ids */
-    uint32_t n_ids; /* UINT32_MAX: words */
-    uint32_t used;  /* time of the last use */
+    uint32_t *data; /* NULL: free. The ends, then the patches or n_words words */
+    arti_basis basis;
+    uint32_t n_patches; /* UINT32_MAX: words */
+    uint32_t used;      /* time of the last use */
 } row;
 
 struct arti_rows {
@@ -24,13 +22,13 @@ struct arti_rows {
     pthread_mutex_t lock; /* everything below */
     uint64_t key[2];
     bool has_key;
-    uint32_t n_words, n_ends, n_rows, now;
+    uint32_t n_words, n_ends, now;
     row rows[ARTI_ROWS_MAX];
 };
 
 arti_rows *arti_rows_new(uint32_t n_words, uint32_t n_ends, const art_alloc *alloc) {
     arti_mem mem;
-    arti_mem_init(&mem, alloc, 0);
+    arti_mem_init(&mem, alloc, ARTI_ROWS_BYTES_MAX);
     arti_rows *r = arti_calloc(&mem, sizeof *r);
     if (!r) return NULL;
     r->mem = mem;
@@ -38,22 +36,26 @@ arti_rows *arti_rows_new(uint32_t n_words, uint32_t n_ends, const art_alloc *all
         arti_free(&mem, r, sizeof *r);
         return NULL;
     }
-    const size_t fit = n_words ? ARTI_ROWS_BYTES_MAX / (((size_t)n_words + n_ends) * sizeof(uint32_t)) : ARTI_ROWS_MAX;
     r->n_words = n_words;
     r->n_ends = n_ends;
-    r->n_rows = fit < ARTI_ROWS_MAX ? (uint32_t)fit / WAYS * WAYS : ARTI_ROWS_MAX;
-    r->has_key = getentropy(r->key, sizeof r->key) == 0 && r->n_rows > 0;
+    r->has_key = getentropy(r->key, sizeof r->key) == 0;
     return r;
 }
 
 static size_t data_size(const arti_rows *r, const row *at) {
-    return (r->n_ends + (size_t)(at->n_ids == UINT32_MAX ? r->n_words : at->n_ids + 1)) * sizeof *at->data;
+    const size_t words = r->n_ends * sizeof *at->data;
+    if (at->n_patches == UINT32_MAX) return words + r->n_words * sizeof *at->data;
+    return words + at->n_patches * sizeof(arti_bits_patch);
+}
+
+static void release(arti_rows *r, row *at) {
+    if (at->data) arti_free(&r->mem, at->data, data_size(r, at));
+    at->data = NULL;
 }
 
 void arti_rows_free(arti_rows *r) {
     if (!r) return;
-    for (uint32_t i = 0; i < r->n_rows; i++)
-        if (r->rows[i].data) arti_free(&r->mem, r->rows[i].data, data_size(r, &r->rows[i]));
+    for (uint32_t i = 0; i < ARTI_ROWS_MAX; i++) release(r, &r->rows[i]);
     pthread_mutex_destroy(&r->lock);
     arti_mem mem = r->mem;
     arti_free(&mem, r, sizeof *r);
@@ -71,7 +73,7 @@ const uint64_t *arti_rows_key(const arti_rows *r) {
 }
 
 static row *set_of(arti_rows *r, const uint64_t digest[2]) {
-    return r->rows + digest[0] % (r->n_rows / WAYS) * WAYS;
+    return r->rows + digest[0] % (ARTI_ROWS_MAX / WAYS) * WAYS;
 }
 
 static row *find(arti_rows *r, const uint64_t digest[2]) {
@@ -81,55 +83,59 @@ static row *find(arti_rows *r, const uint64_t digest[2]) {
     return NULL;
 }
 
-bool arti_rows_get(arti_rows *r, const uint64_t digest[2], uint32_t *words, uint32_t *ends) {
+bool arti_rows_get(arti_rows *r, const uint64_t digest[2], uint32_t *words, uint32_t *ends, arti_row *out,
+                   arti_bits_patch *patches) {
     pthread_mutex_lock(&r->lock);
     row *at = find(r, digest);
+    if (at && !words && at->n_patches == UINT32_MAX) at = NULL;
     if (at) {
         at->used = ++r->now;
-        arti_bits_copy(ends, at->data, r->n_ends);
-        if (at->n_ids == UINT32_MAX) {
+        *out = (arti_row){.basis = at->basis, .patches = patches, .n_patches = at->n_patches};
+        memcpy(ends, at->data, r->n_ends * sizeof *ends);
+        if (at->n_patches == UINT32_MAX)
             arti_bits_copy(words, at->data + r->n_ends, r->n_words);
-        } else {
-            arti_bits_zero(words, r->n_words);
-            arti_bits_set_ids(words, at->data + r->n_ends, at->n_ids);
-        }
+        else if (at->n_patches)
+            memcpy(patches, at->data + r->n_ends, at->n_patches * sizeof *patches);
     }
     pthread_mutex_unlock(&r->lock);
+    if (at && words && out->n_patches != UINT32_MAX) arti_row_copy(out, words, r->n_words);
     return at != NULL;
 }
 
-/* Lists the bits that are set; UINT32_MAX: more than SPARSE_MAX. */
-static uint32_t list_ids(const uint32_t *words, uint32_t n_words, uint32_t *ids) {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < n_words; i += 2) { /* most are zero */
-        uint64_t bits = words[i];
-        if (i + 1 < n_words) bits |= (uint64_t)words[i + 1] << 32;
-        for (; bits; bits &= bits - 1) {
-            if (n == SPARSE_MAX) return UINT32_MAX;
-            ids[n++] = i * 32 + arti_bits_lowest64(bits);
-        }
+/* Of a set, a place that is free or, else, that was not used for longest; only_taken: the latter, if there is any. */
+static row *oldest(row *set, bool only_taken) {
+    row *to = NULL;
+    for (uint32_t i = 0; i < WAYS; i++) {
+        if (!set[i].data && only_taken) continue;
+        if (!set[i].data) return &set[i];
+        if (!to || set[i].used < to->used) to = &set[i];
     }
-    return n;
+    return to;
 }
 
-void arti_rows_put(arti_rows *r, const uint64_t digest[2], const uint32_t *words, const uint32_t *ends) {
-    uint32_t ids[SPARSE_MAX];
-    row fresh = {{digest[0], digest[1]}, NULL, list_ids(words, r->n_words, ids), 0};
+void arti_rows_put(arti_rows *r, const uint64_t digest[2], const uint32_t *words, const uint32_t *ends,
+                   const arti_row *from) {
+    row fresh = {{digest[0], digest[1]}, NULL, from->basis, from->n_patches, 0}, *set = set_of(r, digest);
     pthread_mutex_lock(&r->lock);
     if (!find(r, digest)) {
-        row *set = set_of(r, digest), *to = set;
-        for (uint32_t i = 0; i < WAYS && to->data; i++)
-            if (!set[i].data || set[i].used < to->used) to = &set[i];
-        fresh.data = arti_realloc(&r->mem, to->data, to->data ? data_size(r, to) : 0, data_size(r, &fresh));
+        row *to = oldest(set, false);
+        release(r, to);
+        fresh.data = arti_realloc(&r->mem, NULL, 0, data_size(r, &fresh));
+        for (row *old = oldest(set, true); !fresh.data && r->mem.over_limit && old; old = oldest(set, true)) {
+            release(r, old);
+            r->mem.over_limit = false;
+            fresh.data = arti_realloc(&r->mem, NULL, 0, data_size(r, &fresh));
+        }
         if (fresh.data) {
-            arti_bits_copy(fresh.data, ends, r->n_ends);
-            if (fresh.n_ids == UINT32_MAX)
+            memcpy(fresh.data, ends, r->n_ends * sizeof *ends);
+            if (from->n_patches == UINT32_MAX)
                 arti_bits_copy(fresh.data + r->n_ends, words, r->n_words);
-            else
-                memcpy(fresh.data + r->n_ends, ids, fresh.n_ids * sizeof *ids);
+            else if (from->n_patches)
+                memcpy(fresh.data + r->n_ends, from->patches, from->n_patches * sizeof *from->patches);
             fresh.used = ++r->now;
             *to = fresh;
         }
+        r->mem.over_limit = false;
     }
     pthread_mutex_unlock(&r->lock);
 }

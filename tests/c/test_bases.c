@@ -8,15 +8,17 @@
 #include "art_bits.h"
 #include "art_lex.h"
 
+#include <ctype.h>
+
 enum { N = 4000, BYTES_MAX = 1 << 18 };
 
 static uint8_t bytes[BYTES_MAX];
 static uint32_t offsets[N + 1];
 
 static void make_tokens(void) {
-    static const char *const pieces[] = {"a",    "b",    "Zq",   "word", " ",        "-",  "_",   ".",
-                                         "/",    "@",    "7",    "42",   "!",        "\"", "\\n", ",",
-                                         "\xc3", "\xa9", "\xe4", "\xbd", "\xe2\x80", "中"};
+    static const char *const pieces[] = {"a", "b",    "Zq",   "g",    "word", " ",        "-",  "_",
+                                         ".", "/",    "@",    "7",    "42",   "!",        "\"", "\\n",
+                                         ",", "\xc3", "\xa9", "\xe4", "\xbd", "\xe2\x80", "中"};
     const uint32_t n_pieces = sizeof pieces / sizeof *pieces;
     uint64_t seed = 7;
     for (uint32_t i = 0; i < N; i++) {
@@ -41,7 +43,13 @@ static bool fits(uint32_t base, uint8_t c) {
     case 3: return word || c == '-' || c == '.' || c == '/' || c == ':' || c == '@';
     case 4: return word || c == '-' || c == ' ';
     case 5: return word;
-    default: return c >= 'a' && c <= 'z';
+    case 6: return c >= 'a' && c <= 'z';
+    case 7: return c >= '0' && c <= '9';
+    case 8: return isxdigit(c);
+    case 9: return isalnum(c);
+    case 10: return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    case 11: return isalnum(c) || c == '-' || c == '.';
+    default: return word || c == '-';
     }
 }
 

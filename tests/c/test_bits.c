@@ -64,15 +64,18 @@ static void test_copy(void) {
             arti_bits_copy(to + at, from + 7 - at, n);
             assert(memcmp(to + at, from + 7 - at, n * sizeof *to) == 0);
             assert(to[at + n] == 0x5A5A5A5A && (at == 0 || to[at - 1] == 0x5A5A5A5A));
+            arti_bits_copy_and(to + at, from + 7 - at, from, n);
+            for (size_t i = 0; i < n; i++) assert(to[at + i] == (from[7 - at + i] & from[i]));
+            assert(to[at + n] == 0x5A5A5A5A && (at == 0 || to[at - 1] == 0x5A5A5A5A));
         }
 }
 
-static void check_diff(const uint32_t *a, const uint32_t *b, uint32_t n) {
+static void check_diff(const uint32_t *a, const uint32_t *b, const uint32_t *within, uint32_t n) {
     arti_bits_patch fast[N_MAX + 1], plain[N_MAX + 1];
     uint32_t row[N_MAX + 1] = {0};
-    const uint32_t found = arti_bits_diff(a, b, n, fast, N_MAX);
-    assert(found <= n && found == arti_bits_diff_portable(a, b, n, plain, N_MAX));
-    if (b) memcpy(row, b, n * sizeof *row);
+    const uint32_t found = arti_bits_diff(a, b, within, n, fast, N_MAX);
+    assert(found <= n && found == arti_bits_diff_portable(a, b, within, n, plain, N_MAX));
+    for (uint32_t i = 0; i < n && b; i++) row[i] = b[i] & (within ? within[i] : UINT32_MAX);
     for (uint32_t i = 0; i < found; i++) {
         assert(fast[i].at == plain[i].at && fast[i].word == plain[i].word && row[fast[i].at] != fast[i].word);
         assert(i == 0 || fast[i].at > fast[i - 1].at);
@@ -81,21 +84,25 @@ static void check_diff(const uint32_t *a, const uint32_t *b, uint32_t n) {
     assert(memcmp(row, a, n * sizeof *row) == 0);
     if (found == 0) return;
     fast[found - 1].word = 77;
-    assert(arti_bits_diff(a, b, n, fast, found - 1) == UINT32_MAX && fast[found - 1].word == 77);
-    assert(arti_bits_diff_portable(a, b, n, plain, found - 1) == UINT32_MAX);
+    assert(arti_bits_diff(a, b, within, n, fast, found - 1) == UINT32_MAX && fast[found - 1].word == 77);
+    assert(arti_bits_diff_portable(a, b, within, n, plain, found - 1) == UINT32_MAX);
 }
 
 static void test_diff(void) {
     for (uint32_t n = 0; n <= N_MAX; n++) {
-        uint32_t a[N_MAX + 1], b[N_MAX + 1];
+        uint32_t a[N_MAX + 1], b[N_MAX + 1], within[N_MAX + 1];
         random_row(a, N_MAX + 1);
         memcpy(b, a, sizeof a);
-        check_diff(a, b, n);
-        check_diff(a, NULL, n);
+        check_diff(a, b, NULL, n);
+        check_diff(a, NULL, NULL, n);
         for (uint32_t k = 0; k < 9 && n; k++) b[harness_random(&seed) % n] ^= 1u << harness_random(&seed) % 32;
-        check_diff(a, b, n);
+        check_diff(a, b, NULL, n);
         random_row(b, N_MAX + 1);
-        check_diff(a, b, n);
+        check_diff(a, b, NULL, n);
+        random_row(within, N_MAX + 1);
+        check_diff(a, b, within, n);
+        for (uint32_t i = 0; i < n; i++) a[i] = b[i] & within[i];
+        check_diff(a, b, within, n);
     }
 }
 

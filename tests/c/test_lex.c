@@ -47,6 +47,66 @@ static size_t fold(const uint8_t *bytes, size_t len, uint8_t *out, arti_lex_spac
     return n;
 }
 
+/* Heads stand at the nodes that their bytes lead to, and a node knows which ones are below it. */
+static void test_heads(const art_vocab *v) {
+    const arti_lex *lex = v->lex;
+    uint8_t path[ART_TOKEN_LEN_MAX];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < lex->n_head_nodes; i++) {
+        const arti_lex_head *node = &lex->head_nodes[i];
+        assert(node->next > i && node->next <= lex->n_head_nodes && node->depth <= lex->head_len_max);
+        if (node->depth) path[node->depth - 1] = node->byte;
+        for (uint32_t h = node->first; h < lex->head_nodes[node->next].first; h++)
+            assert(v->heads[h].len >= node->depth && memcmp(v->bytes + v->heads[h].bytes, path, node->depth) == 0);
+        assert(lex->head_nodes[node->next].first > node->first);
+        assert(node->is_head == (v->heads[node->first].len == node->depth));
+        if (node->is_head) assert(node->first == n++);
+    }
+    assert(n == v->n_heads && lex->head_nodes[lex->n_head_nodes].first == n);
+    for (uint32_t h = 0; h < n; h++) assert(arti_lex_find_head(v, v->bytes + v->heads[h].bytes, v->heads[h].len) == h);
+    assert(arti_lex_find_head(v, (const uint8_t *)"no head is this", 15) == UINT32_MAX);
+}
+
+/* A token with just these bytes, UINT32_MAX: none. */
+static uint32_t find_token(const art_vocab *v, const uint8_t *bytes, size_t len) {
+    for (uint32_t k = 0; k < v->n_order; k++) {
+        size_t n;
+        const uint8_t *p = arti_vocab_bytes(v, v->order[k], &n);
+        if (n == len && memcmp(p, bytes, n) == 0) return v->order[k];
+    }
+    return UINT32_MAX;
+}
+
+/* Does a twin have the bytes of what stands in the string, if any token has? */
+static bool is_twin(const art_vocab *v, uint32_t twin, uint32_t text, uint32_t len) {
+    size_t n = 0;
+    if (twin == UINT32_MAX) return find_token(v, v->bytes + text, len) == UINT32_MAX;
+    const uint8_t *p = arti_vocab_bytes(v, twin, &n);
+    return n == len && memcmp(p, v->bytes + text, n) == 0;
+}
+
+/* Returns how many there are. */
+static uint32_t check_twins(const art_vocab *v, const arti_lex_trie *t) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < t->n_nodes; i++) {
+        if (t->node[i].open == UINT32_MAX) continue;
+        const arti_lex_open *o = &t->opens[t->node[i].open];
+        for (uint32_t k = o->stay; k < o->stay + o->n_stay; k++) {
+            const arti_lex_stay *stay = &t->stays[k];
+            assert(is_twin(v, stay->twin, stay->text, stay->len));
+            assert(stay->first == (stay->len ? v->bytes[stay->text] : 0));
+            assert(k == o->stay || t->stays[k - 1].twin <= stay->twin);
+            n += stay->twin != UINT32_MAX;
+        }
+        for (uint32_t k = o->odd; k < o->odd + o->n_odd; k++)
+            assert(t->odds[k].stays ? is_twin(v, t->odds[k].twin, t->odds[k].rest, t->odds[k].len)
+                                    : t->odds[k].twin == UINT32_MAX);
+        for (uint32_t k = o->close; k < o->close + o->n_close; k++)
+            assert(t->closes[k].head == arti_lex_find_head(v, v->bytes + t->closes[k].text, t->closes[k].len));
+    }
+    return n;
+}
+
 /* Every entry stands at the node that its folded bytes lead to. Returns the number of entries. */
 static uint32_t check_paths(const art_vocab *v, const arti_lex_trie *t) {
     uint8_t path[256], folded[256];
@@ -105,6 +165,9 @@ int main(void) {
     const art_alloc alloc = harness_alloc(&h);
     art_vocab *v = vocab(&alloc);
     test_children(v);
+    test_heads(v);
+    assert(check_twins(v, &v->lex->out) > 3);
+    check_twins(v, &v->lex->tail);
     test_tries(v);
     test_escapes(v);
     art_vocab_free(v);

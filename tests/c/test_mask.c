@@ -245,66 +245,96 @@ static void test_spaced(void) {
 
 enum { ROW_WORDS = 1500 };
 
-static void check_row(const arti_mask_memo *m, uint64_t k, const uint32_t *want, const uint32_t *want_base) {
+static void check_row(const arti_mask_memo *m, uint64_t k, const uint32_t *want) {
     uint32_t row[ROW_WORDS];
-    const uint32_t *base = want;
     memset(row, 0x77, sizeof row);
-    assert(arti_mask_memo_get(m, (const uint64_t[]){k, k * 3}, row, ROW_WORDS, &base));
-    assert(memcmp(row, want, sizeof row) == 0 && (base == want_base || want_base == want));
+    assert(arti_mask_memo_get(m, (const uint64_t[]){k, k * 3}, row, ROW_WORDS));
+    assert(memcmp(row, want, sizeof row) == 0);
 }
 
-/* Rows come back as they were put: as they are, and as changes of another one. */
+static const arti_mask_row *put(arti_mask_memo *m, uint64_t k, const uint32_t *words) {
+    return arti_mask_memo_put(m, (const uint64_t[]){k, k * 3}, words, ROW_WORDS);
+}
+
+/* As changes of a basis; returns how many. */
+static uint32_t put_from(arti_mask_memo *m, uint64_t k, const uint32_t *words, arti_basis basis) {
+    arti_bits_patch patches[ARTI_ROW_PATCHES_MAX];
+    const arti_row row = arti_row_from(words, ROW_WORDS, basis, patches);
+    const arti_mask_row *kept = arti_mask_memo_put_row(m, (const uint64_t[]){k, k * 3}, words, ROW_WORDS, &row);
+    assert(kept && !kept->under && (row.n_patches == UINT32_MAX) == !kept->row.patches);
+    return row.n_patches;
+}
+
+/* Rows come back as they were put: as they are, and as changes of other ones. */
 static void test_memo(void) {
     harness h;
     const art_alloc alloc = harness_alloc(&h);
-    static uint32_t base[ROW_WORDS], row[ROW_WORDS], many[ROW_WORDS];
+    static uint32_t base[ROW_WORDS], within[ROW_WORDS], row[ROW_WORDS], many[ROW_WORDS], masked[ROW_WORDS];
     uint64_t seed = 77;
-    for (uint32_t i = 0; i < ROW_WORDS; i++) base[i] = row[i] = many[i] = (uint32_t)harness_random(&seed);
-    for (uint32_t i = 0; i < ARTI_MASK_PATCHES_MAX; i++) many[2 * i] ^= 1;
+    for (uint32_t i = 0; i < ROW_WORDS; i++) {
+        base[i] = row[i] = many[i] = (uint32_t)harness_random(&seed);
+        within[i] = (uint32_t)harness_random(&seed);
+        masked[i] = base[i] & within[i];
+    }
+    for (uint32_t i = 0; i < ARTI_MASK_PATCHES_MAX; i++) many[i] ^= 1;
     const uint32_t changed[] = {3, 3, 1499, 0, 3};
     row[3] = 0, row[0] ^= 8;
+    const arti_basis whole = {base, NULL}, part = {base, within};
     arti_mask_memo m;
     arti_mask_memo_init(&m, &alloc, 0);
-    assert(!arti_mask_memo_get(&m, (const uint64_t[]){1, 3}, many, ROW_WORDS, NULL));
-    arti_mask_memo_put(&m, (const uint64_t[]){1, 3}, row, ROW_WORDS); /* a row of its own, at any address */
-    assert(arti_mask_memo_put_patched(&m, (const uint64_t[]){2, 6}, row, ROW_WORDS, base));
-    arti_mask_memo_put_changed(&m, (const uint64_t[]){3, 9}, row, base, changed, 5);
-    assert(arti_mask_memo_put_patched(&m, (const uint64_t[]){4, 12}, base, ROW_WORDS, base)); /* no changes */
-    assert(arti_mask_memo_put_patched(&m, (const uint64_t[]){5, 15}, many, ROW_WORDS, base));
-    many[1] ^= 1; /* one too many */
-    assert(!arti_mask_memo_put_patched(&m, (const uint64_t[]){6, 18}, many, ROW_WORDS, base));
-    assert(!arti_mask_memo_get(&m, (const uint64_t[]){6, 18}, row, ROW_WORDS, NULL));
-    many[1] ^= 1;
-    check_row(&m, 1, row, row);
-    check_row(&m, 2, row, base);
-    check_row(&m, 3, row, base);
-    check_row(&m, 4, base, base);
-    check_row(&m, 5, many, base);
+    assert(!arti_mask_memo_get(&m, (const uint64_t[]){1, 3}, many, ROW_WORDS));
+    assert(put(&m, 1, row) && put_from(&m, 2, row, whole) == 2);
+    arti_mask_memo_put_changed(&m, (const uint64_t[]){3, 9}, row, NULL, whole, changed, 5);
+    assert(put_from(&m, 4, base, whole) == 0);
+    assert(put_from(&m, 5, many, whole) == ARTI_ROW_PATCHES_MAX);
+    many[ROW_WORDS - 1] ^= 1; /* one too many: a row of its own */
+    assert(put_from(&m, 6, many, whole) == UINT32_MAX);
+    check_row(&m, 6, many);
+    many[ROW_WORDS - 1] ^= 1;
+    masked[7] ^= 2;
+    assert(put_from(&m, 7, masked, part) == 1);
+    for (uint64_t k = 1; k <= 7; k++) { /* changes of rows that are kept in these ways */
+        static uint32_t under[ROW_WORDS], over[ROW_WORDS];
+        const arti_mask_row *r = arti_mask_memo_get(&m, (const uint64_t[]){k, k * 3}, under, ROW_WORDS);
+        memcpy(over, under, sizeof over);
+        for (uint32_t i = 0; i < 5; i++) over[changed[i]] ^= 16;
+        arti_mask_memo_put_changed(&m, (const uint64_t[]){100 + k, 300 + 3 * k}, over, r, whole, changed, 5);
+        check_row(&m, 100 + k, over);
+    }
+    check_row(&m, 1, row);
+    check_row(&m, 2, row);
+    check_row(&m, 3, row);
+    check_row(&m, 4, base);
+    check_row(&m, 5, many);
+    check_row(&m, 7, masked);
     static uint32_t few[ROW_WORDS];
     for (uint32_t k = 0; k < 3000; k++) { /* keys that share their lower half */
         few[k % ROW_WORDS] = k + 1;
         const uint64_t key = 1000 + k / 2 + (uint64_t)(k % 2) * 0x100000000u;
-        arti_mask_memo_put(&m, (const uint64_t[]){key, key * 3}, few, ROW_WORDS);
-        check_row(&m, key, few, NULL);
+        assert(put(&m, key, few));
+        check_row(&m, key, few);
         few[k % ROW_WORDS] = 0;
     }
-    check_row(&m, 3, row, base);
+    check_row(&m, 3, row);
     few[10] = 11;
-    check_row(&m, 1005, few, NULL);
+    check_row(&m, 1005, few);
     assert(m.n_clears == 0);
     arti_mask_memo_free(&m);
     arti_mask_memo_init(&m, &alloc, 20000); /* a few rows at a time */
     for (uint32_t k = 0; k < 50; k++) {
-        arti_mask_memo_put(&m, (const uint64_t[]){k, k * 3}, row, ROW_WORDS);
-        check_row(&m, k, row, row);
+        assert(put(&m, k, row));
+        check_row(&m, k, row);
+        arti_mask_memo_put_changed(&m, (const uint64_t[]){100 + k, 300 + k * 3}, row, NULL, whole, changed, 5);
+        assert(put_from(&m, 200 + k, row, whole) == 2);
+        check_row(&m, 200 + k, row);
     }
     assert(m.n_clears > 10 && m.mem.used <= 20000);
     arti_mask_memo_free(&m);
     arti_mask_memo_init(&m, &alloc, 100); /* none */
-    arti_mask_memo_put(&m, (const uint64_t[]){1, 3}, row, ROW_WORDS);
-    arti_mask_memo_put_changed(&m, (const uint64_t[]){3, 9}, row, base, changed, 5);
-    assert(!arti_mask_memo_get(&m, (const uint64_t[]){1, 3}, many, ROW_WORDS, NULL));
-    assert(!arti_mask_memo_get(&m, (const uint64_t[]){3, 9}, many, ROW_WORDS, NULL));
+    assert(!put(&m, 1, row));
+    arti_mask_memo_put_changed(&m, (const uint64_t[]){3, 9}, row, NULL, whole, changed, 5);
+    assert(!arti_mask_memo_get(&m, (const uint64_t[]){1, 3}, many, ROW_WORDS));
+    assert(!arti_mask_memo_get(&m, (const uint64_t[]){3, 9}, many, ROW_WORDS));
     arti_mask_memo_free(&m);
     assert(h.live == 0);
 }

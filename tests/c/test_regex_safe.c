@@ -141,6 +141,18 @@ static void check_rest(arti_re_ctx *c, arti_re_state s) {
         }
 }
 
+/* What stretches has texts of every length from its shortest one on, and so has whatever keeps it alive. */
+static void check_stretches(arti_re_ctx *c, arti_re_state s, uint32_t *n) {
+    if (!arti_re_stretches(c, s)) return;
+    ++*n;
+    for (int k = 0; k < 12; k++) {
+        arti_re_lengths l;
+        const arti_re_state at = wander(c, s, pick(20));
+        assert(arti_re_stretches(c, at) && arti_re_get_lengths(c, at, &l) == ART_OK);
+        assert(l.longest == ARTI_RE_UNBOUNDED && l.contiguous);
+    }
+}
+
 /* The near state does as s does within reach. Texts are such as keep s alive, with a character now and then that may not. */
 static void check_near(arti_re_ctx *c, arti_re_state s) {
     arti_re_state near, again;
@@ -202,7 +214,7 @@ static void test_near(arti_mem *mem) {
 int main(void) {
     arti_mem mem;
     arti_mem_init(&mem, NULL, 0);
-    uint32_t n_in = 0, n_ends = 0, n_far = 0;
+    uint32_t n_in = 0, n_ends = 0, n_far = 0, n_stretch = 0;
     for (size_t p = 0; p < sizeof patterns / sizeof *patterns; p++) {
         arti_re_ctx *c;
         assert(arti_re_ctx_new(&mem, &c, NULL) == ART_OK);
@@ -216,6 +228,7 @@ int main(void) {
             check_safe(c, s);
             check_rest(c, s);
             check_near(c, s);
+            check_stretches(c, s, &n_stretch);
             arti_re_safe safe;
             uint32_t farthest;
             assert(arti_re_get_safe(c, s, false, &safe) == ART_OK && arti_re_get_farthest(c, s, &farthest) == ART_OK);
@@ -228,7 +241,8 @@ int main(void) {
         arti_re_ctx_free(c);
     }
     test_near(&mem);
-    assert(n_in > 60 && n_ends > 10 && n_far > 60); /* answers that say nothing would pass everything above */
+    assert(n_in > 60 && n_ends > 10 && n_far > 60 &&
+           n_stretch > 20); /* answers that say nothing would pass everything above */
     assert(mem.used == 0);
     return 0;
 }
