@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_mask_fold.h"
 
+#include "art_mask_lang.h"
 #include "art_unique.h"
 #include "art_utf8.h"
 
@@ -323,7 +324,139 @@ static bool walk_escape(const arti_fold *f, uint32_t i, const arti_state *st, co
     return ok && !arti_faulted(x->s);
 }
 
-/* Below node i, the opening quote of a string that languages limit; st: behind the quote. */
+#define ROWS_MAX 4u
+
+/* What rows say of a string that languages limit, where it begins. */
+typedef struct opening {
+    uint32_t n_rows;
+    arti_row_reader rows[ROWS_MAX]; /* tokens in one of them stay in the string, names and keys that are there aside */
+    arti_row free;                  /* one that has all that stay */
+    uint32_t *ends;                 /* for each part, see arti_lang_ends() */
+    size_t n_ends;
+    uint64_t special[4],
+        known[4]; /* of keys: bytes that declared names, or keys that are there, begin with, as far as known */
+} opening;
+
+/* The ends of all parts; *found: all are languages, in states that know what tokens do: langs. */
+static bool find_opening_ends(arti_walk *w, const arti_state *st, opening *o, arti_re_state *langs, bool *found) {
+    const uint32_t n = arti_text_parts(st);
+    const bool is_key = st->mode == ARTI_M_KEY_TEXT;
+    o->n_ends = arti_vocab_end_words(w->v);
+    o->ends = arti_region_get(w->x->region, (n * o->n_ends + 1u) * sizeof *o->ends);
+    if (!o->ends) return arti_fault_mem(w->x->s);
+    arti_bits_zero(o->ends, n * o->n_ends);
+    *found = false;
+    for (uint32_t i = 0; i < n; i++) {
+        const arti_part *p = string_part(st, i);
+        const uint64_t q = arti_text_q(st)[i];
+        langs[i] = ARTI_RE_DEAD;
+        if (!p || !q) continue;
+        if (p->kind != ARTI_PART_TERM) return true;
+        langs[i] = (arti_re_state)q;
+        if (!is_key && !arti_lang_unbounded(w, p, q, 0, &langs[i])) return false;
+        if (langs[i] == ARTI_RE_DEAD) return true;
+        if (!arti_lang_ends(w, langs[i], o->ends + i * o->n_ends)) return false;
+    }
+    *found = true;
+    return true;
+}
+
+/* Fills *o in; *found: all that is needed is kept. */
+static bool find_opening(arti_walk *w, const arti_state *st, opening *o, bool *found) {
+    const bool is_key = st->mode == ARTI_M_KEY_TEXT;
+    const uint32_t n = arti_text_parts(st);
+    const uint64_t in_row = is_key ? arti_key_live_parts(st) << 1 : UINT64_MAX;
+    arti_re_state langs[ROWS_MAX];
+    *found = false;
+    if (n > ROWS_MAX) return true;
+    if (!find_opening_ends(w, st, o, langs, found)) return false;
+    const uint32_t n_clears = w->m->n_clears;
+    o->free = (arti_row){.basis = {w->v->free_row, NULL}};
+    o->n_rows = 0;
+    for (uint32_t i = 0; i < n && *found; i++) {
+        if (langs[i] == ARTI_RE_DEAD || !(in_row >> i & 1u)) continue;
+        const arti_mask_row *kept = NULL;
+        const bool is_open = arti_re_is_open(w->x->s->re, langs[i]);
+        if (!is_open) kept = arti_lang_kept(w, langs[i]);
+        *found = is_open || kept;
+        o->rows[o->n_rows++] = (arti_row_reader){kept ? &kept->row : &o->free, 0};
+    }
+    *found = *found && o->n_rows && w->m->n_clears == n_clears;
+    memset(o->special, 0, sizeof o->special);
+    bool ends;
+    if (is_key) arti_key_name_bytes(st, o->special, &ends);
+    memcpy(o->known, o->special, sizeof o->known);
+    return true;
+}
+
+/* Does a declared name, or a key that is there, begin with this byte? Then rows do not know what may come of it. */
+static bool is_special(opening *o, const arti_state *st, uint8_t byte) {
+    const uint64_t bit = UINT64_C(1) << (byte % 64);
+    if (!(o->known[byte / 64] & bit)) {
+        o->known[byte / 64] |= bit;
+        if (arti_hset_has(st->top->heads, arti_hash_mix(st->text.hash, byte))) o->special[byte / 64] |= bit;
+    }
+    return o->special[byte / 64] & bit;
+}
+
+static bool is_in_rows(opening *o, uint32_t id) {
+    bool in = false;
+    for (uint32_t r = 0; r < o->n_rows && !in; r++) in = arti_row_test(&o->rows[r], id);
+    return in;
+}
+
+/* The parts that have the text of a string that is closed within the token. */
+static uint64_t accepted_in(const arti_walk *w, const opening *o, const arti_lex_close *c, const arti_state *st) {
+    if (c->head == UINT32_MAX) return accepted_by(w, st, w->v->bytes + c->text, c->len);
+    const uint32_t n_cp = w->v->heads[c->head].n_cp;
+    uint64_t accepts = 0;
+    for (uint32_t i = 0; i < arti_text_parts(st); i++) {
+        const arti_part *p = string_part(st, i);
+        const bool fits = p && n_cp >= p->lo && n_cp <= p->hi && arti_bits_test(o->ends + i * o->n_ends, c->head);
+        accepts |= (uint64_t)fits << i;
+    }
+    return accepts;
+}
+
+/* Below node i, the opening quote of a string that languages limit, whose rows are there; st: behind the quote. */
+static bool open_by_rows(const arti_fold *f, uint32_t i, const arti_state *st, opening *rows) {
+    arti_walk *w = f->w;
+    arti_jctx *x = w->x;
+    const arti_lex_trie *t = f->t;
+    const arti_lex_open *o = &t->opens[t->node[i].open];
+    const uint8_t *bytes = w->v->bytes;
+    const bool is_key = st->mode == ARTI_M_KEY_TEXT;
+    arti_fold_set(f, t->node[i].tok, t->node[i + 1].tok);
+    for (uint32_t k = o->stay; k < o->stay + o->n_stay; k++) {
+        const arti_lex_stay *stay = &t->stays[k];
+        if (!is_spelled(f, t->stay_spaces[k])) continue;
+        const bool in_row = stay->twin != UINT32_MAX && !(is_key && is_special(rows, st, stay->first));
+        if (in_row ? is_in_rows(rows, stay->twin) : arti_walk_tail(w, st, bytes + stay->text, stay->len))
+            set_one(f, t->stay_ids[k]);
+    }
+    for (uint32_t k = o->odd; k < o->odd + o->n_odd; k++) {
+        const arti_lex_odd *odd = &t->odds[k];
+        const bool in_row = odd->twin != UINT32_MAX && !is_key;
+        if (!is_spelled(f, t->spaces[odd->entry])) continue;
+        if (in_row ? is_in_rows(rows, odd->twin) : arti_walk_tail(w, st, bytes + odd->rest, odd->len))
+            set_one(f, t->ids[odd->entry]);
+    }
+    uint64_t next[4] = {0};
+    bool ends = false, ok = !arti_faulted(x->s);
+    if (is_key) arti_key_name_bytes(st, next, &ends);
+    closings ways;
+    ways.n = 0;
+    for (uint32_t k = o->close; k < o->close + o->n_close && ok; k++) {
+        const arti_lex_close *c = &t->closes[k];
+        const bool alone = is_key && ends_alone(st, c, bytes, next, ends);
+        const uint64_t accepts = alone ? 0 : accepted_in(w, rows, c, st);
+        ok = alone ? close_alone(f, c, st) : !accepts || walk_closing(f, &ways, c, st, accepts);
+        ok = ok && !arti_faulted(x->s);
+    }
+    return ok;
+}
+
+/* Below node i, the opening quote of a string that languages limit; st: behind the quote. Byte by byte. */
 static bool walk_language(const arti_fold *f, uint32_t i, const arti_state *st) {
     arti_jctx *x = f->w->x;
     const arti_lex_trie *t = f->t;
@@ -365,6 +498,17 @@ static bool walk_language(const arti_fold *f, uint32_t i, const arti_state *st) 
         ok = ok && !arti_faulted(x->s);
     }
     arti_region_reset(x->region, mark);
+    return ok;
+}
+
+/* Below node i, the opening quote of a string that languages limit; st: behind the quote. */
+static bool open_language(const arti_fold *f, uint32_t i, const arti_state *st) {
+    const arti_region_mark mark = arti_region_mark_now(f->w->x->region);
+    opening rows;
+    bool found;
+    if (!find_opening(f->w, st, &rows, &found)) return false;
+    const bool ok = found ? open_by_rows(f, i, st, &rows) : walk_language(f, i, st);
+    arti_region_reset(f->w->x->region, mark);
     return ok;
 }
 
@@ -422,7 +566,7 @@ bool arti_fold_walk(const arti_fold *f, uint32_t i, uint32_t end, const arti_sta
         const bool opens = node->open != UINT32_MAX, is_open = opens && arti_fold_is_open(f->w, to);
         if (is_open || (opens && is_language_text(f->w, to))) {
             const arti_state at = *to;
-            if (!(is_open ? arti_fold_open(f, i, &at, false) : walk_language(f, i, &at))) return false;
+            if (!(is_open ? arti_fold_open(f, i, &at, false) : open_language(f, i, &at))) return false;
             i = node->next;
             continue;
         }
