@@ -9,6 +9,10 @@
 #define MEMORY_MAX ((size_t)8 << 20)    /* .. and a quarter of what the schema has left */
 #define LANGUAGES_MAX 16u               /* whose first rows are made */
 #define LANGUAGE_STEPS 400u             /* for one of them: 5 to 100 us */
+#define PATHS_MAX 2u                    /* texts that rows are made along, */
+#define PATH_ROWS_MAX 40u               /* .. for each of them, */
+#define PATH_STEPS 100u                 /* .. for a row, */
+#define PATH_BYTES_MAX 64u              /* .. and the text */
 #define LANGUAGE_WORK_MAX 4000u         /* for its states */
 #define NODES_MAX 300000u               /* of the trie, for all rows together: one to three milliseconds */
 #define RE_WORK_A_STEP 4u               /* of a regular language, about as long as a step */
@@ -157,7 +161,74 @@ static bool prepare_goals(preparation *p, size_t i) {
     return true;
 }
 
-/* The row of tokens that begin a text of the language, and how it ends; else the states that texts before a closing quote lead to. */
+/* Texts as they are written under formats, and so under many patterns. */
+static const char *const usual_texts[] = {
+    "2024-01-31T12:30:45.123Z",
+    "2024-01-01T00:00:00+00:00",
+    "https://www.example.com/path/to/page?query=1#part",
+    "john.doe@example.com",
+    "123e4567-e89b-12d3-a456-426614174000",
+    "2024-01-31",
+    "www.example.com",
+    "12:30:45Z",
+    "192.168.100.12",
+    "2001:db8::1",
+    "/path/to/0",
+    "P1Y2M3DT4H5M6S",
+    "1.10.2",
+};
+
+/* Does the language have the text? */
+static bool has_text(art_schema *s, const arti_part *part, arti_re_state q, const char *text, bool *has) {
+    const size_t len = strlen(text);
+    const arti_re_state end = arti_re_run(s->re, q, (const uint8_t *)text, len);
+    if (end == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "pattern");
+    *has = arti_part_accepts(s, part, end, (uint32_t)len);
+    return true;
+}
+
+/* The rows of the states along a text. */
+static bool prepare_path(preparation *p, arti_walk *w, const arti_part *part, arti_re_state q, const uint8_t *text,
+                         size_t len, uint32_t *row) {
+    art_schema *s = p->s;
+    uint32_t n_cp = 0;
+    const uint32_t n_made = w->n_made;
+    for (size_t i = 0; i < len && w->n_made - n_made < PATH_ROWS_MAX; i++) {
+        const arti_re_state from = q;
+        arti_re_state lang;
+        q = arti_re_step(s->re, q, text[i]);
+        if (q == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "pattern");
+        n_cp += (text[i] & 0xC0u) != 0x80u;
+        if (q == from || (text[i] & 0x80u)) continue;
+        if (!arti_lang_unbounded(w, part, q, n_cp, &lang)) return false;
+        if (lang == ARTI_RE_DEAD) continue;
+        if (arti_re_is_open(s->re, lang)) return true;
+        s->norm->n_steps += PATH_STEPS;
+        if (!go_on(p) || (!arti_lang_row(w, lang, row) && arti_faulted(s))) return false;
+    }
+    return true;
+}
+
+/* Along texts that the language is likely to have been made for: usual ones, else a shortest. */
+static bool prepare_paths(preparation *p, arti_walk *w, const arti_part *part, arti_re_state q, uint32_t *row) {
+    art_schema *s = p->s;
+    uint8_t text[PATH_BYTES_MAX];
+    size_t len;
+    uint32_t n_usual = 0;
+    for (size_t i = 0; i < sizeof usual_texts / sizeof *usual_texts && n_usual < PATHS_MAX; i++) {
+        bool has = false;
+        if (!has_text(s, part, q, usual_texts[i], &has)) return false;
+        if (!has) continue;
+        n_usual++;
+        if (!prepare_path(p, w, part, q, (const uint8_t *)usual_texts[i], strlen(usual_texts[i]), row)) return false;
+    }
+    if (n_usual) return true;
+    const art_status st = arti_re_witness(s->re, q, part->lo, part->hi, text, sizeof text, &len);
+    if (st == ART_OK) return prepare_path(p, w, part, q, text, len, row);
+    return st == ART_E_LIMIT || st == ART_REJECTED || arti_fault_re(s, NULL, 0, "pattern");
+}
+
+/* The row of tokens that begin a text of the language, and how it ends, and if that was known nowhere, rows further on; else the states that texts before a closing quote lead to. */
 static bool prepare_language(preparation *p, arti_walk *w, const arti_part *part, uint32_t *row) {
     art_schema *s = p->s;
     const art_vocab *v = w->v;
@@ -171,8 +242,11 @@ static bool prepare_language(preparation *p, arti_walk *w, const arti_part *part
     p->languages[p->n_languages++] = q;
     s->norm->n_steps += LANGUAGE_STEPS;
     if (!go_on(p) || !arti_lang_unbounded(w, part, q, 0, &lang)) return false;
-    if (lang != ARTI_RE_DEAD && !arti_re_is_open(s->re, lang))
-        return arti_lang_row(w, lang, row) || !arti_faulted(s);
+    if (lang != ARTI_RE_DEAD && !arti_re_is_open(s->re, lang)) {
+        const uint32_t n_made = w->n_made;
+        if (!arti_lang_row(w, lang, row)) return !arti_faulted(s);
+        return w->n_made == n_made || prepare_paths(p, w, part, (arti_re_state)q, row);
+    }
     const uint64_t enough = arti_re_work_done(s->re) + LANGUAGE_WORK_MAX;
     for (uint32_t h = 0; h < v->n_heads && arti_re_work_done(s->re) < enough; h++)
         if (arti_re_run(s->re, (arti_re_state)q, v->bytes + v->heads[h].bytes, v->heads[h].len) == ARTI_RE_FAIL)
@@ -200,7 +274,7 @@ static bool prepare_languages(preparation *p, arti_walk *w) {
     for (size_t i = 0; ok && i < p->n; i++) {
         const arti_text_machine *texts = p->queue[i].goals->type[ARTI_T_STRING].machine;
         const arti_object_machine *keys = p->queue[i].goals->type[ARTI_T_OBJECT].machine;
-        if (texts && texts->n_parts > 0) ok = prepare_language(p, w, &texts->parts[0], row); /* others differ little */
+        for (uint32_t k = 0; ok && texts && k < texts->n_parts; k++) ok = prepare_language(p, w, &texts->parts[k], row);
         if (texts && p->queue[i].goals->must_differ) ok = ok && prepare_endless(p, texts);
         for (uint32_t k = 0; ok && keys && k < keys->n_parts; k++) ok = prepare_language(p, w, &keys->parts[k], row);
     }

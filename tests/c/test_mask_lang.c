@@ -7,6 +7,7 @@
 #include "art_bits.h"
 #include "art_json_run.h"
 #include "art_mask_lang.h"
+#include "art_rows.h"
 #include "art_vocab.h"
 
 enum { TOKENS_MAX = 6000, BYTES_MAX = 1 << 17 };
@@ -191,6 +192,48 @@ static void test_limit(const art_vocab *v, const art_alloc *alloc) {
     art_schema_free(s);
 }
 
+/* Along texts as a language usually has them, masks find their rows made with the constraint, also where a second constraint asks. */
+static void test_ahead(const art_vocab *v, const art_alloc *alloc) {
+    static const struct {
+        const char *rule, *example;
+    } cases[] = {
+        {"\"format\":\"date\"", "2024-01-30"},
+        {"\"format\":\"uuid\"", "00112233-4455-6677-8899-aabbccddeeff"},
+        {"\"pattern\":\"^ab(cd|ef){1,3}x$\"", "abcdx"},
+        {"\"pattern\":\"^[a-f]+_[a-f]+$\",\"minLength\":5,\"maxLength\":900", "fabcde_f"},
+        {"\"pattern\":\"[a-z]{3}\",\"maxLength\":3", "abc"},
+    };
+    static uint32_t words[(TOKENS_MAX + 1 + 31) / 32];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int second = 0; second < 2; second++) {
+            char schema[256];
+            size_t taken;
+            art_schema *s;
+            art_constraint *c;
+            art_matcher *m;
+            art_error err;
+            const int len = snprintf(schema, sizeof schema, "{\"type\":\"string\",%s}", cases[i].rule);
+            const size_t before = arti_rows_memory(v->rows);
+            assert(art_schema_compile(schema, (size_t)len, NULL, alloc, &s, &err) == ART_OK);
+            assert(art_constraint_new(s, (art_vocab *)v, NULL, alloc, &c, &err) == ART_OK);
+            assert(art_matcher_new(c, &m, &err) == ART_OK);
+            const size_t n_rows = arti_rows_memory(v->rows);
+            assert(second ? n_rows == before : n_rows > before);
+            assert(art_matcher_accept_bytes(m, (const uint8_t *)"\"", 1, &taken) == ART_OK);
+            for (const char *p = cases[i].example;; p++) {
+                assert(art_matcher_fill_mask(m, words, v->n_words, NULL, &err) == ART_OK);
+                if (!*p) break;
+                assert(art_matcher_accept_bytes(m, (const uint8_t *)p, 1, &taken) == ART_OK && taken == 1);
+            }
+            if (arti_rows_memory(v->rows) != n_rows) fprintf(stderr, "%s\n", cases[i].rule);
+            assert(arti_rows_memory(v->rows) == n_rows);
+            art_matcher_free(m);
+            art_constraint_free(c);
+            art_schema_free(s);
+        }
+    }
+}
+
 int main(void) {
     static tokens t;
     static uint32_t words[(TOKENS_MAX + 1 + 31) / 32];
@@ -201,6 +244,7 @@ int main(void) {
     make_tokens(&t);
     assert(art_vocab_new(t.bytes, t.offsets, t.n + 1, &t.n, 1, &alloc, &v, &err) == ART_OK);
     assert(v->n_dense > 4 && v->stay_cp_max > ARTI_STAY_ROWS && v->n_heads > 20 && v->n_escapes_stay < v->n_escapes);
+    test_ahead(v, &alloc); /* while nothing is known of languages */
     for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
         for (int unique = 0; unique < 2; unique++) {
             char schema[1024];
