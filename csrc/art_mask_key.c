@@ -343,11 +343,6 @@ static bool goes_on(const arti_state *st) {
     return any_offered(st, lo + (names[lo].len == arti_set_depth(q)), arti_set_hi(q));
 }
 
-/* Nothing but \\ or \\u: any character can be written like that. */
-static bool begins_escape(const art_vocab *v, const arti_escaped *e) {
-    return e->kind == ARTI_ESCAPED_CUT && e->len == 0 && v->offsets[e->token + 1] - v->offsets[e->token] <= 2;
-}
-
 /* Only declared names may come, and the key stands between two characters. */
 static bool walk_names_only(leaver *l) {
     const art_vocab *v = l->w->v;
@@ -359,7 +354,7 @@ static bool walk_names_only(leaver *l) {
     const bool any = goes_on(l->st);
     for (uint32_t k = 0; k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
-        if (begins_escape(v, e)) {
+        if (arti_escape_is_bare(v, e)) {
             if (any) arti_walk_set(l->w, e->token);
             continue;
         }
@@ -699,7 +694,7 @@ static bool correct_escapes(leaver *l) {
     if (!goes_on_freely(l, &any)) return false;
     for (uint32_t k = 0; k < v->n_escapes_stay; k++) {
         const arti_escaped *e = &v->escapes[k];
-        if (any && begins_escape(v, e)) {
+        if (any && arti_escape_is_bare(v, e)) {
             arti_walk_set(l->w, e->token);
             continue;
         }

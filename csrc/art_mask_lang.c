@@ -33,12 +33,14 @@ typedef struct
 
 /* Follows the strings down the trie, those with the same next byte together, byte by byte: nodes lie anywhere in memory, and are fetched
  * while the others are found. */
-bool arti_lang_add_set(arti_walk *w, const arti_part *part, uint64_t q) {
+bool arti_lang_add_set(arti_walk *w, const arti_part *part, uint64_t q, const uint64_t *only) {
     const art_vocab *v = w->v;
     const size_t cap = (size_t)(arti_set_hi(q) - arti_set_lo(q)) + 1; /* no more than strings, as they share none */
-    set_level *now = arti_region_get(w->x->region, 2 * cap * sizeof *now), *next = now + cap;
+    const uint32_t first = arti_set_lo(q);
+    set_level *now = arti_region_get(w->x->region, 2 * cap * sizeof *now);
     if (!now) return arti_fault_mem(w->x->s);
-    now[0] = (set_level){0, arti_set_lo(q), arti_set_hi(q), arti_set_depth(q)};
+    set_level *next = now + cap;
+    now[0] = (set_level){0, first, arti_set_hi(q), arti_set_depth(q)};
     for (size_t n = 1; n;) {
         size_t n_next = 0;
         for (size_t i = 0; i < n; i++) arti_prefetch(&v->order[v->node[now[i].node].tok]);
@@ -51,7 +53,9 @@ bool arti_lang_add_set(arti_walk *w, const arti_part *part, uint64_t q) {
                 const uint8_t byte = (uint8_t)part->set[at.lo].ptr[at.depth];
                 uint32_t end = at.lo + 1;
                 while (end < at.hi && (uint8_t)part->set[end].ptr[at.depth] == byte) end++;
-                const uint32_t node = byte < 0x20 || byte == '"' || byte == '\\' ? 0 : arti_lex_child(v, at.node, byte);
+                const bool counts = !only || arti_bits_any_in64(only, at.lo - first, end - first);
+                const bool is_plain = byte >= 0x20 && byte != '"' && byte != '\\';
+                const uint32_t node = counts && is_plain ? arti_lex_child(v, at.node, byte) : 0;
                 if (node) {
                     arti_prefetch(&v->node[node]);
                     next[n_next++] = (set_level){node, at.lo, end, at.depth + 1};

@@ -20,8 +20,9 @@ void arti_lang_begin(arti_re_ctx *re);
 /* Of a pattern in state q between characters, after n_cp characters: the state that knows all that tokens may do, q itself where the part's
  * lengths make no difference to them, or one that has them in it. *out: ARTI_RE_DEAD: there is none, and lengths have to be looked at. */
 bool arti_lang_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, arti_re_state *out);
-/* Sets the tokens of an enumeration in state q, besides those that are set. */
-bool arti_lang_add_set(arti_walk *w, const arti_part *part, uint64_t q);
+/* Sets the tokens of an enumeration in state q, besides those that are set. only: of the strings that are left, those that count, as bits
+ * from the first one on; NULL: all. */
+bool arti_lang_add_set(arti_walk *w, const arti_part *part, uint64_t q, const uint64_t *only);
 /* Of other parts: writes all of `row` (w->words, or as many words elsewhere). q: state of the part between characters, not dead; n_cp:
  * characters read. */
 bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row);

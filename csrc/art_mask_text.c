@@ -20,12 +20,13 @@ typedef struct leaver {
     bool opens_freely;    /* .. a string that begins behind this one is not short of texts */
     uint32_t n_parts, n;
     arti_quote *sigs;
-    const arti_part *part; /* the only one; else NULL */
-    bool is_unbounded;     /* it is a pattern, and its lengths do not matter within a token, */
-    arti_re_state lang;    /* .. in this state, see arti_lang_unbounded() */
-    uint64_t next[4];      /* bytes that some part may go on with; all, if that is not known */
-    uint64_t covered;      /* parts whose tokens with escapes that stay are set */
-    uint32_t *ends;        /* where is_unbounded: see arti_lang_ends() */
+    const arti_part *part;     /* the only one; else NULL */
+    bool is_unbounded;         /* it is a pattern, and its lengths do not matter within a token, */
+    arti_re_state lang;        /* .. in this state, see arti_lang_unbounded() */
+    uint64_t next[4];          /* bytes that some part may go on with; all, if that is not known */
+    uint64_t covered;          /* parts whose tokens with escapes that stay are set */
+    const uint64_t *different; /* see find_different() */
+    uint32_t *ends;            /* where is_unbounded: see arti_lang_ends() */
 } leaver;
 
 static const arti_part *text_part(const arti_state *st, uint32_t i) {
@@ -193,10 +194,93 @@ static bool part_stay(leaver *l, uint32_t i, uint32_t *row) {
 
 #define SET_MANY 256u /* strings whose row is worth being kept */
 
+#define LISTED_MAX 4096u /* texts that are looked at one by one */
+
+/* Can the i-th listed text be written and closed? ARTI_NOT_ASKED: it has to be spelled with escapes. */
+static arti_known can_end(leaver *l, uint32_t i) {
+    arti_jctx *x = l->w->x;
+    const arti_key *key = &l->part->set[i];
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    arti_state at = *l->st;
+    arti_known can = ARTI_YES;
+    for (uint32_t b = arti_set_depth(arti_text_q(l->st)[0]); b <= key->len && can == ARTI_YES; b++) {
+        const uint8_t byte = b < key->len ? (uint8_t)key->ptr[b] : '"';
+        if (b < key->len && (byte < 0x20 || byte == '"' || byte == '\\'))
+            can = ARTI_NOT_ASKED;
+        else if (!arti_state_step(x, &at, byte))
+            can = ARTI_NO;
+    }
+    arti_region_reset(x->region, mark);
+    return can;
+}
+
+/* Is a text with this digest an item of the array that it would be an item of, too? */
+static bool is_item_again(const arti_state *st, uint64_t hash) {
+    const arti_frame *f = st->top;
+    return !f->is_object && ((const arti_array_machine *)f->machine)->unique && arti_hset_has(f->set, hash);
+}
+
+/* In an array whose items must differ: those of the listed texts that are left which do not end in a repetition, as bits from the first one
+ * on. Texts that nothing equals end alike, and of the others most are an item again. NULL, also without a fault: not known. */
+static const uint64_t *find_different(leaver *l) {
+    arti_jctx *x = l->w->x;
+    const uint64_t q = arti_text_q(l->st)[0];
+    const uint32_t lo = arti_set_lo(q), n = arti_set_hi(q) - lo, d = arti_set_depth(q);
+    if (l->clash.each || n > LISTED_MAX) return NULL;
+    uint64_t *bits = arti_region_get(x->region, (n / 64 + 1u) * sizeof *bits);
+    if (!bits) {
+        arti_fault_mem(x->s);
+        return NULL;
+    }
+    memset(bits, 0, (n / 64 + 1u) * sizeof *bits);
+    arti_known others = ARTI_NOT_ASKED;
+    for (uint32_t i = 0; i < n; i++) {
+        const arti_key *key = &l->part->set[lo + i];
+        const uint64_t hash = arti_digest_text(l->st->text.hash, key->ptr + d, key->len - d);
+        arti_known can = ARTI_NO;
+        if (!clashes(l, hash)) {
+            if (others == ARTI_NOT_ASKED) others = can_end(l, lo + i);
+            can = others;
+        } else if (!is_item_again(l->st, hash)) {
+            can = can_end(l, lo + i);
+        }
+        if (can == ARTI_NOT_ASKED || arti_faulted(x->s)) return NULL;
+        bits[i / 64] |= (uint64_t)(can == ARTI_YES) << (i % 64);
+    }
+    return bits;
+}
+
+/* Of the tokens with escapes that stay in the string: takes out those that lead to repetitions only. */
+static bool settle_escapes(leaver *l) {
+    arti_walk *w = l->w;
+    const art_vocab *v = w->v;
+    const uint64_t q = arti_text_q(l->st)[0];
+    const uint32_t lo = arti_set_lo(q), n = arti_set_hi(q) - lo;
+    const uint32_t n_whole = l->part->set[lo].len == arti_set_depth(q); /* that need no more characters */
+    for (uint32_t i = 0; i < v->n_escapes_stay; i++) {
+        const arti_escaped *e = &v->escapes[i];
+        if (!arti_bits_test(w->words, e->token)) continue;
+        if (arti_escape_is_bare(v, e)) {
+            if (!arti_bits_any_in64(l->different, n_whole, n)) arti_walk_clear(w, e->token);
+            continue;
+        }
+        arti_walk_clear(w, e->token);
+        if (!leave_alone(l, e->token)) return false;
+    }
+    return true;
+}
+
 /* Tokens of an enumeration that stay, where that is all there is. */
 static bool only_set_stay(leaver *l) {
     arti_walk *w = l->w;
     const uint64_t q = arti_text_q(l->st)[0];
+    if (l->clash.any) l->different = find_different(l);
+    if (arti_faulted(w->x->s)) return false;
+    if (l->different) {
+        w->tracks = true;
+        arti_walk_copy(w, NULL);
+        return arti_lang_add_set(w, l->part, q, l->different);
+    }
     const uint64_t key[2] = {arti_hash_mix((uint64_t)(uintptr_t)l->part->set, q), q};
     const bool keep = arti_set_hi(q) - arti_set_lo(q) >= SET_MANY;
     w->tracks = true;
@@ -206,7 +290,7 @@ static bool only_set_stay(leaver *l) {
         return true;
     }
     arti_walk_copy(w, NULL);
-    if (!arti_lang_add_set(w, l->part, q)) return false;
+    if (!arti_lang_add_set(w, l->part, q, NULL)) return false;
     if (keep) arti_walk_begun(w, arti_mask_memo_put(w->m, key, w->words, w->v->n_words));
     return true;
 }
@@ -243,7 +327,8 @@ static bool set_stay(leaver *l) {
         arti_walk_copy(w, NULL);
     }
     for (uint32_t i = 0; i < l->n_parts; i++)
-        if (q[i] && text_part(l->st, i)->kind == ARTI_PART_SET && !arti_lang_add_set(w, text_part(l->st, i), q[i]))
+        if (q[i] && text_part(l->st, i)->kind == ARTI_PART_SET &&
+            !arti_lang_add_set(w, text_part(l->st, i), q[i], NULL))
             return false;
     return true;
 }
@@ -704,7 +789,8 @@ static bool set_staying(leaver *l, uint64_t *q) {
     }
     if (!l->is_unbounded) {
         if (!l->part || l->part->kind == ARTI_PART_TERM) w->work += ARTI_WORK_DEAR;
-        return set_stay(l) && (l->covered == UINT64_MAX || set_escapes(l, q, false));
+        if (!set_stay(l) || (l->covered != UINT64_MAX && !set_escapes(l, q, false))) return false;
+        return !l->different || settle_escapes(l);
     }
     w->tracks = true;
     return arti_lang_row(w, l->lang, w->words);
@@ -793,7 +879,8 @@ static bool walk_whole(leaver *l) {
     }
     find_next_bytes(l);
     if (!set_staying(l, q) || (l->ends && !arti_lang_ends(w, l->lang, l->ends))) return false;
-    return (!l->clash.any || take_out_repeats(l)) && set_escapes(l, q, true) && set_leaving(l, q);
+    if (l->clash.any && !l->different && !take_out_repeats(l)) return false;
+    return set_escapes(l, q, true) && set_leaving(l, q);
 }
 
 bool arti_walk_text(arti_walk *w, const arti_state *st) {

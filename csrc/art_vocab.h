@@ -176,6 +176,10 @@ static inline const uint8_t *arti_vocab_bytes(const art_vocab *v, uint32_t id, s
     *len = v->offsets[id + 1] - v->offsets[id];
     return v->bytes + v->offsets[id];
 }
+/* Nothing but \\ or \\u: any character can be written like that. */
+static inline bool arti_escape_is_bare(const art_vocab *v, const arti_escaped *e) {
+    return e->kind == ARTI_ESCAPED_CUT && e->len == 0 && v->offsets[e->token + 1] - v->offsets[e->token] <= 2;
+}
 /* The row of tokens that stay in a string between characters and begin at most `room` code points there; NULL when there is no such
  * row because room lies between the rows and stay_cp_max: then arti_vocab_copy_stay() puts it together. */
 static inline const uint32_t *arti_vocab_stay(const art_vocab *v, uint32_t room) {
