@@ -24,6 +24,22 @@ void arti_lang_begin(arti_re_ctx *re) {
     arti_re_set_ranges(re, ranges, weights, ARTI_N_ATOMS);
 }
 
+bool arti_lang_loops(art_schema *s, arti_re_state q, uint64_t *atoms) {
+    arti_re_fan fan;
+    arti_lang_begin(s->re);
+    *atoms = 0;
+    if (arti_re_get_fan(s->re, q, &fan) != ART_OK) return arti_fault_re(s, NULL, 0, "pattern");
+    bool wide = true;
+    for (uint32_t i = 0; i < ARTI_N_ATOMS; i++) {
+        const bool one = fan.to[i][1] == ARTI_RE_DEAD && fan.to[i][ARTI_RE_FAN - 1] == ARTI_RE_DEAD;
+        const bool loops = fan.to[i][0] == q && one && !(fan.partly >> i & 1u);
+        *atoms |= (uint64_t)loops << i;
+        wide = wide && (loops || arti_atoms[i].lo < 0x80);
+    }
+    if (wide) *atoms |= ARTI_ATOM_PARTIAL;
+    return true;
+}
+
 /* ------------------------------------------------------------------ sets of strings */
 
 typedef struct

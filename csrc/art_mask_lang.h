@@ -17,6 +17,8 @@
 
 /* Before arti_re_get_safe() and the like: the ranges of characters that a regex context is asked about are the atoms. */
 void arti_lang_begin(arti_re_ctx *re);
+/* Atoms whose characters all lead from state q back to it, with ARTI_ATOM_PARTIAL where those beyond ASCII do. */
+bool arti_lang_loops(art_schema *s, arti_re_state q, uint64_t *atoms);
 /* Of a pattern in state q between characters, after n_cp characters: the state that knows all that tokens may do, q itself where the part's
  * lengths make no difference to them, or one that has them in it. *out: ARTI_RE_DEAD: there is none, and lengths have to be looked at. */
 bool arti_lang_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, arti_re_state *out);

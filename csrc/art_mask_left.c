@@ -7,6 +7,7 @@
 #include "art_mask_groups.h"
 
 #include "art_bits.h"
+#include "art_mask_lang.h"
 
 #define NEAR 16u          /* characters before the longest length allowed */
 #define LEAF_NODES 2u     /* a subtree of no more is not worth any question */
@@ -18,14 +19,16 @@
 #define SMALL_LEVELS 100u /* .. and its levels */
 #define TABLE_STATES 250u /* more than levels */
 #define TABLE_SLOTS 512u
-#define NOWHERE 0u /* in the table: no text goes on like this */
+#define LOOPLESS_MAX 8u /* states that are found to be so, until no others are asked */
+#define HARMLESS 3u     /* sets of atoms */
+#define NOWHERE 0u      /* in the table: no text goes on like this */
 #define NOT_KNOWN 255u
 
 typedef struct table_state { /* a state that was met */
     arti_re_state q;
-    uint32_t met;     /* nodes of subtrees that were reached in it before it was searched; UINT32_MAX: it was */
-    uint32_t room[2]; /* any text of in[i] of at most room[i] characters is alive */
-    uint64_t in[2];
+    uint32_t met;            /* nodes of subtrees that were reached in it before it was searched; UINT32_MAX: it was */
+    uint32_t room[HARMLESS]; /* any text of in[i] of at most room[i] characters is alive: two searches, and loops */
+    uint64_t in[HARMLESS];
     uint8_t next[256]; /* by byte: place in the table */
 } table_state;
 
@@ -40,7 +43,8 @@ typedef struct left {
     arti_lang *l;
     table *table; /* where lengths do not matter */
     uint64_t search_work;
-    uint32_t n_nodes; /* of the trie, looked at so far */
+    uint32_t n_loopless; /* states that no atom leads back to */
+    uint32_t n_nodes;    /* of the trie, looked at so far */
     uint32_t n_queued;
     struct {
         uint32_t id;
@@ -205,7 +209,7 @@ static uint32_t table_place(table *t, arti_re_state q) {
     table_state *to = &t->at[t->n];
     to->q = q;
     to->met = 0;
-    to->in[0] = to->in[1] = 0;
+    for (uint32_t i = 0; i < HARMLESS; i++) to->in[i] = 0;
     memset(to->next, NOT_KNOWN, sizeof to->next);
     memset(to->next, NOWHERE, 0x20);
     to->next['"'] = to->next['\\'] = NOWHERE;
@@ -222,14 +226,24 @@ static void table_make_room(table *t, uint32_t depth) {
     for (uint32_t d = 0; d <= depth; d++) t->path[d] = (uint8_t)table_place(t, path[d]);
 }
 
+/* What leads back to the state does no harm, however much of it comes: that takes no search. */
+static bool find_loops(left *x, table_state *at) {
+    if (x->n_loopless > LOOPLESS_MAX) return true;
+    if (!arti_lang_loops(x->l->w->x->s, at->q, &at->in[2])) return false;
+    at->room[2] = ARTI_RE_UNBOUNDED;
+    x->n_loopless += at->in[2] == 0;
+    return true;
+}
+
 /* Finds out what does no harm in a state that a subtree of so many nodes was reached in, where that is worth it and as long as it is not
  * too much work: usually few states are met again and again. */
 static bool search(left *x, table_state *at, uint32_t size) {
     if (at->met == UINT32_MAX) return true;
     at->met += size;
     if (at->met < SEARCH_WORTH) return true;
-    arti_re_safe safe;
     at->met = UINT32_MAX;
+    if (!find_loops(x, at)) return false;
+    arti_re_safe safe;
     const uint64_t before = arti_re_work_done(x->l->w->x->s->re);
     if (x->search_work > SEARCH_WORK || !arti_lang_may_search(x->l)) return true;
     if (!arti_lang_search(x->l, at->q, &safe)) return false;
@@ -246,7 +260,7 @@ static bool search(left *x, table_state *at, uint32_t size) {
 /* Are all tokens below the node alive that stay in the string? */
 static bool is_safe_below(const art_vocab *v, const table_state *at, uint32_t node) {
     const uint64_t below = v->below[node] & ~(ARTI_ATOM_SPECIAL & ~ARTI_ATOM_PARTIAL);
-    for (uint32_t i = 0; i < 2; i++)
+    for (uint32_t i = 0; i < HARMLESS; i++)
         if (!(below & ~at->in[i]) && v->lex->height[node] <= at->room[i] &&
             (v->lex->height[node] < UINT8_MAX || at->room[i] == UINT32_MAX))
             return true;

@@ -26,6 +26,7 @@ typedef struct leaver {
     uint64_t next[4];          /* bytes that some part may go on with; all, if that is not known */
     uint64_t covered;          /* parts whose tokens with escapes that stay are set */
     const uint64_t *different; /* see find_different() */
+    uint64_t search_work;      /* done so far in stays_below() */
     uint32_t *ends;            /* where is_unbounded: see arti_lang_ends() */
 } leaver;
 
@@ -621,18 +622,22 @@ static bool full_step(leaver *l, arti_text_level *levels, uint32_t d, uint8_t by
     return true;
 }
 
-/* Do all texts of these atoms keep a part alive, however long? */
-static bool stays_below(const leaver *l, const uint64_t *q, uint64_t below) {
+#define SEARCH_WORK 2048u /* on what does no harm, in one walk */
+
+/* Do all texts of these atoms keep a part alive, however long? false: not known. */
+static bool stays_below(leaver *l, const uint64_t *q, uint64_t below) {
+    arti_re_ctx *re = l->w->x->s->re;
     if (below & ARTI_ATOM_SPECIAL) return false;
     for (uint32_t i = 0; i < l->n_parts; i++) {
         const arti_part *p = text_part(l->st, i);
         arti_re_safe safe;
         if (q[i] == 0 || p->hi != UINT32_MAX || p->lo > l->st->text.n_cp) continue;
         if (p->kind == ARTI_PART_FREE) return true;
-        if (p->kind == ARTI_PART_TERM &&
-            arti_re_get_safe(l->w->x->s->re, (arti_re_state)q[i], false, &safe) == ART_OK &&
-            safe.room == ARTI_RE_UNBOUNDED && !(below & ~safe.in))
-            return true;
+        if (p->kind != ARTI_PART_TERM || l->search_work > SEARCH_WORK) continue;
+        const uint64_t before = arti_re_work_done(re);
+        const bool found = arti_re_get_safe(re, (arti_re_state)q[i], false, &safe) == ART_OK;
+        l->search_work += arti_re_work_done(re) - before;
+        if (found && safe.room == ARTI_RE_UNBOUNDED && !(below & ~safe.in)) return true;
     }
     return false;
 }
@@ -839,6 +844,45 @@ static bool is_endless_after(const leaver *l, uint32_t id) {
            lengths.longest == ARTI_RE_UNBOUNDED;
 }
 
+/* Takes the tokens of groups out whose first atom is `atom` and whose others are among `rest`. */
+static void drop_groups(const art_vocab *v, uint32_t atom, uint64_t rest, uint32_t *row) {
+    for (uint32_t i = v->group_of[atom]; i < v->group_of[atom + 1]; i++) {
+        const arti_group *g = &v->groups[i];
+        if (g->rest & ~rest) continue;
+        if (g->row >= 0)
+            arti_bits_andnot(row, v->dense_rows + (size_t)g->row * v->n_words, v->n_words);
+        else
+            for (uint32_t k = g->first; k < g->first + g->n; k++) arti_bits_clear(row, v->group_ids[k]);
+    }
+}
+
+/* Where the only part is a language: tokens need no look whose first character leads to a state with texts without end, and whose others
+ * leave it there. */
+static bool drop_endless(const leaver *l, uint32_t *doubted) {
+    art_schema *s = l->w->x->s;
+    arti_re_fan fan;
+    arti_re_state to = ARTI_RE_DEAD; /* .. that was looked at last */
+    uint64_t loops = 0;
+    bool is_endless = false;
+    if (!l->part || l->part->kind != ARTI_PART_TERM || l->part->hi != UINT32_MAX) return true;
+    arti_lang_begin(s->re);
+    if (arti_re_get_fan(s->re, (arti_re_state)arti_text_q(l->st)[0], &fan) != ART_OK)
+        return arti_fault_re(s, NULL, 0, "pattern");
+    for (uint32_t a = 0; a < ARTI_N_ATOMS; a++) {
+        const arti_re_state *after = fan.to[a];
+        if (after[0] == ARTI_RE_DEAD || after[1] != ARTI_RE_DEAD || after[ARTI_RE_FAN - 1] != ARTI_RE_DEAD) continue;
+        if (after[0] != to) {
+            arti_re_lengths lengths;
+            to = after[0];
+            if (arti_re_get_lengths(s->re, to, &lengths) != ART_OK) return arti_fault_re(s, NULL, 0, "pattern");
+            is_endless = lengths.longest == ARTI_RE_UNBOUNDED;
+            if (is_endless && !arti_lang_loops(s, to, &loops)) return false;
+        }
+        if (is_endless) drop_groups(l->w->v, a, loops, doubted);
+    }
+    return true;
+}
+
 /* In an array whose items must differ: takes out the tokens that lead to texts which can only end in a repetition. They are those that leave
  * little room, and any where texts are listed. */
 static bool take_out_repeats(leaver *l) {
@@ -853,6 +897,7 @@ static bool take_out_repeats(leaver *l) {
         const uint32_t *safe = arti_vocab_stay(v, p->hi - l->st->text.n_cp - 2);
         if (safe) arti_bits_andnot(doubted, safe, v->n_words);
     }
+    if (!drop_endless(l, doubted)) return false;
     for (uint32_t i = 0; i < v->n_words; i++) {
         for (uint32_t bits = doubted[i]; bits; bits &= bits - 1) {
             const uint32_t id = i * 32 + arti_bits_lowest(bits);
