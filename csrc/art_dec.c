@@ -630,7 +630,43 @@ static bool is_small_bound(const arti_dec *a) { /* or none */
     return !a || (a->is_small && a->small < SMALL_MAX && a->small > -SMALL_MAX);
 }
 
+#define GRID_MAX 9u
+
+/* The value times 10^grid, if it is an integer of at most 17 digits. */
+static bool on_grid(const arti_dec *a, uint32_t grid, int64_t *out) {
+    uint64_t v = 0;
+    if (a->n > 2) return false;
+    for (uint32_t i = a->n; i > 0; i--) v = v * BASE + a->limb[i - 1];
+    for (int64_t e = a->exp + (int64_t)grid; e; e--) {
+        if (e < 0 || v >= (uint64_t)SMALL_MAX / 10) return false;
+        v *= 10;
+    }
+    *out = a->neg ? -(int64_t)v : (int64_t)v;
+    return v < (uint64_t)SMALL_MAX;
+}
+
+static void find_grid(arti_num_rule *r) {
+    const arti_dec *const all[3] = {r->step, r->lo, r->hi};
+    int64_t grid = 0;
+    r->grid_step = 0;
+    if (!r->step || r->n_not_step || r->n_not_value) return;
+    for (int i = 0; i < 3; i++)
+        if (all[i] && all[i]->n && -all[i]->exp > grid) grid = -all[i]->exp;
+    if (grid > (int64_t)GRID_MAX) return;
+    r->grid = (uint32_t)grid;
+    r->grid_lo = INT64_MIN, r->grid_hi = INT64_MAX;
+    if ((r->lo && !on_grid(r->lo, r->grid, &r->grid_lo)) || (r->hi && !on_grid(r->hi, r->grid, &r->grid_hi))) return;
+    if (r->lo) r->grid_lo += r->lo_open;
+    if (r->hi) r->grid_hi -= r->hi_open;
+    if (!on_grid(r->step, r->grid, &r->grid_step)) r->grid_step = 0;
+    int64_t odd = r->grid_step;
+    while (odd && odd % 2 == 0) odd /= 2;
+    while (odd && odd % 5 == 0) odd /= 5;
+    r->is_decimal = odd == 1;
+}
+
 void arti_num_rule_finish(arti_num_rule *r) {
+    find_grid(r);
     r->is_whole = r->step && r->step->is_small;
     r->is_any = !r->lo && !r->hi && !r->step && !r->n_not_step && !r->n_not_value;
     r->is_wide = !r->is_any && is_wide(r);
@@ -754,11 +790,45 @@ static bool begins_outside(const side *s, const arti_num *n) {
     return n->sig < leading_digits(s->lo, n_digits) || n->sig > leading_digits(s->hi, n_digits);
 }
 
+static int64_t power_of_ten(uint32_t e) { /* at most 17 */
+    return e < 9 ? (int64_t)pow10_small[e] : (int64_t)pow10_small[9] * pow10_small[e - 9];
+}
+
+/* Magnitudes first .. last - 1 on the grid that begin with the number, which has no exponent, and with no more digits before its point. false: not
+ * known. */
+static bool grid_range(const arti_num_rule *r, const arti_num *n, int64_t *first, int64_t *last) {
+    if (!r->grid_step || n->lex < ARTI_NUM_ZERO || n->lex > ARTI_NUM_FRAC || n->n_sig > 17) return false;
+    const int64_t p = (int64_t)n->sig;
+    if (n->n_frac > r->grid) { /* finer than the grid */
+        if (n->n_frac - r->grid > 17) return false;
+        const int64_t unit = power_of_ten(n->n_frac - r->grid);
+        *first = p / unit;
+        *last = *first + (p % unit == 0);
+        return true;
+    }
+    const int64_t unit = power_of_ten(r->grid - n->n_frac);
+    if (p > SMALL_MAX / unit) return false;
+    *first = p * unit;
+    *last = *first + unit;
+    return true;
+}
+
+/* Is there a multiple among these magnitudes? */
+static bool grid_has(const arti_num_rule *r, bool neg, int64_t first, int64_t last) {
+    int64_t lo = neg ? r->grid_hi == INT64_MAX ? INT64_MIN : -r->grid_hi : r->grid_lo;
+    const int64_t hi = neg ? r->grid_lo == INT64_MIN ? INT64_MAX : -r->grid_lo : r->grid_hi;
+    if (lo < first) lo = first;
+    const int64_t rest = lo % r->grid_step, least = rest ? lo + r->grid_step - rest : lo;
+    return least < last && least <= hi;
+}
+
 bool arti_num_fits(const arti_num_rule *r, const arti_num *n, const uint8_t *text) {
     if (!arti_num_may_end(n)) return false;
     if (r->is_any) return true;
     int64_t v;
     if (r->has_small_bounds && small_value(n, &v)) return v >= r->small_lo && v <= r->small_hi;
+    int64_t first, last;
+    if (grid_range(r, n, &first, &last)) return first < last && grid_has(r, n->neg, first, first + 1);
     big m;
     side s = make_side(r, n->neg);
     if (begins_outside(&s, n) || !mantissa(n, text, &m)) return false;
@@ -926,6 +996,14 @@ bool arti_num_alive(const arti_num_rule *r, const arti_num *n, const uint8_t *te
         if (!in_range && !exponent_allowed(n, style)) return false;
     }
     if (n->lex == ARTI_NUM_START) return !arti_num_rule_is_empty(r);
+    int64_t first, last;
+    if (grid_range(r, n, &first, &last)) {
+        if (grid_has(r, n->neg, first, last)) return true;
+        const bool by_exp = exponent_allowed(n, style);
+        if (n->lex > ARTI_NUM_INT && !by_exp) return false;
+        if (n->lex > ARTI_NUM_INT && n->n_sig && r->is_decimal && n->n_frac <= GRID_MAX && (n->neg ? !r->lo : !r->hi))
+            return true;
+    }
     big p, q;
     side s = make_side(r, n->neg);
     if (s.empty || begins_outside(&s, n) || !mantissa(n, text, &p)) return false;

@@ -70,6 +70,11 @@ typedef struct arti_num_rule { /* zero-initialise; then fill and call arti_num_r
     bool has_small_bounds;
     bool is_small;              /* the same (or no integer between them), and the step is 1 */
     int64_t small_lo, small_hi; /* least and greatest integer that fit; INT64_MIN, INT64_MAX: no bound */
+    /* 64-bit arithmetic is enough for multiples: they are those of grid_step / 10^grid between grid_lo and grid_hi / 10^grid (INT64_MIN,
+     * INT64_MAX: no bound), nothing else excluded. grid_step 0: it is not */
+    uint32_t grid;
+    int64_t grid_step, grid_lo, grid_hi;
+    bool is_decimal; /* enough zeros behind any integer make it a multiple */
 } arti_num_rule;
 
 #define ARTI_NUM_NOT_STEP_MAX 8u
