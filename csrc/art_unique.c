@@ -441,12 +441,14 @@ bool arti_unique_is_endless(art_schema *s, arti_re_state q) {
     for (uint32_t i = 0; i < n && yes; i++) {
         arti_re_lengths l;
         arti_re_bytes next;
+        arti_re_state last = ARTI_RE_DEAD; /* neighbouring bytes mostly lead to the same state */
         yes = arti_re_get_lengths(s->re, met[i], &l) == ART_OK && l.longest == ARTI_RE_UNBOUNDED &&
               arti_re_live_bytes(s->re, met[i], &next) == ART_OK;
         for (uint32_t w = 0; w < 4 && yes; w++) {
             for (uint64_t bits = next.bits[w]; bits && yes; bits &= bits - 1) {
-                const arti_re_state to =
-                    arti_re_step(s->re, met[i], (uint8_t)(w * 64 + (uint32_t)__builtin_ctzll(bits)));
+                const arti_re_state to = arti_re_step(s->re, met[i], (uint8_t)(w * 64 + arti_bits_lowest64(bits)));
+                if (to == last) continue;
+                last = to;
                 uint32_t k = 0;
                 while (k < n && met[k] != to) k++;
                 yes = to != ARTI_RE_FAIL && m->endless[to] != 2 && (k < n || n < ENDLESS_STATES_MAX);
