@@ -1044,7 +1044,7 @@ static bool header_good(const arti_vocab_header *h, size_t size) {
 }
 
 /* Every node's `next` is the first later node that is not deeper; depths grow by one; tokens are in order. */
-static bool nodes_good(art_vocab *v, uint32_t *open) {
+static bool nodes_good(const art_vocab *v, uint32_t *open) {
     const arti_node *node = v->node;
     if (node[0].depth != 0 || node[0].tok != 0 || node[v->n_nodes].tok != v->n_order) return false;
     uint32_t depth = 0;
@@ -1123,14 +1123,10 @@ static bool groups_good(const art_vocab *v, const arti_vocab_header *h) {
     return true;
 }
 
-static bool content_good(art_vocab *v) {
+static bool content_good(const art_vocab *v, uint32_t *open) {
     const arti_vocab_header *h = v->image;
-    size_t stack_size = ((size_t)v->token_len_max + 1) * sizeof(uint32_t);
-    uint32_t *open = arti_realloc(&v->mem, NULL, 0, stack_size);
-    bool good =
-        open && tokens_good(v, h->sec[SEC_BYTES].n) && nodes_good(v, open) && strings_good(v, h) && groups_good(v, h);
-    arti_free(&v->mem, open, stack_size);
-    if (!good) return false;
+    if (!tokens_good(v, h->sec[SEC_BYTES].n) || !nodes_good(v, open) || !strings_good(v, h) || !groups_good(v, h))
+        return false;
     for (uint32_t i = 0; i < 256; i++) {
         const uint32_t child = v->root_child[i];
         if (child >= v->n_nodes || (child && (v->node[child].depth != 1 || v->node[child].byte != i))) return false;
@@ -1142,6 +1138,19 @@ static bool content_good(art_vocab *v) {
            ids_good(v->stay_ids, h->sec[SEC_STAY_IDS].n, n) && ids_good(v->escape_ids, h->sec[SEC_ESCAPE_IDS].n, n) &&
            rows_good(v->stay_rows, ARTI_STAY_ROWS, v) && rows_good(v->dense_rows, v->n_dense, v) &&
            rows_good(v->space_row, SMALL_ROWS, v);
+}
+
+/* Points the fields of v into its image, a file's, and verifies all of it. */
+static art_status take_image(art_vocab *v) {
+    if (!header_good(v->image, v->image_size) || checksum(v->image, v->image_size) != v->image->checksum)
+        return ART_E_FORMAT;
+    bind_image(v);
+    const size_t size = ((size_t)v->token_len_max + 1) * sizeof(uint32_t);
+    uint32_t *open = arti_realloc(&v->mem, NULL, 0, size);
+    if (!open) return ART_E_NOMEM;
+    const bool good = content_good(v, open);
+    arti_free(&v->mem, open, size);
+    return good ? ART_OK : ART_E_FORMAT;
 }
 
 art_status art_vocab_open(const char *path, const art_alloc *alloc, art_vocab **out, art_error *err) {
@@ -1168,16 +1177,11 @@ art_status art_vocab_open(const char *path, const art_alloc *alloc, art_vocab **
     }
     if (fd >= 0) close(fd);
     if (s == ART_OK) {
-        bool good = header_good(v->image, v->image_size) && checksum(v->image, v->image_size) == v->image->checksum;
-        if (good) {
-            bind_image(v);
-            good = content_good(v);
-        }
-        if (good && !add_tables(v, alloc))
+        s = take_image(v);
+        if (s == ART_E_FORMAT)
+            arti_fail(err, s, 0, "%s is no vocabulary file of this version and machine, or is damaged", path);
+        else if (s != ART_OK || !add_tables(v, alloc))
             s = arti_fail(err, ART_E_NOMEM, 0, "out of memory");
-        else if (!good)
-            s = arti_fail(err, ART_E_FORMAT, 0, "%s is no vocabulary file of this version and machine, or is damaged",
-                          path);
     }
     if (s != ART_OK) {
         free_handle(v);

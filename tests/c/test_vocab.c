@@ -406,6 +406,17 @@ static bool build_once(void) {
     return s == ART_OK;
 }
 
+static char few_path[64];
+
+static bool open_once(void) {
+    art_vocab *v;
+    art_error err;
+    art_status s = art_vocab_open(few_path, &alloc, &v, &err);
+    assert(s == ART_OK || (s == ART_E_NOMEM && !v));
+    art_vocab_free(v);
+    return s == ART_OK;
+}
+
 int main(void) {
     alloc = harness_alloc(&heap);
     test_random();
@@ -415,6 +426,12 @@ int main(void) {
     test_files();
     random_tokens(&few, 300);
     FAIL_EVERY_ALLOCATION(&heap, build_once());
+    snprintf(few_path, sizeof few_path, "/tmp/test_vocab.%ld", (long)getpid());
+    art_vocab *v = make(&few, NULL, 0);
+    assert(art_vocab_save(v, few_path, NULL) == ART_OK);
+    art_vocab_free(v);
+    FAIL_EVERY_ALLOCATION(&heap, open_once());
+    unlink(few_path);
     assert(heap.live == 0);
     return 0;
 }
