@@ -131,31 +131,30 @@ static uint32_t shared_bytes(const art_vocab *v, uint32_t a, uint32_t b) {
     return (uint32_t)i;
 }
 
-/* Passed over once to count them (longs NULL), once to write them down. */
-static uint32_t list_long(const art_vocab *v, arti_long *longs) {
-    const uint32_t *stay = arti_vocab_stay(v, UINT32_MAX);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < v->n_order; i++) {
-        const uint32_t id = v->order[i];
-        size_t len;
-        const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
-        if (len <= ARTI_LONG_MIN || !arti_bits_test(stay, id)) continue;
-        const uint32_t n_cp = count_characters(bytes, len);
-        if (n_cp <= ARTI_LONG_MIN) continue;
-        if (longs)
-            longs[n] = (arti_long){
-                .id = id, .n_cp = (uint16_t)n_cp, .shared = (uint16_t)(n ? shared_bytes(v, longs[n - 1].id, id) : 0)};
-        n++;
-    }
-    return n;
-}
+_Static_assert(ARTI_LONG_MIN < ARTI_STAY_ROWS - 1, "there is a row of the tokens that are not long");
 
 static bool lay_out_long(arti_bases *b, const art_vocab *v) {
-    arti_long *longs = get(b, b->n_long = list_long(v, NULL), sizeof *longs);
-    if (!longs) return false;
-    list_long(v, longs);
+    const size_t size = v->n_words * sizeof(uint32_t);
+    uint32_t *row = arti_realloc(&b->mem, NULL, 0, size), n = 0;
+    if (!row) return false;
+    arti_bits_copy(row, arti_vocab_stay(v, UINT32_MAX), v->n_words);
+    arti_bits_andnot(row, arti_vocab_stay(v, ARTI_LONG_MIN), v->n_words);
+    const uint32_t n_max = (uint32_t)arti_bits_count(row, v->n_words);
+    arti_long *longs = get(b, n_max, sizeof *longs);
+    for (uint32_t i = 0; i < v->n_order && longs && n < n_max; i++) {
+        const uint32_t id = v->order[i];
+        if (!arti_bits_test(row, id)) continue;
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, id, &len);
+        longs[n] = (arti_long){.id = id,
+                               .n_cp = (uint16_t)count_characters(bytes, len),
+                               .shared = (uint16_t)(n ? shared_bytes(v, longs[n - 1].id, id) : 0)};
+        n++;
+    }
+    arti_free(&b->mem, row, size);
     b->longs = longs;
-    return true;
+    b->n_long = n;
+    return longs != NULL;
 }
 
 arti_bases *arti_bases_new(const art_vocab *v, const art_alloc *alloc) {
