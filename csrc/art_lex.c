@@ -855,54 +855,7 @@ static void count_digits(arti_lex *lex) {
     }
 }
 
-/* ------------------------------------------------------------------ children */
-
-static uint32_t count_kids(const art_vocab *v, uint32_t node) {
-    uint32_t n = 0;
-    for (uint32_t k = node + 1; k < v->node[node].next; k = v->node[k].next) n++;
-    return n;
-}
-
-static bool build_kids(arti_lex *lex, const art_vocab *v) {
-    const uint32_t n_words = v->n_nodes / 64 + 1;
-    uint64_t *mark = keep(lex, n_words, sizeof *mark);
-    uint32_t *rank = keep(lex, n_words, sizeof *rank), n_lists = 0, n_kids = 0, list = 0, at = 0;
-    if (!mark || !rank) return false;
-    for (uint32_t i = 0; i < v->n_nodes;) {
-        if (v->node[i].next - i <= ARTI_LEX_NEAR) {
-            i = v->node[i].next;
-            continue;
-        }
-        const uint32_t n = count_kids(v, i);
-        if (n >= ARTI_LEX_KIDS) {
-            mark[i / 64] |= (uint64_t)1 << (i % 64);
-            n_kids += n;
-        }
-        i++;
-    }
-    for (uint32_t w = 0; w < n_words; w++) {
-        rank[w] = n_lists;
-        n_lists += arti_bits_count64(mark[w]);
-    }
-    uint32_t *first = keep(lex, n_lists + 1u, sizeof *first), *node = keep(lex, n_kids, sizeof *node);
-    uint8_t *byte = keep(lex, n_kids, 1);
-    if (!first || !node || !byte) return false;
-    for (uint32_t w = 0; w < n_words; w++) {
-        for (uint64_t bits = mark[w]; bits; bits &= bits - 1) {
-            const uint32_t parent = w * 64 + arti_bits_lowest64(bits);
-            first[list++] = at;
-            for (uint32_t k = parent + 1; k < v->node[parent].next; k = v->node[k].next, at++)
-                byte[at] = v->node[k].byte, node[at] = k;
-        }
-    }
-    first[n_lists] = at;
-    lex->kid_mark = mark;
-    lex->kid_rank = rank;
-    lex->kid_first = first;
-    lex->kid_node = node;
-    lex->kid_byte = byte;
-    return true;
-}
+/* ------------------------------------------------------------------ strings that are opened */
 
 /* Sorts entries k .. end - 1 by their twins. */
 static void sort_stays(arti_lex_trie *t, uint32_t first, uint32_t end) {
@@ -923,42 +876,26 @@ static void sort_stays(arti_lex_trie *t, uint32_t first, uint32_t end) {
 }
 
 /* The token with these bytes; UINT32_MAX: none. */
-static uint32_t find_token(const arti_lex *lex, const art_vocab *v, uint32_t bytes, uint32_t len) {
+static uint32_t find_token(const art_vocab *v, uint32_t bytes, uint32_t len) {
     uint32_t node = 0, n = 0;
-    while (n < len && (n == 0 || node)) node = arti_lex_child_by(lex, v, node, v->bytes[bytes + n++]);
+    while (n < len && (n == 0 || node)) node = arti_lex_child(v, node, v->bytes[bytes + n++]);
     return node && v->node[node + 1].tok > v->node[node].tok ? v->order[v->node[node].tok] : UINT32_MAX;
 }
 
 /* The tokens that are what others leave in a string that they open. */
-static void find_twins(const arti_lex *lex, const art_vocab *v, arti_lex_trie *t) {
+static void find_twins(const art_vocab *v, arti_lex_trie *t) {
     for (uint32_t i = 0; i < t->n_nodes; i++) {
         if (t->node[i].open == UINT32_MAX) continue;
         const arti_lex_open *o = &t->opens[t->node[i].open];
         for (uint32_t k = o->stay; k < o->stay + o->n_stay; k++)
-            t->stays[k].twin = find_token(lex, v, t->stays[k].text, t->stays[k].len);
+            t->stays[k].twin = find_token(v, t->stays[k].text, t->stays[k].len);
         for (uint32_t k = o->odd; k < o->odd + o->n_odd; k++)
-            if (t->odds[k].stays) t->odds[k].twin = find_token(lex, v, t->odds[k].rest, t->odds[k].len);
+            if (t->odds[k].stays) t->odds[k].twin = find_token(v, t->odds[k].rest, t->odds[k].len);
         sort_stays(t, o->stay, o->stay + o->n_stay);
     }
 }
 
-/* below: by depth, of the nodes behind the one that is looked at whose parents are still to come. */
-static bool build_heights(arti_lex *lex, const art_vocab *v) {
-    const size_t depths = v->token_len_max + 2u;
-    uint8_t *height = keep(lex, v->n_nodes, 1), *below = arti_calloc(&lex->mem, depths);
-    for (uint32_t i = v->n_nodes; height && below && i-- > 0;) {
-        const arti_node *node = &v->node[i];
-        const bool stays = node->byte >= 0x20 && node->byte != '"' && node->byte != '\\';
-        height[i] = below[node->depth + 1u];
-        below[node->depth + 1u] = 0;
-        const uint8_t here = (uint8_t)(stays ? height[i] + (height[i] < UINT8_MAX) : 0);
-        if (below[node->depth] < here) below[node->depth] = here;
-    }
-    const bool ok = height && below;
-    arti_free(&lex->mem, below, depths);
-    lex->height = height;
-    return ok;
-}
+/* ------------------------------------------------------------------ behind whitespace */
 
 static bool build_space_nodes(arti_lex *lex, const art_vocab *v) {
     uint32_t at[257] = {0}, *nodes = NULL;
@@ -1006,11 +943,11 @@ arti_lex *arti_lex_new(const art_vocab *v, const art_alloc *alloc) {
     lex->mem = mem;
     arti_arena_init(&lex->arena, &lex->mem);
     if (build_tries(lex, v) && build_tails(lex, v) && build_begins(lex, v) && build_escapes(lex, v) &&
-        build_head_nodes(lex, v) && build_leaving_rows(lex, v) && build_start_rows(lex, v) && build_kids(lex, v) &&
-        build_heights(lex, v) && build_space_nodes(lex, v)) {
+        build_head_nodes(lex, v) && build_leaving_rows(lex, v) && build_start_rows(lex, v) &&
+        build_space_nodes(lex, v)) {
         count_digits(lex);
-        find_twins(lex, v, &lex->out);
-        find_twins(lex, v, &lex->tail);
+        find_twins(v, &lex->out);
+        find_twins(v, &lex->tail);
         return lex;
     }
     arti_lex_free(lex);

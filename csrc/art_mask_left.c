@@ -177,8 +177,8 @@ typedef struct level { /* a node whose children are looked at */
 static inline bool next_kid(const art_vocab *v, level *at, uint32_t *node, uint8_t *byte) {
     if (at->kid == at->end) return false;
     if (at->is_list) {
-        *node = v->lex->kid_node[at->kid];
-        *byte = v->lex->kid_byte[at->kid++];
+        *node = v->kid_node[at->kid];
+        *byte = v->kid_byte[at->kid++];
     } else {
         *node = at->kid;
         *byte = v->node[at->kid].byte;
@@ -188,10 +188,10 @@ static inline bool next_kid(const art_vocab *v, level *at, uint32_t *node, uint8
 }
 
 static void enter(const art_vocab *v, level *at, uint32_t node) {
-    const uint32_t list = arti_lex_kids(v->lex, node);
+    const uint32_t list = arti_lex_kids(v, node);
     at->is_list = list != UINT32_MAX;
-    at->kid = at->is_list ? v->lex->kid_first[list] : node + 1;
-    at->end = at->is_list ? v->lex->kid_first[list + 1] : v->node[node].next;
+    at->kid = at->is_list ? v->kid_first[list] : node + 1;
+    at->end = at->is_list ? v->kid_first[list + 1] : v->node[node].next;
 }
 
 /* ------------------------------------------------------------------ states that a walk has met */
@@ -261,8 +261,8 @@ static bool search(left *x, table_state *at, uint32_t size) {
 static bool is_safe_below(const art_vocab *v, const table_state *at, uint32_t node) {
     const uint64_t below = v->below[node] & ~(ARTI_ATOM_SPECIAL & ~ARTI_ATOM_PARTIAL);
     for (uint32_t i = 0; i < HARMLESS; i++)
-        if (!(below & ~at->in[i]) && v->lex->height[node] <= at->room[i] &&
-            (v->lex->height[node] < UINT8_MAX || at->room[i] == UINT32_MAX))
+        if (!(below & ~at->in[i]) && v->node[node].height <= at->room[i] &&
+            (v->node[node].height < UINT8_MAX || at->room[i] == UINT32_MAX))
             return true;
     return false;
 }
@@ -379,7 +379,7 @@ static bool walk_trie(left *x, level *levels, uint8_t first) {
                     l->has_bounds && l->room - to->n_cp < NEAR; /* then it is worth asking before the token ends */
                 const bool alive = !(near || tok_end > tok) || is_alive(l, to->q, to->n_cp, to->tail > 0);
                 for (uint32_t k = tok; k < tok_end && alive && !l->clears; k++) arti_bits_set(l->row, v->order[k]);
-                if (!l->has_bounds && end - node <= SMALL_NODES && v->lex->height[node] <= SMALL_LEVELS) {
+                if (!l->has_bounds && end - node <= SMALL_NODES && v->node[node].height <= SMALL_LEVELS) {
                     if (!walk_small(x, node, to->q)) return false;
                 } else if (end > node + 1 && (alive || !near)) {
                     enter(v, to, node);

@@ -69,6 +69,11 @@ enum { /* sections, in their order in the image */
        SEC_BELOW,
        SEC_ORDER,
        SEC_ROOT_CHILD,
+       SEC_KID_MARK,
+       SEC_KID_RANK,
+       SEC_KID_FIRST,
+       SEC_KID_NODE,
+       SEC_KID_BYTE,
        SEC_STAY_ROWS,
        SEC_U8,
        SEC_STAY_IDS,
@@ -97,6 +102,11 @@ static const uint16_t item_size[SEC_COUNT] = {
     [SEC_BELOW] = sizeof(uint64_t),
     [SEC_ORDER] = sizeof(uint32_t),
     [SEC_ROOT_CHILD] = sizeof(uint32_t),
+    [SEC_KID_MARK] = sizeof(uint64_t),
+    [SEC_KID_RANK] = sizeof(uint32_t),
+    [SEC_KID_FIRST] = sizeof(uint32_t),
+    [SEC_KID_NODE] = sizeof(uint32_t),
+    [SEC_KID_BYTE] = 1,
     [SEC_STAY_ROWS] = sizeof(uint32_t),
     [SEC_U8] = sizeof(arti_u8_sets),
     [SEC_STAY_IDS] = sizeof(uint32_t),
@@ -116,7 +126,7 @@ static const uint16_t item_size[SEC_COUNT] = {
 };
 
 static const char image_magic[8] = {'A', 'R', 'T', 'V', 'O', 'C', 'A', 'B'};
-#define IMAGE_VERSION 4u
+#define IMAGE_VERSION 5u
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_ALIGN 64u
 
@@ -150,7 +160,7 @@ static inline uint64_t mix(uint64_t h, uint64_t w) {
 
 static uint64_t checksum(const arti_vocab_header *image, size_t size) {
     const uint8_t *p = (const uint8_t *)image;
-    uint64_t lane[4] = {1, 2, 3, 4}, w;
+    uint64_t lane[8] = {1, 2, 3, 4, 5, 6, 7, 8}, w;
     arti_vocab_header head = *image;
     head.checksum = 0;
     for (size_t i = 0; i < sizeof head; i += 8) {
@@ -158,13 +168,14 @@ static uint64_t checksum(const arti_vocab_header *image, size_t size) {
         lane[0] = mix(lane[0], w);
     }
     size_t i = sizeof head;
-    for (; i + 32 <= size; i += 32)
-        for (size_t k = 0; k < 4; k++) {
+    for (; i + sizeof lane <= size; i += sizeof lane)
+        for (size_t k = 0; k < 8; k++) {
             memcpy(&w, p + i + 8 * k, 8);
             lane[k] = mix(lane[k], w);
         }
     for (; i < size; i++) lane[0] = mix(lane[0], p[i]);
-    return mix(mix(lane[0], lane[1]), mix(lane[2], lane[3]));
+    for (size_t k = 1; k < 8; k++) lane[0] = mix(lane[0], lane[k]);
+    return lane[0];
 }
 
 /* Points the fields of v into its image, whose header has been found good. */
@@ -192,6 +203,11 @@ static void bind_image(art_vocab *v) {
     v->below = at[SEC_BELOW];
     v->order = at[SEC_ORDER];
     v->root_child = at[SEC_ROOT_CHILD];
+    v->kid_mark = at[SEC_KID_MARK];
+    v->kid_rank = at[SEC_KID_RANK];
+    v->kid_first = at[SEC_KID_FIRST];
+    v->kid_node = at[SEC_KID_NODE];
+    v->kid_byte = at[SEC_KID_BYTE];
     v->stay_rows = at[SEC_STAY_ROWS];
     v->u8 = at[SEC_U8];
     v->stay_ids = at[SEC_STAY_IDS];
@@ -365,6 +381,71 @@ static bool build_trie(build *b) {
     node[0].next = n;
     node[n] = (arti_node){.next = n, .tok = n_order};
     arti_free(b->mem, open, stack_size);
+    return true;
+}
+
+static inline bool stays_in_string(uint8_t byte) {
+    return byte >= 0x20 && byte != '"' && byte != '\\';
+}
+
+/* below: by depth, of the nodes behind the one that is looked at whose parents are still to come. */
+static bool build_heights(build *b) {
+    arti_node *node = b->sec[SEC_NODE].p;
+    const size_t depths = (size_t)b->token_len_max + 2;
+    uint8_t *below = arti_calloc(b->mem, depths);
+    if (!below) return false;
+    for (size_t i = b->sec[SEC_NODE].n - 1; i-- > 0;) {
+        const uint32_t d = node[i].depth;
+        node[i].height = below[d + 1];
+        below[d + 1] = 0;
+        if (!stays_in_string(node[i].byte)) continue;
+        const uint8_t here = (uint8_t)(node[i].height + (node[i].height < UINT8_MAX));
+        if (below[d] < here) below[d] = here;
+    }
+    arti_free(b->mem, below, depths);
+    return true;
+}
+
+static uint32_t count_kids(const arti_node *node, uint32_t parent) {
+    uint32_t n = 0;
+    for (uint32_t k = parent + 1; k < node[parent].next; k = node[k].next) n++;
+    return n;
+}
+
+static bool build_kids(build *b) {
+    const arti_node *node = b->sec[SEC_NODE].p;
+    const uint32_t n_nodes = (uint32_t)b->sec[SEC_NODE].n - 1, n_words = n_nodes / 64 + 1;
+    uint64_t *mark = vec_zero(b, SEC_KID_MARK, n_words);
+    uint32_t *rank = vec_zero(b, SEC_KID_RANK, n_words), n_lists = 0, n_kids = 0, list = 0, at = 0;
+    if (!mark || !rank) return false;
+    for (uint32_t i = 0; i < n_nodes;) {
+        if (node[i].next - i <= ARTI_KIDS_NEAR) {
+            i = node[i].next;
+            continue;
+        }
+        const uint32_t n = count_kids(node, i);
+        if (n >= ARTI_KIDS_MIN) {
+            mark[i / 64] |= (uint64_t)1 << (i % 64);
+            n_kids += n;
+        }
+        i++;
+    }
+    for (uint32_t w = 0; w < n_words; w++) {
+        rank[w] = n_lists;
+        n_lists += arti_bits_count64(mark[w]);
+    }
+    uint32_t *first = vec_zero(b, SEC_KID_FIRST, n_lists + 1u), *kid = vec_zero(b, SEC_KID_NODE, n_kids);
+    uint8_t *byte = vec_zero(b, SEC_KID_BYTE, n_kids);
+    if (!first || !kid || !byte) return false;
+    for (uint32_t w = 0; w < n_words; w++) {
+        for (uint64_t bits = mark[w]; bits; bits &= bits - 1) {
+            const uint32_t parent = w * 64 + arti_bits_lowest64(bits);
+            first[list++] = at;
+            for (uint32_t k = parent + 1; k < node[parent].next; k = node[k].next, at++)
+                byte[at] = node[k].byte, kid[at] = k;
+        }
+    }
+    first[n_lists] = at;
     return true;
 }
 
@@ -901,7 +982,9 @@ static bool build_all(build *b, const uint32_t *eos, uint32_t n_eos) {
         if (!e) return false;
         *e = id;
     }
-    if (!sort_tokens(b, eos_row) || !build_trie(b) || !build_below(b) || !build_strings(b)) return false;
+    if (!sort_tokens(b, eos_row) || !build_trie(b) || !build_heights(b) || !build_kids(b) || !build_below(b) ||
+        !build_strings(b))
+        return false;
     build_small_rows(b, rows);
     return true;
 }
@@ -1008,10 +1091,15 @@ art_status art_vocab_new(const uint8_t *bytes, const uint32_t *offsets, uint32_t
 
 /* ------------------------------------------------------------------ files */
 
+/* The top bit is set if x > max, which is below 2^31. Compilers turn loops over this into vector code on any processor. */
+static inline uint32_t over(uint32_t x, uint32_t max) {
+    return x | (max - x);
+}
+
 static bool ids_good(const uint32_t *ids, uint64_t n, uint32_t n_tokens) {
-    uint32_t max = 0;
-    for (uint64_t i = 0; i < n; i++) max = ids[i] > max ? ids[i] : max;
-    return n == 0 || max < n_tokens;
+    uint32_t bad = 0;
+    for (uint64_t i = 0; i < n; i++) bad |= over(ids[i], n_tokens - 1);
+    return !(bad >> 31);
 }
 
 static bool rows_good(const uint32_t *rows, uint64_t n_rows, const art_vocab *v) {
@@ -1036,6 +1124,8 @@ static bool header_good(const arti_vocab_header *h, size_t size) {
     return end == size && n_nodes >= 2 && n_nodes <= UINT32_MAX && h->sec[SEC_BYTES].n <= ARTI_VOCAB_BYTES_MAX &&
            h->sec[SEC_OFFSETS].n == (uint64_t)h->n_tokens + 1 && h->sec[SEC_BELOW].n == n_nodes - 1 &&
            h->sec[SEC_ORDER].n <= h->n_tokens && h->sec[SEC_ROOT_CHILD].n == 256 &&
+           h->sec[SEC_KID_MARK].n == (n_nodes - 1) / 64 + 1 && h->sec[SEC_KID_RANK].n == h->sec[SEC_KID_MARK].n &&
+           h->sec[SEC_KID_FIRST].n >= 1 && h->sec[SEC_KID_NODE].n == h->sec[SEC_KID_BYTE].n &&
            h->sec[SEC_STAY_ROWS].n == ARTI_STAY_ROWS * words && h->sec[SEC_U8].n == ARTI_U8_STATES &&
            h->sec[SEC_STAY_IDS].n == h->sec[SEC_STAY_CPS].n && h->sec[SEC_GROUP_IDS].n == h->sec[SEC_GROUP_CPS].n &&
            h->sec[SEC_GROUP_OF].n == ARTI_GROUP_ATOMS + 1u && h->sec[SEC_HEADS].n <= UINT32_MAX &&
@@ -1043,32 +1133,73 @@ static bool header_good(const arti_vocab_header *h, size_t size) {
            h->sec[SEC_DENSE_ROWS].n % words == 0 && h->sec[SEC_SMALL_ROWS].n == SMALL_ROWS * words;
 }
 
-/* Every node's `next` is the first later node that is not deeper; depths grow by one; tokens are in order. */
-static bool nodes_good(const art_vocab *v, uint32_t *open) {
+typedef struct open_node { /* on the path to the node that is looked at */
+    uint32_t next;
+    uint32_t room; /* what children lie below, if they stay in a string; 256 is no limit */
+} open_node;
+
+/* Depths grow by one, tokens are in order, no height is less than what is found below its node, and every node's `next` is the first
+ * later node that is not deeper. That one may not lie behind a node's next sibling, nor behind its parent's `next`, hence nowhere too far
+ * behind; and as a node is in the subtree of each node on its path, the sizes of all subtrees add up to all depths, hence nowhere too near. */
+static bool nodes_good(const art_vocab *v, open_node *open) {
     const arti_node *node = v->node;
-    if (node[0].depth != 0 || node[0].tok != 0 || node[v->n_nodes].tok != v->n_order) return false;
-    uint32_t depth = 0;
-    open[0] = 0;
-    for (uint32_t i = 1; i < v->n_nodes; i++) {
-        uint32_t d = node[i].depth;
-        if (d == 0 || d > depth + 1 || d > v->token_len_max || node[i].tok < node[i - 1].tok ||
-            node[i].tok > v->n_order)
+    const uint32_t n = v->n_nodes, depth_max = v->token_len_max;
+    if (node[0].depth != 0 || node[0].tok != 0 || node[0].next != n || node[n].tok != v->n_order) return false;
+    uint16_t leaves[256]; /* 256: the byte leaves a string */
+    for (uint32_t b = 0; b < 256; b++) leaves[b] = stays_in_string((uint8_t)b) ? 0 : 256;
+    uint64_t sizes = 0, depths = 0;
+    uint32_t depth = 0, tok = 0;
+    open[0] = (open_node){n, node[0].height + (node[0].height == UINT8_MAX)};
+    open[1].next = 1;
+    for (uint32_t i = 1; i < n; i++) {
+        const arti_node x = node[i];
+        const uint32_t d = x.depth;
+        if (d - 1u > depth || d > depth_max || x.tok < tok) return false;
+        if (open[d].next != i || x.next > open[d - 1].next || x.height >= (open[d - 1].room | leaves[x.byte]))
             return false;
-        for (; depth >= d; depth--)
-            if (node[open[depth]].next != i) return false;
-        open[d] = i;
+        open[d] = (open_node){x.next, x.height + (x.height == UINT8_MAX)};
+        open[d + 1].next = i + 1; /* of a first child nothing comes before */
+        sizes += x.next - (uint64_t)i;
+        depths += d;
         depth = d;
+        tok = x.tok;
     }
-    for (; depth > 0; depth--)
-        if (node[open[depth]].next != v->n_nodes) return false;
-    return node[0].next == v->n_nodes && node[v->n_nodes - 1].tok <= v->n_order;
+    return sizes == depths && tok <= v->n_order;
+}
+
+/* A list has all children of its node, in their order. */
+static bool kids_good(const art_vocab *v, const arti_vocab_header *h) {
+    const arti_node *node = v->node;
+    const uint32_t n_words = v->n_nodes / 64 + 1;
+    const uint64_t n_lists = h->sec[SEC_KID_FIRST].n - 1, n_kids = h->sec[SEC_KID_NODE].n;
+    uint32_t list = 0, at = 0;
+    if (v->kid_mark[n_words - 1] >> (v->n_nodes % 64)) return false;
+    for (uint32_t w = 0; w < n_words; w++) {
+        if (v->kid_rank[w] != list) return false;
+        for (uint64_t bits = v->kid_mark[w]; bits; bits &= bits - 1, list++) {
+            const uint32_t parent = w * 64 + arti_bits_lowest64(bits), end = node[parent].next;
+            if (list == n_lists || v->kid_first[list] != at || v->kid_first[list + 1] <= at ||
+                v->kid_first[list + 1] > n_kids)
+                return false;
+            uint32_t kid = v->kid_node[at];
+            if (kid != parent + 1) return false;
+            for (const uint32_t stop = v->kid_first[list + 1]; at < stop; at++) {
+                const uint32_t next = at + 1 < stop ? v->kid_node[at + 1] : end;
+                if (kid >= end || node[kid].next != next || node[kid].byte != v->kid_byte[at]) return false;
+                kid = next;
+            }
+        }
+    }
+    return list == n_lists && v->kid_first[list] == n_kids;
 }
 
 static bool tokens_good(const art_vocab *v, uint64_t n_bytes) {
-    if (v->offsets[0] != 0 || v->offsets[v->n_tokens] != n_bytes) return false;
+    const uint32_t *offsets = v->offsets, len_max = v->token_len_max, end = (uint32_t)n_bytes;
+    uint32_t bad = 0;
+    if (offsets[0] != 0 || offsets[v->n_tokens] != n_bytes) return false;
     for (uint32_t i = 0; i < v->n_tokens; i++)
-        if (v->offsets[i + 1] < v->offsets[i] || v->offsets[i + 1] - v->offsets[i] > v->token_len_max) return false;
-    return true;
+        bad |= over(offsets[i], end) | over(offsets[i + 1] - offsets[i], len_max);
+    return !(bad >> 31);
 }
 
 static bool strings_good(const art_vocab *v, const arti_vocab_header *h) {
@@ -1123,9 +1254,10 @@ static bool groups_good(const art_vocab *v, const arti_vocab_header *h) {
     return true;
 }
 
-static bool content_good(const art_vocab *v, uint32_t *open) {
+static bool content_good(const art_vocab *v, open_node *open) {
     const arti_vocab_header *h = v->image;
-    if (!tokens_good(v, h->sec[SEC_BYTES].n) || !nodes_good(v, open) || !strings_good(v, h) || !groups_good(v, h))
+    if (!tokens_good(v, h->sec[SEC_BYTES].n) || !nodes_good(v, open) || !kids_good(v, h) || !strings_good(v, h) ||
+        !groups_good(v, h))
         return false;
     for (uint32_t i = 0; i < 256; i++) {
         const uint32_t child = v->root_child[i];
@@ -1145,8 +1277,8 @@ static art_status take_image(art_vocab *v) {
     if (!header_good(v->image, v->image_size) || checksum(v->image, v->image_size) != v->image->checksum)
         return ART_E_FORMAT;
     bind_image(v);
-    const size_t size = ((size_t)v->token_len_max + 1) * sizeof(uint32_t);
-    uint32_t *open = arti_realloc(&v->mem, NULL, 0, size);
+    const size_t size = ((size_t)v->token_len_max + 2) * sizeof(open_node);
+    open_node *open = arti_realloc(&v->mem, NULL, 0, size);
     if (!open) return ART_E_NOMEM;
     const bool good = content_good(v, open);
     arti_free(&v->mem, open, size);

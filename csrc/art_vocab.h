@@ -29,6 +29,8 @@
 
 #define ARTI_VOCAB_BYTES_MAX ((size_t)1 << 26)
 #define ARTI_STAY_ROWS 64u
+#define ARTI_KIDS_MIN 8u   /* children of a node that are worth a list, */
+#define ARTI_KIDS_NEAR 48u /* .. if it has more nodes below it: others lie close together */
 
 /* ------------------------------------------------------------------ character atoms */
 
@@ -63,7 +65,7 @@ typedef struct arti_node {
     uint32_t tok;
     uint16_t depth;
     uint8_t byte;
-    uint8_t pad;
+    uint8_t height; /* bytes of the longest path below it that stays in a string; saturates */
 } arti_node;
 
 typedef struct arti_leave { /* a token that leaves the string it begins in; the quote is byte n_byte of it */
@@ -138,6 +140,11 @@ struct art_vocab {
     const uint64_t *below;   /* per node: atoms and special bits of all bytes below it; for nodes between characters */
     const uint32_t *order;   /* token ids with bytes (end-of-sequence ones left out), sorted by bytes */
     const uint32_t *root_child; /* 256: the root's child with that byte, 0 for none */
+    /* Children of the nodes that have many (ARTI_KIDS_MIN, ARTI_KIDS_NEAR): bit i of kid_mark stands for node i, and of the marked nodes,
+     * which kid_rank counts before each word, the k-th one has kid_first[k] .. kid_first[k + 1] - 1. */
+    const uint64_t *kid_mark;
+    const uint32_t *kid_rank, *kid_first, *kid_node;
+    const uint8_t *kid_byte; /* ascending for each parent */
 
     /* Row k < ARTI_STAY_ROWS - 1: tokens that stay from ARTI_U8_0 with at most k code points; the last row: all that stay. */
     const uint32_t *stay_rows; /* ARTI_STAY_ROWS rows of n_words */

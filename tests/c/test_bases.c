@@ -112,15 +112,15 @@ static void check_long(const art_vocab *v) {
 static void check_children(const art_vocab *v) {
     uint32_t n_lists = 0;
     for (uint32_t i = 1; i < v->n_nodes; i++) {
-        n_lists += arti_lex_kids(v->lex, i) != UINT32_MAX;
+        n_lists += arti_lex_kids(v, i) != UINT32_MAX;
         uint32_t n = 0, height = 0;
         for (uint32_t k = i + 1; k < v->node[i].next; k = v->node[k].next, n++) {
             const uint8_t byte = v->node[k].byte;
             assert(arti_lex_child(v, i, byte) == k);
-            if (byte >= 0x20 && byte != '"' && byte != '\\' && v->lex->height[k] >= height)
-                height = v->lex->height[k] + 1u;
+            if (byte >= 0x20 && byte != '"' && byte != '\\' && v->node[k].height >= height)
+                height = v->node[k].height + 1u;
         }
-        assert(v->lex->height[i] == (height < UINT8_MAX ? height : UINT8_MAX));
+        assert(v->node[i].height == (height < UINT8_MAX ? height : UINT8_MAX));
         for (uint32_t byte = 0; byte < 256; byte++) n -= arti_lex_child(v, i, (uint8_t)byte) != 0;
         assert(n == 0);
     }

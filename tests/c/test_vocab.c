@@ -69,7 +69,42 @@ static bool is_eos(const art_vocab *v, uint32_t id) {
     return false;
 }
 
+/* Heights, and lists of children: those that are there hold all children of their node. exact: no height is more than it has to be. */
+static bool trie_tables_good(const art_vocab *v, uint64_t n_lists, uint64_t n_kids, bool exact) {
+    uint64_t list = 0, at = 0;
+    for (uint32_t i = 0; i < v->n_nodes; i++) {
+        uint32_t height = 0, n = 0;
+        for (uint32_t k = i + 1; k < v->node[i].next; k = v->node[k].next, n++) {
+            const uint8_t byte = v->node[k].byte;
+            if (byte < 0x20 || byte == '"' || byte == '\\') continue;
+            const uint32_t here = v->node[k].height < 255 ? v->node[k].height + 1u : 255;
+            if (here > height) height = here;
+        }
+        if (v->node[i].height < height || (exact && v->node[i].height > height)) return false;
+        if (i % 64 == 0 && v->kid_rank[i / 64] != list) return false;
+        const bool is_marked = v->kid_mark[i / 64] >> (i % 64) & 1u;
+        if (exact) assert(is_marked == (n >= ARTI_KIDS_MIN && v->node[i].next - i > ARTI_KIDS_NEAR));
+        if (!is_marked) continue;
+        if (list >= n_lists || v->kid_first[list++] != at || n == 0) return false;
+        for (uint32_t k = i + 1; k < v->node[i].next; k = v->node[k].next, at++)
+            if (at >= n_kids || v->kid_node[at] != k || v->kid_byte[at] != v->node[k].byte) return false;
+    }
+    if (v->n_nodes % 64 == 0 && v->kid_rank[v->n_nodes / 64] != list) return false;
+    return !(v->kid_mark[v->n_nodes / 64] >> (v->n_nodes % 64)) && list == n_lists && at == n_kids &&
+           v->kid_first[list] == at;
+}
+
+/* Of a vocabulary that nobody has changed: what its lists come to. */
+static void count_kids(const art_vocab *v, uint64_t *n_lists, uint64_t *n_kids) {
+    *n_lists = 0;
+    for (uint32_t w = 0; w <= v->n_nodes / 64; w++) *n_lists += arti_bits_count64(v->kid_mark[w]);
+    *n_kids = v->kid_first[*n_lists];
+}
+
 static void check_trie(const art_vocab *v, const tokens *t) {
+    uint64_t n_lists, n_kids;
+    count_kids(v, &n_lists, &n_kids);
+    assert(trie_tables_good(v, n_lists, n_kids, true));
     uint32_t seen = 0;
     static uint8_t path[ART_TOKEN_LEN_MAX + 1];
     assert(v->node[0].depth == 0 && v->node[0].next == v->n_nodes && v->node[v->n_nodes].tok == v->n_order);
@@ -394,6 +429,186 @@ static void test_files(void) {
     art_vocab_free(v);
 }
 
+/* The trie by its definition: what a file has to say of it, which may say what it likes. */
+static bool trie_good(const art_vocab *v, uint64_t n_lists, uint64_t n_kids) {
+    const arti_node *node = v->node;
+    const uint32_t n = v->n_nodes;
+    if (node[0].depth != 0 || node[0].tok != 0 || node[n].tok != v->n_order) return false;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t next = i + 1;
+        while (next < n && node[next].depth > node[i].depth) next++;
+        if (node[i].next != next || node[i + 1].tok < node[i].tok) return false;
+        if (i > 0 && (node[i].depth == 0 || node[i].depth > node[i - 1].depth + 1u || node[i].depth > v->token_len_max))
+            return false;
+    }
+    for (uint32_t b = 0; b < 256; b++) {
+        const uint32_t child = v->root_child[b];
+        if (child >= n || (child && (node[child].depth != 1 || node[child].byte != b))) return false;
+    }
+    return trie_tables_good(v, n_lists, n_kids, false);
+}
+
+static bool tokens_good(const art_vocab *v, uint32_t n_bytes) {
+    for (uint32_t i = 0; i < v->n_tokens; i++)
+        if (v->offsets[i + 1] < v->offsets[i] || v->offsets[i + 1] - v->offsets[i] > v->token_len_max) return false;
+    for (uint32_t i = 0; i < v->n_order; i++)
+        if (v->order[i] >= v->n_tokens) return false;
+    return v->offsets[0] == 0 && v->offsets[v->n_tokens] == n_bytes;
+}
+
+static uint32_t nearby(uint32_t x) {
+    const uint64_t r = harness_random(&seed);
+    switch (r % 4) {
+    case 0: return x + 1 + (uint32_t)(r >> 8) % 3;
+    case 1: return x - 1 - (uint32_t)(r >> 8) % 3;
+    case 2: return x ^ UINT32_C(1) << (r >> 8) % 32;
+    default: return (uint32_t)(r >> 8) % 400;
+    }
+}
+
+/* Any place of n, the first and the last one often. */
+static size_t some(uint64_t n) {
+    const uint64_t r = harness_random(&seed);
+    return (size_t)(r % 8 == 0 ? 0 : r % 8 == 1 ? n - 1 : (r >> 8) % n);
+}
+
+/* Lets a list of children begin with a node below the first child, behind which the second one comes. */
+static void begin_below(const art_vocab *v, uint64_t n_lists) {
+    for (uint64_t list = 0; list < n_lists; list++) {
+        uint32_t *kid = (uint32_t *)(uintptr_t)&v->kid_node[v->kid_first[list]];
+        if (kid[1] == kid[0] + 1) continue;
+        kid[0] = kid[1] - 1;
+        ((uint8_t *)(uintptr_t)v->kid_byte)[v->kid_first[list]] = v->node[kid[0]].byte;
+        return;
+    }
+}
+
+static void forget_last_list(const art_vocab *v, uint64_t *kid_mark) {
+    uint32_t i = v->n_nodes - 1;
+    while (!(kid_mark[i / 64] >> (i % 64) & 1u)) i--;
+    kid_mark[i / 64] ^= UINT64_C(1) << (i % 64);
+    for (uint32_t w = i / 64 + 1; w <= v->n_nodes / 64; w++) ((uint32_t *)(uintptr_t)v->kid_rank)[w]--;
+}
+
+enum { FORGED_KINDS = 18, FORGED_OFFSETS = FORGED_KINDS - 1 };
+
+/* Changes something of a vocabulary's trie, its lists of children or its tokens. */
+static void forge(art_vocab *v, uint64_t n_lists, uint64_t n_kids, int kind) {
+    arti_node *node = (arti_node *)(uintptr_t)v->node, *a = &node[some(v->n_nodes)], *b = &node[some(v->n_nodes)];
+    uint64_t *kid_mark = (uint64_t *)(uintptr_t)v->kid_mark;
+    uint32_t *kid_rank = (uint32_t *)(uintptr_t)v->kid_rank, *kid_first = (uint32_t *)(uintptr_t)v->kid_first,
+             *kid_node = (uint32_t *)(uintptr_t)v->kid_node, *offsets = (uint32_t *)(uintptr_t)v->offsets,
+             *order = (uint32_t *)(uintptr_t)v->order, *p;
+    const uint32_t by = 1 + (uint32_t)(harness_random(&seed) % 5), n_words = v->n_nodes / 64 + 1;
+    const size_t k = some(n_kids);
+    switch (kind) {
+    case 0: a->next = nearby(a->next); break;
+    case 1: a->next += by, b->next -= by; break;
+    case 2: a->next = b->next; break;
+    case 3: a->depth = (uint16_t)nearby(a->depth); break;
+    case 4: a->depth++, b->depth--; break;
+    case 5: a->tok = nearby(a->tok); break;
+    case 6: a->height = (uint8_t)nearby(a->height); break;
+    case 7: a->byte = (uint8_t)nearby(a->byte); break;
+    case 8: kid_mark[some(n_words)] ^= UINT64_C(1) << harness_random(&seed) % 64; break;
+    case 9: forget_last_list(v, kid_mark); break;
+    case 10: p = &kid_rank[some(n_words)], *p = nearby(*p); break;
+    case 11: p = &kid_first[some(n_lists + 1)], *p = nearby(*p); break;
+    case 12: kid_node[k] = nearby(kid_node[k]); break;
+    case 13: ((uint8_t *)(uintptr_t)v->kid_byte)[k] ^= (uint8_t)by; break;
+    case 14: begin_below(v, n_lists); break;
+    case 15: v->token_len_max = ((uint32_t *)(void *)v->image)[9] -= by; break;
+    case 16: p = &order[some(v->n_order)], *p = nearby(*p); break;
+    default: p = &offsets[some(v->n_tokens + 1)], *p = nearby(*p); break;
+    }
+}
+
+/* A file with a good checksum opens if what it says is sound, and only then. Saving repairs the checksum. */
+static void test_forged_files(void) {
+    static tokens t;
+    random_tokens(&t, 700);
+    art_vocab *v = make(&t, NULL, 0), *back;
+    const uint32_t n_bytes = t.offsets[t.n];
+    uint64_t n_lists, n_kids;
+    count_kids(v, &n_lists, &n_kids);
+    assert(n_lists > 1 && trie_good(v, n_lists, n_kids) && tokens_good(v, n_bytes));
+    uint8_t *image = malloc(v->image_size);
+    memcpy(image, v->image, v->image_size);
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/test_vocab.%ld", (long)getpid());
+    art_error err;
+    uint32_t n_good = 0, n_bad = 0;
+    const uint32_t len_max = v->token_len_max;
+    for (int round = 0; round < 3600; round++) {
+        const int kind = round % FORGED_KINDS;
+        forge(v, n_lists, n_kids, kind);
+        if (round % 5 == 0) forge(v, n_lists, n_kids, (int)(harness_random(&seed) % FORGED_OFFSETS));
+        const bool good = tokens_good(v, n_bytes) && trie_good(v, n_lists, n_kids);
+        assert(art_vocab_save(v, path, &err) == ART_OK);
+        const art_status s = art_vocab_open(path, &alloc, &back, &err);
+        assert((s == ART_OK || s == ART_E_FORMAT) && !back == (s != ART_OK));
+        assert(good || s != ART_OK);
+        if (kind != FORGED_OFFSETS) assert(!good || s == ART_OK); /* strings may not fit tokens of other lengths */
+        art_vocab_free(back);
+        n_good += good, n_bad += !good;
+        memcpy(v->image, image, v->image_size);
+        v->token_len_max = len_max;
+    }
+    assert(n_good > 100 && n_bad > 1000);
+    ((uint32_t *)(void *)v->image)[2]--; /* the version before */
+    assert(art_vocab_save(v, path, &err) == ART_OK);
+    assert(art_vocab_open(path, &alloc, &back, &err) == ART_E_FORMAT && strstr(err.msg, "version"));
+    unlink(path);
+    free(image);
+    art_vocab_free(v);
+}
+
+/* A sound trie that is deeper than any token may be: "abc" below "ab", where the tokens are "ab" and "ac". */
+static void test_deep_trie(void) {
+    static const uint32_t offsets[] = {0, 2, 4};
+    art_vocab *v, *back;
+    art_error err;
+    assert(art_vocab_new((const uint8_t *)"abac", offsets, 2, NULL, 0, &alloc, &v, &err) == ART_OK && v->n_nodes == 4);
+    arti_node *node = (arti_node *)(uintptr_t)v->node;
+    node[3].depth = 3;
+    node[2].next = 4;
+    for (uint32_t i = 0; i < 3; i++) node[i].height = (uint8_t)(3 - i);
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/test_vocab.%ld", (long)getpid());
+    assert(art_vocab_save(v, path, &err) == ART_OK && art_vocab_open(path, &alloc, &back, &err) == ART_E_FORMAT);
+    ((uint32_t *)(void *)v->image)[9] = 3; /* token_len_max */
+    assert(art_vocab_save(v, path, &err) == ART_OK && art_vocab_open(path, &alloc, &back, &err) == ART_OK);
+    art_vocab_free(back);
+    unlink(path);
+    art_vocab_free(v);
+}
+
+/* Offsets that come back to 0 behind the largest number, all tokens being short enough. */
+static void test_offsets_that_wrap(void) {
+    enum { N = 70000 };
+    uint8_t *bytes = malloc(N);
+    uint32_t *offsets = malloc((N + 1) * sizeof *offsets);
+    memset(bytes, 'a', N);
+    for (uint32_t i = 0; i <= N; i++) offsets[i] = i;
+    art_vocab *v, *back;
+    art_error err;
+    assert(art_vocab_new(bytes, offsets, N, NULL, 0, &alloc, &v, &err) == ART_OK);
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/test_vocab.%ld", (long)getpid());
+    ((uint32_t *)(void *)v->image)[9] = ART_TOKEN_LEN_MAX;
+    assert(art_vocab_save(v, path, &err) == ART_OK && art_vocab_open(path, &alloc, &back, &err) == ART_OK);
+    assert(back->token_len_max == ART_TOKEN_LEN_MAX);
+    art_vocab_free(back);
+    for (uint64_t i = 0; i <= N; i++)
+        ((uint32_t *)(uintptr_t)v->offsets)[i] = (uint32_t)(((UINT64_C(1) << 32) + N) * i / N);
+    assert(v->offsets[N] == N);
+    assert(art_vocab_save(v, path, &err) == ART_OK && art_vocab_open(path, &alloc, &back, &err) == ART_E_FORMAT);
+    unlink(path);
+    art_vocab_free(v);
+    free(offsets);
+    free(bytes);
+}
+
 static tokens few;
 
 static bool build_once(void) {
@@ -424,6 +639,9 @@ int main(void) {
     test_escapes();
     test_arguments();
     test_files();
+    test_forged_files();
+    test_deep_trie();
+    test_offsets_that_wrap();
     random_tokens(&few, 300);
     FAIL_EVERY_ALLOCATION(&heap, build_once());
     snprintf(few_path, sizeof few_path, "/tmp/test_vocab.%ld", (long)getpid());

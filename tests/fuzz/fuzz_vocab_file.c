@@ -15,16 +15,23 @@ static art_vocab *make(void) {
     static const char *const words[] = {"a",    "b",      "\"",  "\\", "\":", "a\"}", "\\n", "\xc3\xa9",        "\xc3",
                                         "\xa9", "\x80\"", "{\"", " ",  "12",  "}",    "x y", "\xf0\x9f\x98\x80"};
     uint8_t bytes[256];
-    uint32_t offsets[32], n = 0, at = 0, eos = 0;
+    uint32_t offsets[64], n = 0, at = 0, eos = 0;
     offsets[n++] = 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         offsets[n++] = at;
         memcpy(bytes + at, words[i], strlen(words[i]));
         at += (uint32_t)strlen(words[i]);
     }
+    for (uint8_t c = 'a'; c <= 'z'; c++) { /* a node with many children and more below them has a list */
+        const uint8_t word[] = {'q', c, 'e', 'r'};
+        offsets[n++] = at;
+        memcpy(bytes + at, word, sizeof word);
+        at += (uint32_t)sizeof word;
+    }
     offsets[n] = at;
     art_vocab *v;
     assert(art_vocab_new(bytes, offsets, n, &eos, 1, NULL, &v, NULL) == ART_OK);
+    assert(v->kid_first[1] > 0 && v->kid_first[2] > v->kid_first[1]); /* the root's list, and that one */
     return v;
 }
 
