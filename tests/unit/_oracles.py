@@ -2,8 +2,8 @@
 
 `jsonschema` gets exact numbers (decimals and fractions instead of floats) and patterns translated from ECMA 262 to
 Python's `re`, so that what is left are its own faults. `jsonschema_rs` is taken as it is. Where a rule says that one
-of them can not know, it says nothing (None): a pattern that `re` has no words for, numbers of more than 15 digits for
-`jsonschema_rs`, instances too deep for `jsonschema`.
+of them can not know, it says nothing (None): a pattern that `re` has no words for, numbers of more than 15 digits or
+from 10^15 on for `jsonschema_rs`, instances too deep for `jsonschema`.
 """
 
 from __future__ import annotations
@@ -211,6 +211,8 @@ class Oracles:
         # jsonschema_rs checks a format from the draft on that defines it.
         names = set(_formats(exact(text))) if formats else set()
         since = [ORDER.index(FIRST_DRAFT.get(name, "4")) for name in names]
+        # It refuses labels with "--" in the third and fourth place, which are reserved; to RFC 1123 they are labels.
+        self.hosts = "hostname" in names
         # It limits what stands before the "@" as SMTP does; the grammar that JSON Schema names for addresses does not.
         # What stands before " <" it takes for a name, inside quotes too.
         self.emails = bool(names & {"email", "idn-email"})
@@ -260,6 +262,8 @@ class Oracles:
             return None
         if self.emails and any(len(s.rpartition("@")[0]) > 64 or " <" in s for s in _strings(value)):
             return None
+        if self.hosts and any(re.search(r"(^|\.)..--", string) for string in _strings(value)):
+            return None
         fits = bool(self.rust.is_valid(value))
         return None if self.early and (fits or self.turns) else fits
 
@@ -273,6 +277,7 @@ def _is_small(text: str | bytes) -> bool:
         mantissa, _, exponent = word.lower().partition("e")
         digits = mantissa.replace(".", "").lstrip("-0").rstrip("0")
         good = good and len(digits) <= 15 and len(mantissa) < 250 and len(exponent.lstrip("+-0")) < 3
+        good = good and abs(float(word)) < 1e15
         return float(word)
 
     def check_int(word: str) -> int:
