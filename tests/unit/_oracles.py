@@ -161,6 +161,11 @@ def _is_integer(_checker: Any, instance: Any) -> bool:
     return isinstance(instance, int) and not isinstance(instance, bool)
 
 
+def _is_whole(_checker: Any, instance: Any) -> bool:
+    """What draft 4 calls an integer: it has no fraction, not even of zeros."""
+    return isinstance(instance, int) and not isinstance(instance, bool)
+
+
 def _translate(schema: Any) -> Any:
     """The schema with its patterns in the language of `re`; goes into values too, where such keys are rare enough."""
     if isinstance(schema, list):
@@ -197,7 +202,9 @@ class Oracles:
             cls = validators.extend(
                 python_class,
                 {"multipleOf": _multiple_of},
-                type_checker=python_class.TYPE_CHECKER.redefine("integer", _is_integer),
+                type_checker=python_class.TYPE_CHECKER.redefine(
+                    "integer", _is_whole if self.draft == "4" else _is_integer
+                ),
             )
             self.python = cls(
                 _translate(exact(text)), format_checker=PYTHON_CHECKER if formats else None, registry=SPECIFICATIONS
@@ -212,7 +219,7 @@ class Oracles:
         names = set(_formats(exact(text))) if formats else set()
         since = [ORDER.index(FIRST_DRAFT.get(name, "4")) for name in names]
         # It refuses labels with "--" in the third and fourth place, which are reserved; to RFC 1123 they are labels.
-        self.hosts = "hostname" in names
+        self.hosts = bool(names & {"hostname", "email"})
         # It limits what stands before the "@" as SMTP does; the grammar that JSON Schema names for addresses does not.
         # What stands before " <" it takes for a name, inside quotes too.
         self.emails = bool(names & {"email", "idn-email"})
