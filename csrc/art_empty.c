@@ -369,6 +369,25 @@ static uint32_t counted_best(art_schema *s, arti_array_shape *a, uint32_t n, con
     if (lack && need + lack > last) last = need + lack;
     if (last > a->max) last = a->max;
     if (last < n || last < a->min) return ARTI_LEN_NONE;
+    uint64_t first = last; /* before it no item counts, and none is the last one */
+    for (uint32_t k = 0; k < a->n_contains; k++)
+        if (a->contains[k].start < first) first = a->contains[k].start;
+    if (!lack && first > a->min) first = a->min;
+    if (first < n) first = n;
+    uint32_t before = 0; /* what the items up to there cost */
+    for (uint64_t i = n; i < first && before != ARTI_LEN_NONE;) {
+        const arti_conj c = arti_array_item_conj(s, a, (uint32_t)i);
+        const uint64_t count = i < a->n_prefix ? 1 : first - i;
+        if (c == ARTI_CONJ_FAIL || !plan_add(s, plan, (arti_step){.conj = c, .count = (uint32_t)count}))
+            return ARTI_LEN_NONE;
+        const uint32_t len = len_now(s, c);
+        const uint64_t all = len == ARTI_LEN_NONE ? ARTI_LEN_NONE : (uint64_t)(len + 1) * count;
+        before = arti_len_add(before, all < ARTI_LEN_MAX || all == ARTI_LEN_NONE ? (uint32_t)all : ARTI_LEN_MAX);
+        i += count;
+    }
+    if (before == ARTI_LEN_NONE) return before;
+    const bool is_empty = n == 0;
+    n = (uint32_t)first;
     const uint64_t layers = last - n + 1;
     if (layers * dims > ARTI_ARRAY_STATES_MAX * 4u) {
         arti_fault(s, ART_E_LIMIT, NULL, 0, "contains", "an array of more than %u counted items",
@@ -382,7 +401,7 @@ static uint32_t counted_best(art_schema *s, arti_array_shape *a, uint32_t n, con
         return ARTI_LEN_NONE;
     }
     for (size_t i = 0; i < (size_t)layers * dims; i++) cells[i].cost = ARTI_LEN_NONE;
-    cells[start].cost = 0;
+    cells[start].cost = before;
     uint32_t best = ARTI_LEN_NONE, best_layer = 0, best_state = 0;
     for (uint32_t l = 0; l < layers; l++) {
         layer_cell *row = cells + (size_t)l * dims, *next = row + dims;
@@ -414,14 +433,14 @@ static uint32_t counted_best(art_schema *s, arti_array_shape *a, uint32_t n, con
         }
     }
     if (best != ARTI_LEN_NONE && plan) {
-        const size_t first = plan->n;
+        const size_t from = plan->n;
         bool ok = true;
         for (uint32_t l = best_layer, st = best_state; l > 0 && ok; l--) {
             const layer_cell *c = &cells[(size_t)l * dims + st];
             ok = plan_add(s, plan, (arti_step){.conj = arti_item_counted(s, a, n + l - 1, c->counted), .count = 1});
             st = c->from;
         }
-        for (size_t i = first, j = plan->n; i + 1 < j; i++) { /* found backwards */
+        for (size_t i = from, j = plan->n; i + 1 < j; i++) { /* found backwards */
             j--;
             const arti_step t = plan->steps[i];
             plan->steps[i] = plan->steps[j];
@@ -430,7 +449,7 @@ static uint32_t counted_best(art_schema *s, arti_array_shape *a, uint32_t n, con
         if (!ok) best = ARTI_LEN_NONE;
     }
     arti_free(&s->mem, cells, size);
-    return best != ARTI_LEN_NONE && best && n == 0 ? best - 1 : best;
+    return best != ARTI_LEN_NONE && best && is_empty ? best - 1 : best;
 }
 
 uint32_t arti_array_best(art_schema *s, arti_array_shape *a, uint32_t n, const uint32_t *counts, bool has_equal,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_json_close.h"
 
+#include "art_trail.h"
 #include "art_unique.h"
 #include "art_utf8.h"
 
@@ -733,49 +734,12 @@ static bool write_piece(arti_jctx *x, arti_state *st, arti_out *out) {
 }
 
 #define PIECES_MAX 100000u
-#define INSTEAD_MAX 4096u
-#define LENGTHS_MAX 4096u
 
-/* Ends a text that repeats an item when it is ended the shortest way: by a longer one, if its languages have them. */
-static bool write_longer_text(arti_jctx *x, arti_state *st, arti_out *out) {
-    if (!finish_char(x, st, out)) return false;
-    const arti_text_machine *m = st->text.machine;
-    const arti_state from = *st;
-    const size_t len_before = out->len;
-    for (uint32_t i = 0; i < m->n_parts; i++) {
-        arti_part longer = m->parts[i];
-        if (longer.kind == ARTI_PART_SET) continue;
-        for (uint32_t lo = from.text.n_cp + 1; lo < from.text.n_cp + LENGTHS_MAX; lo++) {
-            if (lo > longer.lo) longer.lo = lo;
-            size_t len;
-            const uint8_t *rest = part_rest(x, &longer, arti_text_q(&from)[i], from.text.n_cp, &len);
-            if (!rest) break;
-            uint8_t buf[8192];
-            arti_out quoted = {buf, sizeof buf, 0};
-            put_text(&quoted, rest, len);
-            put_byte(&quoted, '"');
-            if (quoted.len > quoted.cap) break;
-            size_t n = 0;
-            *st = from;
-            while (n < quoted.len && arti_state_step(x, st, buf[n])) n++;
-            if (n == quoted.len) {
-                put(out, buf, quoted.len);
-                return true;
-            }
-            if (arti_faulted(x->s)) return false;
-            lo = from.text.n_cp;
-            for (size_t k = 0; k < len; k++) lo += (rest[k] & 0xC0u) != 0x80u;
-        }
-        if (arti_faulted(x->s)) return false;
-    }
-    *st = from;
-    out->len = len_before;
-    return false;
-}
+#define KEY_MAX 8192u
 
-/* Writes a key where an object may not end yet, or the rest of one. */
+/* Writes a key where an object may not end yet, or the rest of one: up to KEY_MAX bytes and its opening quote. */
 static bool write_key(arti_jctx *x, arti_state *st, arti_out *out) {
-    uint8_t buf[8192];
+    uint8_t buf[KEY_MAX];
     arti_out quoted = {buf, sizeof buf, 0};
     arti_state key = *st, after;
     const size_t len = out->len;
@@ -790,22 +754,6 @@ static bool write_key(arti_jctx *x, arti_state *st, arti_out *out) {
     }
     out->len = len;
     return false;
-}
-
-/* What is written instead of a piece that would repeat an item. */
-static bool write_instead(arti_jctx *x, arti_state *st, arti_out *out) {
-    arti_state text = *st;
-    const size_t len = out->len;
-    if (write_key(x, st, out)) return true;
-    if (arti_faulted(x->s)) return false;
-    if (st->mode == ARTI_M_VALUE && arti_goals_text(x->s, st->goals) && arti_state_step(x, &text, '"'))
-        put_byte(out, '"');
-    if (text.mode == ARTI_M_TEXT && write_longer_text(x, &text, out)) {
-        *st = text;
-        return true;
-    }
-    out->len = len;
-    return !arti_faulted(x->s) && arti_unique_close(x, st, out);
 }
 
 /* Of an item that meets conjunction c: how many conditions of `contains` that still lack items is it counted by? */
@@ -878,39 +826,88 @@ static bool aim(arti_jctx *x, arti_state *st) {
     return !arti_faulted(x->s);
 }
 
+typedef struct pieces { /* one that is made: up to cap of its len bytes */
+    uint8_t *buf;
+    size_t cap, len;
+} pieces;
+
+static bool make_room(arti_jctx *x, pieces *p, size_t len) {
+    if (len <= p->cap) return true;
+    uint8_t *bigger = arti_realloc(x->region->mem, p->buf, p->cap, len);
+    if (!bigger) return arti_fault_mem(x->s);
+    p->buf = bigger;
+    p->cap = len;
+    return true;
+}
+
+/* The cheapest piece from *st, and *st behind it. false: it does not go on from here (or a fault). */
+static bool step_piece(arti_jctx *x, arti_state *st, pieces *p) {
+    const arti_state from = *st;
+    for (;;) {
+        arti_out out = {p->buf, p->cap, 0};
+        *st = from;
+        if (!write_piece(x, st, &out)) return false;
+        p->len = out.len;
+        if (out.len <= p->cap) break;
+        if (!make_room(x, p, out.len)) return false;
+    }
+    for (size_t i = 0; i < p->len; i++)
+        if (!arti_state_step(x, st, p->buf[i])) return false;
+    /* A number that is a repetition may still become another one; that is left to trails. */
+    if (from.mode == ARTI_M_NUMBER || st->mode != ARTI_M_NUMBER || !arti_is_distinct(st)) return true;
+    return arti_number_end(x, st) && arti_unique_alive(x, st);
+}
+
+/* Another piece, where that one would repeat an item; anew: or the end behind it would. */
+static bool step_instead(arti_trails *trails, arti_state *st, bool anew, pieces *p) {
+    arti_jctx *x = trails->x;
+    arti_out out = {p->buf, p->cap, 0};
+    p->len = 0;
+    if (!anew && write_key(x, st, &out)) {
+        p->len = out.len;
+        return true;
+    }
+    if (arti_faulted(x->s) || !arti_trail_go(trails, st, anew)) return false;
+    p->len = arti_trail_len(trails);
+    if (!make_room(x, p, p->len)) return false;
+    arti_trail_text(trails, p->buf);
+    return true;
+}
+
+/* A piece from *st, and *st behind it: the cheapest, or where it repeats an item a short one that does not. Alive is not enough: an item would
+ * grow and grow where any further member or item makes it another one. */
+static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
+    arti_jctx *x = trails->x;
+    const arti_state from = *st;
+    if (step_piece(x, st, p)) {
+        if (st->mode != ARTI_M_AFTER || arti_ends_anew(x, st)) return !arti_faulted(x->s);
+        arti_state other = from;
+        if (step_instead(trails, &other, true, p)) {
+            *st = other;
+            return true;
+        }
+        *st = from;
+        return !arti_faulted(x->s) && step_piece(x, st, p);
+    }
+    if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
+    *st = from;
+    return step_instead(trails, st, false, p);
+}
+
 /* Piece by piece, each the cheapest. One that would repeat an item is replaced by a short one that does not. */
 static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
-    size_t cap = 256;
-    uint8_t *buf = arti_realloc(x->region->mem, NULL, 0, cap);
-    bool ok = buf != NULL || arti_fault_mem(x->s);
-    uint32_t n_instead = 0;
+    pieces p = {0};
+    arti_trails trails;
+    arti_trails_init(&trails, x);
+    bool ok = make_room(x, &p, 2 * KEY_MAX);
     for (uint32_t n = 0; ok && st->mode != ARTI_M_DONE; n++) {
-        arti_out piece = {buf, cap, 0};
-        arti_state after = *st;
         ok = n < PIECES_MAX && aim(x, st);
         if (!ok) break;
-        after = *st;
-        ok = write_piece(x, &after, &piece);
-        for (size_t i = 0; ok && piece.len <= cap && i < piece.len; i++) ok = arti_state_step(x, &after, buf[i]);
-        if (!ok && !arti_faulted(x->s) && x->s->norm->has_unique && n_instead++ < INSTEAD_MAX) {
-            piece.len = 0;
-            after = *st;
-            ok = write_instead(x, &after, &piece);
-        }
-        if (ok && piece.len > cap) { /* once more with room for it */
-            uint8_t *bigger = arti_realloc(x->region->mem, buf, cap, piece.len);
-            if (!bigger) {
-                ok = arti_fault_mem(x->s);
-                break;
-            }
-            buf = bigger;
-            cap = piece.len;
-        } else if (ok) {
-            *st = after;
-            put(out, buf, piece.len);
-        }
+        ok = step_shortly(&trails, st, &p);
+        if (ok) put(out, p.buf, p.len);
     }
-    arti_free(x->region->mem, buf, buf ? cap : 0);
+    arti_free(x->region->mem, p.buf, p.cap);
+    arti_trails_free(&trails);
     return ok;
 }
 

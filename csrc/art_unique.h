@@ -15,8 +15,6 @@
 
 #include "art_json_close.h"
 
-#define ARTI_UNIQUE_NODES_MAX 512u /* texts that are looked at for a shortest one */
-
 /* May what is written here have to differ from something? */
 static inline bool arti_is_distinct(const arti_state *st) {
     const arti_frame *f = st->top;
@@ -55,9 +53,5 @@ typedef struct arti_clash {
 bool arti_clash_init(arti_jctx *x, const arti_state *st, arti_clash *c);
 /* Does a value with this digest, or what is around it when nothing more is added, repeat another? */
 bool arti_clash_has(const arti_clash *c, uint64_t digest);
-
-/* Writes a short way from *st to the end of a value or a key, or past one structural character, and steps *st over it. false: none was found
- * (or a fault). */
-bool arti_unique_close(arti_jctx *x, arti_state *st, arti_out *out);
 
 #endif

@@ -4,7 +4,11 @@
 #include "art_digest.h"
 #include "art_goals.h"
 
-#define FRACTION_MORE 4u /* digits behind a point that are tried beyond those that bounds and steps have */
+#include <inttypes.h>
+#include <stdio.h>
+
+#define COUNT_STEPS_MAX 65536u /* transitions that are followed to count the texts of a language */
+#define FRACTION_MORE 4u       /* digits behind a point that are tried beyond those that bounds and steps have */
 
 /* ------------------------------------------------------------------ lists */
 
@@ -100,6 +104,60 @@ void arti_free_values(arti_count *k, uint32_t lo, uint32_t hi, uint64_t hash, ar
         arti_values_add(k, out, hash);
 }
 
+typedef struct count_level {
+    arti_re_state q;
+    arti_re_bytes next;
+    uint32_t n;
+} count_level;
+
+static uint32_t add_capped(uint32_t a, uint32_t b) {
+    return a < UINT32_MAX - b ? a + b : UINT32_MAX;
+}
+
+/* How many texts a state of a finite language accepts. 0: not known. */
+static uint32_t count_texts(art_schema *s, arti_re_state q) {
+    arti_norm *m = s->norm;
+    if (!m->n_texts) m->n_texts = arti_schema_zero(s, ARTI_RE_STATES_MAX * sizeof *m->n_texts);
+    if (!m->n_texts || m->n_texts[q]) return m->n_texts ? m->n_texts[q] : 0;
+    count_level *stack = NULL;
+    size_t n = 0, cap = 0;
+    uint32_t steps = COUNT_STEPS_MAX;
+    arti_re_state to = q;
+    bool ok = true;
+    while (ok) {
+        if (to != ARTI_RE_DEAD) { /* one level down */
+            ok = arti_vec_reserve(&s->mem, (void **)&stack, &cap, n + 1, sizeof *stack) || arti_fault_mem(s);
+            if (!ok) break;
+            stack[n] = (count_level){.q = to, .n = arti_re_accepts(s->re, to)};
+            if (arti_re_live_bytes(s->re, to, &stack[n].next) != ART_OK) ok = arti_fault_re(s, NULL, 0, "pattern");
+            n++;
+            to = ARTI_RE_DEAD;
+            continue;
+        }
+        count_level *top = &stack[n - 1];
+        uint32_t w = 0;
+        while (w < 4 && !top->next.bits[w]) w++;
+        if (w == 4) { /* and up again */
+            const uint32_t all = m->n_texts[top->q] = top->n;
+            if (--n == 0) break;
+            stack[n - 1].n = add_capped(stack[n - 1].n, all);
+            continue;
+        }
+        if (steps-- == 0) break;
+        const uint8_t byte = (uint8_t)(w * 64 + (uint32_t)__builtin_ctzll(top->next.bits[w]));
+        top->next.bits[w] &= top->next.bits[w] - 1;
+        to = arti_re_step(s->re, top->q, byte);
+        if (to == ARTI_RE_FAIL) {
+            ok = arti_fault_re(s, NULL, 0, "pattern");
+        } else if (m->n_texts[to]) {
+            top->n = add_capped(top->n, m->n_texts[to]);
+            to = ARTI_RE_DEAD;
+        }
+    }
+    arti_free(&s->mem, stack, cap * sizeof *stack);
+    return m->n_texts[q];
+}
+
 typedef struct text_level {
     arti_re_state q;
     uint64_t hash;
@@ -132,6 +190,10 @@ void arti_language_values(arti_count *k, arti_re_state q, uint32_t lo, uint32_t 
         return;
     }
     if (q == ARTI_RE_DEAD) return;
+    const uint32_t all = count_texts(s, q);
+    if (arti_faulted(s)) return;
+    add_count(out, all);
+    if (all >= k->want) return;
     text_level *stack = NULL;
     size_t n = 0, cap = 0;
     if (arti_re_accepts(s->re, q)) arti_values_add(k, out, hash);
@@ -192,6 +254,56 @@ static bool is_endless(const arti_num_rule *r, bool plain, const arti_num *n) {
     return r->is_any && !plain;
 }
 
+/* Adds the integers from `from` to `to`; is_neg: their negatives. */
+static void add_integers(arti_count *k, uint64_t from, uint64_t to, bool is_neg, arti_values *out) {
+    for (uint64_t v = from; v <= to && !arti_values_enough(k, out) && takes_step(k); v++) {
+        char text[24];
+        const int len = snprintf(text, sizeof text, "%s%" PRIu64, is_neg && v ? "-" : "", v);
+        arti_values_add(k, out, arti_digest_number((const uint8_t *)text, (size_t)len));
+    }
+}
+
+/* Of a rule that is_small and has bounds where the prefix has no end: integers that begin like this. */
+static void small_values(arti_count *k, const arti_num_rule *r, const arti_num *n, arti_values *out) {
+    const int64_t lo = r->small_lo, hi = r->small_hi;
+    if (n->lex == ARTI_NUM_START) {
+        if (lo > hi) return;
+        if ((uint64_t)hi - (uint64_t)lo >= k->want) {
+            add_count(out, (uint64_t)hi - (uint64_t)lo + 1);
+            return;
+        }
+        if (lo < 0) add_integers(k, hi < 0 ? (uint64_t)-hi : 1, (uint64_t)-lo, true, out);
+        if (hi >= 0) add_integers(k, lo > 0 ? (uint64_t)lo : 0, (uint64_t)hi, false, out);
+        return;
+    }
+    /* Magnitudes: those that are left when n digits more are written, for every n. */
+    const int64_t least = !n->neg ? lo : hi == INT64_MAX ? INT64_MIN : -hi;
+    const int64_t most = !n->neg ? hi : lo == INT64_MIN ? INT64_MAX : -lo;
+    const bool is_bare = n->lex == ARTI_NUM_MINUS;
+    for (int list = 0; list < 2; list++) {
+        uint64_t all = 0, first = is_bare ? 1 : n->sig, width = is_bare ? 9 : 1;
+        if (is_bare && least <= 0 && most >= 0) { /* -0 */
+            all = 1;
+            if (list) add_integers(k, 0, 0, true, out);
+        }
+        while (first < UINT64_C(1000000000000000000) && (int64_t)first <= most) {
+            const uint64_t from = least > (int64_t)first ? (uint64_t)least : first, last = first + width - 1;
+            const uint64_t to = (int64_t)last < most ? last : (uint64_t)most;
+            if (from <= to) {
+                all += to - from + 1;
+                if (list) add_integers(k, from, to, n->neg, out);
+            }
+            if (first == 0) break; /* no more digits behind a zero */
+            first *= 10;
+            width *= 10;
+        }
+        if (!list && all >= k->want) {
+            add_count(out, all);
+            return;
+        }
+    }
+}
+
 typedef struct number_level {
     arti_num num;
     uint32_t next;
@@ -213,11 +325,12 @@ void arti_number_values(arti_count *k, const arti_num_rule *r, bool plain, const
         add_endless(out);
         return;
     }
-    if (n->lex == ARTI_NUM_START && r->is_small && (uint64_t)(r->small_hi - r->small_lo) >= k->want) {
-        add_count(out, (uint64_t)(r->small_hi - r->small_lo) + 1);
+    if (r->is_small && n->lex <= ARTI_NUM_INT && n->n_sig <= 18) {
+        small_values(k, r, n, out);
         return;
     }
     if (rest <= room) arti_values_add(k, out, arti_digest_number(buf, n->len + rest));
+    if (r->lo && r->hi && arti_dec_cmp(r->lo, r->hi) == 0) return; /* it is the only one */
     uint32_t n_frac = places(r->lo) > places(r->hi) ? places(r->lo) : places(r->hi);
     if (places(r->step) > n_frac) n_frac = places(r->step);
     if (n->n_frac > n_frac) n_frac = n->n_frac;
@@ -514,7 +627,9 @@ static bool may_end(const lining *l) {
 static bool has_left(lining *l, arti_conj c, uint32_t lack) {
     if (lack == 0 || c == ARTI_CONJ_FAIL) return c != ARTI_CONJ_FAIL;
     const arti_values *v = arti_conj_values(l->k, c);
-    if (arti_values_many(l->k, v)) return true;
+    if (arti_values_many(l->k, v) || v->n >= (uint64_t)lack + index_of(l) ||
+        v->at_least >= (uint64_t)lack + index_of(l))
+        return true;
     uint32_t n = 0;
     for (uint32_t i = 0; i < v->n && n < lack; i++) n += !is_used(l, v->at[i]);
     return n == lack;
@@ -542,6 +657,30 @@ static bool is_hopeful(lining *l) {
 static bool lacks_like_items(const lining *l) {
     const arti_array_shape *a = l->a;
     return l->out->enough == 1 && a->unique && !a->n_contains && index_of(l) >= a->n_prefix && a->min <= a->max;
+}
+
+/* Of an array whose items differ: can it be ended the cheapest way, since there are more values for each item that is lacking than items in the
+ * end? false: perhaps in another way. */
+static bool ends_easily(lining *l) {
+    art_schema *s = l->k->s;
+    arti_count *k = l->k;
+    const arti_array_at *at = l->at;
+    if (l->out->enough != 1 || !l->a->unique) return false;
+    arti_plan plan = {.mem = &s->mem};
+    bool easy = arti_array_best(s, l->a, at->n, at->counts, at->has_equal, &plan) != ARTI_LEN_NONE && plan.n > 0;
+    uint64_t n = at->n;
+    for (size_t i = 0; i < plan.n; i++) n += plan.steps[i].count;
+    const uint32_t want = k->want, cut = k->cut;
+    easy = easy && n < ARTI_VALUES_MAX;
+    if (easy && want < n) k->want = (uint32_t)n;
+    for (size_t i = 0; i < plan.n && easy; i++) {
+        const arti_values *v = arti_conj_values(k, plan.steps[i].conj);
+        easy = v->at_least >= n || v->n >= n;
+    }
+    k->want = want;
+    if (!easy) k->cut = cut; /* what was asked for here need not be known */
+    arti_plan_free(&plan);
+    return easy && !arti_faulted(s);
 }
 
 /* Takes the array as it is, if it may end, and prepares what may come next. */
@@ -640,7 +779,10 @@ void arti_array_values(arti_count *k, arti_array_shape *a, const arti_array_at *
     }
     l.stack[l.n++] = (item_level){.hash = at->base, .has_equal = at->has_equal};
     memcpy(l.stack[0].counts, at->counts, sizeof at->counts);
-    look_at_top(&l);
+    if (ends_easily(&l))
+        add_count(out, 1);
+    else
+        look_at_top(&l);
     while (l.n && !arti_values_enough(k, out) && go_on(&l)) {
     }
     arti_free(&s->mem, l.stack, l.cap * sizeof *l.stack);

@@ -208,6 +208,9 @@ static void test_refused_allocations(void) {
          "{\"a\":1,\"c\":\"d\"}"},
         {S({"type" : "array", "uniqueItems" : true, "items" : {"enum" : [ 1, 2, "x" ]}, "contains" : {"const" : 2}}),
          "[1,2]"},
+        {S({"type" : "array", "uniqueItems" : true, "minItems" : 12}), "[0"},
+        {S({"type" : "array", "uniqueItems" : true, "minItems" : 3, "items" : {"maxLength" : 1, "pattern" : "[ab]?"}}),
+         "[\""},
     };
     for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
         harness h;
@@ -215,6 +218,45 @@ static void test_refused_allocations(void) {
         assert(whole_life(&alloc, lives[i].schema, lives[i].text));
         /* Every allocation is one of a few hundred; the vocabulary's come first and have a test of their own. */
         FAIL_EVERY_ALLOCATION(&h, whole_life(&alloc, lives[i].schema, lives[i].text));
+    }
+}
+
+/* ------------------------------------------------------------------ items that differ */
+
+/* Completions go on where they were with the item before: their time is in proportion to their length. */
+static void test_many_items(void) {
+    static const char *const schemas[] = {
+        S({"type" : "array", "minItems" : 2100, "uniqueItems" : true}),
+        S({"type" : "array", "minItems" : 2100, "uniqueItems" : true, "items" : {"type" : "string"}}),
+        S({"type" : "array", "minItems" : 2100, "uniqueItems" : true, "items" : {"type" : "integer", "minimum" : 0}}),
+        S({"type" : "array", "minItems" : 2100, "uniqueItems" : true, "items" : {"type" : "object"}}),
+        S({"type" : "array", "minItems" : 2100, "uniqueItems" : true, "items" : {"type" : "array"}}),
+    };
+    static uint8_t buf[1 << 16];
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        fixture f = make(schemas[i], NULL, false);
+        size_t len;
+        assert(f.r->ops->shortest(f.r, buf, sizeof buf, &len) == ART_OK);
+        assert(f.r->ops->shortest_len(f.r) == len && len < 2100 * 11);
+        assert(art_schema_validate(f.s, buf, len, NULL) == ART_OK);
+        drop(&f);
+    }
+}
+
+/* Strings that are longer than any buffer at first; and than what is tried for one text, which makes the completion longer. */
+static void test_long_items(void) {
+    static uint8_t buf[1 << 17];
+    static const char *const schemas[] = {
+        S({"type" : "array", "minItems" : 3, "uniqueItems" : true, "items" : {"type" : "string", "minLength" : 7000}}),
+        S({"type" : "array", "minItems" : 3, "uniqueItems" : true, "items" : {"type" : "string", "minLength" : 20000}}),
+    };
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        fixture f = make(schemas[i], NULL, false);
+        size_t len;
+        assert(f.r->ops->shortest(f.r, buf, sizeof buf, &len) == ART_OK);
+        assert(i == 0 ? len == 2 + 3 * 7002 + 2 : len >= 2 + 3 * 20002 + 2);
+        assert(art_schema_validate(f.s, buf, len, NULL) == ART_OK);
+        drop(&f);
     }
 }
 
@@ -269,6 +311,8 @@ int main(void) {
     test_embedded();
     test_long();
     test_refused_allocations();
+    test_many_items();
+    test_long_items();
     test_threads();
     return 0;
 }

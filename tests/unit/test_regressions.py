@@ -328,7 +328,7 @@ def test_unsatisfiable(schema: Any) -> None:
                 {"contains": {"enum": [1, "a", True, 0]}, "minContains": 2, "maxContains": 2},
                 {"contains": {"type": "boolean"}, "minContains": 2},
             ],
-            b"[true,2,20,1,false]",
+            b"[true,2,3,1,false]",
         ),
     ],
 )
@@ -356,12 +356,20 @@ def test_items_to_the_last(schema: Any) -> None:
         assert Schema(schema).validate(text)
 
 
+def _texts(pattern: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": pattern}
+
+
 def test_values_that_are_too_many_to_list() -> None:
     """ARTI_VALUES_MAX, at the cap and one past it; no limit where the number is plain."""
-    words = {"type": "string", "pattern": "^[a-z]{3}$"}
+    words, one_more = _texts("^[0-9a-f]{3}$"), _texts("^([0-9a-f]{3}|x)$")
     Constraint({"items": words, **TWO, "minItems": 4096}, SMALL.vocab)
-    with pytest.raises(LimitExceeded, match="ARTI_VALUES"):
+    with pytest.raises(SchemaError, match="no value"):
         Constraint({"items": words, **TWO, "minItems": 4097}, SMALL.vocab)
+    Constraint({"items": one_more, **TWO, "minItems": 4097}, SMALL.vocab)
+    with pytest.raises(LimitExceeded, match="ARTI_VALUES"):
+        Constraint({"items": one_more, **TWO, "minItems": 4098}, SMALL.vocab)
+    Constraint({"items": _texts("^[a-z]{3}$"), **TWO, "minItems": 17_576}, SMALL.vocab)
     Constraint({"items": {"type": "string"}, **TWO, "minItems": 1_000_000}, SMALL.vocab)
     bounded = {"type": "integer", "minimum": 1, "maximum": 50_000}
     Constraint({"items": bounded, **TWO, "minItems": 49_000}, SMALL.vocab)
@@ -386,3 +394,55 @@ def test_tokens_that_begin_a_string_with_no_texts_left(items: Any, prefix: bytes
     mask = bytearray(tokens.n_bytes)
     matcher.fill_mask(mask)
     assert tokens.allowed(mask) == [i for i in range(len(tokens.tokens)) if matcher.allows(i)]
+
+
+RECORD = {
+    "type": "object",
+    "properties": {"id": {"type": "integer"}, "name": {"type": "string"}},
+    "required": ["id", "name"],
+}
+FLAG = {"type": "object", "properties": {"on": {"type": "boolean"}}, "required": ["on"]}
+
+
+@pytest.mark.parametrize(
+    ("items", "n", "average"),
+    [
+        ({}, 2100, 5),
+        ({"type": "string"}, 2100, 5),
+        (_texts("^[A-Z]{3}-[0-9]{6}$"), 2100, 14),
+        ({"type": "string", "minLength": 300}, 300, 304),
+        ({"type": "integer"}, 2100, 5),
+        ({"type": "integer", "minimum": 0, "maximum": 4000}, 2100, 5),
+        ({"type": "integer", "minimum": 0, "maximum": 2099}, 2100, 5),
+        ({"multipleOf": 0.5, "type": "number"}, 2100, 5),
+        ({"enum": [f"s{i}" for i in range(2500)]}, 2100, 8),
+        ({"enum": list(range(1000))}, 900, 4),
+        ({"type": "object"}, 2100, 11),
+        ({"type": "array"}, 2100, 7),
+        (RECORD, 1500, 23),
+        (FLAG, 1500, 20),
+        ({"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2, "uniqueItems": True}, 300, 9),
+        ({"type": "array", "items": {"type": "integer"}, "minItems": 40, "uniqueItems": True}, 20, 160),
+    ],
+)
+def test_completions_with_many_items_that_differ(items: dict[str, Any], n: int, average: int) -> None:
+    """Each is found where the one before was, so that time and length are in proportion to the number of items."""
+    schema = {"type": "array", "items": items, "minItems": n, "uniqueItems": True}
+    completion = Constraint(schema).matcher().shortest_completion()
+    assert Schema(json.dumps(schema)).validate(completion)
+    assert len(completion) < n * average
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"uniqueItems": True, "not": {"prefixItems": [True] * 400, "items": {"const": 1}}},
+        {"uniqueItems": True, "contains": {"type": "integer"}, "minContains": 100},
+        {"uniqueItems": True, "prefixItems": [{"type": "integer"}] * 300, "items": False, "minItems": 300},
+    ],
+)
+def test_completions_of_arrays_that_are_long_for_a_reason(schema: dict[str, Any]) -> None:
+    """Where each item that is lacking has more values than there are items, no combination has to be looked for."""
+    schema = {"type": "array", **schema}
+    completion = Constraint(schema).matcher().shortest_completion()
+    assert Schema(json.dumps(schema)).validate(completion)

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "art_trail.h"
+
+#include "art_unique.h"
+#include "art_utf8.h"
+
+#define NONE UINT32_MAX
+#define LENGTH_MAX 65536u /* texts that are longer wait side by side */
+
+struct arti_trail_node { /* a text that was tried and is alive */
+    arti_state st;       /* behind it, in search `round` */
+    uint32_t round;
+    uint32_t parent; /* one byte less; NONE: the place itself */
+    uint32_t next;   /* that waits for the same length */
+    uint32_t down;   /* revive(): one byte more, on the way to the node that is asked for */
+    uint32_t n_tried;
+    uint32_t len;
+    uint8_t byte;
+    bool is_dead;
+};
+
+typedef struct queue {
+    uint32_t first, last;
+} queue;
+
+struct arti_trail {
+    queue *waits; /* nodes by the least length of what they become */
+    size_t n, cap;
+    uint32_t shortest; /* nothing waits below */
+    uint32_t n_given;
+    bool is_begun, is_wide;
+    bool is_spent; /* there is nothing anew: it was all found, and goes on as long as it is alive */
+};
+
+void arti_trails_init(arti_trails *t, arti_jctx *x) {
+    *t = (arti_trails){.x = x, .left = ARTI_TRAIL_TOTAL_MAX, .way_node = NONE};
+}
+
+void arti_trails_free(arti_trails *t) {
+    arti_mem *mem = t->x->region->mem;
+    for (size_t i = 0; i < t->n_trails; i++)
+        arti_free(mem, t->trails[i].waits, t->trails[i].cap * sizeof *t->trails[i].waits);
+    arti_free(mem, t->trails, t->trails_cap * sizeof *t->trails);
+    arti_free(mem, t->nodes, t->nodes_cap * sizeof *t->nodes);
+    arti_free(mem, t->places, t->places_cap * sizeof *t->places);
+}
+
+/* ------------------------------------------------------------------ places */
+
+static bool is_unique_array(const arti_frame *f) {
+    return !f->is_object && ((const arti_array_machine *)f->machine)->unique;
+}
+
+/* What is around a state that asks for values which differ. Items of the array that they must differ in are left out: of the nearest such
+ * array, or of the outermost. */
+static uint64_t place_of(const arti_state *st, bool nearest) {
+    uint64_t h = arti_hash_mix(st->mode, st->goals ? st->goals->id + 1 : 0);
+    bool found = false;
+    for (const arti_frame *f = st->top; f; f = f->hashing ? f->parent : NULL) {
+        h = arti_hash_mix(h, (uint64_t)(uintptr_t)f->machine);
+        h = arti_hash_mix(h, f->key_hash);
+        if (!found && is_unique_array(f) && (nearest || !f->hashing))
+            found = true;
+        else
+            h = arti_hash_mix(h, f->hash);
+        if (nearest && found && f->hashing) h = arti_hash_mix(h, f->parent->n);
+    }
+    return h;
+}
+
+static struct arti_trail_place *slot_of(const arti_trails *t, uint64_t place) {
+    size_t i = (size_t)(place >> 32) & (t->places_cap - 1);
+    while (t->places[i].trail && t->places[i].place != place) i = (i + 1) & (t->places_cap - 1);
+    return &t->places[i];
+}
+
+static bool grow_places(arti_trails *t) {
+    arti_trails bigger = *t;
+    bigger.places_cap = t->places_cap ? t->places_cap * 2 : 64;
+    bigger.places = arti_calloc(t->x->region->mem, bigger.places_cap * sizeof *t->places);
+    if (!bigger.places) return arti_fault_mem(t->x->s);
+    for (size_t i = 0; i < t->places_cap; i++)
+        if (t->places[i].trail) *slot_of(&bigger, t->places[i].place) = t->places[i];
+    arti_free(t->x->region->mem, t->places, t->places_cap * sizeof *t->places);
+    *t = bigger;
+    return true;
+}
+
+/* The trail of a state, made if there is none; NULL: fault. Of two, the one that got further saves more. */
+static arti_trail *trail_of(arti_trails *t, const arti_state *st) {
+    const uint64_t places[2] = {place_of(st, true), place_of(st, false)};
+    uint32_t found = 0;
+    if (t->n_places + 2 > t->places_cap / 2 && !grow_places(t)) return NULL;
+    for (uint32_t i = 0; i < 2; i++) {
+        const uint32_t trail = slot_of(t, places[i])->trail;
+        if (trail && (!found || t->trails[trail - 1].n_given > t->trails[found - 1].n_given)) found = trail;
+    }
+    if (!found) {
+        if (!arti_vec_reserve(t->x->region->mem, (void **)&t->trails, &t->trails_cap, t->n_trails + 1,
+                              sizeof *t->trails)) {
+            arti_fault_mem(t->x->s);
+            return NULL;
+        }
+        t->trails[t->n_trails] = (arti_trail){0};
+        found = (uint32_t)++t->n_trails;
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        struct arti_trail_place *slot = slot_of(t, places[i]);
+        if (slot->trail) continue;
+        *slot = (struct arti_trail_place){places[i], found};
+        t->n_places++;
+    }
+    return &t->trails[found - 1];
+}
+
+/* ------------------------------------------------------------------ texts that wait */
+
+static bool is_inside(const arti_state *st) { /* of a string, number or word */
+    return st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT || st->mode == ARTI_M_NUMBER ||
+           st->mode == ARTI_M_WORD;
+}
+
+static bool is_opened(const arti_state *st) { /* just now */
+    return st->mode == ARTI_M_FIRST_VALUE || st->mode == ARTI_M_FIRST_KEY;
+}
+
+static uint32_t text_lacks(arti_jctx *x, const arti_state *st) {
+    const arti_text_machine *m = st->text.machine;
+    uint32_t least = NONE;
+    for (uint32_t i = 0; i < m->n_parts; i++) {
+        const arti_part *p = &m->parts[i];
+        const uint64_t q = arti_text_q(st)[i];
+        if (q == 0 || st->text.n_cp > p->hi) continue;
+        uint32_t n = p->lo > st->text.n_cp ? p->lo - st->text.n_cp : 0;
+        arti_re_lengths l;
+        if (p->kind == ARTI_PART_SET) {
+            n = NONE;
+            for (uint32_t k = arti_set_lo(q); k < arti_set_hi(q); k++)
+                if (p->set[k].len - arti_set_depth(q) < n) n = p->set[k].len - arti_set_depth(q);
+        } else if (p->kind == ARTI_PART_TERM && arti_re_get_lengths(x->s->re, (arti_re_state)q, &l) == ART_OK) {
+            if (l.shortest > n) n = l.shortest;
+        }
+        if (n < least) least = n;
+    }
+    return least;
+}
+
+static uint32_t number_lacks(const arti_jctx *x, const arti_state *st) {
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+    size_t least = NONE;
+    for (uint32_t a = 0; a < gt->n_alts; a++) {
+        const arti_shape *sh = gt->alts[a].shape;
+        const size_t n = arti_num_shortest(&sh->number, &st->number.num, st->number.text,
+                                           sh->plain ? ARTI_NUM_PLAIN : x->style, NULL, 0);
+        if (n < least) least = n;
+    }
+    return (uint32_t)least;
+}
+
+/* Bytes that lack at least until *st is behind what it is in. */
+static uint32_t lacks(arti_jctx *x, const arti_state *st) {
+    static const uint8_t word_lens[] = {5, 4, 4};
+    switch ((arti_mode)st->mode) {
+    case ARTI_M_TEXT: {
+        const uint32_t n = text_lacks(x, st);
+        return n < LENGTH_MAX ? n + 1 : LENGTH_MAX;
+    }
+    case ARTI_M_NUMBER: return number_lacks(x, st);
+    case ARTI_M_WORD: return word_lens[st->word] - st->word_len;
+    default: return 1;
+    }
+}
+
+/* Makes a node wait: before all that become as long, or behind them. */
+static bool put_back(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t length, bool before) {
+    if (length > LENGTH_MAX) length = LENGTH_MAX;
+    if (!arti_vec_reserve(t->x->region->mem, (void **)&tr->waits, &tr->cap, length + 1, sizeof *tr->waits))
+        return arti_fault_mem(t->x->s);
+    while (tr->n <= length) tr->waits[tr->n++] = (queue){NONE, NONE};
+    queue *q = &tr->waits[length];
+    t->nodes[node].next = before ? q->first : NONE;
+    if (q->first == NONE)
+        q->first = q->last = node;
+    else if (before)
+        q->first = node;
+    else {
+        t->nodes[q->last].next = node;
+        q->last = node;
+    }
+    if (length < tr->shortest) tr->shortest = length;
+    return true;
+}
+
+static uint32_t take_shortest(arti_trails *t, arti_trail *tr) {
+    while (tr->shortest < tr->n && tr->waits[tr->shortest].first == NONE) tr->shortest++;
+    if (tr->shortest >= tr->n) return NONE;
+    queue *q = &tr->waits[tr->shortest];
+    const uint32_t node = q->first;
+    q->first = t->nodes[node].next;
+    return node;
+}
+
+static uint32_t add_node(arti_trails *t, const arti_state *st, uint32_t parent, uint8_t byte) {
+    if (!arti_vec_reserve(t->x->region->mem, (void **)&t->nodes, &t->nodes_cap, t->n_nodes + 1, sizeof *t->nodes)) {
+        arti_fault_mem(t->x->s);
+        return NONE;
+    }
+    t->nodes[t->n_nodes] = (arti_trail_node){.st = *st,
+                                             .round = t->round,
+                                             .parent = parent,
+                                             .next = NONE,
+                                             .len = parent == NONE ? 0 : t->nodes[parent].len + 1,
+                                             .byte = byte};
+    return (uint32_t)t->n_nodes++;
+}
+
+/* Reads a node's text once more, from *st on, where that was done in another search. false: it is dead now (or a fault). */
+static bool revive(arti_trails *t, uint32_t node, const arti_state *st) {
+    arti_trail_node *nodes = t->nodes;
+    uint32_t at = node;
+    while (nodes[at].round != t->round && nodes[at].parent != NONE) {
+        nodes[nodes[at].parent].down = at;
+        at = nodes[at].parent;
+    }
+    if (nodes[at].round != t->round) {
+        nodes[at].st = *st;
+        nodes[at].round = t->round;
+    }
+    while (at != node) {
+        const uint32_t below = nodes[at].down;
+        arti_state after = nodes[at].st;
+        if (nodes[below].is_dead) return false;
+        if (!arti_state_step(t->x, &after, nodes[below].byte)) {
+            nodes[below].is_dead = !arti_faulted(t->x->s);
+            return false;
+        }
+        nodes[below].st = after;
+        nodes[below].round = t->round;
+        at = below;
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ what is tried */
+
+#define ENDED 256 /* the number ends where it is */
+
+/* What is tried k-th from a state: a byte, ENDED, or -1 when that was all. What ends something comes first. is_wide: also characters
+ * beyond ASCII, escapes, and exponents, which have few values that are dear to list. */
+static int candidate(const arti_state *st, uint32_t k, bool is_wide) {
+    static const uint8_t escapes[] = "nu0123456789dcabef\\\"/rtbf";
+    static const uint8_t starts[] = "0123456789\"[{tfn-", digits[] = "0123456789.-", exponents[] = "e+";
+    static const uint8_t plain[] =
+        "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_ .:/@,;!?#$%&'()*+<=>[]^`{|}~";
+    static const char *const words[] = {"false", "true", "null"};
+    switch ((arti_mode)st->mode) {
+    case ARTI_M_TEXT:
+    case ARTI_M_KEY_TEXT:
+        if (st->text.escape != ARTI_ESC_NONE) return k < sizeof escapes - 1 ? escapes[k] : -1;
+        if (st->text.u8 != ARTI_U8_0) return k < 64 ? 0x80 + (int)k : -1;
+        if (k-- == 0) return '"';
+        if (k < sizeof plain - 1) return plain[k];
+        k -= (uint32_t)sizeof plain - 1;
+        if (!is_wide) return -1;
+        return k < 0x80 ? 0x7F + (int)k : k == 0x80 ? '\\' : -1;
+    case ARTI_M_NUMBER:
+        if (k-- == 0) return ENDED;
+        if (k < sizeof digits - 1) return digits[k];
+        k -= (uint32_t)sizeof digits - 1;
+        return is_wide && k < sizeof exponents - 1 ? exponents[k] : -1;
+    case ARTI_M_WORD: return k == 0 ? words[st->word][st->word_len] : -1;
+    case ARTI_M_FIRST_VALUE:
+        if (k-- == 0) return ']';
+        return k < sizeof starts - 1 ? starts[k] : -1;
+    case ARTI_M_VALUE: return k < sizeof starts - 1 ? starts[k] : -1;
+    case ARTI_M_AFTER: return k == 0 ? (st->top->is_object ? '}' : ']') : k == 1 ? ',' : -1;
+    case ARTI_M_FIRST_KEY: return k == 0 ? '}' : k == 1 ? '"' : -1;
+    case ARTI_M_KEY: return k == 0 ? '"' : -1;
+    case ARTI_M_COLON: return k == 0 ? ':' : -1;
+    default: return -1;
+    }
+}
+
+static bool end_number(arti_jctx *x, arti_state *st) {
+    arti_state after = *st;
+    if (!st->top || !arti_number_end(x, &after) || !arti_unique_alive(x, &after)) return false;
+    *st = after;
+    return true;
+}
+
+bool arti_ends_anew(arti_jctx *x, const arti_state *st) {
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    arti_state at = *st;
+    arti_accept acc;
+    bool anew = true;
+    while (anew && at.mode == ARTI_M_AFTER && at.top->hashing && arti_frame_accepts(x, at.top, &acc))
+        anew = arti_state_step(x, &at, at.top->is_object ? '}' : ']');
+    arti_region_reset(x->region, mark);
+    return anew;
+}
+
+static void found(arti_trails *t, const arti_state *after, uint32_t node, int byte) {
+    t->after = *after;
+    t->way_node = node;
+    t->way_byte = byte;
+}
+
+/* Tries what may follow a node's text until something leads on as briefly as is hoped. 1: found; 0: not yet; -1: fault. */
+static int try_node(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t *tries) {
+    arti_jctx *x = t->x;
+    for (;;) {
+        const arti_state from = t->nodes[node].st;
+        const int c = candidate(&from, t->nodes[node].n_tried, tr->is_wide);
+        if (c < 0) return 0;
+        if (*tries == 0) return put_back(t, tr, node, tr->shortest, true) ? 0 : -1;
+        t->nodes[node].n_tried++;
+        --*tries;
+        arti_state after = from;
+        const arti_region_mark mark = arti_region_mark_now(x->region);
+        if (c == ENDED ? !end_number(x, &after) : !arti_state_step(x, &after, (uint8_t)c)) {
+            arti_region_reset(x->region, mark);
+            if (arti_faulted(x->s)) return -1;
+            continue;
+        }
+        if (!is_inside(&after) && !is_opened(&after)) {
+            if (!tr->is_spent && !arti_ends_anew(x, &after)) {
+                arti_region_reset(x->region, mark);
+                if (arti_faulted(x->s)) return -1;
+                continue;
+            }
+            found(t, &after, node, c);
+            return put_back(t, tr, node, tr->shortest, true) ? 1 : -1;
+        }
+        if (t->n_nodes >= ARTI_TRAIL_NODES_MAX) {
+            *tries = 0;
+            continue;
+        }
+        const uint32_t child = add_node(t, &after, node, (uint8_t)c);
+        if (child == NONE) return -1;
+        const uint32_t lack = lacks(x, &after), length = lack < LENGTH_MAX ? t->nodes[child].len + lack : LENGTH_MAX;
+        if (arti_faulted(x->s)) return -1;
+        const bool at_once = length <= tr->shortest; /* then it goes first, and its other characters wait */
+        if (at_once && !put_back(t, tr, node, tr->shortest, true)) return -1;
+        if (!put_back(t, tr, child, at_once ? tr->shortest : length, at_once)) return -1;
+        if (at_once) return 0;
+    }
+}
+
+/* The next way of a trail. tries: that many bytes are tried. 1: found; 0: none; -1: fault. */
+static int next_way(arti_trails *t, arti_trail *tr, const arti_state *st, uint32_t *tries) {
+    for (uint32_t node; (node = take_shortest(t, tr)) != NONE;) {
+        if (!revive(t, node, st)) {
+            if (arti_faulted(t->x->s)) return -1;
+            continue;
+        }
+        const arti_trail_node *n = &t->nodes[node];
+        if (*tries > 0 && (n->parent == NONE || !is_opened(&n->st))) {
+            const int said = try_node(t, tr, node, tries);
+            if (said) return said;
+        } else if (n->parent != NONE) { /* far from any end: at least on */
+            found(t, &n->st, n->parent, n->byte);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Begins a trail anew. */
+static bool begin(arti_trails *t, arti_trail *tr, const arti_state *st, bool is_wide) {
+    tr->n = 0;
+    tr->shortest = 0;
+    tr->is_begun = true;
+    tr->is_wide = is_wide;
+    const uint32_t root = add_node(t, st, NONE, 0);
+    return root != NONE && put_back(t, tr, root, 0, false);
+}
+
+size_t arti_trail_len(const arti_trails *t) {
+    return t->way_node == NONE ? 0 : t->nodes[t->way_node].len + (t->way_byte != ENDED);
+}
+
+void arti_trail_text(const arti_trails *t, uint8_t *buf) {
+    uint8_t *at = buf + arti_trail_len(t);
+    if (t->way_byte != ENDED) *--at = (uint8_t)t->way_byte;
+    for (uint32_t i = t->way_node; t->nodes[i].parent != NONE; i = t->nodes[i].parent) *--at = t->nodes[i].byte;
+}
+
+bool arti_trail_go(arti_trails *t, arti_state *st, bool anew) {
+    arti_trail *tr = trail_of(t, st);
+    if (!tr) return false;
+    uint32_t tries = t->left < ARTI_TRAIL_TRIES_MAX ? t->left : ARTI_TRAIL_TRIES_MAX;
+    const uint32_t before = tries;
+    int said = 0;
+    t->round++;
+    /* A trail at its end begins anew, first with what is usual: something that was used up may be needed again by another array. */
+    for (uint32_t begun = 0; said == 0 && tries; begun++) {
+        if (begun == 3) { /* all of it was tried */
+            if (tr->is_spent) break;
+            tr->is_spent = true;
+            begun = 1;
+        }
+        if (anew && tr->is_spent) break;
+        if ((begun || !tr->is_begun) && !begin(t, tr, st, tr->is_begun && !tr->is_wide)) return false;
+        said = next_way(t, tr, st, &tries);
+    }
+    t->left -= before - tries;
+    if (said <= 0) return false;
+    tr->n_given++;
+    *st = t->after;
+    return true;
+}

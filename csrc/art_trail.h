@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_trail.h: texts that go on from a place, the shortest first, each of them once (private to art_json_close.c).
+ *
+ * Purpose   where a completion must not repeat an item, the cheapest text of a value or a key may be taken. Others are searched for by their
+ *           length, led by what they lack at least. Where the search ended is kept as a *trail*: the next item at the same place goes on from
+ *           there, since what was used up before stays so. A completion with many items takes time in proportion to its length.
+ * Owns      the trails of one completion, until arti_trails_free().
+ * Threads   under the schema's lock.
+ * Errors    false with the schema's fault set, or without one when no text was found.
+ * Limits    ARTI_TRAIL_TRIES_MAX bytes are tried for one text (beyond, a beginning of one is taken as it is), ARTI_TRAIL_TOTAL_MAX for a
+ *           completion, of which ARTI_TRAIL_NODES_MAX lead on. */
+#ifndef ART_TRAIL_H
+#define ART_TRAIL_H
+
+#include "art_json_close.h"
+
+#define ARTI_TRAIL_TRIES_MAX 16384u
+#define ARTI_TRAIL_TOTAL_MAX (1u << 20)
+#define ARTI_TRAIL_NODES_MAX (1u << 18)
+
+typedef struct arti_trail_node arti_trail_node;
+typedef struct arti_trail arti_trail;
+
+typedef struct arti_trails {
+    arti_jctx *x;
+    arti_trail_node *nodes;
+    arti_trail *trails;
+    struct arti_trail_place { /* a table: the trail of a place */
+        uint64_t place;
+        uint32_t trail; /* index + 1; 0: free */
+    } *places;
+    size_t n_nodes, nodes_cap, n_trails, trails_cap, n_places, places_cap; /* places_cap: a power of two */
+    uint32_t round;                                                        /* searches so far */
+    uint32_t left;                                                         /* of ARTI_TRAIL_TOTAL_MAX */
+    arti_state after; /* what was found last: a node's text and a byte */
+    uint32_t way_node;
+    int way_byte;
+} arti_trails;
+
+void arti_trails_init(arti_trails *t, arti_jctx *x);
+void arti_trails_free(arti_trails *t);
+
+/* Finds a short way from *st to the end of a value or a key, or past one structural character, and steps *st over it. anew: no value behind
+ * which arti_ends_anew() does not hold. false: none was found (or a fault). */
+bool arti_trail_go(arti_trails *t, arti_state *st, bool anew);
+/* Behind a value: can what is around it, as far as nothing lacks there, end without repeating an item? */
+bool arti_ends_anew(arti_jctx *x, const arti_state *st);
+/* Its bytes. */
+size_t arti_trail_len(const arti_trails *t);
+void arti_trail_text(const arti_trails *t, uint8_t *buf);
+
+#endif
