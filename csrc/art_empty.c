@@ -609,6 +609,19 @@ static uint32_t text_len(art_schema *s, arti_text_shape *t) {
     return quoted_len(w, len);
 }
 
+/* Items that there are in the end at least, of an array whose items differ. */
+static uint64_t least_items(const arti_array_shape *a) {
+    uint64_t least = a->min;
+    for (uint32_t k = 0; k < a->n_contains; k++)
+        if (a->contains[k].min) least += (uint64_t)a->contains[k].start + a->contains[k].min;
+    return least;
+}
+
+/* One item differs from all others. */
+static bool needs_two(const arti_array_shape *a) {
+    return a->unique && least_items(a) + (a->n_contains && a->n_prefix) >= 2;
+}
+
 static uint32_t shape_len(art_schema *s, arti_shape *sh) {
     static const uint32_t none[ARTI_CONTAINS_MAX];
     switch ((arti_type)sh->type) {
@@ -622,7 +635,7 @@ static uint32_t shape_len(art_schema *s, arti_shape *sh) {
     }
     case ARTI_T_STRING: return text_len(s, &sh->text);
     case ARTI_T_ARRAY:
-        if (sh->array.is_spent) return ARTI_LEN_NONE;
+        if (needs_two(&sh->array) && !sh->array.is_filled) return ARTI_LEN_NONE;
         return arti_len_add(arti_array_best(s, &sh->array, 0, none, false, NULL), 2);
     case ARTI_T_OBJECT: return arti_len_add(arti_object_best(s, &sh->object, &arti_object_start, NULL), 2);
     default: return ARTI_LEN_NONE;
@@ -745,8 +758,12 @@ static void finish(decision *d) {
         arti_conj_info *c = d->s->norm->conj[d->items[i].conj];
         arti_facet *f = &c->facet[d->items[i].type];
         uint32_t w = 0;
-        for (uint32_t k = 0; k < f->n_shapes; k++)
-            if (f->shapes[k]->len != ARTI_LEN_NONE) f->shapes[w++] = f->shapes[k];
+        for (uint32_t k = 0; k < f->n_shapes; k++) {
+            arti_shape *sh = f->shapes[k];
+            if (sh->len == ARTI_LEN_NONE) continue;
+            f->shapes[k] = f->shapes[w];
+            f->shapes[w++] = sh;
+        }
         f->n_shapes = w;
         f->is_decided = true;
         f->decided_at = number;
@@ -754,22 +771,19 @@ static void finish(decision *d) {
     for (size_t i = 0; i < d->n; i++) update_conj(d->s->norm->conj[d->items[i].conj]);
 }
 
-/* Can the array be filled with items that differ? It was decided as if it could, and is spent if it can not. false: that can not be told. */
-static bool is_filled(art_schema *s, arti_array_shape *a) {
-    uint64_t least = a->min;
-    for (uint32_t k = 0; k < a->n_contains; k++)
-        if (a->contains[k].min) least += (uint64_t)a->contains[k].start + a->contains[k].min;
-    if (!a->unique || least + (a->n_contains && a->n_prefix) < 2) return true; /* one item differs from all others */
+/* Can the array be filled with items that differ, of the values that are known to be there? *unsure: that can not be told. */
+static bool can_be_filled(art_schema *s, arti_array_shape *a, bool *unsure) {
+    static const uint32_t none[ARTI_CONTAINS_MAX];
+    if (arti_array_best(s, a, 0, none, false, NULL) == ARTI_LEN_NONE) return false;
     if (s->norm->n_listing == ARTI_VALUES_DEPTH_MAX) return true;
-    least += a->n_prefix + 1u;
+    const uint64_t least = least_items(a) + a->n_prefix + 1u;
     arti_count k = arti_count_of(s, least < UINT32_MAX ? (uint32_t)least : UINT32_MAX - 1u);
     arti_values found = {.enough = 1};
     arti_array_values(&k, a, &(arti_array_at){0}, &found);
-    a->is_spent = !arti_values_any(&found);
+    const bool any = arti_values_any(&found);
     arti_values_free(s, &found);
-    if (!a->is_spent || (k.cut == UINT32_MAX && !arti_faulted(s))) return !arti_faulted(s);
-    a->is_spent = false;
-    return false;
+    *unsure |= !any && k.cut != UINT32_MAX;
+    return any && !arti_faulted(s);
 }
 
 /* Takes back what was decided from a decision on. */
@@ -783,43 +797,46 @@ static void take_back(art_schema *s, uint64_t number) {
             any = true;
             f->is_decided = false;
             f->len = ARTI_LEN_NONE;
+            f->n_shapes = f->n_all;
             for (uint32_t k = 0; k < f->n_shapes; k++) f->shapes[k]->len = ARTI_LEN_NONE;
         }
-        if (any) {
-            update_conj(c); /* other types may have been decided before */
-            c->values = NULL;
-        }
+        if (any) update_conj(c); /* other types may have been decided before */
+        if (c->values && !c->values->busy_at) c->values = NULL;
     }
 }
 
-/* Looks at the arrays that were decided whether their items can differ. *taken_back: they can not, and what was decided is not true. */
-static bool verify(decision *d, bool *taken_back) {
+/* Looks at the arrays that were decided as if they had no value, since their items have to differ. *again: some have one, and all is to be
+ * decided with those. That ends with the least that is true: an array is not filled with items that need the array itself. */
+static bool verify(decision *d, bool *again) {
     art_schema *s = d->s;
     const uint64_t number = s->norm->n_decided;
-    *taken_back = false;
+    const arti_conj_info *unsure_of = NULL;
+    *again = false;
     if (!s->norm->has_unique) return true;
     for (size_t i = 0; i < d->n; i++) {
         if (d->items[i].type != ARTI_T_ARRAY) continue;
         const arti_facet *f = &s->norm->conj[d->items[i].conj]->facet[ARTI_T_ARRAY];
-        for (uint32_t k = 0; k < f->n_shapes; k++) {
+        for (uint32_t k = 0; k < f->n_all; k++) {
             arti_array_shape *a = &f->shapes[k]->array;
-            if (!is_filled(s, a)) {
-                take_back(s, number);
-                if (s->norm->depth > 0 &&
-                    !arti_faulted(s)) { /* what is under way further up may be all that it lacks */
-                    d->is_blocked = true;
-                    return true;
-                }
-                arti_fault(s, ART_E_LIMIT, NULL, 0, "uniqueItems",
-                           "too many values to tell whether enough items can differ (ARTI_VALUES_STEPS_MAX)");
-                arti_conj_locate_fault(s, s->norm->conj[d->items[i].conj]);
-                return false;
-            }
-            *taken_back |= a->is_spent;
+            bool unsure = false;
+            if (!needs_two(a) || a->is_filled) continue;
+            a->is_filled = can_be_filled(s, a, &unsure);
+            if (arti_faulted(s)) return false;
+            *again |= a->is_filled;
+            if (unsure) unsure_of = s->norm->conj[d->items[i].conj];
         }
     }
-    if (*taken_back) take_back(s, number);
-    return true;
+    if (!*again && !unsure_of) return true;
+    take_back(s, number);
+    if (*again) return true;
+    if (s->norm->depth > 0) { /* what is under way further up may be all that it lacks */
+        d->is_blocked = true;
+        return true;
+    }
+    arti_fault(s, ART_E_LIMIT, NULL, 0, "uniqueItems",
+               "too many values to tell whether enough items can differ (ARTI_VALUES_STEPS_MAX)");
+    arti_conj_locate_fault(s, unsure_of);
+    return false;
 }
 
 /* Decides what is queued, unless an expansion further up is in the way. */

@@ -394,7 +394,7 @@ bool arti_facet_expand(art_schema *s, arti_conj c, arti_type t) {
         ok = f->shapes != NULL;
         if (ok) {
             if (x.n_shapes) memcpy(f->shapes, x.shapes, x.n_shapes * sizeof *f->shapes);
-            f->n_shapes = (uint32_t)x.n_shapes;
+            f->n_shapes = f->n_all = (uint32_t)x.n_shapes;
             f->is_expanded = true;
         }
     }

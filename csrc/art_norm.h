@@ -122,7 +122,7 @@ typedef struct arti_array_shape {
     arti_conj *items; /* n_prefix + 1: the last one stands for all that follow */
     arti_contains contains[ARTI_CONTAINS_MAX];
     bool unique;
-    bool is_spent; /* there are not enough different values for its items */
+    bool is_filled; /* there are enough different values for its items; only asked where two are needed (art_empty.c) */
 } arti_array_shape;
 
 typedef struct arti_shape {
@@ -146,9 +146,9 @@ typedef struct arti_facet {
     uint8_t is_expanded, is_busy, is_decided;
     uint8_t queued; /* 1 + depth of the decision that waits for it */
     uint32_t len;   /* shortest instance; ARTI_LEN_NONE until decided otherwise */
-    uint32_t n_shapes;
+    uint32_t n_shapes, n_all;
     uint64_t decided_at; /* number of the decision */
-    arti_shape **shapes; /* once decided: only those with an instance */
+    arti_shape **shapes; /* n_all; once decided, n_shapes are those with an instance, which come first */
 } arti_facet;
 
 typedef struct arti_conj_info {

@@ -215,6 +215,29 @@ UNSATISFIABLE: list[Any] = [
     {"prefixItems": [{"enum": [1, 2]}, {"enum": [1, 2]}, {"enum": [1, 2]}], **TWO, "minItems": 3},
     # An item behind one that may be anything was not compared with those behind it.
     {"type": "array", "prefixItems": [{}, {}], "uniqueItems": True, "contains": {"const": 1}, "minContains": 2},
+    # Items that differ only by an array that is to be filled with them were taken to be there.
+    {
+        "$id": "urn:a",
+        "$ref": "#/$defs/a",
+        "$defs": {"a": {"type": "array", **TWO, "items": {"type": "array", "items": {"$ref": "#/$defs/a"}}}},
+    },
+    {
+        "$id": "urn:a",
+        "$ref": "#/$defs/a",
+        "$defs": {
+            "a": {"anyOf": [{"$ref": "#/$defs/b"}, {"$ref": "#/$defs/b"}]},
+            "b": {
+                "type": "array",
+                **TWO,
+                "items": {
+                    "prefixItems": [{"const": 1}],
+                    "items": {"$ref": "#/$defs/a"},
+                    "type": "array",
+                    "minItems": 2,
+                },
+            },
+        },
+    },
     # An item that has to come behind others was taken for one that may come alone.
     {
         "type": "array",
@@ -431,6 +454,13 @@ def test_completions_with_many_items_that_differ(items: dict[str, Any], n: int, 
     completion = Constraint(schema).matcher().shortest_completion()
     assert Schema(json.dumps(schema)).validate(completion)
     assert len(completion) < n * average
+
+
+def test_values_that_go_on_by_recursion() -> None:
+    """They are there, as many as one likes, once one of them needs no other."""
+    inner = {"anyOf": [{"const": 1}, {"type": "array", "maxItems": 1, "items": {"$ref": "#/$defs/b"}}]}
+    schema = {"type": "array", **TWO, "minItems": 6, "items": {"$ref": "#/$defs/b"}, "$defs": {"b": inner}}
+    assert Constraint(schema).matcher().shortest_completion() == b"[1,[],[1],[[]],[[1]],[[[]]]]"
 
 
 @pytest.mark.parametrize(
