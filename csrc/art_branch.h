@@ -19,6 +19,7 @@ typedef enum arti_entry_kind {
     ARTI_E_LOW,    /* json, a: exclusive */
     ARTI_E_HIGH,
     ARTI_E_PLAIN, /* written without fraction and exponent */
+    ARTI_E_LONG,  /* written with one of them */
     ARTI_E_STEP,  /* json; NULL: 1 */
     ARTI_E_NOT_STEP,
     ARTI_E_VALUE, /* json: this number */

@@ -649,7 +649,7 @@ static void find_grid(arti_num_rule *r) {
     const arti_dec *const all[3] = {r->step, r->lo, r->hi};
     int64_t grid = 0;
     r->grid_step = 0;
-    if (!r->step || r->n_not_step || r->n_not_value) return;
+    if (!r->step || r->is_long || r->n_not_step || r->n_not_value) return;
     for (int i = 0; i < 3; i++)
         if (all[i] && all[i]->n && -all[i]->exp > grid) grid = -all[i]->exp;
     if (grid > (int64_t)GRID_MAX) return;
@@ -667,14 +667,14 @@ static void find_grid(arti_num_rule *r) {
 
 void arti_num_rule_finish(arti_num_rule *r) {
     find_grid(r);
-    r->is_whole = r->step && r->step->is_small;
-    r->is_any = !r->lo && !r->hi && !r->step && !r->n_not_step && !r->n_not_value;
+    r->is_whole = r->step && r->step->is_small && !r->is_long;
+    r->is_any = !r->is_long && !r->lo && !r->hi && !r->step && !r->n_not_step && !r->n_not_value;
     r->is_wide = !r->is_any && is_wide(r);
     r->small_lo = INT64_MIN, r->small_hi = INT64_MAX;
     const bool unit_step = r->step && r->step->is_small && r->step->small == 1;
     r->has_integers = !r->step || is_multiple((view){one_limb, 1, 0}, view_dec(r->step));
-    r->has_small_bounds =
-        r->has_integers && !r->n_not_step && !r->n_not_value && is_small_bound(r->lo) && is_small_bound(r->hi);
+    r->has_small_bounds = !r->is_long && r->has_integers && !r->n_not_step && !r->n_not_value &&
+                          is_small_bound(r->lo) && is_small_bound(r->hi);
     if (r->has_small_bounds) {
         if (r->lo) r->small_lo = r->lo->small + r->lo_open;
         if (r->hi) r->small_hi = r->hi->small - r->hi_open;
@@ -823,7 +823,7 @@ static bool grid_has(const arti_num_rule *r, bool neg, int64_t first, int64_t la
 }
 
 bool arti_num_fits(const arti_num_rule *r, const arti_num *n, const uint8_t *text) {
-    if (!arti_num_may_end(n)) return false;
+    if (!arti_num_may_end(n) || (r->is_long && n->lex <= ARTI_NUM_INT)) return false;
     if (r->is_any) return true;
     int64_t v;
     if (r->has_small_bounds && small_value(n, &v)) return v >= r->small_lo && v <= r->small_hi;
@@ -996,6 +996,7 @@ bool arti_num_alive(const arti_num_rule *r, const arti_num *n, const uint8_t *te
         if (!in_range && !exponent_allowed(n, style)) return false;
     }
     if (n->lex == ARTI_NUM_START) return !arti_num_rule_is_empty(r);
+    if (r->is_long && n->lex <= ARTI_NUM_INT && n->len + 2 > ARTI_NUM_TEXT_MAX) return false; /* no room for ".0" */
     int64_t first, last;
     if (grid_range(r, n, &first, &last)) {
         if (grid_has(r, n->neg, first, last)) return true;
@@ -1068,6 +1069,7 @@ static arti_dec scaled(int64_t v, uint32_t n_frac, uint32_t limbs[3]) {
 
 bool arti_num_is_covered(const arti_num_rule *r, const arti_num *n, uint32_t levels) {
     const bool grows = n->lex == ARTI_NUM_INT;
+    if (grows && r->is_long) return false;
     if ((!grows && n->lex != ARTI_NUM_FRAC) || r->is_any || levels > LEVELS_MAX || n->n_sig + levels > 17 ||
         n->n_int + n->n_frac + levels > ARTI_NUM_NEAR || r->n_not_step || r->n_not_value ||
         (r->step && !(grows && r->has_integers)))
@@ -1164,7 +1166,7 @@ static void search_plain(const side *s, const arti_num *n, const big *p, const b
         int64_t exp = more_int - (int64_t)n->n_frac;
         view a = {p->d, p->n, exp}, b = {q->d, q->n, exp};
         if (!exists(s, a, &b)) continue;
-        for (int64_t more = in_frac ? 1 : 0;; more++) {
+        for (int64_t more = in_frac || s->r->is_long ? 1 : 0;; more++) {
             size_t len = (size_t)(more_int + more + (!in_frac && more ? 1 : 0));
             if (len >= best->len || len > ARTI_NUM_PLAIN_MAX) break;
             int64_t grid = -(int64_t)n->n_frac - more, x_exp;

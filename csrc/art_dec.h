@@ -61,6 +61,7 @@ typedef struct arti_num_rule { /* zero-initialise; then fill and call arti_num_r
     const arti_dec *not_step;         /* array: the value is a multiple of none of these */
     const arti_dec *not_value;        /* array: the value is none of these */
     uint32_t n_not_step, n_not_value; /* at most ARTI_NUM_NOT_STEP_MAX, ARTI_NUM_NOT_VALUE_MAX */
+    bool is_long; /* written with a fraction or an exponent, whatever the value: what is no integer of draft 4 */
     /* set by arti_num_rule_finish() */
     bool is_any;   /* no condition at all */
     bool is_wide;  /* a side without end (or an open one at zero), and nothing that demands values of extreme size */

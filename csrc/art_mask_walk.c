@@ -279,7 +279,7 @@ bool arti_number_is_open(const art_vocab *v, const arti_state *st) {
     if (n->lex >= ARTI_NUM_E || n->n_int + n->n_frac + v->token_len_max > ARTI_NUM_MAGNITUDE_MAX) return false;
     if (r->is_any) return true;
     const bool whole = r->step && r->step->is_small && r->step->small == 1;
-    return whole && !r->lo && !r->hi && r->n_not_step == 0 && r->n_not_value == 0 && n->n_frac == 0 &&
+    return whole && !r->is_long && !r->lo && !r->hi && r->n_not_step == 0 && r->n_not_value == 0 && n->n_frac == 0 &&
            n->lex >= ARTI_NUM_MINUS && n->lex <= ARTI_NUM_INT;
 }
 

@@ -750,7 +750,8 @@ static void deny_text(builder *c, const arti_kw *k, uint32_t res) {
 }
 
 static void deny_number(builder *c, const arti_kw *k) {
-    if (!(k->types >> ARTI_T_NUMBER & 1u)) alt_one(c, json_entry(ARTI_E_NOT_STEP, NULL, false));
+    if (!(k->types >> ARTI_T_NUMBER & 1u))
+        alt_one(c, k->plain_integer ? range_entry(ARTI_E_LONG, 0, 0) : json_entry(ARTI_E_NOT_STEP, NULL, false));
     if (k->minimum) alt_one(c, json_entry(ARTI_E_HIGH, k->minimum, true));
     if (k->above) alt_one(c, json_entry(ARTI_E_HIGH, k->above, false));
     if (k->maximum) alt_one(c, json_entry(ARTI_E_LOW, k->maximum, true));

@@ -90,6 +90,7 @@ static bool number_shape(arti_expansion *x, const arti_branch *b, arti_num_rule 
                               ARTI_DEC_STEP_DIGITS_MAX);
         r->step = d;
     }
+    for (size_t i = 0; i < b->n; i++) r->is_long |= b->entries[i].kind == ARTI_E_LONG;
     arti_num_rule_finish(r);
     return true;
 }
@@ -1091,6 +1092,7 @@ bool arti_shape_of(arti_expansion *x, const arti_branch *b, arti_shape **out) {
     case ARTI_T_NUMBER:
         ok = number_shape(x, b, &sh->number);
         for (size_t i = 0; i < b->n; i++) sh->plain |= b->entries[i].kind == ARTI_E_PLAIN;
+        dead = sh->plain && sh->number.is_long;
         break;
     case ARTI_T_STRING: ok = text_shape(x, b, &sh->text, &dead); break;
     case ARTI_T_ARRAY: ok = array_shape(x, b, &sh->array, &dead); break;

@@ -147,6 +147,7 @@ enum { UNIT_EXP = 9 };
 typedef struct model {
     bool has_lo, has_hi, lo_open, hi_open;
     int64_t lo, hi, step, not_step, not_value; /* step 0: none; not_value INT64_MAX: none */
+    bool is_long;
 } model;
 
 static bool exact_units(const char *t, size_t len,
@@ -183,7 +184,8 @@ static bool exact_units(const char *t, size_t len,
     return true;
 }
 
-static bool model_fits(const model *c, int64_t v) {
+static bool model_fits(const model *c, const char *t, size_t len, int64_t v) {
+    if (c->is_long && !memchr(t, '.', len) && !memchr(t, 'e', len)) return false;
     if (c->has_lo && (v < c->lo || (v == c->lo && c->lo_open))) return false;
     if (c->has_hi && (v > c->hi || (v == c->hi && c->hi_open))) return false;
     if (c->step && v % c->step) return false;
@@ -257,14 +259,14 @@ static void check_rule(const arti_num_rule *r, const model *m, arti_num_style st
         const word *w = &words[i];
         arti_num n;
         run_num(w->text, w->len, &n);
-        if (w->known && arti_num_fits(r, &n, (const uint8_t *)w->text) != model_fits(m, w->value))
+        if (w->known && arti_num_fits(r, &n, (const uint8_t *)w->text) != model_fits(m, w->text, w->len, w->value))
             fail("fits", m, w->text, w->len, style);
         if (style == ARTI_NUM_USUAL && !w->usual) continue;
         size_t best = SIZE_MAX;
         for (size_t j = i; j < n_words && (j == i || words[j].len > w->len); j++) {
             const word *x = &words[j];
             if ((size_t)(x->len - w->len) >= best || !x->known || (style == ARTI_NUM_USUAL && !x->usual) ||
-                !model_fits(m, x->value))
+                !model_fits(m, x->text, x->len, x->value))
                 continue;
             best = (size_t)(x->len - w->len);
         }
@@ -305,7 +307,7 @@ static void test_rules(void) {
     enum { NV = sizeof values / sizeof *values, NS = sizeof steps / sizeof *steps };
     uint64_t seed = 88172645463325252u;
     list_words();
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < 90; round++) {
         model m = {.not_value = INT64_MAX};
         uint64_t x = harness_random(&seed);
         m.has_lo = x & 1, m.has_hi = x >> 1 & 1, m.lo_open = x >> 2 & 1, m.hi_open = x >> 3 & 1;
@@ -317,6 +319,7 @@ static void test_rules(void) {
         m.step = steps[(x >> 24) % NS];
         if ((x >> 4 & 3) == 0) m.not_step = steps[(x >> 32) % NS];
         if ((x >> 6 & 3) == 0) m.not_value = values[(x >> 40) % NV];
+        m.is_long = round >= 60;
         arti_dec lo = dec_units(m.lo), hi = dec_units(m.hi), step = dec_units(m.step), not_step = dec_units(m.not_step),
                  not_value = {0};
         if (m.not_value != INT64_MAX) not_value = dec_units(m.not_value);
@@ -328,7 +331,8 @@ static void test_rules(void) {
                            .not_step = &not_step,
                            .n_not_step = m.not_step != 0,
                            .not_value = &not_value,
-                           .n_not_value = m.not_value != INT64_MAX};
+                           .n_not_value = m.not_value != INT64_MAX,
+                           .is_long = m.is_long};
         arti_num_rule_finish(&r);
         arti_num start = {0};
         uint8_t text[64];

@@ -11,9 +11,9 @@ import random
 from typing import Any
 
 import pytest
-from _walks import Tokens
+from _walks import SMALL, Tokens, check_states, feed
 
-from agentrt import Constraint, Matcher, Schema
+from agentrt import Constraint, Matcher, Schema, SchemaError
 
 TOKENS = [bytes([b]) for b in b"0123456789-+.eE, []"]
 TOKENS += [
@@ -130,3 +130,36 @@ def test_beyond_doubles_on_demand() -> None:
         token = TOKENS.index(bytes([byte]))
         assert matcher.allows(token)
         assert matcher.accept(token)
+
+
+DRAFT_4 = "http://json-schema.org/draft-04/schema#"
+
+
+@pytest.mark.parametrize(
+    ("schema", "taken", "refused"),
+    [
+        ({"not": {"type": "integer"}}, ["3.0", "3.5", "1e2", "-0.0", "null"], ["3", "-0", "0", "12"]),
+        ({"oneOf": [{"type": "integer"}, {"minimum": 2}]}, ["1", "2.0", "5.5", "3e1"], ["5", "1.0", "0.5"]),
+        (
+            {"type": "number", "not": {"type": "integer"}, "minimum": 3, "maximum": 3},
+            ["3.0", "3.00", "3e0"],
+            ["3", "4.0"],
+        ),
+        ({"multipleOf": 2, "not": {"type": ["integer", "string"]}}, ["4.0", "2e1", "[]"], ["4", "3.0", '"a"']),
+        ({"anyOf": [{"type": "integer", "minimum": 10}, {"not": {"type": "integer"}}]}, ["12", "1.5", "12.0"], ["9"]),
+    ],
+)
+def test_integers_of_draft_4_are_told_by_their_spelling(
+    schema: dict[str, Any], taken: list[str], refused: list[str]
+) -> None:
+    """`not` and the branches of a `oneOf` are the exact complement, in validation and in masks."""
+    compiled = Schema(json.dumps({"$schema": DRAFT_4, **schema}))
+    constraint = Constraint(compiled, SMALL.vocab)
+    draw = random.Random(4)
+    for text in taken + refused:
+        assert compiled.validate(text) == (text in taken), text
+        assert (feed(SMALL, constraint, text.encode(), draw) == "") == (text in taken), text
+    for _ in range(20):
+        check_states(SMALL, constraint, compiled, draw)
+    with pytest.raises(SchemaError, match="no value fits"):
+        Constraint({"$schema": DRAFT_4, "type": "integer", "not": {"type": "integer"}})
