@@ -299,6 +299,24 @@ bool arti_ends_anew(arti_jctx *x, const arti_state *st) {
     return anew;
 }
 
+/* Of a number that may end: does it only become another spelling of itself with this byte? */
+static bool only_respells(const arti_state *st, int byte) {
+    const arti_num *n = &st->number.num;
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+    if (byte == ENDED || !arti_num_may_end(n)) return false;
+    for (uint32_t a = 0; a < gt->n_alts; a++) {
+        const arti_num_rule *r = &gt->alts[a].shape->number;
+        if (r->is_any || !arti_num_fits(r, n, st->number.text)) {
+            if (!arti_num_alive(r, n, st->number.text, ARTI_NUM_USUAL)) continue;
+            return false;
+        }
+        if (r->lo && r->hi && arti_dec_cmp(r->lo, r->hi) == 0) continue;
+        const uint32_t places = r->step && r->step->exp < 0 ? (uint32_t)-r->step->exp : 0; /* behind the point */
+        if (!r->step || n->n_frac < places || (byte != '.' && n->lex != ARTI_NUM_FRAC)) return false;
+    }
+    return true;
+}
+
 static void found(arti_trails *t, const arti_state *after, uint32_t node, int byte) {
     t->after = *after;
     t->way_node = node;
@@ -314,6 +332,7 @@ static int try_node(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t *tri
         if (c < 0) return 0;
         if (*tries == 0) return put_back(t, tr, node, tr->shortest, true) ? 0 : -1;
         t->nodes[node].n_tried++;
+        if (from.mode == ARTI_M_NUMBER && only_respells(&from, c)) continue;
         --*tries;
         arti_state after = from;
         const arti_region_mark mark = arti_region_mark_now(x->region);
