@@ -181,11 +181,21 @@ template <class D> ART_DEV vec16 joined(const vec16 &a, const vec16 &b, uint32_t
     return v;
 }
 
-/* n groups of a row, the lanes' tokens from `begin` on, as loads bring them; everything is loaded before anything is looked at. */
+/* n groups of a row, the lanes' tokens from `begin` on, as loads bring them; all loads begin before anything is looked at, but for the second
+ * ones of load_any(). */
 template <uint32_t n> struct raw_tokens {
     wide<vec16> v[n];       /* -infinity past the end of the row */
-    wide<uint32_t> word[n]; /* of the mask, that the vector's tokens are in; 0 without a mask */
+    wide<uint32_t> allowed; /* lowest bit first: past the end of the row that may be any, without a mask none */
 };
+
+/* Which of a lane's tokens the words of the mask allow that their vectors lie in. */
+template <class D, uint32_t n> ART_DEV uint32_t allowed_of(uint32_t lane, const uint32_t (&word)[n]) {
+    uint32_t allowed = 0;
+    ART_UNROLL
+    for (uint32_t q = 0; q < n; q++)
+        allowed |= (word[q] >> (lane * D::n_vec % 32u) & ((1u << D::n_vec) - 1u)) << (q * D::n_vec);
+    return allowed;
+}
 
 /* Of a row that begins at a multiple of 16, which does not end among them. */
 template <class D, uint32_t n>
@@ -195,9 +205,10 @@ ART_DEV void load_whole(warp_id w, const row_view<D> &r, uint32_t begin, raw_tok
         const uint32_t first = (begin + lane * D::n_vec) / 32u;
         ART_UNROLL
         for (uint32_t q = 0; q < n; q++) at(t.v[q], lane) = load_vec16(from + q * group_size<D>());
+        uint32_t word[n];
         ART_UNROLL
-        for (uint32_t q = 0; q < n; q++)
-            at(t.word[q], lane) = r.mask ? load_const(r.mask + (first + q * D::n_vec)) : 0u;
+        for (uint32_t q = 0; q < n; q++) word[q] = r.mask ? load_const(r.mask + (first + q * D::n_vec)) : 0u;
+        at(t.allowed, lane) = allowed_of<D, n>(lane, word);
     });
 }
 
@@ -220,11 +231,14 @@ ART_DEV void load_any(warp_id w, const row_view<D> &r, uint32_t begin, raw_token
             if (from >= 0 && from <= end) v = load_vec16(logits + from);
             at(t.v[q], lane) = v;
         }
+        uint32_t word[n];
         ART_UNROLL
         for (uint32_t q = 0; q < n; q++) {
             uint32_t token = mine + q * group_size<D>();
-            at(t.word[q], lane) = mask && token < n_vocab ? load_const(mask + token / 32u) : 0u;
+            word[q] = mask && token < n_vocab ? load_const(mask + token / 32u) : 0u;
         }
+        at(t.allowed, lane) = allowed_of<D, n>(lane, word);
+        settle(at(t.allowed, lane)); /* the words' registers are free for what comes next */
         if (back) {
             ART_UNROLL
             for (uint32_t q = 0; q < n; q++) {
@@ -253,20 +267,12 @@ ART_DEV void load_any(warp_id w, const row_view<D> &r, uint32_t begin, raw_token
     });
 }
 
-/* Logits, -infinity past the end of the row; and which of them the mask allows, lowest bit first: past the end of the row that may be any,
- * without a mask none. */
-template <class D, uint32_t n>
-ART_DEV void convert(warp_id w, const raw_tokens<n> &t, wide<float> (&x)[n * D::n_vec], wide<uint32_t> &allowed) {
+/* Logits, -infinity past the end of the row. */
+template <class D, uint32_t n> ART_DEV void convert(warp_id w, const raw_tokens<n> &t, wide<float> (&x)[n * D::n_vec]) {
     lane_each(w, [&](uint32_t lane) {
         ART_UNROLL
         for (uint32_t j = 0; j < n * D::n_vec; j++)
             at(x[j], lane) = to_float(D(), element(D(), at(t.v[j / D::n_vec], lane), j % D::n_vec));
-        at(allowed, lane) = 0u;
-        ART_UNROLL
-        for (uint32_t q = 0; q < n; q++) {
-            uint32_t bits = at(t.word[q], lane) >> (lane * D::n_vec % 32u) & ((1u << D::n_vec) - 1u);
-            at(allowed, lane) |= bits << (q * D::n_vec);
-        }
     });
 }
 
@@ -285,7 +291,8 @@ template <class D> ART_DEV_COLD group<D> load_group(warp_id w, const row_view<D>
     g.begin = begin;
     raw_tokens<1u> t;
     load_any<D, 1u>(w, r, begin, t);
-    convert<D, 1u>(w, t, g.x, g.allowed);
+    convert<D, 1u>(w, t, g.x);
+    g.allowed = t.allowed;
     if (r.n_patches) apply_patches(w, r, begin, g.x);
     if (!r.mask) lane_each(w, [&](uint32_t lane) { at(g.allowed, lane) = ART_FULL; });
     return g;
@@ -405,11 +412,16 @@ template <class D>
 ART_DEV_COLD tile_summary summarise_any(warp_id w, const row_view<D> &r, uint32_t index, float scale) {
     raw_tokens<ART_CUDA_ITEMS / D::n_vec> t;
     wide<float> x[ART_CUDA_ITEMS];
-    wide<uint32_t> allowed;
     load_any<D, ART_CUDA_ITEMS / D::n_vec>(w, r, index * ART_CUDA_TILE, t);
-    convert<D, ART_CUDA_ITEMS / D::n_vec>(w, t, x, allowed);
+    convert<D, ART_CUDA_ITEMS / D::n_vec>(w, t, x);
+    if (D::n_vec == 8) { /* else a vector stays as long as the two logits of each of its words */
+        lane_each(w, [&](uint32_t lane) {
+            ART_UNROLL
+            for (uint32_t j = 0; j < ART_CUDA_ITEMS; j++) settle(at(x[j], lane));
+        });
+    }
     if (r.n_patches) apply_patches(w, r, index * ART_CUDA_TILE, x);
-    return summarise<true>(w, x, allowed, r.mask != nullptr, scale);
+    return summarise<true>(w, x, t.allowed, r.mask != nullptr, scale);
 }
 
 /* One reading of a tile. */
@@ -419,10 +431,9 @@ template <class D> ART_DEV tile_summary summarise_tile(warp_id w, const row_view
         return summarise_any(w, r, index, scale);
     raw_tokens<ART_CUDA_ITEMS / D::n_vec> t;
     wide<float> x[ART_CUDA_ITEMS];
-    wide<uint32_t> allowed;
     load_whole<D, ART_CUDA_ITEMS / D::n_vec>(w, r, begin, t);
-    convert<D, ART_CUDA_ITEMS / D::n_vec>(w, t, x, allowed);
-    return summarise<false>(w, x, allowed, r.mask != nullptr, scale);
+    convert<D, ART_CUDA_ITEMS / D::n_vec>(w, t, x);
+    return summarise<false>(w, x, t.allowed, r.mask != nullptr, scale);
 }
 
 /* ------------------------------------------------------------------ what comes before a place */

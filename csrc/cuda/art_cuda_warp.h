@@ -152,6 +152,15 @@ ART_DEV vec16 load_vec16(const void *p) {
     return v;
 }
 
+/* Has a value computed here and once: compilers put that off behind branches, and keep in registers what it is computed from. */
+ART_DEV void settle(float &x) {
+    asm("" : "+f"(x));
+}
+
+ART_DEV void settle(uint32_t &x) {
+    asm("" : "+r"(x));
+}
+
 template <class T> ART_DEV T load_const(const T *p) {
     return __ldg(p);
 }
@@ -320,6 +329,10 @@ ART_DEV vec16 load_vec16(const void *p) {
     memcpy(&v, __builtin_assume_aligned(p, 16), sizeof v);
     return v;
 }
+
+ART_DEV void settle(float &) {}
+
+ART_DEV void settle(uint32_t &) {}
 
 template <class T> ART_DEV T load_const(const T *p) {
     return *p;
