@@ -280,7 +280,7 @@ def _probed(engine: EngineInfo) -> EngineInfo:
 
 def _probe_main(request: str) -> None:
     """Open one engine and print what it is; the child's side of `_probed`."""
-    engine = msgspec.json.decode(request, type=EngineInfo)
+    engine: EngineInfo = msgspec.json.decode(request, type=EngineInfo)
     try:
         library = Library(engine)
         devices = library.devices(all_kinds=True)
