@@ -9,11 +9,12 @@ Names are loaded when they are first used, so that importing agentrt costs next 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ._version import __version__
 
+TYPE_CHECKING = False  # which type checkers take for true; loading typing takes longer than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from . import testing as testing
     from .agent import Agent
     from .aio import AsyncStream
