@@ -374,9 +374,40 @@ static arti_re short_label(arti_re_ctx *c) {
     return arti_re_or2(c, whole(c, "[^]{1,9}"), arti_re_and2(c, few, whole(c, "[^]{1,34}")));
 }
 
-/* No A-labels, and none that is too long as one. */
+/* Marks of this class; 0: all marks. */
+static arti_re marks_of(arti_re_ctx *c, uint32_t class) {
+    re_begin(c);
+    re_ranges_reset(c);
+    uint32_t lo, hi, is;
+    for (size_t i = 0; arti_unicode_class_range(i, &lo, &hi, &is); i++)
+        if ((class == 0 || is == class) && !re_ranges_add(c, lo, hi)) return ARTI_RE_FAIL;
+    return re_ranges_finish(c);
+}
+
+/* Labels of PVALID characters that are not in NFC, and few others: where something stands behind what it may compose with, or two marks
+ * stand side by side, but for pairs that many labels have, which are in order and do not compose. */
+static arti_re maybe_not_normal(arti_re_ctx *c) {
+    static const uint32_t pairs[][2] = {
+        {7, 9}, {103, 107}, {118, 122}}; /* nukta and virama; Thai, Lao: vowel and tone */
+    enum { N_PAIRS = sizeof pairs / sizeof *pairs };
+    const arti_re mark = marks_of(c, 0), composing = CLASS("After_M");
+    arti_re others = mark, wrong[N_PAIRS + 3];
+    size_t n = 0;
+    for (size_t i = 0; i < N_PAIRS; i++) {
+        const arti_re first = marks_of(c, pairs[i][0]), second = marks_of(c, pairs[i][1]);
+        wrong[n++] = arti_re_concat(c, first, arti_re_and2(c, mark, arti_re_not(c, second)));
+        others = arti_re_and2(c, others, arti_re_not(c, first));
+    }
+    wrong[n++] = arti_re_concat(c, others, mark);
+    wrong[n++] = arti_re_concat(c, arti_re_or2(c, mark, CLASS("Before_M")), composing);
+    wrong[n++] = arti_re_concat(c, CLASS("Before_S"), CLASS("After_S"));
+    return concat3(c, ARTI_RE_ANY, arti_re_or(c, wrong, n), ARTI_RE_ANY);
+}
+
+/* No A-labels, and none that is too long as one or not in NFC. */
 static arti_re plain_label(arti_re_ctx *c) {
-    return arti_re_or2(c, whole(c, PLAIN_LABEL), arti_re_and2(c, unicode_label(c), short_label(c)));
+    const arti_re surely[] = {unicode_label(c), short_label(c), arti_re_not(c, maybe_not_normal(c))};
+    return arti_re_or2(c, whole(c, PLAIN_LABEL), arti_re_and(c, surely, 3));
 }
 
 static arti_re idn_hostname(arti_re_ctx *c, arti_re label) {

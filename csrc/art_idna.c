@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_idna.h"
 
+#include "art_unicode.h"
 #include "art_utf8.h"
 
 #include <stdbool.h>
@@ -107,6 +108,39 @@ static size_t encode(const uint32_t *in, uint32_t n_in, uint8_t out[LABEL_MAX]) 
     return len;
 }
 
+/* ------------------------------------------------------------------ normalisation */
+
+/* Is this text in NFC, if its characters are PVALID? It is taken apart, its marks are ordered, and it is put together again (UAX #15): whether
+ * a mark composes can depend on what the character before is made of. */
+static bool is_normal(const uint32_t *in, uint32_t n_in) {
+    uint32_t parts[LABEL_MAX * ARTI_UNICODE_PARTS_MAX], n = 0;
+    for (uint32_t i = 0; i < n_in; i++) {
+        uint32_t seconds[ARTI_UNICODE_PARTS_MAX], n_seconds = 0, one = in[i];
+        while (arti_unicode_parts(one, &one, &seconds[n_seconds])) n_seconds++;
+        for (;; one = seconds[--n_seconds]) {
+            const uint32_t class = arti_unicode_class(one);
+            uint32_t at = n++;
+            for (; class > 0 && at > 0 && arti_unicode_class(parts[at - 1]) > class; at--) parts[at] = parts[at - 1];
+            parts[at] = one;
+            if (n_seconds == 0) break;
+        }
+    }
+    uint32_t n_out = 0, starter = UINT32_MAX, before = 0; /* the class of the last part that stayed */
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t one = parts[i], class = arti_unicode_class(one);
+        const bool is_next = starter != UINT32_MAX && (starter + 1 == n_out || before < class);
+        const uint32_t whole = is_next ? arti_unicode_whole(parts[starter], one) : 0;
+        if (whole) {
+            parts[starter] = whole;
+            continue;
+        }
+        if (class == 0) starter = n_out;
+        before = class;
+        parts[n_out++] = one;
+    }
+    return n_out == n_in && memcmp(parts, in, n_in * sizeof *in) == 0;
+}
+
 /* ------------------------------------------------------------------ labels and names */
 
 static uint8_t lower(uint8_t c) {
@@ -131,11 +165,11 @@ static bool expand(const uint8_t *label, size_t len, uint8_t *out, size_t *out_l
         is_unicode |= points[i] >= FIRST_N;
         *out_len += arti_u8_put(out + *out_len, points[i]);
     }
-    return is_unicode;
+    return is_unicode && is_normal(points, n);
 }
 
-/* The A-label of this label, if it needs one, has at most LABEL_MAX octets. */
-static bool is_short(const uint8_t *label, size_t len) {
+/* A label that needs an A-label is in NFC, and that A-label has at most LABEL_MAX octets. */
+static bool is_encodable(const uint8_t *label, size_t len) {
     uint32_t points[LABEL_MAX], n = 0;
     bool is_unicode = false;
     for (size_t at = 0, size; at < len; at += size) {
@@ -144,7 +178,7 @@ static bool is_short(const uint8_t *label, size_t len) {
         is_unicode |= points[n++] >= FIRST_N;
     }
     uint8_t code[LABEL_MAX];
-    return !is_unicode || encode(points, n, code) <= LABEL_MAX - PREFIX_LEN;
+    return !is_unicode || (is_normal(points, n) && encode(points, n, code) <= LABEL_MAX - PREFIX_LEN);
 }
 
 static bool is_dot(uint32_t cp) { /* RFC 3490, section 3.1 */
@@ -163,7 +197,7 @@ arti_idna arti_idna_expand(const uint8_t *text, size_t len, uint8_t *out, size_t
             if (!expand(text + begin, at - begin, out, out_len)) return ARTI_IDNA_WRONG;
             expanded = true;
         } else {
-            if (!is_short(text + begin, at - begin)) return ARTI_IDNA_WRONG;
+            if (!is_encodable(text + begin, at - begin)) return ARTI_IDNA_WRONG;
             memcpy(out + *out_len, text + begin, at - begin);
             *out_len += at - begin;
         }

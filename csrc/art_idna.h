@@ -2,15 +2,15 @@
  *
  * art_idna.h: the labels of internationalised domain names (private to csrc).
  *
- * Purpose   A-labels ("xn--" and Punycode) back to the text they stand for, and whether other labels have an A-label. Which characters
- *           a label may have, and in which order, is for the regular languages of art_format.c to say.
+ * Purpose   A-labels ("xn--" and Punycode) back to the text they stand for, whether other labels have an A-label, and whether labels
+ *           are in NFC. Which characters a label may have, and in which order, is for the regular languages of art_format.c to say.
  * Owns      nothing.
  * Threads   pure functions.
  * Errors    none.
  * Limits    labels of 63 octets, as DNS has them.
  * Cost      linear in the text, quadratic in a label.
  *
- * Source: RFC 3492 (Punycode), RFC 5891 section 4.2 and 5.4. */
+ * Source: RFC 3492 (Punycode), RFC 5891 section 4.2 and 5.4, UAX #15 (normalisation). */
 #ifndef ART_IDNA_H
 #define ART_IDNA_H
 
@@ -18,9 +18,9 @@
 #include <stdint.h>
 
 typedef enum arti_idna {
-    ARTI_IDNA_PLAIN, /* no A-label in it; every label with other characters than ASCII has one that is short enough */
+    ARTI_IDNA_PLAIN, /* no A-label in it; every label with other characters than ASCII has one that is short enough, and is in NFC */
     ARTI_IDNA_EXPANDED, /* its A-labels stand for the text in `out` */
-    ARTI_IDNA_WRONG /* an A-label stands for nothing, or is not what its text is encoded as; or a label is too long */
+    ARTI_IDNA_WRONG /* an A-label stands for nothing, or is not what its text is encoded as; or a label is too long, or not in NFC */
 } arti_idna;
 
 /* text: UTF-8, a domain name, or an address, of which what follows the last '@' is looked at. out: room for 4 * len bytes; *out_len

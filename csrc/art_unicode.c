@@ -13,7 +13,19 @@ typedef struct set_name {
     uint16_t set;
 } set_name;
 
+typedef struct composition {
+    uint32_t first, second, whole;
+} composition;
+
+typedef struct class_range {
+    uint32_t first;
+    uint8_t n, class;
+} class_range;
+
 #include "art_unicode_data.h"
+
+#define N_COMPOSITIONS (sizeof compositions / sizeof *compositions)
+#define N_CLASS_RANGES (sizeof class_ranges / sizeof *class_ranges)
 
 bool arti_unicode_find(arti_unicode_kind kind, const char *name, size_t len, arti_unicode_set *out) {
     static const struct {
@@ -67,4 +79,56 @@ bool arti_unicode_next(arti_unicode_set *s, uint32_t *lo, uint32_t *hi) {
     *hi = *lo + take_number(&s->at);
     s->cp = *hi + 1;
     return true;
+}
+
+uint32_t arti_unicode_class(uint32_t cp) {
+    size_t lo = 0, hi = N_CLASS_RANGES; /* the first range behind cp */
+    while (lo < hi) {
+        const size_t mid = lo + (hi - lo) / 2;
+        if (class_ranges[mid].first <= cp)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo > 0 && cp - class_ranges[lo - 1].first < class_ranges[lo - 1].n ? class_ranges[lo - 1].class : 0;
+}
+
+bool arti_unicode_class_range(size_t i, uint32_t *lo, uint32_t *hi, uint32_t *class) {
+    if (i >= N_CLASS_RANGES) return false;
+    *lo = class_ranges[i].first;
+    *hi = *lo + class_ranges[i].n - 1u;
+    *class = class_ranges[i].class;
+    return true;
+}
+
+bool arti_unicode_parts(uint32_t cp, uint32_t *first, uint32_t *second) {
+    size_t lo = 0, hi = N_COMPOSITIONS;
+    while (lo < hi) {
+        const size_t mid = lo + (hi - lo) / 2;
+        const composition *c = &compositions[by_whole[mid]];
+        if (c->whole == cp) {
+            *first = c->first;
+            *second = c->second;
+            return true;
+        }
+        if (c->whole < cp)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return false;
+}
+
+uint32_t arti_unicode_whole(uint32_t first, uint32_t second) {
+    size_t lo = 0, hi = N_COMPOSITIONS;
+    while (lo < hi) {
+        const size_t mid = lo + (hi - lo) / 2;
+        const composition *c = &compositions[mid];
+        if (c->first == first && c->second == second) return c->whole;
+        if (c->first < first || (c->first == first && c->second < second))
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return 0;
 }

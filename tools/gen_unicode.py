@@ -4,8 +4,8 @@
 
 The sets of ECMA 262's properties are asked of a JavaScript engine (NODE, default `node`), code point by code point,
 so names and contents are those of the standard. What is valid in internationalised domain names comes from the `idna`
-package (RFC 5892), the direction of characters and viramas from Python's unicodedata. Each set is stored as gap,
-length, gap, length .. in LEB128.
+package (RFC 5892); the direction of characters, viramas, and what composes with what in NFC from `unicodedata2`, which
+knows the same version of Unicode. Each set is stored as gap, length, gap, length .. in LEB128.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import unicodedata
 from pathlib import Path
 
 import idna.idnadata
+import unicodedata2 as unicodedata
 
 CATEGORIES = """
 LC=Cased_Letter Lu=Uppercase_Letter Ll=Lowercase_Letter Lt=Titlecase_Letter Lm=Modifier_Letter Lo=Other_Letter
@@ -97,12 +97,13 @@ def ranges_of(code_points: list[int]) -> Ranges:
     return tuple(out)
 
 
+def unpack(packed: tuple[int, ...]) -> list[int]:
+    """Code points; each entry is start << 32 | end."""
+    return [cp for entry in packed for cp in range(entry >> 32, entry & 0xFFFFFFFF)]
+
+
 def domain_name_sets() -> dict[str, Ranges]:
     """The properties of RFC 5892 and RFC 5893."""
-
-    def unpack(packed: tuple[int, ...]) -> list[int]:  # each entry is start << 32 | end
-        return [cp for entry in packed for cp in range(entry >> 32, entry & 0xFFFFFFFF)]
-
     direction: dict[str, list[int]] = {}
     groups = {"L": "L", "R": "R", "AL": "R", "AN": "AN", "EN": "EN", "NSM": "NSM"}
     groups |= dict.fromkeys(("ES", "CS", "ET", "ON", "BN"), "Neutral")
@@ -117,6 +118,70 @@ def domain_name_sets() -> dict[str, Ranges]:
     for letter in "LRDT":
         sets[f"Join_{letter}"] = unpack(idna.idnadata.joining_types[letter])
     return {name: ranges_of(cps) for name, cps in sets.items()}
+
+
+Triples = list[tuple[int, int, int]]
+
+
+def compositions() -> Triples:
+    """Pairs of characters and what they compose to in NFC, of those that are PVALID. All are made of PVALID characters
+    but syllables of Hangul, and what those are made of composes with nothing that is PVALID."""
+    valid = set(unpack(idna.idnadata.codepoint_classes["PVALID"]))
+    pairs = []
+    for cp in range(0x110000):
+        parts = unicodedata.decomposition(chr(cp)).split()
+        if len(parts) != 2 or parts[0].startswith("<") or 0xAC00 <= cp <= 0xD7A3:
+            continue
+        first, second = (int(part, 16) for part in parts)
+        is_composed = unicodedata.normalize("NFC", chr(first) + chr(second)) == chr(cp)
+        if is_composed and (cp in valid or {first, second} <= valid):
+            assert {cp, first, second} <= valid
+            assert unicodedata.combining(chr(cp)) == unicodedata.combining(chr(first)) == 0
+            assert unicodedata.decomposition(chr(second)) == ""
+            pairs.append((first, second, cp))
+    for cp in valid:
+        assert unicodedata.category(chr(cp)) != "Cn", f"{cp:X} is of a later version of Unicode"
+        assert unicodedata.normalize("NFC", chr(cp)) == chr(cp)
+    for first, last in ((0x1100, 0x11FF), (0xA960, 0xA97F), (0xD7B0, 0xD7FF)):  # what Hangul is made of
+        assert valid.isdisjoint(range(first, last + 1))
+    return sorted(pairs)
+
+
+def combining_classes() -> Triples:
+    """First character, how many, and their canonical combining class, of PVALID characters whose class is not 0."""
+    ranges: Triples = []
+    for cp in sorted(unpack(idna.idnadata.codepoint_classes["PVALID"])):
+        combining = unicodedata.combining(chr(cp))
+        if ranges and (ranges[-1][0] + ranges[-1][1], ranges[-1][2]) == (cp, combining):
+            ranges[-1] = (ranges[-1][0], ranges[-1][1] + 1, combining)
+        elif combining:
+            ranges.append((cp, 1, combining))
+    return ranges
+
+
+def composing_sets(pairs: Triples) -> dict[str, Ranges]:
+    """What may compose: a character of Before_M with a mark of After_M, even where other marks
+    stand between; one of Before_S with one of After_S, which is no mark, right behind it."""
+    parts_of = {whole: (first, second) for first, second, whole in pairs}
+    sets: dict[str, set[int]] = {name: set() for name in ("Before_M", "After_M", "Before_S", "After_S")}
+
+    def combining(cp: int) -> int:
+        return unicodedata.combining(chr(cp))
+
+    for first, second, _ in pairs:
+        kind = "M" if combining(second) else "S"
+        sets["Before_" + kind].add(first)
+        sets["After_" + kind].add(second)
+    for whole in parts_of:
+        at, is_mark = whole, False
+        while at in parts_of:
+            is_mark = is_mark or combining(parts_of[at][1]) > 0
+            at = parts_of[at][0]
+        if is_mark:  # a mark behind it may come before those that it is made of
+            sets["Before_M"].add(whole)
+        if at in sets["After_S"]:  # what it begins with composes
+            sets["After_S"].add(whole)
+    return {name: ranges_of(list(cps)) for name, cps in sets.items()}
 
 
 def leb128(value: int) -> bytes:
@@ -168,7 +233,8 @@ def main() -> None:
                 print(f"not known to {node}: {query}", file=sys.stderr)
                 continue
             tables[table].append((alias, set_number(tuple(map(tuple, answer["sets"][query])))))
-    for name, ranges in domain_name_sets().items():
+    pairs = compositions()
+    for name, ranges in (domain_name_sets() | composing_sets(pairs)).items():
         tables["idna"].append((name, set_number(ranges)))
 
     lines = [
@@ -176,7 +242,7 @@ def main() -> None:
         " *",
         " * Written by tools/gen_unicode.py; do not edit. Versions of Unicode: properties of ECMA 262",
         f" * {answer['version']}, PVALID and joining types {idna.idnadata.__version__},"
-        f" directions {unicodedata.unidata_version}. */",
+        f" directions and normalisation {unicodedata.unidata_version}. */",
         "",
         "static const uint8_t set_bytes[] = {",
     ]
@@ -205,6 +271,26 @@ def main() -> None:
                 lines.append(row)
                 row = "   "
             row += cell
+        lines += [row, "};"]
+    by_whole = sorted(range(len(pairs)), key=lambda i: pairs[i][2])
+    for head, cells in (
+        (
+            "composition compositions[] = { /* sorted by first, then by second */",
+            [f"{{0x{first:X}, 0x{second:X}, 0x{whole:X}}}," for first, second, whole in pairs],
+        ),
+        ("uint16_t by_whole[] = { /* places in compositions, by what they compose to */", [f"{i}," for i in by_whole]),
+        (
+            "class_range class_ranges[] = { /* sorted; class 0 elsewhere */",
+            [f"{{0x{first:X}, {n}, {combining}}}," for first, n, combining in combining_classes()],
+        ),
+    ):
+        lines += ["", f"static const {head}"]
+        row = "   "
+        for cell in cells:
+            if len(row) + len(cell) + 1 > 120:
+                lines.append(row)
+                row = "   "
+            row += f" {cell}"
         lines += [row, "};"]
     path = Path(__file__).parent.parent / "csrc" / "art_unicode_data.h"
     path.write_text("\n".join(lines) + "\n")

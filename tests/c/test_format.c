@@ -2,6 +2,8 @@
 #include "harness.h"
 
 #include "art_format.h"
+#include "art_unicode.h"
+#include "art_utf8.h"
 
 static harness heap;
 static art_alloc alloc;
@@ -38,6 +40,10 @@ static const example examples[] = {
     {"idn-email", "\xCE\xB1@\xCE\xB2.c", "\xCE\xB1"},
     {"idn-hostname", "l\xC2\xB7l", "a\xC2\xB7l"},
     {"idn-hostname", "\xD7\x90\xE3\x80\x82\xD7\x91", "a\xD7\x90"},
+    {"idn-hostname", "\xC3\xA9", "e\xCC\x81"}, /* NFC */
+    {"idn-hostname", "xn--9ca", "xn--e-xbb"},
+    {"hostname", "xn--9ca", "xn--e-xbb"},
+    {"idn-email", "e\xCC\x81@\xC3\xA9", "a@e\xCC\x81"},
     {"ipv4", "255.255.255.255", "256.1.1.1"},
     {"ipv4", "0.0.0.0", "01.2.3.4"},
     {"ipv6", "1::", "1::2::3"},
@@ -110,6 +116,34 @@ static void test_plain_labels(void) {
         }
         arti_re_ctx_free(c);
     }
+}
+
+/* What two characters compose to is in NFC, they are not, and are not generated. */
+static void test_compositions(void) {
+    arti_mem mem;
+    arti_re_ctx *c = NULL;
+    arti_re t, plain;
+    uint32_t n = 0, n_plain = 0;
+    for (uint32_t cp = 0; cp <= 0x10FFFFu; cp++) {
+        uint32_t first, second;
+        if (!arti_unicode_parts(cp, &first, &second)) continue;
+        if (n++ % 32 == 0) { /* so that its states stay few */
+            if (c) arti_re_ctx_free(c);
+            arti_mem_init(&mem, &alloc, 0);
+            assert(arti_re_ctx_new(&mem, &c, NULL) == ART_OK);
+            assert(arti_format(c, "idn-hostname", 12, &t, &plain, NULL) == ART_OK);
+        }
+        char whole[16], parts[16];
+        whole[arti_u8_put((uint8_t *)whole, cp)] = 0;
+        const size_t len = arti_u8_put((uint8_t *)parts, first);
+        parts[len + arti_u8_put((uint8_t *)parts + len, second)] = 0;
+        assert(!fits(c, t, plain, &mem, parts) && !accepts(c, plain, parts));
+        const bool is_label = accepts(c, t, whole); /* no mark */
+        assert(is_label == fits(c, t, plain, &mem, whole) && is_label == accepts(c, plain, whole));
+        n_plain += is_label;
+    }
+    assert(n > 490 && n_plain > 400);
+    arti_re_ctx_free(c);
 }
 
 static void test_examples(void) {
@@ -206,6 +240,7 @@ int main(void) {
     alloc = harness_alloc(&heap);
     test_examples();
     test_plain_labels();
+    test_compositions();
     test_leap_seconds();
     test_names();
     test_allocations();

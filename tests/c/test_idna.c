@@ -4,6 +4,7 @@
 #include "harness.h"
 
 #include "art_idna.h"
+#include "art_utf8.h"
 
 typedef struct example {
     const char *name, *expanded; /* NULL: wrong */
@@ -39,9 +40,49 @@ static const example examples[] = {
     {"xn--a-_", NULL},
     {"xn--99999999", NULL}, /* beyond Unicode */
     {"xn--9999999999999999999999999999", NULL},
+    {"xn--e-xbb", NULL}, /* e, U+0301: not in NFC */
+    {"xn--9ca", "\xC3\xA9"},
+    {"xn--lsa503l", "\xE1\xBA\xB9\xCC\x81"}, /* U+1EB9, U+0301: which do not compose */
+    {"xn--kta988k", NULL},                   /* U+1E0B, U+0323, where the dot below comes first */
+    {"e\xCC\x81.de", NULL},
+    {"a.\xC3\xA9.e\xCC\x81", NULL},
+    {"\xC3\xA9@e\xCC\x81", NULL},
 };
 
-static const char *const plain[] = {"", ".", "a.b", "xn-a", "axn--bcher-kva", "\xC3\xBC.de", "a@b"};
+static const char *const plain[] = {"", ".", "a.b", "xn-a", "axn--bcher-kva", "\xC3\xBC.de", "a@b", "e\xCC\x81@b"};
+
+/* Code points, and whether they are in NFC; 0: the end. */
+static const struct {
+    uint32_t points[8];
+    bool is_normal;
+} normal[] = {
+    {{0x1EB9, 0x301}, true},
+    {{0x65, 0x323, 0x301}, false},
+    {{0x1E0B, 0x323}, false},      /* made of d, U+0307: the dot below goes between */
+    {{0x1E0D, 0x307}, true},       /* there is no such character */
+    {{0x71, 0x307, 0x323}, false}, /* marks out of order */
+    {{0x71, 0x323, 0x307}, true},
+    {{0x71, 0x301, 0x300, 0x301}, true}, /* of one class: in any order */
+    {{0x61, 0x327, 0x301}, false},       /* the acute composes past the cedilla */
+    {{0x61, 0x30D, 0x301}, true},        /* and not past what has its class */
+    {{0x304B, 0x3099}, false},           /* Hiragana */
+    {{0x304B, 0x309A}, true},
+    {{0x9C7, 0x9BE}, false}, /* Bengali: no marks, but they compose */
+    {{0x995, 0x9BE}, true},
+    {{0x9C7, 0x9BC, 0x9BE}, true}, /* what is between keeps them apart */
+    {{0xDDD}, true},
+    {{0xDDC, 0xDCA}, false},
+    {{0xDD9, 0xDCF, 0xDCA}, false},
+    {{0xAC00, 0xAC01}, true},    /* Hangul */
+    {{0x16D63, 0x16D68}, false}, /* Kirat Rai: the second is made of what composes with the first */
+    {{0x16D63, 0x16D63, 0x16D69}, true},
+    {{0xE1B, 0xE39, 0xE48}, true}, /* Thai */
+    {{0xE1B, 0xE48, 0xE39}, false},
+    {{0x5E9, 0x5BC, 0x5C1}, true}, /* Hebrew, in the order of the classes */
+    {{0x5E9, 0x5C1, 0x5BC}, false},
+    {{0x301, 0x65}, true},   /* a mark first, which no label has */
+    {{0x1FB3, 0x301}, true}, /* not PVALID, and nothing is told of it */
+};
 
 int main(void) {
     uint8_t out[1024];
@@ -56,6 +97,21 @@ int main(void) {
     }
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         assert(arti_idna_expand((const uint8_t *)plain[i], strlen(plain[i]), out, &len) == ARTI_IDNA_PLAIN);
+    for (size_t i = 0; i < sizeof normal / sizeof *normal; i++) {
+        uint8_t label[64];
+        size_t n = 0;
+        for (const uint32_t *cp = normal[i].points; *cp; cp++) n += arti_u8_put(label + n, *cp);
+        const arti_idna got = arti_idna_expand(label, n, out, &len);
+        if ((got == ARTI_IDNA_PLAIN) != normal[i].is_normal)
+            fprintf(stderr, "U+%04X ..\n", (unsigned)normal[i].points[0]);
+        assert(got == (normal[i].is_normal ? ARTI_IDNA_PLAIN : ARTI_IDNA_WRONG));
+    }
+    /* The most that 63 characters can be made of. */
+    for (size_t n = 1; n <= 63; n++) {
+        uint8_t label[256];
+        for (size_t i = 0; i < n; i++) arti_u8_put(label + 3 * i, 0xDDD);
+        (void)arti_idna_expand(label, 3 * n, out, &len);
+    }
     /* 59 octets of Punycode are the most: with 57 such letters they are reached. */
     char text[256];
     for (size_t n = 1; n <= 63; n++) {

@@ -62,9 +62,41 @@ static void test_unknown(void) {
     assert(arti_unicode_find(ARTI_UNICODE_CATEGORY, "Lux", 2, &set)); /* the length decides */
 }
 
+/* Of all characters: parts and whole are inverse to each other, and the ranges of classes are those of the characters. */
+static void test_normalisation(void) {
+    size_t n_wholes = 0, n_marks = 0, n_in_ranges = 0;
+    for (uint32_t cp = 0; cp <= 0x10FFFFu; cp++) {
+        uint32_t first, second, n = 1;
+        n_marks += arti_unicode_class(cp) > 0;
+        if (!arti_unicode_parts(cp, &first, &second)) continue;
+        n_wholes++;
+        assert(arti_unicode_whole(first, second) == cp && arti_unicode_class(cp) == 0);
+        assert(has(ARTI_UNICODE_IDNA, "PVALID", cp) && has(ARTI_UNICODE_IDNA, "PVALID", second));
+        do {
+            uint32_t rest, more;
+            assert(!arti_unicode_parts(second, &rest, &more));
+            n++;
+        } while (arti_unicode_parts(first, &first, &second));
+        assert(n <= ARTI_UNICODE_PARTS_MAX && arti_unicode_class(first) == 0);
+    }
+    assert(n_wholes > 490);
+    uint32_t lo, hi, class, end = 0;
+    for (size_t i = 0; arti_unicode_class_range(i, &lo, &hi, &class); i++) {
+        assert(lo >= end && hi >= lo && class > 0);
+        for (uint32_t cp = lo; cp <= hi; cp++) assert(arti_unicode_class(cp) == class);
+        n_in_ranges += hi - lo + 1;
+        end = hi + 1;
+    }
+    assert(n_marks == n_in_ranges && n_marks > 930);
+    assert(arti_unicode_class(0x301) == 230 && arti_unicode_class(0x323) == 220 && arti_unicode_class('a') == 0);
+    assert(arti_unicode_whole('e', 0x301) == 0xE9 && arti_unicode_whole('E', 0x301) == 0); /* not PVALID */
+    assert(arti_unicode_whole(0x301, 'e') == 0 && !arti_unicode_parts('e', &lo, &hi));
+}
+
 int main(void) {
     test_members();
     test_sizes();
     test_unknown();
+    test_normalisation();
     return 0;
 }
