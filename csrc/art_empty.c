@@ -452,6 +452,51 @@ static uint32_t counted_best(art_schema *s, arti_array_shape *a, uint32_t n, con
     return best != ARTI_LEN_NONE && best && is_empty ? best - 1 : best;
 }
 
+/* So many values a shape has at most; UINT32_MAX: not known. */
+static uint32_t supply(const arti_shape *sh) {
+    switch ((arti_type)sh->type) {
+    case ARTI_T_NULL: return 1;
+    case ARTI_T_BOOL: return sh->bools == 3 ? 2 : 1;
+    case ARTI_T_NUMBER:
+        return sh->number.lo && sh->number.hi && arti_dec_cmp(sh->number.lo, sh->number.hi) == 0 ? 1 : UINT32_MAX;
+    case ARTI_T_STRING: return sh->text.set ? sh->text.n_set : UINT32_MAX;
+    case ARTI_T_ARRAY: return sh->array.max == 0 ? 1 : UINT32_MAX;
+    case ARTI_T_OBJECT: return sh->object.max == 0 ? 1 : UINT32_MAX;
+    default: return UINT32_MAX;
+    }
+}
+
+#define SUPPLIES_MAX 8u
+#define SUPPLY_SHAPES_MAX 64u
+
+/* Bytes of `count` values of a conjunction that differ, a comma each: at least. An array that is filled with others of its own kind must be
+ * longer than what it is filled with, or completions would begin one within the other. */
+static uint64_t different_len(const art_schema *s, arti_conj c, uint32_t count) {
+    const arti_conj_info *info = s->norm->conj[c];
+    const arti_shape *used[SUPPLIES_MAX];
+    uint64_t all = 0, each = (uint64_t)info->len + 1;
+    for (uint32_t n = 0; n < SUPPLIES_MAX && count; n++) {
+        const arti_shape *best = NULL;
+        for (int t = 0; t < ARTI_N_TYPES; t++) {
+            const arti_facet *f = &info->facet[t];
+            if (f->n_shapes > SUPPLY_SHAPES_MAX) return all + each * count;
+            for (uint32_t k = 0; k < f->n_shapes; k++) {
+                const arti_shape *sh = f->shapes[k];
+                bool is_used = sh->len == ARTI_LEN_NONE || (best && sh->len >= best->len);
+                for (uint32_t i = 0; i < n && !is_used; i++) is_used = used[i] == sh;
+                if (!is_used) best = sh;
+            }
+        }
+        if (!best) break;
+        const uint32_t some = supply(best) < count ? supply(best) : count;
+        each = (uint64_t)best->len + 1;
+        all += each * some;
+        count -= some;
+        used[n] = best;
+    }
+    return all + each * count;
+}
+
 uint32_t arti_array_best(art_schema *s, arti_array_shape *a, uint32_t n, const uint32_t *counts, bool has_equal,
                          arti_plan *plan) {
     if (n > a->max) return ARTI_LEN_NONE;
@@ -472,7 +517,8 @@ uint32_t arti_array_best(art_schema *s, arti_array_shape *a, uint32_t n, const u
         const arti_conj c = arti_array_item_conj(s, a, i);
         if (c == ARTI_CONJ_FAIL || len_now(s, c) == ARTI_LEN_NONE) return ARTI_LEN_NONE;
         if (!plan_add(s, plan, (arti_step){.conj = c, .count = min - i})) return ARTI_LEN_NONE;
-        const uint64_t all = (uint64_t)(len_now(s, c) + 1) * (min - i);
+        const uint64_t all =
+            a->unique && min - i > 1 ? different_len(s, c, min - i) : (uint64_t)(len_now(s, c) + 1) * (min - i);
         cost = arti_len_add(cost, all < ARTI_LEN_MAX ? (uint32_t)all : ARTI_LEN_MAX);
     }
     return cost && n == 0 ? cost - 1 : cost;

@@ -461,6 +461,15 @@ def test_values_that_go_on_by_recursion() -> None:
     inner = {"anyOf": [{"const": 1}, {"type": "array", "maxItems": 1, "items": {"$ref": "#/$defs/b"}}]}
     schema = {"type": "array", **TWO, "minItems": 6, "items": {"$ref": "#/$defs/b"}, "$defs": {"b": inner}}
     assert Constraint(schema).matcher().shortest_completion() == b"[1,[],[1],[[]],[[1]],[[[]]]]"
+    # One that is filled with others of its kind looked as short as what it is filled with.
+    filled = {"type": "array", **TWO, "minItems": 3, "items": {"anyOf": [{"$ref": "#/$defs/b"}, {"const": 1}]}}
+    other = {"type": "array", "minItems": 6, "items": {"items": {"const": 2}}}
+    schema = {"$ref": "#/$defs/b", "$defs": {"b": {"anyOf": [filled, other]}}}
+    assert Constraint(schema).matcher().shortest_completion() == b"[0,0,0,0,0,0]"
+    # Pairs of ones were told apart by spelling the second one at length.
+    ones = {"type": "array", "minItems": 2, "items": {"const": 1}}
+    schema = {"type": "array", **TWO, "items": {"type": "array", "minItems": 2, "items": ones}}
+    assert Constraint(schema).matcher().shortest_completion() == b"[[[1,1],[1,1]],[[1,1],[1,1,1]]]"
 
 
 @pytest.mark.parametrize(
