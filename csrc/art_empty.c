@@ -867,7 +867,10 @@ static bool verify(decision *d, bool *again) {
             bool unsure = false;
             if (!needs_two(a) || a->is_filled) continue;
             a->is_filled = can_be_filled(s, a, &unsure);
-            if (arti_faulted(s)) return false;
+            if (arti_faulted(s)) {
+                take_back(s, number);
+                return false;
+            }
             *again |= a->is_filled;
             if (unsure) unsure_of = s->norm->conj[d->items[i].conj];
         }

@@ -781,9 +781,9 @@ void arti_array_values(arti_count *k, arti_array_shape *a, const arti_array_at *
     memcpy(l.stack[0].counts, at->counts, sizeof at->counts);
     if (ends_easily(&l))
         add_count(out, 1);
-    else
+    else if (!arti_faulted(s)) /* else lists would be kept that lack values */
         look_at_top(&l);
-    while (l.n && !arti_values_enough(k, out) && go_on(&l)) {
+    while (l.n && !arti_faulted(s) && !arti_values_enough(k, out) && go_on(&l)) {
     }
     arti_free(&s->mem, l.stack, l.cap * sizeof *l.stack);
 }
