@@ -404,9 +404,9 @@ static arti_re maybe_not_normal(arti_re_ctx *c) {
     return concat3(c, ARTI_RE_ANY, arti_re_or(c, wrong, n), ARTI_RE_ANY);
 }
 
-/* No A-labels, and none that is too long as one or not in NFC. */
-static arti_re plain_label(arti_re_ctx *c) {
-    const arti_re surely[] = {unicode_label(c), short_label(c), arti_re_not(c, maybe_not_normal(c))};
+/* No A-labels, and none that is too long as one or has not the further property. */
+static arti_re plain_label(arti_re_ctx *c, arti_re further) {
+    const arti_re surely[] = {unicode_label(c), short_label(c), further};
     return arti_re_or2(c, whole(c, PLAIN_LABEL), arti_re_and(c, surely, 3));
 }
 
@@ -426,7 +426,7 @@ static arti_re build_idn_hostname(arti_re_ctx *c) {
     return idn_hostname(c, any_label(c));
 }
 static arti_re plain_idn_hostname(arti_re_ctx *c) {
-    return idn_hostname(c, plain_label(c));
+    return idn_hostname(c, plain_label(c, arti_re_not(c, maybe_not_normal(c))));
 }
 
 static arti_re idn_email(arti_re_ctx *c, arti_re label) {
@@ -438,7 +438,7 @@ static arti_re build_idn_email(arti_re_ctx *c) {
     return idn_email(c, any_label(c));
 }
 static arti_re plain_idn_email(arti_re_ctx *c) {
-    return idn_email(c, plain_label(c));
+    return idn_email(c, plain_label(c, ARTI_RE_ANY));
 }
 
 /* ------------------------------------------------------------------ patterns: ECMA 262 */

@@ -13,7 +13,8 @@
  *   hostname       Punycode is arithmetic, so what A-labels ("xn--..") stand for, and how long the A-label of another label would
  *   idn-hostname   be, is asked of the whole text: two languages, one where the answer is yes, and a smaller one (`plain`) where it
  *   idn-email      is no; they agree on texts without such labels. The rules of IDNA 2008 on characters, joiners, digits and
- *                  direction hold of all labels, and so does normalisation (NFC), which is asked of the whole text, too.
+ *                  direction hold of all labels; that they are in NFC is asked of the whole text, too, but not of
+ *                  the labels of an address that are no A-labels.
  *   regex          the patterns that ECMA 262 has with or without flag `u`, groups ARTI_FORMAT_REGEX_DEPTH deep.
  *                  Names of groups and the order of escaped ends of a range are not compared. */
 #ifndef ART_FORMAT_H

@@ -168,8 +168,8 @@ static bool expand(const uint8_t *label, size_t len, uint8_t *out, size_t *out_l
     return is_unicode && is_normal(points, n);
 }
 
-/* A label that needs an A-label is in NFC, and that A-label has at most LABEL_MAX octets. */
-static bool is_encodable(const uint8_t *label, size_t len) {
+/* A label that needs an A-label is in NFC, if that is asked, and the A-label has at most LABEL_MAX octets. */
+static bool is_encodable(const uint8_t *label, size_t len, bool normal) {
     uint32_t points[LABEL_MAX], n = 0;
     bool is_unicode = false;
     for (size_t at = 0, size; at < len; at += size) {
@@ -178,7 +178,7 @@ static bool is_encodable(const uint8_t *label, size_t len) {
         is_unicode |= points[n++] >= FIRST_N;
     }
     uint8_t code[LABEL_MAX];
-    return !is_unicode || (is_normal(points, n) && encode(points, n, code) <= LABEL_MAX - PREFIX_LEN);
+    return !is_unicode || ((!normal || is_normal(points, n)) && encode(points, n, code) <= LABEL_MAX - PREFIX_LEN);
 }
 
 static bool is_dot(uint32_t cp) { /* RFC 3490, section 3.1 */
@@ -188,6 +188,7 @@ static bool is_dot(uint32_t cp) { /* RFC 3490, section 3.1 */
 arti_idna arti_idna_expand(const uint8_t *text, size_t len, uint8_t *out, size_t *out_len) {
     size_t begin = len;
     while (begin > 0 && text[begin - 1] != '@') begin--;
+    const bool normal = begin == 0;
     *out_len = 0;
     bool expanded = false;
     for (size_t at = begin, size = 0;; at += size) {
@@ -197,7 +198,7 @@ arti_idna arti_idna_expand(const uint8_t *text, size_t len, uint8_t *out, size_t
             if (!expand(text + begin, at - begin, out, out_len)) return ARTI_IDNA_WRONG;
             expanded = true;
         } else {
-            if (!is_encodable(text + begin, at - begin)) return ARTI_IDNA_WRONG;
+            if (!is_encodable(text + begin, at - begin, normal)) return ARTI_IDNA_WRONG;
             memcpy(out + *out_len, text + begin, at - begin);
             *out_len += at - begin;
         }

@@ -23,7 +23,8 @@ typedef enum arti_idna {
     ARTI_IDNA_WRONG /* an A-label stands for nothing, or is not what its text is encoded as; or a label is too long, or not in NFC */
 } arti_idna;
 
-/* text: UTF-8, a domain name, or an address, of which what follows the last '@' is looked at. out: room for 4 * len bytes; *out_len
+/* text: UTF-8, a domain name, or an address, of which what follows the last '@' is looked at; its labels need not be in NFC, unless they are
+ * A-labels: so the official test suite of JSON Schema has it. out: room for 4 * len bytes; *out_len
  * of them are the name with its A-labels expanded. */
 arti_idna arti_idna_expand(const uint8_t *text, size_t len, uint8_t *out, size_t *out_len);
 

@@ -43,7 +43,7 @@ static const example examples[] = {
     {"idn-hostname", "\xC3\xA9", "e\xCC\x81"}, /* NFC */
     {"idn-hostname", "xn--9ca", "xn--e-xbb"},
     {"hostname", "xn--9ca", "xn--e-xbb"},
-    {"idn-email", "e\xCC\x81@\xC3\xA9", "a@e\xCC\x81"},
+    {"idn-email", "e\xCC\x81@e\xCC\x81", "a@xn--e-xbb"}, /* as the official test suite has it */
     {"ipv4", "255.255.255.255", "256.1.1.1"},
     {"ipv4", "0.0.0.0", "01.2.3.4"},
     {"ipv6", "1::", "1::2::3"},
