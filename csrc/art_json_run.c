@@ -32,12 +32,31 @@ void arti_json_constraint_free(arti_json_constraint *c) {
     art_schema_free(s);
 }
 
+/* The masks that outputs begin with: the first one, which is asked for at once, and the one behind a first `{"`, which most tokenizers have as
+ * one token. What goes wrong here is told when a run asks for them. */
+static void prepare_masks(arti_json_constraint *c, arti_jctx *x) {
+    arti_state st;
+    uint32_t *words = arti_region_get(x->region, (c->vocab->n_words + 1u) * sizeof *words);
+    bool ok = words && arti_state_start(x, c->root, &st) && arti_mask_fill(x, &c->memo, c->vocab, &st, NULL, words);
+    ok = ok && arti_state_step(x, &st, '{') && arti_state_step(x, &st, '"');
+    if (ok) arti_mask_fill(x, &c->memo, c->vocab, &st, NULL, words);
+    arti_fault_take(c->schema, NULL);
+}
+
 static void prepare_outputs(arti_json_constraint *c) {
     arti_region region;
     arti_region_init(&region, &c->mem);
-    arti_jctx x = {.s = c->schema, .region = &region, .keep = &region, .space_max = c->space_max};
+    arti_jctx x = {.s = c->schema,
+                   .region = &region,
+                   .keep = &region,
+                   .style = ARTI_NUM_USUAL,
+                   .in_order = c->in_order,
+                   .spaced = c->spaced,
+                   .finite = true,
+                   .space_max = c->space_max};
     arti_walk w = {.x = &x, .m = &c->memo, .v = c->vocab};
-    arti_prepare(c->schema, c->root, ARTI_PREPARE_STEPS_MAX, c->vocab ? &w : NULL);
+    const arti_prepared p = arti_prepare(c->schema, c->root, ARTI_PREPARE_STEPS_MAX, c->vocab ? &w : NULL);
+    if (c->vocab && !p.is_refused) prepare_masks(c, &x);
     arti_region_free(&region);
 }
 

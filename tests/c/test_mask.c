@@ -339,6 +339,36 @@ static void test_memo(void) {
     assert(h.live == 0);
 }
 
+/* The masks that outputs begin with are there when the constraint is: they take no memory any more. */
+static void test_first_masks(void) {
+    static const char schema[] =
+        "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"a\"]}";
+    harness h;
+    const art_alloc alloc = harness_alloc(&h);
+    art_error err;
+    art_vocab *v = walk_vocab(&alloc, &err);
+    art_schema *s;
+    arti_json_constraint *c;
+    arti_run *r;
+    uint32_t words[WALK_WORDS];
+    size_t taken;
+    assert(art_schema_compile(schema, sizeof schema - 1, NULL, &alloc, &s, &err) == ART_OK);
+    assert(arti_json_constraint_new(s, v, NULL, &alloc, &c, &err) == ART_OK);
+    assert(arti_json_run_new(c, false, &r, &err) == ART_OK);
+    h.budget = 0;
+    assert(r->ops->fill(r, words, NULL, &err) == ART_OK && arti_bits_count(words, v->n_words) > 0);
+    h.budget = -1;
+    assert(r->ops->step(r, (const uint8_t *)"{\"", 2, &taken) == ART_OK && taken == 2);
+    h.budget = 0;
+    assert(r->ops->fill(r, words, NULL, &err) == ART_OK && arti_bits_count(words, v->n_words) > 0);
+    h.budget = -1;
+    r->ops->free(r);
+    arti_json_constraint_free(c);
+    art_schema_free(s);
+    art_vocab_free(v);
+    assert(h.live == 0);
+}
+
 /* A memo that can hold next to nothing gives the same masks. */
 static void test_small_memo(void) {
     harness h;
@@ -363,6 +393,7 @@ int main(void) {
     test_masks();
     test_spaced();
     test_memo();
+    test_first_masks();
     test_small_memo();
     return 0;
 }
