@@ -789,8 +789,8 @@ static bool comes_before(const prospect *a, const prospect *b, bool counted_firs
 }
 
 /* Of what the value that comes next may be, keeps what makes the text shortest and can still differ where it must: the items of an array that
- * are lacking come first then, whatever they have to look like. */
-static bool aim(arti_jctx *x, arti_state *st) {
+ * are lacking come first then, whatever they have to look like. Writes the bracket of an object that is kept in the order of the schema. */
+static bool aim(arti_jctx *x, arti_state *st, arti_out *out) {
     const arti_goals *all = st->goals;
     if ((st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !x->s->norm->has_unique || !all || all->n == 1)
         return true;
@@ -810,8 +810,18 @@ static bool aim(arti_jctx *x, arti_state *st) {
         if (best == UINT32_MAX) break;
         prospects[best].cost = ARTI_LEN_NONE;
         const arti_shape *sh = best_shape(x->s, all->conj[best]);
-        if (x->in_order && sh && sh->type == ARTI_T_OBJECT)
-            break; /* the order of members is that of all goals together */
+        if (x->in_order && sh && sh->type == ARTI_T_OBJECT) { /* the order of members is that of all goals together */
+            if (st->mode == ARTI_M_FIRST_VALUE) break;
+            arti_state object = *st;
+            if (!arti_state_step(x, &object, '{') || !arti_object_aim(x, &object, best) ||
+                !arti_unique_alive(x, &object)) {
+                if (arti_faulted(x->s)) return false;
+                continue;
+            }
+            *st = object;
+            put_byte(out, '{');
+            break;
+        }
         arti_conj c = all->conj[best];
         const arti_goals *one = arti_goals_of(x->s, &c, 1);
         if (!one) return !arti_faulted(x->s);
@@ -901,7 +911,7 @@ static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
     arti_trails_init(&trails, x);
     bool ok = make_room(x, &p, 2 * KEY_MAX);
     for (uint32_t n = 0; ok && st->mode != ARTI_M_DONE; n++) {
-        ok = n < PIECES_MAX && aim(x, st);
+        ok = n < PIECES_MAX && aim(x, st, out);
         if (!ok) break;
         ok = step_shortly(&trails, st, &p);
         if (ok) put(out, p.buf, p.len);

@@ -282,6 +282,8 @@ bool arti_has_fresh_word(arti_jctx *x, const arti_frame *f, arti_re_state q, uin
                          uint64_t *word);
 /* Ends a number in a container where it stands; false: it can not end there. */
 bool arti_number_end(arti_jctx *x, arti_state *st);
+/* Behind '{': goes on with the alternatives that meet this goal alone. false: there are none (or a fault). */
+bool arti_object_aim(arti_jctx *x, arti_state *st, uint32_t goal);
 /* Is the string alive in the middle of an escape? */
 bool arti_text_alive(arti_jctx *x, const arti_state *st);
 /* Between characters of a string: may one come that has no spelling but an escape? */

@@ -514,6 +514,17 @@ static bool open_container(arti_jctx *x, arti_state *st, bool is_object) {
     return true;
 }
 
+bool arti_object_aim(arti_jctx *x, arti_state *st, uint32_t goal) {
+    arti_frame *f = arti_frame_copy(x, st->top);
+    if (!f) return false;
+    const arti_object_machine *m = f->machine;
+    for (uint32_t a = 0; a < m->n_alts; a++)
+        if (f->goals->type[ARTI_T_OBJECT].alts[a].goal != goal) f->bits[a / 64] &= ~(UINT64_C(1) << (a % 64));
+    *st = (arti_state){.top = f, .mode = ARTI_M_FIRST_KEY};
+    offer_keys(x, st);
+    return any_bit(f->bits, m->n_live_words) && !arti_faulted(x->s);
+}
+
 bool arti_frame_accepts(arti_jctx *x, const arti_frame *f, arti_accept *acc) {
     bool any = false;
     memset(acc, 0, sizeof *acc);

@@ -485,3 +485,13 @@ def test_completions_of_arrays_that_are_long_for_a_reason(schema: dict[str, Any]
     schema = {"type": "array", **schema}
     completion = Constraint(schema).matcher().shortest_completion()
     assert Schema(json.dumps(schema)).validate(completion)
+
+
+@pytest.mark.parametrize("order", ["schema", "any"])
+def test_completions_give_lacking_objects_the_members_that_count(order: str) -> None:
+    """In schema order the shortest other object, {"":0}, was taken again and again, which `contains` does not count."""
+    named = {"type": "object", "propertyNames": {"minLength": 1}}
+    schema = {"type": "array", "uniqueItems": True, "contains": named, "minContains": 2}
+    matcher = Constraint(schema, property_order=order).matcher()
+    assert matcher.accept_bytes(b"[{},") == 4
+    assert matcher.shortest_completion() == b'{"a":0}]'
