@@ -2,7 +2,7 @@
 #include "art_mask_walk.h"
 
 #include "art_bits.h"
-#include "art_mask_fold.h"
+#include "art_mask_open.h"
 #include "art_unique.h"
 
 /* ------------------------------------------------------------------ working memory */
@@ -224,7 +224,7 @@ static void copy_start_row(const arti_fold *f, const arti_state *st, uint8_t *by
     opened->mode = ARTI_M_DONE;
     for (const uint8_t *b = bytes; *b; b++) {
         arti_state next = *st;
-        if (*b == '"' && lex->out.child['"'] && arti_state_step(w->x, &next, '"') && arti_fold_is_open(w, &next)) {
+        if (*b == '"' && lex->out.child['"'] && arti_state_step(w->x, &next, '"') && arti_open_is_free(w, &next)) {
             row |= 1u; /* what it needs lies in the region until the walk ends */
             *opened = next;
         }
@@ -261,7 +261,7 @@ static bool walk_structure(arti_walk *w, const arti_state *st, bool is_first) {
     for (const uint8_t *b = bytes; *b; b++) {
         const uint32_t i = f.t->child[*b];
         if (*b == '"' && opened.mode != ARTI_M_DONE) {
-            if (!arti_fold_open(&f, i, &opened, true)) return false;
+            if (!arti_open_free(&f, i, &opened, true)) return false;
         } else if (i && !arti_fold_walk(&f, i, f.t->node[i].next, st)) {
             return false;
         }
