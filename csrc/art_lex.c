@@ -759,9 +759,12 @@ static bool build_head_nodes(arti_lex *lex, const art_vocab *v) {
         }
         node[path[len]].is_head = true;
     }
-    for (; node && path && depth < UINT32_MAX; depth--) node[path[depth]].next = (uint32_t)n;
-    if (node) node[n] = (arti_lex_head){.next = (uint32_t)n, .first = v->n_heads};
     const bool ok = node && path;
+    if (ok) {
+        for (; depth; depth--) node[path[depth]].next = (uint32_t)n;
+        node[0].next = (uint32_t)n;
+        node[n] = (arti_lex_head){.next = (uint32_t)n, .first = v->n_heads};
+    }
     arti_free(&lex->mem, path, (lex->head_len_max + 1u) * sizeof *path);
     lex->n_head_nodes = (uint32_t)n;
     lex->head_nodes = node;
