@@ -133,6 +133,25 @@ static uint32_t shared_bytes(const art_vocab *v, uint32_t a, uint32_t b) {
 
 _Static_assert(ARTI_LONG_MIN < ARTI_STAY_ROWS - 1, "there is a row of the tokens that are not long");
 
+static bool lay_out_long_others(arti_bases *b, const art_vocab *v) {
+    const uint32_t *stays = arti_vocab_stay(v, UINT32_MAX);
+    uint32_t *ids = NULL, n = 0;
+    for (int fill = 0; fill < 2; fill++) {
+        n = 0;
+        for (uint32_t i = 0; i < v->n_order; i++) {
+            size_t len;
+            arti_vocab_bytes(v, v->order[i], &len);
+            if (len <= ARTI_LONG_MIN || arti_bits_test(stays, v->order[i])) continue;
+            if (fill) ids[n] = v->order[i];
+            n++;
+        }
+        if (!fill && !(ids = get(b, n, sizeof *ids))) return false;
+    }
+    b->long_others = ids;
+    b->n_long_others = n;
+    return true;
+}
+
 static bool lay_out_long(arti_bases *b, const art_vocab *v) {
     const size_t size = v->n_words * sizeof(uint32_t);
     uint32_t *row = arti_realloc(&b->mem, NULL, 0, size), n = 0;
@@ -164,7 +183,7 @@ arti_bases *arti_bases_new(const art_vocab *v, const art_alloc *alloc) {
     if (!b) return NULL;
     b->mem = mem;
     arti_arena_init(&b->arena, &b->mem);
-    if (number_sets(b, v) && lay_out_groups(b, v) && lay_out_long(b, v)) return b;
+    if (number_sets(b, v) && lay_out_groups(b, v) && lay_out_long(b, v) && lay_out_long_others(b, v)) return b;
     arti_bases_free(b);
     return NULL;
 }

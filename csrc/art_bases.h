@@ -36,6 +36,8 @@ typedef struct arti_bases {
     const uint32_t *rows[ARTI_BASES];   /* .. and their tokens */
     uint32_t n_long;                    /* tokens that stay in a string and have more than ARTI_LONG_MIN characters, */
     const arti_long *longs;             /* .. ascending by bytes */
+    uint32_t n_long_others;             /* tokens that do not, and have more than ARTI_LONG_MIN bytes */
+    const uint32_t *long_others;
 } arti_bases;
 
 #define ARTI_BASE_ROW_COST 400u /* of combining two rows, in tokens set one by one */

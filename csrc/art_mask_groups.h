@@ -42,8 +42,9 @@ typedef struct arti_lang { /* a row being made. The caller fills in what comes b
     arti_re_state q; /* between characters, not dead */
     uint32_t n_cp;   /* characters read */
     bool has_bounds;
-    uint32_t room; /* characters that may still come; UINT32_MAX: any number */
-    uint32_t owed; /* characters that must still come, where the language does not see to that by itself; else 0 */
+    uint32_t room;  /* characters that may still come; UINT32_MAX: any number */
+    uint32_t reach; /* .. and so many of them make no difference */
+    uint32_t owed;  /* characters that must still come, where the language does not see to that by itself; else 0 */
     arti_atom_plan plans[ARTI_GROUP_ATOMS];
     uint64_t wide;      /* atoms beyond ASCII; */
     uint64_t many;      /* .. and those that many tokens go on with */

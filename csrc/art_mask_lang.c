@@ -101,7 +101,10 @@ static bool find_bounds(arti_lang *l) {
     const uint32_t reach = l->w->v->token_len_max; /* characters of a token */
     if (p->lo > l->n_cp + 1 && p->lo - l->n_cp > len.shortest && !arti_re_stretches(s->re, l->q))
         l->owed = p->lo - l->n_cp;
-    if (len.longest > room && !(farthest <= room && room - farthest >= reach)) l->room = room;
+    if (len.longest > room) {
+        l->reach = farthest <= room ? room - farthest : 0;
+        if (l->reach < reach) l->room = room;
+    }
     l->has_bounds = l->owed || l->room != UINT32_MAX;
     return true;
 }
@@ -122,10 +125,20 @@ static bool bind_bounds(arti_lang *l) {
     return true;
 }
 
-bool arti_lang_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, arti_re_state *out) {
+bool arti_lang_nearly(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, arti_re_state *out,
+                      uint32_t *reach) {
     arti_lang l = {.w = w, .part = part, .q = (arti_re_state)q, .n_cp = n_cp, .room = UINT32_MAX};
     if (!find_bounds(&l) || !bind_bounds(&l)) return false;
-    *out = l.has_bounds ? ARTI_RE_DEAD : l.q;
+    const bool is_near = l.has_bounds && !l.owed && l.reach >= ARTI_LONG_MIN;
+    *out = l.has_bounds && !is_near ? ARTI_RE_DEAD : l.q;
+    *reach = is_near ? l.reach : UINT32_MAX;
+    return true;
+}
+
+bool arti_lang_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, arti_re_state *out) {
+    uint32_t reach;
+    if (!arti_lang_nearly(w, part, q, n_cp, out, &reach)) return false;
+    if (reach != UINT32_MAX) *out = ARTI_RE_DEAD;
     return true;
 }
 

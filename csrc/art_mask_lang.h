@@ -22,6 +22,10 @@ bool arti_lang_loops(art_schema *s, arti_re_state q, uint64_t *atoms);
 /* Of a pattern in state q between characters, after n_cp characters: the state that knows all that tokens may do, q itself where the part's
  * lengths make no difference to them, or one that has them in it. *out: ARTI_RE_DEAD: there is none, and lengths have to be looked at. */
 bool arti_lang_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, arti_re_state *out);
+/* The same where lengths make a difference to few tokens: *out has all that tokens of at most *reach characters may do, no fewer than
+ * ARTI_LONG_MIN. UINT32_MAX: any tokens. */
+bool arti_lang_nearly(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, arti_re_state *out,
+                      uint32_t *reach);
 /* Sets the tokens of an enumeration in state q, besides those that are set. only: of the strings that are left, those that count, as bits
  * from the first one on; NULL: all. */
 bool arti_lang_add_set(arti_walk *w, const arti_part *part, uint64_t q, const uint64_t *only);

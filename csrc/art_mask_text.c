@@ -5,6 +5,7 @@
  * Between two characters: tokens that stay in the string are art_mask_lang.c's; those with escapes are run over what they say; those that leave
  * are known by what stands before the quote and what follows it, and each of the two is looked at once. Within a character or an
  * escape few tokens are possible: the trie is walked, by languages as long as the string lasts and by whole states behind it. */
+#include "art_bases.h"
 #include "art_bits.h"
 #include "art_digest.h"
 #include "art_mask_lang.h"
@@ -22,7 +23,8 @@ typedef struct leaver {
     arti_quote *sigs;
     const arti_part *part;     /* the only one; else NULL */
     bool is_unbounded;         /* it is a pattern, and its lengths do not matter within a token, */
-    arti_re_state lang;        /* .. in this state, see arti_lang_unbounded() */
+    arti_re_state lang;        /* .. in this state, see arti_lang_nearly() */
+    uint32_t reach;            /* .. but of tokens with more characters than this one */
     uint64_t next[4];          /* bytes that some part may go on with; all, if that is not known */
     uint64_t covered;          /* parts whose tokens with escapes that stay are set */
     const uint64_t *different; /* see find_different() */
@@ -788,7 +790,7 @@ static bool set_staying(leaver *l, uint64_t *q) {
     arti_walk *w = l->w;
     const bool is_open = l->is_unbounded && arti_re_is_open(w->x->s->re, l->lang);
     if (is_open || (l->part && has_room(l, l->part, 0))) {
-        w->tracks = true;
+        w->tracks = l->reach == UINT32_MAX;
         arti_walk_copy(w, w->v->free_row);
         return true;
     }
@@ -797,7 +799,7 @@ static bool set_staying(leaver *l, uint64_t *q) {
         if (!set_stay(l) || (l->covered != UINT64_MAX && !set_escapes(l, q, false))) return false;
         return !l->different || settle_escapes(l);
     }
-    w->tracks = true;
+    w->tracks = l->reach == UINT32_MAX;
     return arti_lang_row(w, l->lang, w->words);
 }
 
@@ -909,13 +911,47 @@ static bool take_out_repeats(leaver *l) {
     return true;
 }
 
+/* Where lengths make a difference to tokens of more than l->reach characters: looks at those that may have so many. */
+static bool mend_longer(leaver *l) {
+    arti_walk *w = l->w;
+    arti_jctx *x = w->x;
+    const art_vocab *v = w->v;
+    const arti_bases *b = v->bases;
+    if (l->reach >= v->token_len_max) return true;
+    arti_re_state *after = arti_region_get(x->region, (v->token_len_max + 1u) * sizeof *after); /* so many bytes */
+    if (!after) return arti_fault_mem(x->s);
+    uint32_t known = 0;
+    after[0] = l->lang;
+    for (uint32_t i = 0; i < b->n_long; i++) {
+        const arti_long *t = &b->longs[i];
+        if (t->shared < known) known = t->shared;
+        if (t->n_cp <= l->reach || !arti_bits_test(w->words, t->id)) continue;
+        size_t len;
+        const uint8_t *bytes = arti_vocab_bytes(v, t->id, &len);
+        for (; known < len && after[known] != ARTI_RE_DEAD; known++) {
+            after[known + 1] = arti_re_step(x->s->re, after[known], bytes[known]);
+            if (after[known + 1] == ARTI_RE_FAIL) return arti_fault_re(x->s, NULL, 0, "pattern");
+        }
+        if (!arti_part_alive(x->s, l->part, after[known], l->st->text.n_cp + t->n_cp, ends_inside(bytes, len)))
+            arti_walk_clear(w, t->id);
+    }
+    for (uint32_t i = 0; i < b->n_long_others; i++) {
+        size_t len;
+        arti_vocab_bytes(v, b->long_others[i], &len);
+        if (len <= l->reach) continue;
+        arti_walk_clear(w, b->long_others[i]);
+        if (!leave_alone(l, b->long_others[i])) return false;
+    }
+    return !arti_faulted(x->s);
+}
+
 /* Between two characters. */
 static bool walk_whole(leaver *l) {
     arti_walk *w = l->w;
     uint64_t *q = arti_region_get(w->x->region, l->n_parts * sizeof *q);
     if (!q) return arti_fault_mem(w->x->s);
     if (l->part && l->part->kind == ARTI_PART_TERM &&
-        !arti_lang_unbounded(w, l->part, arti_text_q(l->st)[0], l->st->text.n_cp, &l->lang))
+        !arti_lang_nearly(w, l->part, arti_text_q(l->st)[0], l->st->text.n_cp, &l->lang, &l->reach))
         return false;
     l->is_unbounded = l->lang != ARTI_RE_DEAD;
     if (l->is_unbounded) {
@@ -925,12 +961,12 @@ static bool walk_whole(leaver *l) {
     find_next_bytes(l);
     if (!set_staying(l, q) || (l->ends && !arti_lang_ends(w, l->lang, l->ends))) return false;
     if (l->clash.any && !l->different && !take_out_repeats(l)) return false;
-    return set_escapes(l, q, true) && set_leaving(l, q);
+    return set_escapes(l, q, true) && set_leaving(l, q) && mend_longer(l);
 }
 
 bool arti_walk_text(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
-    leaver l = {.w = w, .st = st, .n_parts = arti_text_parts(st)};
+    leaver l = {.w = w, .st = st, .n_parts = arti_text_parts(st), .reach = UINT32_MAX};
     arti_lang_begin(x->s->re);
     l.is_distinct = arti_is_distinct(st);
     if (l.is_distinct && !arti_clash_init(x, st, &l.clash)) return false;
