@@ -64,8 +64,12 @@ static void make_tokens(tokens *t) {
     }
     for (int i = 0; i < 200; i++) add(t, buf, add_letters(buf, digits, 1 + pick(3)));
     for (size_t n = 20; n < 200; n += 9) {
+        static const char *const ends[] = {"", "\"", "\",\"x", "\\n", "\\nx", "\\u00", "\xe4\xb8", "é\"]"};
         memset(buf, n % 2 ? ' ' : 'x', n);
-        add(t, buf, n);
+        for (uint32_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+            memcpy(buf + n, ends[i], strlen(ends[i]));
+            add(t, buf, n + strlen(ends[i]));
+        }
     }
     while (t->n < TOKENS_MAX) {
         size_t len = 0;
@@ -92,6 +96,10 @@ static const char *const schemas[] = {
     S({"pattern" : "^[^@\\s]+@[^@\\s.]+(\\.[^@\\s.]+)*\\.gov\\.uk$"}),
     S({"pattern" : "^$|(^(?:\\S+\\s+){0,9}\\S+$)"}),
     S({"pattern" : "^(?:\\S+\\s+){0,3}\\S+$", "maxLength" : 40}),
+    S({"pattern" : "^(?:\\S+\\s+){0,9}\\S+$", "maxLength" : 100}),
+    S({"pattern" : "^[^y]*$", "maxLength" : 29}),
+    S({"pattern" : "^x*[^x]{2,9}$", "minLength" : 3, "maxLength" : 90}),
+    S({"pattern" : "^x*(zz)?$", "minLength" : 1, "maxLength" : 60}),
     S({"pattern" : "^(?:\\S+\\s+){0,45}\\S+$"}),
     S({"pattern" : "^[a-z]{0,90}([0-9 ]|-a?){60,99}$"}),
     S({"pattern" : "^[^/]+/[^/]+$"}),
