@@ -136,16 +136,15 @@ _Static_assert(ARTI_LONG_MIN < ARTI_STAY_ROWS - 1, "there is a row of the tokens
 static bool lay_out_long_others(arti_bases *b, const art_vocab *v) {
     const uint32_t *stays = arti_vocab_stay(v, UINT32_MAX);
     uint32_t *ids = NULL, n = 0;
-    for (int fill = 0; fill < 2; fill++) {
+    for (int pass = 0; pass < 2; pass++) { /* counts them, and notes them */
         n = 0;
-        for (uint32_t i = 0; i < v->n_order; i++) {
-            size_t len;
-            arti_vocab_bytes(v, v->order[i], &len);
-            if (len <= ARTI_LONG_MIN || arti_bits_test(stays, v->order[i])) continue;
-            if (fill) ids[n] = v->order[i];
+        for (uint32_t id = 0; id < v->n_tokens; id++) {
+            if (v->offsets[id + 1] - v->offsets[id] <= ARTI_LONG_MIN) continue;
+            if (!arti_bits_test(v->text_row, id) || arti_bits_test(stays, id)) continue;
+            if (pass) ids[n] = id;
             n++;
         }
-        if (!fill && !(ids = get(b, n, sizeof *ids))) return false;
+        if (pass == 0 && !(ids = get(b, n, sizeof *ids))) return false;
     }
     b->long_others = ids;
     b->n_long_others = n;

@@ -8,6 +8,8 @@
 
 #define BOUND_MAX 8u /* characters that may still come: then lengths become part of the language */
 
+#define LONG_MANY 4096u /* tokens that are too many to be looked at one by one */
+
 #define BIT(i) (UINT64_C(1) << (i))
 
 /* Roughly how many tokens use characters of an atom, for arti_re_get_safe(): only the order matters. */
@@ -129,7 +131,9 @@ bool arti_lang_nearly(arti_walk *w, const arti_part *part, uint64_t q, uint32_t 
                       uint32_t *reach) {
     arti_lang l = {.w = w, .part = part, .q = (arti_re_state)q, .n_cp = n_cp, .room = UINT32_MAX};
     if (!find_bounds(&l) || !bind_bounds(&l)) return false;
-    const bool is_near = l.has_bounds && !l.owed && l.reach >= ARTI_LONG_MIN;
+    const arti_bases *b = w->v->bases;
+    const bool is_near =
+        l.has_bounds && !l.owed && l.reach >= ARTI_LONG_MIN && b->n_long + b->n_long_others <= LONG_MANY;
     *out = l.has_bounds && !is_near ? ARTI_RE_DEAD : l.q;
     *reach = is_near ? l.reach : UINT32_MAX;
     return true;
