@@ -41,7 +41,7 @@ typedef struct arti_mask_memo {
     size_t n, size, blocks_cap;
     arti_arena arena;  /* rows, and what they point to */
     uint32_t n_clears; /* how often all rows were dropped */
-    uint64_t *tails;   /* what may follow a closing quote, by the state behind it: see art_mask_fold.c */
+    uint64_t *tails;   /* what may follow a closing quote, by the state behind it: see art_mask_fold.h */
     size_t tails_size;
     uint64_t *
         recent; /* keys of cheap masks that were computed lately, and how often: ARTI_MASK_RECENT slots; NULL: none yet */
