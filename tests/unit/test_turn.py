@@ -270,13 +270,13 @@ def test_schema_check_over_a_vocabulary(model, tmp_path):
 
 def test_ctrl_c_during_a_generation(model):
     process = subprocess.Popen(
-        [sys.executable, "-m", "agentrt", "run", "word " * 1000, "--model", model.path, "--max-tokens", "900"],
+        [sys.executable, "-m", "agentrt", "run", "Write a long story.", "--model", model.path, "--max-tokens", "900"],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(3)
+    assert process.stdout.read(1)  # it writes
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
