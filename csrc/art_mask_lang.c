@@ -5,6 +5,7 @@
 #include "art_bits.h"
 #include "art_mask_groups.h"
 #include "art_rows.h"
+#include "art_utf8.h"
 
 #define BOUND_MAX 8u /* characters that may still come: then lengths become part of the language */
 
@@ -313,9 +314,9 @@ static row_keys keys_of(arti_walk *w, arti_re_state q) {
     return k;
 }
 
-/* Takes tokens of more than `reach` characters out that are not alive in state q. They are run in the order of their bytes, each from
- * where it leaves the one before. */
-static bool drop_longer(arti_walk *w, arti_re_state q, uint32_t reach, uint32_t *row) {
+/* They are run in the order of their bytes, each from where it leaves the one before. */
+bool arti_lang_drop_longer(arti_walk *w, arti_re_state q, uint32_t reach, const arti_part *part, uint32_t n_cp,
+                           uint32_t *row) {
     const arti_bases *b = w->v->bases;
     arti_re_ctx *re = w->x->s->re;
     arti_re_lengths lengths;
@@ -337,9 +338,12 @@ static bool drop_longer(arti_walk *w, arti_re_state q, uint32_t reach, uint32_t 
             if (to == ARTI_RE_FAIL) return arti_fault_re(w->x->s, NULL, 0, "pattern");
             after[++known] = to;
         }
-        if (t->n_cp > lengths.longest || after[known] == ARTI_RE_DEAD) arti_bits_clear(row, t->id);
+        bool alive = t->n_cp <= lengths.longest && after[known] != ARTI_RE_DEAD;
+        if (alive && part)
+            alive = arti_part_alive(w->x->s, part, after[known], n_cp + t->n_cp, arti_u8_ends_inside(bytes, len));
+        if (!alive) arti_bits_clear(row, t->id);
     }
-    return true;
+    return !arti_faulted(w->x->s);
 }
 
 /* Keeps a row and its ends, and returns the former in the memo. */
@@ -396,8 +400,8 @@ static bool find_row(arti_walk *w, arti_re_state q, uint32_t *words, uint32_t *e
     if (!near_row && !make_and_keep(w, near, &near_k, words, ends, &near_row)) return false;
     const arti_basis basis = near_row && near_row->row.patches ? near_row->row.basis : (arti_basis){NULL, NULL};
     uint64_t alive[4];
-    if (!drop_longer(w, q, reach, words) || !find_first_bytes(w, q, alive) || !set_escapes(w, q, alive, reach, words) ||
-        !find_ends(w, q, alive, reach + 1, ends))
+    if (!arti_lang_drop_longer(w, q, reach, NULL, 0, words) || !find_first_bytes(w, q, alive) ||
+        !set_escapes(w, q, alive, reach, words) || !find_ends(w, q, alive, reach + 1, ends))
         return false;
     arti_bits_patch patches[ARTI_ROW_PATCHES_MAX];
     const arti_row row = arti_row_from(words, v->n_words, basis, patches);

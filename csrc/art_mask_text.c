@@ -10,6 +10,7 @@
 #include "art_digest.h"
 #include "art_mask_lang.h"
 #include "art_unique.h"
+#include "art_utf8.h"
 #include "art_values.h"
 
 typedef struct leaver {
@@ -350,12 +351,6 @@ static bool is_cut_alive(leaver *l, const arti_escaped *e, const uint64_t *q, ui
     return arti_walk_tail(l->w, &st, digits, n);
 }
 
-static bool ends_inside(const uint8_t *text, size_t len) {
-    uint8_t u8 = ARTI_U8_0;
-    for (size_t i = 0; i < len; i++) u8 = arti_u8_next(u8, text[i]);
-    return u8 != ARTI_U8_0;
-}
-
 /* May what stands behind the quote, suffixes 64 * word and so on, begin a value or a key that the text before the quote decides about? */
 static uint64_t leading(const leaver *l, uint32_t word) {
     const arti_lex *lex = l->w->v->lex;
@@ -392,7 +387,7 @@ static bool set_escape(leaver *l, uint64_t *q, uint32_t i) {
     if (leaving && is_escape_alone(l, i)) return leave_alone(l, e->token);
     if (!run_parts(l, q, text, e->len, leaving ? 0 : l->covered)) return false;
     if (e->kind == ARTI_ESCAPED_STAYS) {
-        ok = any_alive(l, q, n_cp, ends_inside(text, e->len));
+        ok = any_alive(l, q, n_cp, arti_u8_ends_inside(text, e->len));
     } else if (e->kind == ARTI_ESCAPED_CUT) {
         ok = is_cut_alive(l, e, q, n_cp);
     } else if (accepting(l, q, n_cp)) {
@@ -914,27 +909,10 @@ static bool take_out_repeats(leaver *l) {
 /* Where lengths make a difference to tokens of more than l->reach characters: looks at those that may have so many. */
 static bool mend_longer(leaver *l) {
     arti_walk *w = l->w;
-    arti_jctx *x = w->x;
     const art_vocab *v = w->v;
     const arti_bases *b = v->bases;
     if (l->reach >= v->token_len_max) return true;
-    arti_re_state *after = arti_region_get(x->region, (v->token_len_max + 1u) * sizeof *after); /* so many bytes */
-    if (!after) return arti_fault_mem(x->s);
-    uint32_t known = 0;
-    after[0] = l->lang;
-    for (uint32_t i = 0; i < b->n_long; i++) {
-        const arti_long *t = &b->longs[i];
-        if (t->shared < known) known = t->shared;
-        if (t->n_cp <= l->reach || !arti_bits_test(w->words, t->id)) continue;
-        size_t len;
-        const uint8_t *bytes = arti_vocab_bytes(v, t->id, &len);
-        for (; known < len && after[known] != ARTI_RE_DEAD; known++) {
-            after[known + 1] = arti_re_step(x->s->re, after[known], bytes[known]);
-            if (after[known + 1] == ARTI_RE_FAIL) return arti_fault_re(x->s, NULL, 0, "pattern");
-        }
-        if (!arti_part_alive(x->s, l->part, after[known], l->st->text.n_cp + t->n_cp, ends_inside(bytes, len)))
-            arti_walk_clear(w, t->id);
-    }
+    if (!arti_lang_drop_longer(w, l->lang, l->reach, l->part, l->st->text.n_cp, w->words)) return false;
     for (uint32_t i = 0; i < b->n_long_others; i++) {
         size_t len;
         arti_vocab_bytes(v, b->long_others[i], &len);
@@ -942,7 +920,7 @@ static bool mend_longer(leaver *l) {
         arti_walk_clear(w, b->long_others[i]);
         if (!leave_alone(l, b->long_others[i])) return false;
     }
-    return !arti_faulted(x->s);
+    return !arti_faulted(w->x->s);
 }
 
 /* Between two characters. */

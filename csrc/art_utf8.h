@@ -7,6 +7,7 @@
 #ifndef ART_UTF8_H
 #define ART_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,13 @@ static inline uint8_t arti_u8_next(uint8_t state, uint8_t byte) {
     default: return ARTI_U8_BAD;
     }
     return byte >= lo && byte <= hi ? then : (uint8_t)ARTI_U8_BAD;
+}
+
+/* Of a text that begins between characters: does it end within one? */
+static inline bool arti_u8_ends_inside(const uint8_t *text, size_t len) {
+    uint8_t u8 = ARTI_U8_0;
+    for (size_t i = 0; i < len; i++) u8 = arti_u8_next(u8, text[i]);
+    return u8 != ARTI_U8_0;
 }
 
 /* Writes 1 to 4 bytes and returns how many. Surrogates give the three bytes of the same scheme. */
