@@ -88,6 +88,20 @@ static arti_re glance(const arti_re_ctx *c, arti_re *x) {
     return RE_NIL;
 }
 
+/* Block of the character at a vertex. */
+static uint32_t block_of(const arti_re_ctx *c, uint32_t v, uint32_t cp) {
+    const re_part *p = &c->parts[c->vertices[v].part];
+    if (cp >= 0x80 || p->root == RE_NIL) return p->cut_block[re_cut_of(p, cp)];
+    const re_split *s = c->splits[p->root];
+    return s->moves[s->byte_class[cp]].value;
+}
+
+/* DERIVE x, where x has been met as a state of its own and been left by such a character; else RE_NIL. */
+static arti_re derived_before(const arti_re_ctx *c, arti_re x) {
+    const uint32_t v = c->nodes[x].vertex;
+    return v == RE_NIL ? RE_NIL : c->vertices[v].next[block_of(c, v, c->cp)];
+}
+
 /* The result of an operation if it is known, else RE_NIL with the operation put on the stack and *state WAIT (or
  * ARTI_RE_FAIL). */
 static arti_re ask(arti_re_ctx *c, uint32_t op, arti_re x, arti_re k, uint32_t *state) {
@@ -95,8 +109,8 @@ static arti_re ask(arti_re_ctx *c, uint32_t op, arti_re x, arti_re k, uint32_t *
     if (op == RE_OP_SHIFT && !(n->flags & RE_HAS_BEHIND)) return x;
     if (op == RE_OP_ASSUME && !(n->flags & RE_HAS_AHEAD)) return n->flags & RE_NULLABLE ? ARTI_RE_ANY : ARTI_RE_NONE;
     if (op == RE_OP_DERIVE) {
-        const arti_re quick = glance(c, &x);
-        if (quick != RE_NIL) return quick;
+        const arti_re quick = glance(c, &x), before = quick == RE_NIL ? derived_before(c, x) : quick;
+        if (before != RE_NIL) return before;
     }
     const uint64_t key = memo_key(op, x, k);
     const arti_re r = memo_get(c, key);
@@ -292,6 +306,8 @@ arti_re re_derive(arti_re_ctx *c, arti_re t, uint32_t cp) {
             }
             if (r == WAIT) continue;
             if (r == ARTI_RE_FAIL || !memo_put(c, key, r)) return ARTI_RE_FAIL;
+            if (key >> 62 == RE_OP_DERIVE && c->nodes[x].vertex != RE_NIL)
+                c->vertices[c->nodes[x].vertex].next[block_of(c, c->nodes[x].vertex, cp)] = r;
         }
         if (--c->todo.n == 0) return r;
     }
@@ -328,6 +344,12 @@ static bool collect_classes(arti_re_ctx *c, arti_re t) {
         } else {
             if (x->mark_first == epoch) continue;
             x->mark_first = epoch;
+            if (x->vertex != RE_NIL) { /* it was collected before */
+                const re_part *p = &c->parts[c->vertices[x->vertex].part];
+                for (uint32_t i = 0; i < p->n_classes && ok; i++) ok = re_push(c, &c->tmp, p->classes[i]);
+                if (!ok) return false;
+                continue;
+            }
             switch ((re_kind)x->kind) {
             case RE_NONE:
             case RE_EMPTY:
