@@ -298,7 +298,7 @@ static bool or_is_contiguous(const arti_re_ctx *c, const re_node *x) {
 }
 
 /* How far re_near() looks. */
-static const uint8_t reaches[] = {24, 48, ARTI_RE_REACH_MAX};
+static const uint8_t reaches[] = {ARTI_RE_REACH_MIN + 4, 2 * (ARTI_RE_REACH_MIN + 4), ARTI_RE_REACH_MAX};
 enum { N_REACHES = sizeof reaches };
 
 /* The bounds of a loop over texts of `shortest` characters or more, where no text has more than reach[level]: a maximum that is not got to
@@ -409,6 +409,7 @@ static bool describe(const arti_re_ctx *c, re_node *x) {
     case RE_AHEAD:
     case RE_BEHIND:
         flags = (a->flags & (RE_NULLABLE | RE_HAS_BEHIND)) | (x->kind == RE_AHEAD ? RE_HAS_AHEAD : RE_HAS_BEHIND);
+        if (x->kind == RE_AHEAD) x->counters = a->counters;
         break;
     }
     x->flags = (uint8_t)flags;
@@ -886,7 +887,7 @@ static arti_re rewrite_leaf(arti_re_ctx *c, arti_re t, rewriting how) {
     return how == TO_SHAPE && x->kind == RE_CLASS ? RE_ANY_CHAR : t;
 }
 
-/* But for TO_COVER, t is RE_EXACT. */
+/* For TO_SHAPE, t is RE_EXACT. */
 static arti_re rewrite(arti_re_ctx *c, arti_re t, rewriting how) {
     const size_t base = c->todo.n;
     if (!re_push64(c, &c->todo, t)) return ARTI_RE_FAIL;
@@ -894,7 +895,7 @@ static arti_re rewrite(arti_re_ctx *c, arti_re t, rewriting how) {
         const arti_re x = (arti_re)c->todo.at[c->todo.n - 1];
         re_node n = c->nodes[x];
         const arti_re parts[2] = {n.a, n.b};
-        uint32_t n_parts = n.kids ? n.b : n.kind == RE_CONCAT ? 2 : n.kind == RE_LOOP ? 1 : 0;
+        uint32_t n_parts = n.kids ? n.b : n.kind == RE_CONCAT ? 2 : n.kind == RE_LOOP || n.kind == RE_AHEAD ? 1 : 0;
         if (how == TO_COVER && !(n.flags & RE_HAS_MACHINE)) n_parts = 0;
         if (how >= TO_NEAR && !n.counters) n_parts = 0;
         bool ready = true;
@@ -918,6 +919,8 @@ static arti_re rewrite(arti_re_ctx *c, arti_re t, rewriting how) {
             now = re_loop(c, rewritten(&c->nodes[n.a], how), n.min, n.max);
         } else if (n.kind == RE_CONCAT) {
             now = re_concat(c, rewritten(&c->nodes[n.a], how), rewritten(&c->nodes[n.b], how));
+        } else if (n.kind == RE_AHEAD) {
+            now = re_ahead(c, rewritten(&c->nodes[n.a], how));
         } else {
             const size_t first = c->tmp.n;
             for (uint32_t i = 0; i < n_parts; i++)
@@ -954,15 +957,25 @@ arti_re re_shape(arti_re_ctx *c, arti_re t) {
     return re_and(c, 0);
 }
 
-arti_re re_near(arti_re_ctx *c, arti_re t, uint32_t *reach) {
+arti_re re_widen(arti_re_ctx *c, arti_re t, uint32_t *reach) {
     const re_node *x = &c->nodes[t];
     *reach = ARTI_RE_UNBOUNDED;
-    if (!(x->flags & RE_EXACT) || !x->counters) return t;
+    if (!x->counters) return t;
     uint32_t level = 0; /* the farthest that changes as many loops as the nearest */
     while (level + 1 < N_REACHES && x->counters >> (5 + level) & 1u) level++;
     *reach = reaches[level];
     c->todo.n = c->tmp.n = c->keys.n = 0;
     return rewrite(c, t, (rewriting)(TO_NEAR + level));
+}
+
+arti_re re_near(arti_re_ctx *c, arti_re t, uint32_t *reach) {
+    const arti_re near = re_widen(c, t, reach);
+    if (near == ARTI_RE_FAIL || near == t || c->nodes[t].flags & RE_EXACT) return near;
+    uint32_t farthest; /* what a text of the near language still needs must be within reach, too */
+    if (!re_farthest(c, near, &farthest)) return ARTI_RE_FAIL;
+    if (farthest > *reach - ARTI_RE_REACH_MIN) return *reach = ARTI_RE_UNBOUNDED, t;
+    *reach -= farthest;
+    return near;
 }
 
 static arti_re close_spine(arti_re_ctx *c, arti_re t, bool at_start) {

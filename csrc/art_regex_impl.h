@@ -274,6 +274,7 @@ struct arti_re_ctx {
     arti_re_range ranges[ARTI_RE_RANGES_MAX]; /* see arti_re_set_ranges() */
     uint16_t range_weights[ARTI_RE_RANGES_MAX];
     uint32_t n_ranges;
+    uint32_t n_unsettled; /* searches of re_farthest() that were too much work */
 
     re_digest *digests; /* by term, the first n_digests */
     uint32_t n_digests;
@@ -347,9 +348,16 @@ arti_re re_shape(arti_re_ctx *c, arti_re t);
  * t, and that is found without going through the machine's states. t itself where it has no machine. */
 arti_re re_cover(arti_re_ctx *c, arti_re t);
 /* A language that agrees with t on texts of at most *reach characters and has all texts of t, without the counters that so few characters do
- * not exhaust. It is exact: t must be RE_EXACT, so that every operand has some text, and whatever a short prefix has begun can be ended
- * within t's bounds. t itself, and ARTI_RE_UNBOUNDED, where there are no such counters. */
+ * not exhaust. t itself where there are none. */
+arti_re re_widen(arti_re_ctx *c, arti_re t, uint32_t *reach);
+/* The same, and texts of at most *reach characters are alive in both or in none. t itself, and ARTI_RE_UNBOUNDED, also where t is not RE_EXACT
+ * and it would be too much work to see that whatever is alive can be ended soon. (What an exact term has begun can be ended within its bounds; in an
+ * intersection, the bounds of one operand may be too narrow for the others.) */
 arti_re re_near(arti_re_ctx *c, arti_re t, uint32_t *reach);
+/* arti_re_get_farthest() of a term; ARTI_RE_UNBOUNDED: not known. False on ART_E_NOMEM only. */
+bool re_farthest(arti_re_ctx *c, arti_re t, uint32_t *n);
+/* Length of a shortest text of a live term. */
+bool re_shortest(arti_re_ctx *c, arti_re t, uint32_t *n);
 /* A relation that spans the whole text, as a language: lookarounds at its two ends are decided. */
 arti_re re_close(arti_re_ctx *c, arti_re t);
 /* The same at the end only, for what a lookahead asks. */

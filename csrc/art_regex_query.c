@@ -108,12 +108,30 @@ static uint8_t dive(arti_re_ctx *c, uint32_t root, uint32_t *length) {
     return RE_NO;
 }
 
+/* Length of a shortest text of t, a term with large counters, as the term without them tells it, which many terms have in common. *live: is there
+ * any? RE_MAYBE, without a fault: not known. */
+static bool widened_shortest(arti_re_ctx *c, arti_re t, uint8_t *live, uint32_t *n) {
+    uint32_t reach;
+    *live = RE_MAYBE;
+    if (!c->nodes[t].counters || is_exact(c, t)) return true;
+    const arti_re wide = re_widen(c, t, &reach);
+    if (wide == ARTI_RE_FAIL) return false;
+    const uint8_t known = wide == t ? RE_MAYBE : re_is_live(c, wide); /* fewer counters: this does not go deep */
+    if (wide == t) return true;
+    if (known != RE_YES) return *live = known, known == RE_NO;
+    if (!re_shortest(c, wide, n)) return false;
+    if (*n <= reach) *live = RE_YES;
+    return true;
+}
+
 uint8_t re_is_live(arti_re_ctx *c, arti_re t) {
     uint8_t known = known_live(c, t);
+    uint32_t n;
     if (known != RE_MAYBE) return known;
     t = re_shape(c, t);
     if (t == ARTI_RE_FAIL) return RE_MAYBE;
     known = known_live(c, t);
+    if (known == RE_MAYBE && !widened_shortest(c, t, &known, &n)) return RE_MAYBE;
     if (known != RE_MAYBE) return known;
     const uint32_t root = re_vertex_of(c, t);
     if (root == RE_NIL) return RE_MAYBE;
@@ -132,11 +150,14 @@ uint8_t re_is_live(arti_re_ctx *c, arti_re t) {
 /* ------------------------------------------------------------------ shortest and longest */
 
 /* t is live. A dive gives an upper bound; breadth first, layer by layer, finds whatever is shorter. */
-static bool find_shortest(arti_re_ctx *c, arti_re t, uint32_t *out) {
+bool re_shortest(arti_re_ctx *c, arti_re t, uint32_t *out) {
     if (known_shortest(c, t, out)) return true;
     t = re_shape(c, t);
     if (t == ARTI_RE_FAIL) return false;
     if (known_shortest(c, t, out)) return true;
+    uint8_t live;
+    if (!widened_shortest(c, t, &live, out)) return false;
+    if (live == RE_YES) return true;
     const uint32_t root = re_vertex_of(c, t);
     uint32_t best, depth = 0;
     if (root == RE_NIL || dive(c, root, &best) != RE_YES) return false;
@@ -366,7 +387,7 @@ static bool find_rest(arti_re_ctx *c, arti_re t, arti_re_lengths *l) {
 }
 
 bool re_term_lengths(arti_re_ctx *c, arti_re t, arti_re_lengths *out) {
-    if (!find_shortest(c, t, &out->shortest)) return false;
+    if (!re_shortest(c, t, &out->shortest)) return false;
     if (is_exact(c, t)) return find_rest(c, t, out);
     t = re_shape(c, t);
     const uint32_t v = t == ARTI_RE_FAIL ? RE_NIL : re_vertex_of(c, t);
@@ -498,7 +519,7 @@ static art_status term_length_in(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_
     const uint8_t live = re_is_live(c, t);
     arti_re_lengths l;
     if (live == RE_NO) return ART_REJECTED;
-    if (live == RE_MAYBE || !find_shortest(c, t, &l.shortest)) return c->err.code;
+    if (live == RE_MAYBE || !re_shortest(c, t, &l.shortest)) return c->err.code;
     if (lo <= l.shortest) return *len = l.shortest, l.shortest <= hi ? ART_OK : ART_REJECTED;
     if (!re_term_lengths(c, t, &l)) return c->err.code;
     const art_status quick = from_lengths(&l, lo, hi, len);

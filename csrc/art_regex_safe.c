@@ -14,8 +14,12 @@
 #define SAFE_ROOM_MAX 128u   /* characters that are looked ahead */
 #define SAFE_ROOM_ENOUGH 20u /* .. beyond which no more than this part of the work is spent */
 #define SAFE_WORK_ENOUGH (ARTI_RE_SAFE_WORK_MAX / 16)
-#define SAFE_VERTICES_MAX 96u /* vertices that are looked at */
-#define SAFE_ROOM_SHARED 16u  /* a vertex on the way is worth the same answer when so much room is left from there */
+#define SAFE_VERTICES_MAX 96u                 /* vertices that are looked at */
+#define FARTHEST_WORK_MAX ((uint32_t)1 << 12) /* of one search in re_farthest(), */
+#define UNSETTLED_MAX 4u                      /* .. and how many that are too much work, until none is begun */
+#define OPTION_WIDTH 4u                       /* alternatives that are few */
+#define BLOCKS_MANY 16u      /* blocks that are not looked at one by one where most are known from another vertex */
+#define SAFE_ROOM_SHARED 16u /* a vertex on the way is worth the same answer when so much room is left from there */
 
 void arti_re_set_ranges(arti_re_ctx *c, const arti_re_range *ranges, const uint16_t *weights, uint32_t n) {
     c->n_ranges = n < ARTI_RE_RANGES_MAX ? n : ARTI_RE_RANGES_MAX;
@@ -42,15 +46,25 @@ static const uint64_t *touched(arti_re_ctx *c, uint32_t part) {
     return p->touch = touch;
 }
 
-/* Ranges all of whose characters are alive at a vertex, and those of which one is. */
-static bool find_alive(arti_re_ctx *c, uint32_t v) {
-    if (c->vertices[v].has_alive) return true;
+/* Of a term that is `rest` behind something small that may be left away, *head: rest. RE_NIL: of any other. A state that has read the
+ * beginning of one of many things, with most of them still to come, is such a term. */
+static arti_re behind_option(const arti_re_ctx *c, arti_re t, arti_re *head) {
+    const re_node *x = &c->nodes[t];
+    if (x->kind != RE_CONCAT || x->flags & RE_LOOKS) return RE_NIL;
+    const re_node *a = &c->nodes[x->a];
+    const bool is_small = (a->kind == RE_OR && a->b <= OPTION_WIDTH) || (a->kind == RE_LOOP && a->max == 1);
+    *head = x->a;
+    return is_small && (a->flags & (RE_NULLABLE | RE_EXACT)) == (RE_NULLABLE | RE_EXACT) ? x->b : RE_NIL;
+}
+
+/* Ranges all of whose characters are alive at a vertex, and those of which one is. It is known that those of `all` are. */
+static bool look_at_blocks(arti_re_ctx *c, uint32_t v, uint64_t all) {
     const uint32_t part = c->vertices[v].part;
     const uint64_t *touch = touched(c, part);
     if (!touch) return false;
-    uint64_t some = 0, not_all = 0;
+    uint64_t some = all, not_all = 0;
     for (uint32_t b = 0; b < c->parts[part].n_blocks; b++) {
-        if (!touch[b]) continue;
+        if (!(touch[b] & ~all)) continue;
         const arti_re next = re_next(c, v, b);
         if (next == ARTI_RE_FAIL || !re_spend(c, 1)) return false;
         const uint8_t live = re_is_live(c, next);
@@ -62,6 +76,19 @@ static bool find_alive(arti_re_ctx *c, uint32_t v) {
     x->alive_all = some & ~not_all;
     x->has_alive = true;
     return true;
+}
+
+static bool find_alive(arti_re_ctx *c, uint32_t v) {
+    if (c->vertices[v].has_alive) return true;
+    uint64_t all = 0;
+    arti_re head;
+    const arti_re rest = behind_option(c, c->vertices[v].term, &head);
+    if (rest != RE_NIL && c->parts[c->vertices[v].part].n_blocks > BLOCKS_MANY) {
+        const uint32_t w = re_vertex_of(c, rest);
+        if (w == RE_NIL || (!c->vertices[w].has_alive && !look_at_blocks(c, w, 0))) return false;
+        all = c->vertices[w].alive_all;
+    }
+    return look_at_blocks(c, v, all);
 }
 
 /* ------------------------------------------------------------------ after one character */
@@ -155,6 +182,12 @@ static bool settle(const arti_re_ctx *c, search *s, uint32_t w, uint64_t edge, u
     return shrink >= avoid;
 }
 
+static bool visit(arti_re_ctx *c, uint32_t v, uint32_t depth, uint32_t epoch) {
+    c->vertices[v].mark_reach = epoch;
+    c->vertices[v].distance = depth;
+    return re_push(c, &c->reach, v);
+}
+
 /* Goes on from vertex v, `depth` characters away. */
 static bool expand(arti_re_ctx *c, search *s, uint32_t v, uint32_t depth, uint32_t epoch) {
     const uint32_t part = c->vertices[v].part;
@@ -173,10 +206,31 @@ static bool expand(arti_re_ctx *c, search *s, uint32_t v, uint32_t depth, uint32
         if (!fits && s->near == RE_NIL) s->near = depth + 1;
         if (!fits && depth + 1 < s->room && !settle(c, s, w, touch[b], depth + 1)) continue;
         s->out |= c->vertices[w].alive_some;
-        c->vertices[w].mark_reach = epoch;
-        c->vertices[w].distance = depth + 1;
-        if (!re_push(c, &c->reach, w)) return false;
+        if (!visit(c, w, depth + 1, epoch)) return false;
     }
+    return true;
+}
+
+/* Does vertex v do as another one with texts of the ranges? *to: that one, else v. */
+static bool skip_option(arti_re_ctx *c, const search *s, uint32_t v, uint32_t *to) {
+    arti_re head;
+    const arti_re rest = behind_option(c, c->vertices[v].term, &head);
+    *to = v;
+    if (rest == RE_NIL) return true;
+    const uint32_t a = re_vertex_of(c, head);
+    if (a == RE_NIL || !find_alive(c, a)) return false;
+    if (c->vertices[a].alive_some & s->in) return true;
+    *to = re_vertex_of(c, rest);
+    return *to != RE_NIL && find_alive(c, *to);
+}
+
+/* Goes to the vertex that v, `depth` characters away, does as, or on from v. */
+static bool go_on(arti_re_ctx *c, search *s, uint32_t v, uint32_t depth, uint32_t epoch) {
+    uint32_t to;
+    if (!skip_option(c, s, v, &to)) return false;
+    if (to == v) return expand(c, s, v, depth, epoch);
+    if (c->vertices[to].mark_reach != epoch) return visit(c, to, depth, epoch);
+    if (c->vertices[to].distance != depth) s->is_layered = false;
     return true;
 }
 
@@ -189,9 +243,7 @@ static bool explore(arti_re_ctx *c, uint32_t root, search *s) {
         .in = c->vertices[root].alive_all, .out = c->vertices[root].alive_some, .room = RE_NIL, .is_layered = true};
     s->near_in = s->in;
     s->near = RE_NIL;
-    c->vertices[root].mark_reach = epoch;
-    c->vertices[root].distance = 0;
-    if (!re_push(c, &c->reach, root)) return false;
+    if (!visit(c, root, 0, epoch)) return false;
     for (size_t at = 0; at < c->reach.n && s->in; at++) {
         const uint32_t v = c->reach.at[at], depth = c->vertices[v].distance;
         if (depth >= s->room) break;
@@ -201,7 +253,7 @@ static bool explore(arti_re_ctx *c, uint32_t root, search *s) {
             break;
         }
         const art_error before = c->err;
-        if (expand(c, s, v, depth, epoch)) continue;
+        if (go_on(c, s, v, depth, epoch)) continue;
         if (c->err.code == ART_E_NOMEM) return false;
         c->err = before;
         s->room = depth;
@@ -361,20 +413,58 @@ static bool find_farthest(arti_re_ctx *c, arti_re t) {
     return true;
 }
 
+/* Of a term that is not exact: goes to all vertices that texts lead to. False where that is too much work. What is found holds of all of
+ * them. */
+static bool search_farthest(arti_re_ctx *c, arti_re t) {
+    const uint32_t epoch = re_next_epoch(c), root = re_vertex_of(c, t);
+    uint32_t most = 0;
+    c->reach.n = 0;
+    if (root == RE_NIL || !visit(c, root, 0, epoch)) return false;
+    for (size_t at = 0; at < c->reach.n; at++) {
+        const uint32_t v = c->reach.at[at];
+        uint32_t n;
+        if (!re_shortest(c, c->vertices[v].term, &n)) return false;
+        if (n > most) most = n;
+        for (uint32_t b = 0; b < c->parts[c->vertices[v].part].n_blocks; b++) {
+            const arti_re next = re_next(c, v, b);
+            if (next == ARTI_RE_FAIL || !re_spend(c, 1)) return false;
+            const uint8_t live = re_is_live(c, next);
+            const uint32_t w = live == RE_YES ? re_vertex_of(c, next) : RE_NIL;
+            if (live == RE_MAYBE || (live == RE_YES && w == RE_NIL)) return false;
+            if (w == RE_NIL || c->vertices[w].mark_reach == epoch) continue;
+            if (!visit(c, w, 0, epoch)) return false;
+        }
+    }
+    for (size_t at = 0; at < c->reach.n; at++) c->nodes[c->vertices[c->reach.at[at]].term].farthest = most;
+    return true;
+}
+
+bool re_farthest(arti_re_ctx *c, arti_re t, uint32_t *n) {
+    *n = ARTI_RE_UNBOUNDED;
+    if (c->nodes[t].farthest == RE_NIL) {
+        const bool exact = c->nodes[t].flags & RE_EXACT;
+        if (!exact && c->n_unsettled == UNSETTLED_MAX) return true;
+        const art_error before = c->err;
+        const uint32_t kept = exact || c->work < FARTHEST_WORK_MAX ? 0 : c->work - FARTHEST_WORK_MAX;
+        c->work -= kept;
+        const bool found = exact ? find_farthest(c, t) : search_farthest(c, t);
+        c->work += kept;
+        if (!found) {
+            if (c->err.code == ART_E_NOMEM) return false;
+            c->err = before;
+            if (!exact) c->nodes[t].farthest = NO_FARTHEST, c->n_unsettled++;
+            return true;
+        }
+    }
+    if (c->nodes[t].farthest < NO_FARTHEST) *n = c->nodes[t].farthest;
+    return true;
+}
+
 art_status arti_re_get_farthest(arti_re_ctx *c, arti_re_state s, uint32_t *n) {
     *n = ARTI_RE_UNBOUNDED;
     if (s == ARTI_RE_FAIL) return c->err.code;
     const re_info *info = re_info_of(c, s);
     if (s == ARTI_RE_DEAD || c->splits[info->split]->u8 != ARTI_U8_0) return ART_OK;
-    if (c->nodes[info->term].farthest == RE_NIL) {
-        const art_error before = c->err;
-        re_begin(c);
-        if (!find_farthest(c, info->term)) {
-            if (c->err.code == ART_E_NOMEM) return ART_E_NOMEM;
-            c->err = before;
-            return ART_OK;
-        }
-    }
-    if (c->nodes[info->term].farthest < NO_FARTHEST) *n = c->nodes[info->term].farthest;
-    return ART_OK;
+    re_begin(c);
+    return re_farthest(c, info->term, n) ? ART_OK : ART_E_NOMEM;
 }
