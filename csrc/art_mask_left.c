@@ -29,6 +29,7 @@ typedef struct table_state { /* a state that was met */
     uint32_t met;            /* nodes of subtrees that were reached in it before it was searched; UINT32_MAX: it was */
     uint32_t room[HARMLESS]; /* any text of in[i] of at most room[i] characters is alive: two searches, and loops */
     uint64_t in[HARMLESS];
+    uint8_t any;       /* any text of so many characters is alive */
     uint8_t next[256]; /* by byte: place in the table */
 } table_state;
 
@@ -36,8 +37,9 @@ typedef struct table {
     table_state at[TABLE_STATES]; /* the first one is no state */
     uint8_t slots[TABLE_SLOTS];   /* by a hash of the state: place; 0: free */
     uint32_t n;
-    uint8_t path[SMALL_LEVELS + 1]; /* from the root of a small subtree: states */
 } table;
+
+typedef uint8_t small_path[SMALL_LEVELS + 1]; /* from the root of a small subtree: places in the table */
 
 typedef struct left {
     arti_lang *l;
@@ -208,7 +210,7 @@ static uint32_t table_place(table *t, arti_re_state q) {
     if (t->slots[slot]) return t->slots[slot];
     table_state *to = &t->at[t->n];
     to->q = q;
-    to->met = 0;
+    to->met = to->any = 0;
     for (uint32_t i = 0; i < HARMLESS; i++) to->in[i] = 0;
     memset(to->next, NOT_KNOWN, sizeof to->next);
     memset(to->next, NOWHERE, 0x20);
@@ -218,12 +220,12 @@ static uint32_t table_place(table *t, arti_re_state q) {
 }
 
 /* Makes room for another state: those on the path up to `depth` stay. */
-static void table_make_room(table *t, uint32_t depth) {
-    arti_re_state path[SMALL_LEVELS + 1];
+static void table_make_room(table *t, uint8_t *path, uint32_t depth) {
+    arti_re_state states[SMALL_LEVELS + 1];
     if (t->n < TABLE_STATES) return;
-    for (uint32_t d = 0; d <= depth; d++) path[d] = t->at[t->path[d]].q;
+    for (uint32_t d = 0; d <= depth; d++) states[d] = t->at[path[d]].q;
     table_clear(t);
-    for (uint32_t d = 0; d <= depth; d++) t->path[d] = (uint8_t)table_place(t, path[d]);
+    for (uint32_t d = 0; d <= depth; d++) path[d] = (uint8_t)table_place(t, states[d]);
 }
 
 /* What leads back to the state does no harm, however much of it comes: that takes no search. */
@@ -252,8 +254,11 @@ static bool search(left *x, table_state *at, uint32_t size) {
     at->room[0] = safe.room;
     at->in[1] = safe.near_in & ARTI_ALL_ATOMS;
     at->room[1] = safe.near;
-    for (uint32_t i = 0; i < 2; i++)
+    for (uint32_t i = 0; i < 2; i++) {
         if ((at->in[i] & x->l->wide) == x->l->wide) at->in[i] |= ARTI_ATOM_PARTIAL;
+        if (at->in[i] != (ARTI_ALL_ATOMS | ARTI_ATOM_PARTIAL)) continue;
+        at->any = (uint8_t)(at->room[i] < UINT8_MAX ? at->room[i] : UINT8_MAX - 1);
+    }
     return true;
 }
 
@@ -298,16 +303,16 @@ static bool is_safe_at(left *x, uint32_t node, arti_re_state q, bool *is_safe) {
 }
 
 /* What the byte leads to from the state at `depth` of the path; *to: place in the table. */
-static bool learn(left *x, uint32_t depth, uint8_t byte, uint32_t *to) {
+static bool learn(left *x, uint8_t *path, uint32_t depth, uint8_t byte, uint32_t *to) {
     table *t = x->table;
-    const arti_re_state q = arti_re_step(x->l->w->x->s->re, t->at[t->path[depth]].q, byte);
+    const arti_re_state q = arti_re_step(x->l->w->x->s->re, t->at[path[depth]].q, byte);
     if (q == ARTI_RE_FAIL) return fault_if(x->l, q);
     *to = NOWHERE;
     if (q != ARTI_RE_DEAD) {
-        table_make_room(t, depth);
+        table_make_room(t, path, depth);
         *to = table_place(t, q);
     }
-    t->at[t->path[depth]].next[byte] = (uint8_t)*to;
+    t->at[path[depth]].next[byte] = (uint8_t)*to;
     return true;
 }
 
@@ -315,33 +320,49 @@ static bool learn(left *x, uint32_t depth, uint8_t byte, uint32_t *to) {
 static bool walk_small(left *x, uint32_t root, arti_re_state q) {
     arti_lang *l = x->l;
     const art_vocab *v = l->w->v;
-    table *t = x->table;
-    const uint32_t end = v->node[root].next, top = v->node[root].depth;
+    const arti_node *const nodes = v->node;
+    table *const t = x->table;
+    small_path path;
+    const uint32_t end = nodes[root].next, top = nodes[root].depth;
+    const uint32_t n_max = l->w->nodes_max ? l->w->nodes_max - x->n_nodes : UINT32_MAX;
+    const bool clears = l->clears;
+    uint32_t n = 0; /* nodes looked at */
     if (t->n == TABLE_STATES) table_clear(t);
-    t->path[0] = (uint8_t)table_place(t, q);
+    path[0] = (uint8_t)table_place(t, q);
     for (uint32_t i = root + 1; i < end;) {
-        const arti_node *node = &v->node[i];
-        const uint32_t depth = node->depth - top;
-        uint32_t to = t->at[t->path[depth - 1]].next[node->byte];
-        if (++x->n_nodes > l->w->nodes_max && l->w->nodes_max) return false;
-        if (to == NOT_KNOWN && !learn(x, depth - 1, node->byte, &to)) return false;
+        const arti_node *node = &nodes[i];
+        const uint32_t depth = node->depth - top, size = node->next - i;
+        const table_state *from = &t->at[path[depth - 1]];
+        uint32_t to = from->next[node->byte];
+        if (n++ == n_max) {
+            x->n_nodes += n;
+            return false;
+        }
+        if (clears && node->height < from->any) {
+            i += size;
+            continue;
+        }
+        if (to == NOT_KNOWN && !learn(x, path, depth - 1, node->byte, &to)) return false;
         if (to == NOWHERE) {
             reject_below(l, i);
-            i = node->next;
+            i += size;
             continue;
         }
-        t->path[depth] = (uint8_t)to;
-        const uint32_t size = node->next - i;
-        if (size > LEAF_NODES && !search(x, &t->at[to], size)) return false;
-        if (size > LEAF_NODES && is_safe_below(v, &t->at[to], i)) {
-            if (!l->clears) accept_below(l, i);
-            i = node->next;
-            continue;
+        path[depth] = (uint8_t)to;
+        if (size > LEAF_NODES) {
+            table_state *at = &t->at[to];
+            if (at->met != UINT32_MAX && !search(x, at, size)) return false;
+            if (is_safe_below(v, at, i)) {
+                if (!clears) accept_below(l, i);
+                i += size;
+                continue;
+            }
         }
-        const uint32_t tok_end = l->clears ? 0 : v->node[i + 1].tok;
+        const uint32_t tok_end = clears ? 0 : nodes[i + 1].tok;
         for (uint32_t k = node->tok; k < tok_end; k++) arti_bits_set(l->row, v->order[k]);
         i++;
     }
+    x->n_nodes += n;
     return true;
 }
 
