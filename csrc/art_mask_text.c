@@ -22,15 +22,15 @@ typedef struct leaver {
     bool opens_freely;    /* .. a string that begins behind this one is not short of texts */
     uint32_t n_parts, n;
     arti_quote *sigs;
-    const arti_part *part;     /* the only one; else NULL */
-    bool is_unbounded;         /* it is a pattern, and its lengths do not matter within a token, */
-    arti_re_state lang;        /* .. in this state, see arti_lang_nearly() */
-    uint32_t reach;            /* .. but of tokens with more characters than this one */
-    uint64_t next[4];          /* bytes that some part may go on with; all, if that is not known */
-    uint64_t covered;          /* parts whose tokens with escapes that stay are set */
-    const uint64_t *different; /* see find_different() */
-    uint64_t search_work;      /* done so far in stays_below() */
-    uint32_t *ends;            /* where is_unbounded: see arti_lang_ends() */
+    const arti_part *part;            /* the only one; else NULL */
+    bool is_unbounded;                /* it is a pattern, and its lengths do not matter within a token, */
+    arti_re_state lang;               /* .. in this state, see arti_lang_nearly() */
+    uint32_t reach;                   /* .. but of tokens with more characters than this one */
+    uint64_t next[4];                 /* bytes that some part may go on with; all, if that is not known */
+    uint64_t covered;                 /* parts whose tokens with escapes that stay are set */
+    const uint64_t *const *different; /* by part: see find_all_different() */
+    uint64_t search_work;             /* done so far in stays_below() */
+    uint32_t *ends;                   /* where is_unbounded: see arti_lang_ends() */
 } leaver;
 
 static const arti_part *text_part(const arti_state *st, uint32_t i) {
@@ -198,25 +198,8 @@ static bool part_stay(leaver *l, uint32_t i, uint32_t *row) {
 
 #define SET_MANY 256u /* strings whose row is worth being kept */
 
-#define LISTED_MAX 4096u /* texts that are looked at one by one */
-
-/* Can the i-th listed text be written and closed? ARTI_NOT_ASKED: it has to be spelled with escapes. */
-static arti_known can_end(leaver *l, uint32_t i) {
-    arti_jctx *x = l->w->x;
-    const arti_key *key = &l->part->set[i];
-    const arti_region_mark mark = arti_region_mark_now(x->region);
-    arti_state at = *l->st;
-    arti_known can = ARTI_YES;
-    for (uint32_t b = arti_set_depth(arti_text_q(l->st)[0]); b <= key->len && can == ARTI_YES; b++) {
-        const uint8_t byte = b < key->len ? (uint8_t)key->ptr[b] : '"';
-        if (b < key->len && (byte < 0x20 || byte == '"' || byte == '\\'))
-            can = ARTI_NOT_ASKED;
-        else if (!arti_state_step(x, &at, byte))
-            can = ARTI_NO;
-    }
-    arti_region_reset(x->region, mark);
-    return can;
-}
+#define LISTED_MAX 4096u  /* listed texts of a part, most of them alike */
+#define LOOKED_AT_MAX 64u /* .. and of which each is another matter */
 
 /* Is a text with this digest an item of the array that it would be an item of, too? */
 static bool is_item_again(const arti_state *st, uint64_t hash) {
@@ -224,13 +207,13 @@ static bool is_item_again(const arti_state *st, uint64_t hash) {
     return !f->is_object && ((const arti_array_machine *)f->machine)->unique && arti_hset_has(f->set, hash);
 }
 
-/* In an array whose items must differ: those of the listed texts that are left which do not end in a repetition, as bits from the first one
- * on. Texts that nothing equals end alike, and of the others most are an item again. NULL, also without a fault: not known. */
-static const uint64_t *find_different(leaver *l) {
+/* In an array whose items must differ: of the texts that are left of part i, an enumeration, those that do not end in a repetition, as bits
+ * from the first one on. Texts that nothing equals end alike, and of the others most are an item again. NULL, also without a fault: too many. */
+static const uint64_t *find_different(const leaver *l, uint32_t i) {
     arti_jctx *x = l->w->x;
-    const uint64_t q = arti_text_q(l->st)[0];
-    const uint32_t lo = arti_set_lo(q), n = arti_set_hi(q) - lo, d = arti_set_depth(q);
-    if (l->clash.each || n > LISTED_MAX) return NULL;
+    const uint64_t q = arti_text_q(l->st)[i];
+    const uint32_t lo = arti_set_lo(q), n = q ? arti_set_hi(q) - lo : 0, d = arti_set_depth(q);
+    if (n > (l->clash.each ? LOOKED_AT_MAX : LISTED_MAX)) return NULL;
     uint64_t *bits = arti_region_get(x->region, (n / 64 + 1u) * sizeof *bits);
     if (!bits) {
         arti_fault_mem(x->s);
@@ -238,53 +221,65 @@ static const uint64_t *find_different(leaver *l) {
     }
     memset(bits, 0, (n / 64 + 1u) * sizeof *bits);
     arti_known others = ARTI_NOT_ASKED;
-    for (uint32_t i = 0; i < n; i++) {
-        const arti_key *key = &l->part->set[lo + i];
+    for (uint32_t k = 0; k < n; k++) {
+        const arti_key *key = &text_part(l->st, i)->set[lo + k];
         const uint64_t hash = arti_digest_text(l->st->text.hash, key->ptr + d, key->len - d);
-        arti_known can = ARTI_NO;
-        if (!clashes(l, hash)) {
-            if (others == ARTI_NOT_ASKED) others = can_end(l, lo + i);
-            can = others;
-        } else if (!is_item_again(l->st, hash)) {
-            can = can_end(l, lo + i);
-        }
-        if (can == ARTI_NOT_ASKED || arti_faulted(x->s)) return NULL;
-        bits[i / 64] |= (uint64_t)(can == ARTI_YES) << (i % 64);
+        const bool is_other = !clashes(l, hash);
+        bool can = is_other && others == ARTI_YES;
+        if (is_other ? others == ARTI_NOT_ASKED : !is_item_again(l->st, hash))
+            can = arti_unique_admits(x, l->st, i, &hash);
+        if (arti_faulted(x->s)) return NULL;
+        if (is_other) others = can ? ARTI_YES : ARTI_NO;
+        bits[k / 64] |= (uint64_t)can << (k % 64);
     }
     return bits;
+}
+
+/* The same of all parts, where all are enumerations; l->different NULL: not so, or not known. */
+static bool find_all_different(leaver *l) {
+    const uint64_t *q = arti_text_q(l->st), **different = NULL;
+    for (uint32_t i = 0; i < l->n_parts; i++)
+        if (q[i] && text_part(l->st, i)->kind != ARTI_PART_SET) return true;
+    different = arti_region_get(l->w->x->region, l->n_parts * sizeof *different);
+    if (!different) return arti_fault_mem(l->w->x->s);
+    for (uint32_t i = 0; i < l->n_parts; i++) {
+        different[i] = find_different(l, i);
+        if (!different[i]) return !arti_faulted(l->w->x->s);
+    }
+    l->different = different;
+    return true;
+}
+
+/* Does one of these texts go on with some character? */
+static bool any_goes_on(const leaver *l) {
+    for (uint32_t i = 0; i < l->n_parts; i++) {
+        const uint64_t q = arti_text_q(l->st)[i];
+        if (!q) continue;
+        const uint32_t lo = arti_set_lo(q), n_whole = text_part(l->st, i)->set[lo].len == arti_set_depth(q);
+        if (arti_bits_any_in64(l->different[i], n_whole, arti_set_hi(q) - lo)) return true;
+    }
+    return false;
 }
 
 /* Of the tokens with escapes that stay in the string: takes out those that lead to repetitions only. */
 static bool settle_escapes(leaver *l) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
-    const uint64_t q = arti_text_q(l->st)[0];
-    const uint32_t lo = arti_set_lo(q), n = arti_set_hi(q) - lo;
-    const uint32_t n_whole = l->part->set[lo].len == arti_set_depth(q); /* that need no more characters */
+    const bool goes_on = any_goes_on(l);
     for (uint32_t i = 0; i < v->n_escapes_stay; i++) {
         const arti_escaped *e = &v->escapes[i];
         if (!arti_bits_test(w->words, e->token)) continue;
-        if (arti_escape_is_bare(v, e)) {
-            if (!arti_bits_any_in64(l->different, n_whole, n)) arti_walk_clear(w, e->token);
-            continue;
-        }
-        arti_walk_clear(w, e->token);
-        if (!leave_alone(l, e->token)) return false;
+        const bool is_bare = arti_escape_is_bare(v, e);
+        if (!is_bare || !goes_on) arti_walk_clear(w, e->token);
+        if (!is_bare && !leave_alone(l, e->token)) return false;
     }
     return true;
 }
 
-/* Tokens of an enumeration that stay, where that is all there is. */
+/* Tokens of an enumeration that stay, where that is all there is and nothing has to differ. */
 static bool only_set_stay(leaver *l) {
     arti_walk *w = l->w;
     const uint64_t q = arti_text_q(l->st)[0];
-    if (l->clash.any) l->different = find_different(l);
-    if (arti_faulted(w->x->s)) return false;
-    if (l->different) {
-        w->tracks = true;
-        arti_walk_copy(w, NULL);
-        return arti_lang_add_set(w, l->part, q, l->different);
-    }
     const uint64_t key[2] = {arti_hash_mix((uint64_t)(uintptr_t)l->part->set, q), q};
     const bool keep = arti_set_hi(q) - arti_set_lo(q) >= SET_MANY;
     w->tracks = true;
@@ -304,7 +299,8 @@ static bool set_stay(leaver *l) {
     arti_walk *w = l->w;
     const uint64_t *q = arti_text_q(l->st);
     uint32_t *row = NULL;
-    if (l->part && l->part->kind == ARTI_PART_SET && q[0]) return only_set_stay(l);
+    if (l->clash.any && !find_all_different(l)) return false;
+    if (l->part && l->part->kind == ARTI_PART_SET && q[0] && !l->different) return only_set_stay(l);
     for (uint32_t i = 0; i < l->n_parts; i++) {
         if (!is_free(l, i)) continue;
         arti_walk_copy(w, w->v->free_row); /* nothing can be added */
@@ -332,7 +328,7 @@ static bool set_stay(leaver *l) {
     }
     for (uint32_t i = 0; i < l->n_parts; i++)
         if (q[i] && text_part(l->st, i)->kind == ARTI_PART_SET &&
-            !arti_lang_add_set(w, text_part(l->st, i), q[i], NULL))
+            !arti_lang_add_set(w, text_part(l->st, i), q[i], l->different ? l->different[i] : NULL))
             return false;
     return true;
 }
@@ -822,7 +818,7 @@ static bool never_runs_out(const leaver *l) {
         const uint64_t q = arti_text_q(l->st)[i];
         if (q == 0 || p->hi != UINT32_MAX || p->kind == ARTI_PART_SET) continue;
         if (p->kind == ARTI_PART_TERM && !arti_unique_is_endless(x->s, (arti_re_state)q)) continue;
-        if (l->n_parts == 1 || arti_unique_admits(x, l->st, i)) return true;
+        if (l->n_parts == 1 || arti_unique_admits(x, l->st, i, NULL)) return true;
     }
     return false;
 }
@@ -880,15 +876,15 @@ static bool drop_endless(const leaver *l, uint32_t *doubted) {
     return true;
 }
 
-/* In an array whose items must differ: takes out the tokens that lead to texts which can only end in a repetition. They are those that leave
- * little room, and any where texts are listed. */
-static bool take_out_repeats(leaver *l) {
-    arti_walk *w = l->w;
+/* Of the tokens that are set, those that may leave few texts. Of a language whose lengths do not matter they are kept: there is such a mask
+ * at each character of a text. */
+static bool find_doubted(const leaver *l, uint32_t *doubted) {
+    const arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const arti_part *p = l->part;
-    if (never_runs_out(l)) return !arti_faulted(w->x->s);
-    uint32_t *doubted = arti_region_get(w->x->region, v->n_words * sizeof *doubted);
-    if (!doubted) return arti_fault_mem(w->x->s);
+    const bool keeps = l->is_unbounded && l->reach == UINT32_MAX && p->hi == UINT32_MAX;
+    const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x656e646c), l->lang), l->lang};
+    if (keeps && arti_mask_memo_get(w->m, key, doubted, v->n_words)) return true;
     arti_bits_copy(doubted, w->words, v->n_words);
     if (p && p->kind == ARTI_PART_FREE && p->hi - l->st->text.n_cp >= 2) {
         const uint32_t *safe = arti_vocab_stay(v, p->hi - l->st->text.n_cp - 2);
@@ -898,7 +894,24 @@ static bool take_out_repeats(leaver *l) {
     for (uint32_t i = 0; i < v->n_words; i++) {
         for (uint32_t bits = doubted[i]; bits; bits &= bits - 1) {
             const uint32_t id = i * 32 + arti_bits_lowest(bits);
-            if (is_endless_after(l, id)) continue;
+            if (is_endless_after(l, id)) arti_bits_clear(doubted, id);
+        }
+    }
+    if (keeps) arti_mask_memo_put(w->m, key, doubted, v->n_words);
+    return !arti_faulted(w->x->s);
+}
+
+/* In an array whose items must differ: takes out the tokens that lead to texts which can only end in a repetition. They are those that leave
+ * little room, and any where texts are listed. */
+static bool take_out_repeats(leaver *l) {
+    arti_walk *w = l->w;
+    if (never_runs_out(l)) return !arti_faulted(w->x->s);
+    uint32_t *doubted = arti_region_get(w->x->region, w->v->n_words * sizeof *doubted);
+    if (!doubted) return arti_fault_mem(w->x->s);
+    if (!find_doubted(l, doubted)) return false;
+    for (uint32_t i = 0; i < w->v->n_words; i++) {
+        for (uint32_t bits = doubted[i] & w->words[i]; bits; bits &= bits - 1) {
+            const uint32_t id = i * 32 + arti_bits_lowest(bits);
             arti_walk_clear(w, id);
             if (!leave_alone(l, id)) return false;
         }

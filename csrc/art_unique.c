@@ -328,12 +328,26 @@ static void add_values(question *q, const arti_state *st, arti_values *lists) {
     }
 }
 
+/* Has the language so many texts, as far as their lengths and first bytes tell? */
+static bool has_many_texts(arti_re_ctx *re, arti_re_state q, uint32_t n) {
+    arti_re_lengths l;
+    arti_re_bytes first;
+    if (arti_re_get_lengths(re, q, &l) != ART_OK) return false;
+    if (l.longest == ARTI_RE_UNBOUNDED) return true;
+    if (arti_re_live_bytes(re, q, &first) != ART_OK) return false;
+    uint32_t sum = 0;
+    for (uint32_t w = 0; w < 4; w++) sum += arti_bits_count64(first.bits[w]);
+    return sum >= n;
+}
+
 /* Of a text, the goals that it may meet in as many ways as are wanted: as bits. false: of some goal that is not so easily said. */
 static bool find_many(arti_jctx *x, const arti_state *st, uint64_t *many) {
     const arti_text_machine *m = st->text.machine;
     const arti_goal_type *gt = &st->goals->type[ARTI_T_STRING];
     const arti_text_state *t = &st->text;
     const bool between = t->escape == ARTI_ESC_NONE && t->u8 == ARTI_U8_0;
+    /* Any character can be written that the text, or what the character begins with, goes on with. */
+    const bool is_any = t->escape == ARTI_ESC_NONE || t->escape == ARTI_ESC_BACKSLASH || t->escape == ARTI_ESC_HEX0;
     uint64_t doubted = 0;
     *many = 0;
     if (st->goals->n > 64) return false;
@@ -346,9 +360,8 @@ static bool find_many(arti_jctx *x, const arti_state *st, uint64_t *many) {
             is_many = p->hi == UINT32_MAX || p->hi - t->n_cp >= 3; /* an escape may be one of them */
         else if (p->kind == ARTI_PART_SET)
             is_many = between && arti_set_hi(q) - arti_set_lo(q) >= wanted(st->top);
-        else if (between && p->hi == UINT32_MAX && !p->only_checked) {
-            arti_re_lengths l;
-            is_many = arti_re_get_lengths(x->s->re, (arti_re_state)q, &l) == ART_OK && l.longest == ARTI_RE_UNBOUNDED;
+        else if (is_any && p->hi == UINT32_MAX && !p->only_checked) {
+            is_many = has_many_texts(x->s->re, (arti_re_state)q, wanted(st->top));
         }
         *(is_many ? many : &doubted) |= goal;
     }
@@ -413,14 +426,20 @@ bool arti_unique_alive(arti_jctx *x, const arti_state *st) {
     return alive;
 }
 
-bool arti_unique_admits(arti_jctx *x, const arti_state *st, uint32_t part) {
+bool arti_unique_admits(arti_jctx *x, const arti_state *st, uint32_t part, const uint64_t *digest) {
     const arti_text_machine *m = st->text.machine;
     const arti_goal_type *gt = &st->goals->type[ARTI_T_STRING];
     question q = ask(x, st->top);
     pending p = {st->goals, new_lists(&q, st->goals, 0)};
     if (!p.of_goal) return false;
-    for (uint32_t a = 0; a < gt->n_alts; a++)
-        if (m->part_of[a] == part) add_many(&q, &p.of_goal[gt->alts[a].goal]);
+    for (uint32_t a = 0; a < gt->n_alts; a++) {
+        arti_values *out = &p.of_goal[gt->alts[a].goal];
+        if (m->part_of[a] != part) continue;
+        if (!digest)
+            add_many(&q, out);
+        else if (!arti_values_enough(&q.k, out))
+            arti_values_add(&q.k, out, *digest);
+    }
     const arti_region_mark mark = arti_region_mark_now(x->region);
     const bool ok = leads_out(&q, st->top, &p);
     arti_region_reset(x->region, mark);

@@ -32,8 +32,8 @@ bool arti_unique_note_key(arti_jctx *x, arti_frame *f, uint64_t key, uint64_t ma
 bool arti_unique_keep_keys(arti_jctx *x, arti_frame *f, const arti_frame *ended);
 /* Whatever text follows in a language's state that keeps it alive, texts without end remain. false: not known. */
 bool arti_unique_is_endless(art_schema *s, arti_re_state q);
-/* Would the items differ if the text of *st were one of its part `part`, and like no other? */
-bool arti_unique_admits(arti_jctx *x, const arti_state *st, uint32_t part);
+/* Would the items differ if the text of *st were one of its part `part`, with this digest or (NULL) like no other? */
+bool arti_unique_admits(arti_jctx *x, const arti_state *st, uint32_t part, const uint64_t *digest);
 
 #define ARTI_CLASH_TARGETS 32u
 

@@ -153,6 +153,31 @@ static const char *const schemas[] = {
         "uniqueItems" : true,
         "items" : {"anyOf" : [ {"enum" : [ "a", "b", 1 ]}, {"type" : "string", "pattern" : "^x", "maxLength" : 3} ]}
     }),
+    S({
+        "type" : "array",
+        "uniqueItems" : true,
+        "items" : {
+            "oneOf" : [
+                {"properties" : {"kind" : {"const" : "a"}, "x" : {"type" : "boolean"}}},
+                {"properties" : {"kind" : {"const" : "ab"}}},
+                {"properties" : {"kind" : {"enum" : [ "foo", "foo\"", "b", "\\" ]}, "a" : {"const" : "ab"}}}
+            ],
+            "type" : "object",
+            "required" : ["kind"],
+            "unevaluatedProperties" : false
+        }
+    }),
+    S({
+        "type" : "array",
+        "uniqueItems" : true,
+        "minItems" : 3,
+        "items" : {"anyOf" : [ {"enum" : [ "a", "ab", "foo" ]}, {"const" : "ab"}, {"enum" : [ "b", "ba", 1 ]} ]}
+    }),
+    S({
+        "type" : "array",
+        "uniqueItems" : true,
+        "items" : {"type" : "string", "pattern" : "^[abfo]+(@([ab]+(\\.[ab]+)*|\\[[12]?\\]))?$"}
+    }),
     S({"type" : "array", "items" : {"type" : "string", "minLength" : 1}, "uniqueItems" : true}),
     S({
         "type" : "array",
