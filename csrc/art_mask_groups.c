@@ -64,17 +64,17 @@ static bool plan_atom(arti_lang *l, arti_atom_plan *p, const arti_re_state to[AR
     *p = (arti_atom_plan){.is = ARTI_REJECTED};
     if (l->room == 0 || (to[0] == ARTI_RE_DEAD && to[ARTI_RE_FAN - 1] == ARTI_RE_DEAD)) return true;
     p->is = ARTI_LEFT;
-    if (to[ARTI_RE_FAN - 1] == ARTI_RE_UNKNOWN || (is_partly_dead && to[2] != ARTI_RE_DEAD)) return true;
-    if (!arti_lang_may_search(l)) return true;
-    *p = (arti_atom_plan){.is = ARTI_ACCEPTED,
+    if (!arti_lang_may_search(l) || to[0] == ARTI_RE_DEAD || to[0] == ARTI_RE_UNKNOWN) return true;
+    const bool is_left = to[ARTI_RE_FAN - 1] == ARTI_RE_UNKNOWN || (is_partly_dead && to[2] != ARTI_RE_DEAD);
+    *p = (arti_atom_plan){.is = is_left ? ARTI_LEFT : ARTI_ACCEPTED,
                           .is_partly_dead = is_partly_dead,
                           .ends = true,
                           .room = UINT32_MAX,
                           .top = UINT32_MAX,
                           .in = UINT64_MAX};
     if (!is_partly_dead && to[1] == ARTI_RE_DEAD) p->after = to[0];
-    for (uint32_t i = 0; i < ARTI_RE_FAN && to[i] != ARTI_RE_DEAD; i++)
-        if (!plan_state(l, p, to[i])) return false;
+    for (uint32_t i = 0; i < (is_left ? 1 : ARTI_RE_FAN) && to[i] != ARTI_RE_DEAD; i++)
+        if (!plan_state(l, p, to[i])) return false; /* of what is left: so that it is known whether most is alive */
     p->in &= ARTI_ALL_ATOMS;
     if ((p->in & wide) == wide) p->in |= ARTI_ATOM_PARTIAL;
     if (p->out & wide) p->out |= ARTI_ATOM_PARTIAL;

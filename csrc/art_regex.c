@@ -103,7 +103,10 @@ void re_sort64(uint64_t *a, size_t n) {
 
 void re_sort(uint32_t *a, size_t n) {
     static const size_t gaps[] = {40423, 14000, 4861, 1750, 701, 301, 132, 57, 23, 10, 4, 1};
-    for (size_t g = 0; g < sizeof gaps / sizeof *gaps; g++) {
+    enum { N_GAPS = sizeof gaps / sizeof *gaps };
+    size_t descents = 0; /* two sorted runs after each other are usual */
+    for (size_t i = 1; i < n; i++) descents += a[i - 1] > a[i];
+    for (size_t g = descents == 0 ? N_GAPS : descents == 1 ? N_GAPS - 1 : 0; g < N_GAPS; g++) {
         const size_t gap = gaps[g];
         for (size_t i = gap; i < n; i++) {
             const uint32_t x = a[i];
@@ -1167,6 +1170,7 @@ void arti_re_ctx_free(arti_re_ctx *c) {
     arti_free(mem, c->items.at, c->items.cap * sizeof *c->items.at);
     arti_free(mem, c->tmp.at, c->tmp.cap * sizeof *c->tmp.at);
     arti_free(mem, c->work_area.at, c->work_area.cap * sizeof *c->work_area.at);
+    arti_free(mem, c->wide.at, c->wide.cap * sizeof *c->wide.at);
     arti_free(mem, c->queue.at, c->queue.cap * sizeof *c->queue.at);
     arti_free(mem, c->reach.at, c->reach.cap * sizeof *c->reach.at);
     arti_free(mem, c->digests, c->n_digests * sizeof *c->digests);

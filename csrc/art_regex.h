@@ -42,7 +42,7 @@
 #define ARTI_RE_CLASSES_MAX ((uint32_t)1 << 16)      /* different character classes per context */
 #define ARTI_RE_WORK_MAX ((uint32_t)1 << 20)         /* terms visited or built by one call: about 0.1 s */
 #define ARTI_RE_LENGTHS_WORK_MAX ((uint32_t)1 << 12) /* of it, for the longest length and its gaps */
-#define ARTI_RE_SAFE_WORK_MAX ((uint32_t)1 << 12)    /* of arti_re_get_safe() */
+#define ARTI_RE_SAFE_WORK_MAX ((uint32_t)1 << 13)    /* of arti_re_get_safe() */
 #define ARTI_RE_REACH_MIN 24u                        /* of arti_re_get_near(), */
 #define ARTI_RE_REACH_MAX 128u                       /* .. at most */
 #define ARTI_RE_PROBE_MAX 16u                        /* states that arti_re_is_universal and _is_closed look at */

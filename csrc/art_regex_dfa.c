@@ -11,6 +11,7 @@
 /* ------------------------------------------------------------------ derivatives */
 
 #define GLANCE_MAX 8u          /* operands that are looked at before work is counted */
+#define WIDE 16u               /* alternatives that are many */
 #define WAIT (UINT32_MAX - 1u) /* results of other operations are missing; they are on the stack now */
 
 _Static_assert(ARTI_RE_TERMS_MAX <= (uint32_t)1 << 30, "keys of the memo hold two terms and an operation");
@@ -285,11 +286,11 @@ static arti_re assume(arti_re_ctx *c, arti_re t) {
     }
 }
 
-arti_re re_derive(arti_re_ctx *c, arti_re t, uint32_t cp) {
+static arti_re derive_all(arti_re_ctx *c, arti_re t, uint32_t cp) {
     uint32_t state = 0;
     memo_clear(c);
     c->cp = cp;
-    c->tmp.n = c->keys.n = c->todo.n = 0;
+    c->tmp.n = c->keys.n = c->todo.n = c->wide.n = 0;
     const arti_re quick = ask(c, RE_OP_DERIVE, t, 0, &state);
     if (state != WAIT) return quick;
     for (;;) {
@@ -306,11 +307,24 @@ arti_re re_derive(arti_re_ctx *c, arti_re t, uint32_t cp) {
             }
             if (r == WAIT) continue;
             if (r == ARTI_RE_FAIL || !memo_put(c, key, r)) return ARTI_RE_FAIL;
-            if (key >> 62 == RE_OP_DERIVE && c->nodes[x].vertex != RE_NIL)
-                c->vertices[c->nodes[x].vertex].next[block_of(c, c->nodes[x].vertex, cp)] = r;
+            if (key >> 62 == RE_OP_DERIVE) {
+                const re_node *n = &c->nodes[x];
+                if (n->vertex != RE_NIL)
+                    c->vertices[n->vertex].next[block_of(c, n->vertex, cp)] = r;
+                else if (n->kind == RE_OR && n->b >= WIDE && !re_push(c, &c->wide, x))
+                    return ARTI_RE_FAIL;
+            }
         }
         if (--c->todo.n == 0) return r;
     }
+}
+
+/* Of wide alternatives that were met within others the derivatives are kept, too: they are met again in front of something else. */
+arti_re re_derive(arti_re_ctx *c, arti_re t, uint32_t cp) {
+    const arti_re r = derive_all(c, t, cp);
+    for (size_t i = 0; i < c->wide.n && r != ARTI_RE_FAIL; i++)
+        if (re_vertex_of(c, c->wide.at[i]) == RE_NIL) return ARTI_RE_FAIL;
+    return r;
 }
 
 /* ------------------------------------------------------------------ partitions */

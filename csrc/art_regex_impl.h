@@ -282,6 +282,7 @@ struct arti_re_ctx {
 
     re_vec items;             /* of the pattern being read */
     re_vec tmp;               /* operands of the constructors under way */
+    re_vec wide;              /* unions that the derivative under way has gone through */
     re_vec walk;              /* of collect_classes */
     re_vec queue;             /* of the searches for liveness and shortest lengths */
     re_vec64 heap;            /* .. and what is nearest to acceptance */

@@ -14,9 +14,10 @@
 #define SAFE_ROOM_MAX 128u   /* characters that are looked ahead */
 #define SAFE_ROOM_ENOUGH 20u /* .. beyond which no more than this part of the work is spent */
 #define SAFE_WORK_ENOUGH (ARTI_RE_SAFE_WORK_MAX / 16)
-#define SAFE_VERTICES_MAX 96u                 /* vertices that are looked at */
+#define SAFE_VERTICES_MAX 256u                /* vertices that are looked at */
 #define FARTHEST_WORK_MAX ((uint32_t)1 << 12) /* of one search in re_farthest(), */
 #define UNSETTLED_MAX 4u                      /* .. and how many that are too much work, until none is begun */
+#define SAFE_LOSS 64u                         /* .. and no more than such a part of its ranges is left away */
 #define OPTION_WIDTH 4u                       /* alternatives that are few */
 #define BLOCKS_MANY 16u      /* blocks that are not looked at one by one where most are known from another vertex */
 #define SAFE_ROOM_SHARED 16u /* a vertex on the way is worth the same answer when so much room is left from there */
@@ -310,7 +311,8 @@ static bool find_safe(arti_re_ctx *c, uint32_t v, bool with_lengths) {
     for (size_t i = 0; i < c->reach.n; i++) {
         const uint32_t w = c->reach.at[i], distance = c->vertices[w].distance;
         const arti_re_safe *old = c->vertices[w].safe;
-        if (w != v && (c->vertices[w].alive_all & ~s.in || (old && (old->has_lengths || !with_lengths)))) continue;
+        if (w != v && old && (old->has_lengths || !with_lengths)) continue;
+        if (w != v && weigh(c, c->vertices[w].alive_all & ~s.in) > weigh(c, s.in) / SAFE_LOSS) continue;
         arti_re_safe its = all;
         if (its.has_lengths && its.span != ARTI_RE_UNBOUNDED) its.span -= distance;
         if (s.near != RE_NIL) its.near = distance < s.near ? s.near - distance : 0;
