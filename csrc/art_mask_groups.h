@@ -67,6 +67,9 @@ bool arti_left_run(arti_lang *l);
 /* Adds to a row what the language has more than it, where that may be little; *done: it was. Without tokens with escapes. */
 bool arti_left_add(arti_lang *l, bool *done);
 
+/* Where most tokens are alive (l->clears), and the language shows words without which none is dead: takes those out that are. *done: it was. */
+bool arti_words_clear(arti_lang *l, bool *done);
+
 /* Searches take long for some languages, and as much is lost without them, so only so much work is done on them for a row. */
 bool arti_lang_may_search(const arti_lang *l);
 /* arti_re_get_safe() of a state. */

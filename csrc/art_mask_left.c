@@ -428,6 +428,9 @@ static bool walk_left(left *x) {
         any = true;
     }
     if (!any) return true;
+    bool done = false;
+    if (l->clears && !arti_words_clear(l, &done)) return false;
+    if (done) return true;
     level *levels = arti_region_get(l->w->x->region, l->w->m->depth_cap * sizeof *levels);
     if (!levels) return arti_fault_mem(l->w->x->s);
     if (!l->has_bounds) {

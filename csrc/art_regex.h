@@ -248,6 +248,18 @@ typedef struct arti_re_safe {
  * nothing is known. with_lengths: need and stretches are asked for too. */
 art_status arti_re_get_safe(arti_re_ctx *c, arti_re_state s, bool with_lengths, arti_re_safe *out);
 
+#define ARTI_RE_FORBIDDEN_MAX 32u /* words of one state */
+
+typedef struct arti_re_word {
+    uint8_t bytes[32];
+    uint8_t len;
+    bool at_start; /* a text begins with it; else: a text has it anywhere */
+} arti_re_word;
+
+/* Words of which each text that the state does not accept has one: what leads to ARTI_RE_DEAD is found by looking for them. Returns how many, at
+ * most ARTI_RE_FORBIDDEN_MAX; 0: it is not known, as the state wants something else as well, or there are more. */
+uint32_t arti_re_forbidden(const arti_re_ctx *c, arti_re_state s, arti_re_word words[ARTI_RE_FORBIDDEN_MAX]);
+
 /* Writes a continuation of the smallest possible length in [lo, hi] that leads to acceptance, in readable characters
  * where there is a choice. *len is its length in bytes even when that is more than cap (then ART_E_LIMIT, and what is
  * in buf is of no use). ART_REJECTED when there is none. Deterministic. */

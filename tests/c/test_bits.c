@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include "art_bits.h"
+#include "art_find.h"
 #include "art_simd.h"
 
 #include <math.h>
@@ -163,7 +164,30 @@ static void test_logits(void) {
     assert(art_argmax(x, 0, NULL) == -1);
 }
 
+/* Words in texts of few letters, where all but the last byte is often met. */
+static void test_find(void) {
+    for (int round = 0; round < 20000; round++) {
+        uint8_t text[130], word[40];
+        const size_t n = harness_random(&seed) % sizeof text, len = 1 + harness_random(&seed) % (round % 2 ? 3 : 39);
+        const size_t from = harness_random(&seed) % (n + 2);
+        const uint64_t letters = 1 + harness_random(&seed) % 3;
+        for (size_t i = 0; i < n; i++) text[i] = (uint8_t)('a' + harness_random(&seed) % letters);
+        for (size_t i = 0; i < len; i++) word[i] = (uint8_t)('a' + harness_random(&seed) % letters);
+        if (n >= len && round % 3) memcpy(text + harness_random(&seed) % (n - len + 1), word, len);
+        size_t want = from;
+        while (want + len <= n && memcmp(text + want, word, len) != 0) want++;
+        if (want + len > n) want = SIZE_MAX;
+        uint8_t *exact = malloc(n + 1); /* so that a read behind the text is found */
+        assert(exact);
+        memcpy(exact + 1, text, n);
+        assert(arti_find(exact + 1, n, from, word, len) == want);
+        assert(arti_find_portable(exact + 1, n, from, word, len) == want);
+        free(exact);
+    }
+}
+
 int main(void) {
+    test_find();
     test_rows();
     test_copy();
     test_diff();

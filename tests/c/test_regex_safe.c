@@ -222,6 +222,55 @@ static void test_near(arti_mem *mem) {
     arti_re_ctx_free(c);
 }
 
+/* What a state refuses by what it contains is told by words: each text that it does not accept has one. */
+static void test_forbidden(arti_mem *mem) {
+    static const struct {
+        const char *pattern, *behind; /* a text that the state is reached by */
+        uint32_t n;                   /* words */
+    } cases[] = {
+        {"^(?!.*abc)", "", 1},
+        {"^(?!.*abc)", "ab", 2},
+        {"^(?!.*abc)(?!.*--)(?!b+cc)(?!aab)", "", 4},
+        {"^(?!.*(ab|ba{3}c|-c))", "b", 4},
+        {"^(?!.*a[bc]+ca-b)", "", 1},
+        {"^(?!.*(é-|é{2}))", "a", 2},
+        {"^(?!(a|b-c))", "", 2},
+        {"^(?!.*a.*b)", "", 0},      /* no two letters stand together */
+        {"^(?!.*ab)[a-c]*$", "", 0}, /* other texts are refused, too */
+        {"^(?!.*[ab]c)", "", 0},
+        {"abc", "", 0},
+        {"^(?!.*(abcabcabcabcabcabcabcabcabcabcabc))", "", 1},
+    };
+    static const char *const letters[] = {"a", "b", "c", "-", "é", "ab", "ca-b"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        arti_re_ctx *c;
+        arti_re_word words[ARTI_RE_FORBIDDEN_MAX];
+        assert(arti_re_ctx_new(mem, &c, NULL) == ART_OK);
+        const arti_re_state s =
+            arti_re_run(c, state_of(c, cases[i].pattern), (const uint8_t *)cases[i].behind, strlen(cases[i].behind));
+        const uint32_t n = arti_re_forbidden(c, s, words);
+        if (n != cases[i].n) fprintf(stderr, "%s: %u words\n", cases[i].pattern, n);
+        assert(n == cases[i].n);
+        uint32_t n_refused = 0;
+        for (int round = 0; round < 4000 && n; round++) {
+            char text[64] = "";
+            for (uint32_t k = pick(9); k > 0; k--) strcat(text, letters[pick(sizeof letters / sizeof *letters)]);
+            const size_t len = strlen(text);
+            const arti_re_state to = arti_re_run(c, s, (const uint8_t *)text, len);
+            bool has = false;
+            for (uint32_t k = 0; k < n; k++) {
+                char word[sizeof words->bytes + 1] = "";
+                memcpy(word, words[k].bytes, words[k].len);
+                has |= words[k].at_start ? strncmp(text, word, words[k].len) == 0 : strstr(text, word) != NULL;
+            }
+            assert(has || arti_re_accepts(c, to));
+            n_refused += to == ARTI_RE_DEAD;
+        }
+        assert(n == 0 || n_refused > 0 || strlen(cases[i].pattern) > 40);
+        arti_re_ctx_free(c);
+    }
+}
+
 int main(void) {
     arti_mem mem;
     arti_mem_init(&mem, NULL, 0);
@@ -252,6 +301,7 @@ int main(void) {
         arti_re_ctx_free(c);
     }
     test_near(&mem);
+    test_forbidden(&mem);
     assert(n_in > 60 && n_ends > 10 && n_far > 60 &&
            n_stretch > 20); /* answers that say nothing would pass everything above */
     assert(mem.used == 0);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Of a language that is refused by words it contains, nearly all tokens are alive. Its row is begun with all of them, and the few that die
+ * are looked for by these words: in all bytes of the vocabulary at once, and down the trie where a word has to come first. */
+#include "art_find.h"
+#include "art_mask_groups.h"
+
+#include "art_bits.h"
+
+#define RUN_MAX 20000u  /* tokens that are looked at one by one: then the trie is as good */
+#define SEARCHED 32768u /* bytes that are searched in the time of a token */
+
+typedef struct doubt {
+    arti_lang *l;
+    uint32_t n_run; /* tokens looked at */
+} doubt;
+
+/* Clears the token if it is dead. */
+static bool look_at(doubt *d, uint32_t id) {
+    arti_lang *l = d->l;
+    size_t len;
+    const uint8_t *bytes = arti_vocab_bytes(l->w->v, id, &len);
+    const arti_re_state to = arti_re_run(l->w->x->s->re, l->q, bytes, len);
+    if (to == ARTI_RE_FAIL) return arti_fault_re(l->w->x->s, NULL, 0, "pattern");
+    if (to == ARTI_RE_DEAD) arti_bits_clear(l->row, id);
+    d->n_run++;
+    return true;
+}
+
+/* Tokens that begin with the word. */
+static bool look_below(doubt *d, const arti_re_word *word) {
+    const arti_lang *l = d->l;
+    const art_vocab *v = l->w->v;
+    uint32_t node = 0;
+    for (uint32_t i = 0; i < word->len; i++)
+        if (!(node = arti_lex_child(v, node, word->bytes[i]))) return true;
+    const uint32_t first = v->node[node].tok, end = v->node[v->node[node].next].tok;
+    const arti_re_state to = arti_re_run(l->w->x->s->re, l->q, word->bytes, word->len);
+    if (to == ARTI_RE_FAIL) return arti_fault_re(l->w->x->s, NULL, 0, "pattern");
+    for (uint32_t k = first; k < end && to == ARTI_RE_DEAD; k++) arti_bits_clear(l->row, v->order[k]);
+    for (uint32_t k = first; k < end && to != ARTI_RE_DEAD && d->n_run <= RUN_MAX; k++)
+        if (!look_at(d, v->order[k])) return false;
+    return true;
+}
+
+/* The token that byte `at` of all bytes belongs to. */
+static uint32_t token_at(const art_vocab *v, size_t at) {
+    uint32_t lo = 0, hi = v->n_tokens;
+    while (hi - lo > 1) {
+        const uint32_t mid = lo + (hi - lo) / 2;
+        if (v->offsets[mid] <= at)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* Tokens with the word anywhere. */
+static bool look_within(doubt *d, const arti_re_word *word) {
+    const art_vocab *v = d->l->w->v;
+    const size_t n = v->offsets[v->n_tokens];
+    d->n_run += (uint32_t)(n / SEARCHED);
+    for (size_t at = 0; d->n_run <= RUN_MAX && (at = arti_find(v->bytes, n, at, word->bytes, word->len)) != SIZE_MAX;) {
+        const uint32_t id = token_at(v, at);
+        const bool is_inside = at + word->len <= v->offsets[id + 1];
+        if (is_inside && !look_at(d, id)) return false;
+        at = is_inside ? v->offsets[id + 1] : at + 1;
+    }
+    return true;
+}
+
+bool arti_words_clear(arti_lang *l, bool *done) {
+    arti_re_word words[ARTI_RE_FORBIDDEN_MAX];
+    const uint32_t n = arti_re_forbidden(l->w->x->s->re, l->q, words);
+    doubt d = {l, 0};
+    for (uint32_t i = 0; i < n && d.n_run <= RUN_MAX; i++)
+        if (!(words[i].at_start ? look_below : look_within)(&d, &words[i])) return false;
+    *done = n > 0 && d.n_run <= RUN_MAX;
+    return true;
+}
