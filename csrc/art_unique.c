@@ -393,13 +393,28 @@ static bool ends_with(question *q, const arti_frame *f, const pending *p) {
     return alive;
 }
 
+/* The goals that these lists have as many values for as are wanted, as bits; 0 where there are others with some. */
+static uint64_t only_many(const question *q, const arti_goals *g, const arti_values *lists) {
+    uint64_t many = 0;
+    for (uint32_t i = 0; i < g->n; i++) {
+        if (!arti_values_any(&lists[i])) continue;
+        if (i >= 64 || !arti_values_many(&q->k, &lists[i])) return 0;
+        many |= UINT64_C(1) << i;
+    }
+    return many;
+}
+
 /* The same with what the value that is partly written may become. */
 static bool ends_with_this(question *q, const arti_state *st) {
     uint64_t many;
     if (st->mode == ARTI_M_TEXT && find_many(q->x, st, &many)) return ends_with_many(q, st->top, st->goals, many);
     pending p = {st->goals, new_lists(q, st->goals, 0)};
     if (p.of_goal) add_values(q, st, p.of_goal);
-    const bool alive = p.of_goal && !arti_faulted(q->x->s) && leads_out(q, st->top, &p);
+    bool alive = p.of_goal && !arti_faulted(q->x->s);
+    if (alive) {
+        many = only_many(q, st->goals, p.of_goal);
+        alive = many ? ends_with_many(q, st->top, st->goals, many) : leads_out(q, st->top, &p);
+    }
     free_lists(q, p.goals, p.of_goal);
     return alive;
 }
