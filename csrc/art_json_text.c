@@ -361,10 +361,29 @@ static bool key_alive_after(arti_jctx *x, const arti_state *st, const uint8_t *b
     return arti_key_alive_at(x, st, q, hash);
 }
 
+/* First bytes of characters that a key may go on with; all of them, of a value's text. */
+static bool find_first_bytes(arti_jctx *x, const arti_state *st, arti_re_bytes *first) {
+    const arti_object_machine *m = st->text.machine;
+    const uint64_t *q = arti_text_q(st);
+    bool ends;
+    memset(first, is_key(st) ? 0 : 0xFF, sizeof *first);
+    if (!is_key(st)) return true;
+    if (q[0]) arti_set_next_bytes(m->names, q[0], first->bits, &ends);
+    for (uint32_t i = 0; i < m->n_parts; i++) {
+        arti_re_bytes next;
+        if (arti_re_live_bytes(x->s->re, (arti_re_state)q[1 + i], &next) != ART_OK)
+            return arti_fault_re(x->s, NULL, 0, "patternProperties");
+        for (uint32_t w = 0; w < 4; w++) first->bits[w] |= next.bits[w];
+    }
+    return true;
+}
+
 /* Would the string be alive after some character of lo .. hi? Looks at whole blocks of characters with a common UTF-8 prefix. */
 static bool range_alive(arti_jctx *x, const arti_state *st, uint32_t lo, uint32_t hi) {
     const answer known = range_known(x, st, lo, hi);
+    arti_re_bytes first;
     if (known != UNKNOWN) return known == YES;
+    if (!find_first_bytes(x, st, &first)) return false;
     for (uint32_t cp = lo; cp <= hi;) {
         uint8_t b[4];
         const uint32_t len = encode(cp, b);
@@ -372,6 +391,10 @@ static bool range_alive(arti_jctx *x, const arti_state *st, uint32_t lo, uint32_
         if (len > 1 && cp % 0x40 == 0 && cp + 0x3F <= hi) size = 0x40, used = len - 1;
         if (len > 2 && cp % 0x1000 == 0 && cp + 0xFFF <= hi) size = 0x1000, used = len - 2;
         if (cp == 0x800 && hi >= 0xFFF) size = 0x800, used = 1;
+        if (!(first.bits[b[0] / 64] >> (b[0] % 64) & 1u)) {
+            cp += size;
+            continue;
+        }
         if (is_key(st)) {
             if (key_alive_after(x, st, b, used)) return true;
         } else {

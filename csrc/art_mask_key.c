@@ -44,7 +44,9 @@ typedef struct leaver {
     bool exact_tail; /* what comes behind the quote may depend on the digest too, where it ends a container */
     uint32_t n_parts, n;
     arti_quote *sigs;
-    uint32_t *ends; /* languages only: per part, the ways to leave the key after which it accepts (arti_lang_ends()) */
+    /* Languages only: the ways to leave the key after which some part accepts, and after which each of those alive does (arti_lang_ends()). */
+    uint32_t *ends, *ends_of[ARTI_KEY_PARTS_MAX];
+    uint32_t n_live, live[ARTI_KEY_PARTS_MAX];
 } leaver;
 
 static bool is_taken(const leaver *l, uint64_t hash) {
@@ -564,9 +566,9 @@ static bool judge_heads(leaver *l, uint8_t *quotes) {
 
 /* Which languages accept after way i to leave the key (arti_vocab_end_words()), as accepting() has it. */
 static uint64_t ends_of(const leaver *l, uint32_t i) {
-    const uint32_t n_words = arti_vocab_end_words(l->w->v);
     uint64_t bits = 0;
-    for (uint32_t k = 1; k < l->n_parts; k++) bits |= (uint64_t)arti_bits_test(l->ends + k * n_words, i) << k;
+    if (!arti_bits_test(l->ends, i)) return 0;
+    for (uint32_t k = 0; k < l->n_live; k++) bits |= (uint64_t)arti_bits_test(l->ends_of[k], i) << l->live[k];
     return bits;
 }
 
@@ -774,6 +776,22 @@ static bool has_open_part(const leaver *l, uint64_t parts) {
     return false;
 }
 
+static bool find_ends(leaver *l) {
+    arti_walk *w = l->w;
+    const uint32_t n_words = arti_vocab_end_words(w->v);
+    for (uint32_t i = 1; i < l->n_parts; i++)
+        if (arti_text_q(l->st)[i]) l->live[l->n_live++] = i;
+    l->ends = arti_region_get(w->x->region, ((l->n_live + 1) * n_words + 1u) * sizeof *l->ends);
+    if (!l->ends) return arti_fault_mem(w->x->s);
+    arti_bits_zero(l->ends, n_words);
+    for (uint32_t k = 0; k < l->n_live; k++) {
+        l->ends_of[k] = l->ends + (k + 1) * n_words;
+        if (!arti_lang_ends(w, (arti_re_state)arti_text_q(l->st)[l->live[k]], l->ends_of[k])) return false;
+        arti_bits_or(l->ends, l->ends_of[k], n_words);
+    }
+    return true;
+}
+
 /* Names, and other keys in languages. */
 static bool walk_languages(leaver *l) {
     arti_walk *w = l->w;
@@ -793,16 +811,7 @@ static bool walk_languages(leaver *l) {
             if (!row) return arti_fault_mem(w->x->s);
         }
     }
-    const uint32_t n_words = arti_vocab_end_words(w->v);
-    l->ends = arti_region_get(w->x->region, (l->n_parts * n_words + 1u) * sizeof *l->ends);
-    if (!l->ends) return arti_fault_mem(w->x->s);
-    for (uint32_t i = 1; i < l->n_parts; i++) {
-        const arti_re_state q = (arti_re_state)arti_text_q(l->st)[i];
-        if (q == ARTI_RE_DEAD)
-            arti_bits_zero(l->ends + i * n_words, n_words);
-        else if (!arti_lang_ends(w, q, l->ends + i * n_words))
-            return false;
-    }
+    if (!find_ends(l)) return false;
     return correct_escapes(l) && drop_used_up(l) && walk_names(l) && leave_with_escapes(l) && leave_by_heads(l);
 }
 

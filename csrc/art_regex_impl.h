@@ -184,6 +184,7 @@ typedef struct re_info { /* what belongs to a byte state besides its row */
     uint32_t split;
     arti_re_lengths lengths;
     _Atomic uint32_t has_lengths;
+    const arti_re_bytes *live_bytes; /* NULL until asked */
 } re_info;
 
 /* A set of vertices that texts of one length lead to: the automaton over lengths, made deterministic. */

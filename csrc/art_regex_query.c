@@ -686,16 +686,26 @@ static void add_class(const uint8_t *byte_class, uint8_t k, uint32_t first, arti
     }
 }
 
+/* They are kept with the state. */
 art_status arti_re_live_bytes(arti_re_ctx *c, arti_re_state s, arti_re_bytes *out) {
     *out = (arti_re_bytes){{0}};
     if (s == ARTI_RE_FAIL) return c->err.code;
+    re_info *info = re_info_of(c, s);
     const arti_re_row *row = arti_re_row_of(c, s);
+    if (info->live_bytes) {
+        *out = *info->live_bytes;
+        return ART_OK;
+    }
     for (uint32_t k = 0; k < row->n_classes; k++) {
         const uint8_t *first = memchr(row->byte_class, (int)k, 256);
         const arti_re_state to = first ? arti_re_step(c, s, (uint8_t)(first - row->byte_class)) : ARTI_RE_DEAD;
         if (to == ARTI_RE_FAIL) return c->err.code;
         if (to != ARTI_RE_DEAD) add_class(row->byte_class, (uint8_t)k, (uint32_t)(first - row->byte_class), out);
     }
+    arti_re_bytes *kept = arti_arena_get(&c->arena, sizeof *kept);
+    if (!kept) return re_refuse_memory(c), ART_E_NOMEM;
+    *kept = *out;
+    info->live_bytes = kept;
     return ART_OK;
 }
 
