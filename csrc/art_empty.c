@@ -93,7 +93,7 @@ const arti_key *arti_class_word(art_schema *s, const arti_object_shape *o, arti_
             char *copy = arti_schema_get(s, len);
             if (!copy) return NULL;
             memcpy(copy, buf, len);
-            c->words[c->n_words++] = (arti_key){copy, (uint32_t)len};
+            c->words[c->n_words++] = (arti_key){.ptr = copy, .len = (uint32_t)len};
         }
         c->left = without;
     }

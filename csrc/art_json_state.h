@@ -85,11 +85,13 @@ const arti_hset *arti_hset_add(arti_region *r, const arti_hset *t, uint64_t hash
  * without. */
 typedef enum arti_known { ARTI_NOT_ASKED, ARTI_NO, ARTI_YES } arti_known;
 typedef struct arti_unique_known {
-    uint64_t many_of; /* goals of the pending value: as bits, for `many` */
-    uint32_t want;    /* so many values differ from all others; 0: not asked */
-    uint8_t first;    /* nothing is there that could be repeated */
+    uint64_t many_of;  /* goals of the pending value: as bits, for `many` */
+    uint64_t other_of; /* likewise, for `other` */
+    uint32_t want;     /* so many values differ from all others; 0: not asked */
+    uint8_t first;     /* nothing is there that could be repeated */
     uint8_t without, with,
-        many; /* the container can end: as it is; with any pending value; with many that meet goals many_of */
+        many, /* the container can end: as it is; with any pending value; with many that meet goals many_of; */
+        other; /* .. with one that meets goals other_of and is like no item. Not where that depends on the value (`scarce`) */
     uint8_t scarce, opens; /* see arti_clash */
 } arti_unique_known;
 
@@ -242,6 +244,16 @@ static inline bool arti_key_has_language(const arti_state *st, const uint64_t *q
         if (m->alts[a].extra_part < ARTI_KEY_PARTS_MAX && q[1 + m->alts[a].extra_part] && arti_takes_other(st, a))
             return true;
     return false;
+}
+/* In a key: the languages of other keys that some alternative takes and that are alive, as bits over the parts behind the declared names. */
+static inline uint64_t arti_key_live_parts(const arti_state *st) {
+    const arti_object_machine *m = st->text.machine;
+    uint64_t parts = 0;
+    for (uint32_t a = 0; a < m->n_alts; a++) {
+        const uint32_t p = m->alts[a].extra_part;
+        if (p < ARTI_KEY_PARTS_MAX && arti_takes_other(st, a) && arti_text_q(st)[1 + p]) parts |= UINT64_C(1) << p;
+    }
+    return parts;
 }
 static inline bool arti_seen(const arti_frame *f, uint32_t name) {
     const arti_object_machine *m = f->machine;

@@ -369,9 +369,9 @@ static bool find_first_bytes(arti_jctx *x, const arti_state *st, arti_re_bytes *
     memset(first, is_key(st) ? 0 : 0xFF, sizeof *first);
     if (!is_key(st)) return true;
     if (q[0]) arti_set_next_bytes(m->names, q[0], first->bits, &ends);
-    for (uint32_t i = 0; i < m->n_parts; i++) {
+    for (uint64_t parts = arti_key_live_parts(st); parts; parts &= parts - 1) {
         arti_re_bytes next;
-        if (arti_re_live_bytes(x->s->re, (arti_re_state)q[1 + i], &next) != ART_OK)
+        if (arti_re_live_bytes(x->s->re, (arti_re_state)q[1 + arti_bits_lowest64(parts)], &next) != ART_OK)
             return arti_fault_re(x->s, NULL, 0, "patternProperties");
         for (uint32_t w = 0; w < 4; w++) first->bits[w] |= next.bits[w];
     }

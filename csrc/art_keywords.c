@@ -217,7 +217,8 @@ static bool read_names(reader *r, const arti_json *v, const arti_key **out, uint
     *n = 0;
     for (uint32_t i = 0; i < v->n; i++) {
         if (v->items[i].type != ARTI_JSON_STRING) return bad(r, &v->items[i], "an array of strings");
-        if (!arti_is_left_out(r->s, r->at.res, &v->items[i])) keys[(*n)++] = (arti_key){v->items[i].str, v->items[i].n};
+        if (!arti_is_left_out(r->s, r->at.res, &v->items[i]))
+            keys[(*n)++] = (arti_key){.ptr = v->items[i].str, .len = v->items[i].n};
     }
     *out = keys;
     return true;
@@ -314,7 +315,7 @@ static bool join_members(reader *r) {
         if (!props) return false;
         for (uint32_t i = 0; i < r->props->n; i++) {
             const arti_json_member *m = &r->props->members[i];
-            props[i].key = (arti_key){m->key, m->key_len};
+            props[i].key = (arti_key){.ptr = m->key, .len = m->key_len};
             if (!read_sub(r, &m->value, &props[i].lit)) return false;
         }
         g->props = props;
@@ -367,7 +368,7 @@ static bool join_dependencies(reader *r) {
         r->keyword = names[i];
         for (uint32_t j = 0; from[i] && j < from[i]->n; j++, d++) {
             const arti_json_member *m = &from[i]->members[j];
-            d->key = (arti_key){m->key, m->key_len};
+            d->key = (arti_key){.ptr = m->key, .len = m->key_len};
             d->schema = ARTI_LIT_NONE;
             const bool list = i == 2 || (i == 0 && m->value.type == ARTI_JSON_ARRAY);
             if (list ? !read_names(r, &m->value, &d->names, &d->n_names) : !read_sub(r, &m->value, &d->schema))

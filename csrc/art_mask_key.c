@@ -143,16 +143,6 @@ bool arti_key_is_wide(const arti_state *st) {
     return arti_takes_any_name(st);
 }
 
-uint64_t arti_key_live_parts(const arti_state *st) {
-    const arti_object_machine *m = st->text.machine;
-    uint64_t parts = 0;
-    for (uint32_t a = 0; a < m->n_alts; a++) {
-        const uint32_t p = m->alts[a].extra_part;
-        if (arti_takes_other(st, a) && p < ARTI_KEY_PARTS_MAX && arti_text_q(st)[1 + p]) parts |= UINT64_C(1) << p;
-    }
-    return parts;
-}
-
 void arti_key_name_bytes(const arti_state *st, uint64_t bits[4], bool *ends) {
     arti_set_next_bytes(((const arti_object_machine *)st->text.machine)->names, arti_text_q(st)[0], bits, ends);
 }

@@ -212,7 +212,7 @@ static bool is_item_again(const arti_state *st, uint64_t hash) {
 static const uint64_t *find_different(const leaver *l, uint32_t i) {
     arti_jctx *x = l->w->x;
     const uint64_t q = arti_text_q(l->st)[i];
-    const uint32_t lo = arti_set_lo(q), n = q ? arti_set_hi(q) - lo : 0, d = arti_set_depth(q);
+    const uint32_t lo = arti_set_lo(q), n = q ? arti_set_hi(q) - lo : 0;
     if (n > (l->clash.each ? LOOKED_AT_MAX : LISTED_MAX)) return NULL;
     uint64_t *bits = arti_region_get(x->region, (n / 64 + 1u) * sizeof *bits);
     if (!bits) {
@@ -222,8 +222,7 @@ static const uint64_t *find_different(const leaver *l, uint32_t i) {
     memset(bits, 0, (n / 64 + 1u) * sizeof *bits);
     arti_known others = ARTI_NOT_ASKED;
     for (uint32_t k = 0; k < n; k++) {
-        const arti_key *key = &text_part(l->st, i)->set[lo + k];
-        const uint64_t hash = arti_digest_text(l->st->text.hash, key->ptr + d, key->len - d);
+        const uint64_t hash = text_part(l->st, i)->set[lo + k].digest;
         const bool is_other = !clashes(l, hash);
         bool can = is_other && others == ARTI_YES;
         if (is_other ? others == ARTI_NOT_ASKED : !is_item_again(l->st, hash))
@@ -513,7 +512,7 @@ static bool judge_heads(leaver *l, uint64_t *q, uint8_t *quotes) {
 static bool some_listed_clash(const leaver *l) {
     const uint64_t at = arti_text_q(l->st)[0];
     for (uint32_t i = arti_set_lo(at); i < arti_set_hi(at); i++)
-        if (clashes(l, arti_digest_text(ARTI_TEXT_HASH, l->part->set[i].ptr, l->part->set[i].len))) return true;
+        if (clashes(l, l->part->set[i].digest)) return true;
     return false;
 }
 

@@ -271,16 +271,18 @@ static bool walk_structure(arti_walk *w, const arti_state *st, bool is_first) {
 
 /* ------------------------------------------------------------------ numbers */
 
-bool arti_number_is_open(const art_vocab *v, const arti_state *st) {
-    const arti_num *n = &st->number.num;
-    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
-    if (gt->n_alts != 1) return false;
-    const arti_num_rule *r = &gt->alts[0].shape->number;
+/* Is a number with this rule alive after any token that goes on with a number, but for what the number's own syntax forbids? */
+static bool is_open_rule(const art_vocab *v, const arti_num *n, const arti_num_rule *r) {
     if (n->lex >= ARTI_NUM_E || n->n_int + n->n_frac + v->token_len_max > ARTI_NUM_MAGNITUDE_MAX) return false;
     if (r->is_any) return true;
     const bool whole = r->step && r->step->is_small && r->step->small == 1;
     return whole && !r->is_long && !r->lo && !r->hi && r->n_not_step == 0 && r->n_not_value == 0 && n->n_frac == 0 &&
            n->lex >= ARTI_NUM_MINUS && n->lex <= ARTI_NUM_INT;
+}
+
+bool arti_number_is_open(const art_vocab *v, const arti_state *st) {
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+    return gt->n_alts == 1 && is_open_rule(v, &st->number.num, &gt->alts[0].shape->number);
 }
 
 bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t levels) {
@@ -289,8 +291,10 @@ bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t l
     if (arti_number_is_open(v, st)) return true;
     if (arti_is_distinct(st)) return false;
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
-    for (uint32_t a = 0; a < gt->n_alts; a++)
-        if (arti_num_is_settled(&gt->alts[a].shape->number, n, levels)) return true;
+    for (uint32_t a = 0; a < gt->n_alts; a++) {
+        const arti_num_rule *r = &gt->alts[a].shape->number;
+        if (is_open_rule(v, n, r) || arti_num_is_settled(r, n, levels)) return true;
+    }
     return false;
 }
 

@@ -101,8 +101,6 @@ bool arti_number_is_beyond(const arti_state *st, uint8_t digit);
 bool arti_key_is_wide(const arti_state *st);
 /* Digest of some key that is neither there nor declared: the same for all places, as a rule. */
 uint64_t arti_key_other_hash(const arti_state *st);
-/* In a key: the languages of other keys that some alternative takes, as bits over the parts behind the declared names. */
-uint64_t arti_key_live_parts(const arti_state *st);
 /* Bytes that a declared name may go on with, as bits; *ends: a name ends here. */
 void arti_key_name_bytes(const arti_state *st, uint64_t bits[4], bool *ends);
 

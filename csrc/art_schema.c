@@ -246,7 +246,7 @@ const arti_members *arti_pos_const_group(art_schema *s, arti_pos p) {
     if (!g || !props) return NULL;
     for (uint32_t i = 0; i < json->n; i++) {
         const arti_json_member *m = &json->members[i];
-        props[i] = (arti_prop){{m->key, m->key_len}, arti_lit_const(s, &m->value, res)};
+        props[i] = (arti_prop){{.ptr = m->key, .len = m->key_len}, arti_lit_const(s, &m->value, res)};
         if (props[i].lit == ARTI_LIT_FAIL) return NULL;
     }
     g->props = props;

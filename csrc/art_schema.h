@@ -43,9 +43,10 @@ typedef enum arti_type { /* JSON types as alternatives see them */
 #define ARTI_TYPES_ALL 0x3Fu
 #define ARTI_TYPE_INTEGER 0x40u /* in arti_kw.types: "integer" was listed */
 
-typedef struct arti_key { /* a member name */
+typedef struct arti_key { /* a member name, or one of listed texts */
     const char *ptr;
     uint32_t len;
+    uint64_t digest; /* of a listed text (art_digest.h), which is the same whatever of it was read */
 } arti_key;
 
 typedef struct arti_prop {

@@ -2,6 +2,7 @@
  *
  * Finished branches become shapes; and what shapes say of one member or item. */
 #include "art_branch.h"
+#include "art_digest.h"
 
 #include <stddef.h>
 
@@ -228,7 +229,9 @@ static bool string_set(arti_expansion *x, const arti_branch *b, const arti_entry
         if (items[i].type != ARTI_JSON_STRING) continue;
         const int fits = string_fits(x, b, lists, n_lists, &items[i]);
         if (fits < 0) return false;
-        if (fits) set[w++] = (arti_key){items[i].str, items[i].n};
+        if (!fits) continue;
+        const uint64_t digest = arti_digest_text(ARTI_TEXT_HASH, items[i].str, items[i].n);
+        set[w++] = (arti_key){.ptr = items[i].str, .len = items[i].n, .digest = digest};
     }
     sort_items(set, w, sizeof *set, key_less, &tmp);
     n = w;
@@ -625,7 +628,7 @@ static bool few_names(arti_expansion *x, const arti_object_shape *o, arti_key **
         char *copy = keep(x, len);
         if (!copy) return false;
         memcpy(copy, buf, len);
-        (*words)[i] = (arti_key){copy, (uint32_t)len};
+        (*words)[i] = (arti_key){.ptr = copy, .len = (uint32_t)len};
         left = arti_re_and2(s->re, left, arti_re_not(s->re, arti_re_literal(s->re, buf, len)));
     }
 }

@@ -251,7 +251,7 @@ static void add_texts(question *q, const arti_state *st, arti_values *lists) {
         if (state == 0 || t->n_cp > p->hi || arti_values_enough(&q->k, out)) continue;
         const uint32_t lo = p->lo > t->n_cp ? p->lo - t->n_cp : 0, hi = p->hi == UINT32_MAX ? p->hi : p->hi - t->n_cp;
         if (p->kind == ARTI_PART_SET)
-            arti_set_values(&q->k, p->set, state, t->hash, out);
+            arti_set_values(&q->k, p->set, state, out);
         else if (p->kind == ARTI_PART_FREE)
             arti_free_values(&q->k, lo, hi, t->hash, out);
         else
@@ -384,6 +384,93 @@ static bool ends_with_many(question *q, const arti_frame *f, const arti_goals *g
     return alive;
 }
 
+/* Is there, in some alternative, something that may follow in f after the pending value, but only so much of it? */
+static bool goes_on_scarcely(question *q, const arti_frame *f) {
+    arti_jctx *x = q->x;
+    const uint32_t n_alts =
+        f->is_object ? ((arti_object_machine *)f->machine)->n_alts : ((arti_array_machine *)f->machine)->n_alts;
+    bool scarce = false;
+    for (uint32_t alt = 0; alt < n_alts && !scarce; alt++) {
+        if (!arti_live(f, alt)) continue;
+        if (f->is_object) {
+            const arti_object_machine *m = f->machine;
+            arti_object_view v;
+            arti_object_at at;
+            arti_object_view_init(&v, &at, x, f, alt);
+            arti_object_view_take(&v, &at, 0);
+            at.at_least = at.n + 1;
+            arti_values rest = {0};
+            arti_object_values(&q->k, m->alts[alt].shape, &at, 0, &rest);
+            scarce = arti_values_any(&rest) && !arti_values_many(&q->k, &rest);
+            arti_values_free(x->s, &rest);
+        } else {
+            const arti_array_machine *m = f->machine;
+            arti_array_shape *a = m->alts[alt].shape;
+            if (f->n + 1 >= a->max) continue;
+            const uint32_t watched = arti_item_watched(a, f->n + 1, arti_frame_counts(f) + m->count_at[alt]);
+            for (uint32_t sub = watched; !scarce; sub = (sub - 1) & watched) {
+                const arti_conj c = arti_item_counted(x->s, a, f->n + 1, sub);
+                if (c == ARTI_CONJ_FAIL) return true;
+                const arti_values *next = arti_conj_values(&q->k, c);
+                scarce = arti_values_any(next) && !arti_values_many(&q->k, next);
+                if (!sub) break;
+            }
+        }
+    }
+    return scarce;
+}
+
+/* Does what may follow in f or around it, after the pending value, depend on which value it is, even if that is like no other? */
+static bool is_scarce(question *q, const arti_frame *f) {
+    arti_unique_known *u = known_of(f);
+    bool scarce = false;
+    if (u->scarce) return u->scarce == ARTI_YES;
+    for (const arti_frame *at = f; at && !scarce; at = at->hashing ? at->parent : NULL)
+        scarce = goes_on_scarcely(q, at);
+    if (!arti_faulted(q->x->s)) u->scarce = known(scarce);
+    return scarce;
+}
+
+/* Of a text that is one of a list: goals that one meets which is no item yet, as bits. *digest: of such a text. */
+static uint64_t find_other(const arti_state *st, uint64_t *digest) {
+    const arti_text_machine *m = st->text.machine;
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_STRING];
+    uint64_t goals = 0;
+    for (uint32_t a = 0; a < gt->n_alts; a++) {
+        const arti_part *p = &m->parts[m->part_of[a]];
+        const uint64_t q = arti_text_q(st)[m->part_of[a]], goal = UINT64_C(1) << gt->alts[a].goal;
+        if (p->kind != ARTI_PART_SET || q == 0 || goals & goal) continue;
+        for (uint32_t i = arti_set_lo(q), d = arti_set_depth(q); i < arti_set_hi(q) && !(goals & goal); i++) {
+            if (st->text.escape != ARTI_ESC_NONE && p->set[i].len == d) continue; /* a character is begun */
+            if (!arti_hset_has(st->top->set, p->set[i].digest)) goals |= goal, *digest = p->set[i].digest;
+        }
+    }
+    return goals;
+}
+
+/* Can an array end whose next item is a text that is partly written, as one that is no item yet is left of a list? false: not known. */
+static bool ends_with_other(question *q, const arti_state *st) {
+    const arti_frame *f = st->top;
+    const uint8_t escape = st->text.escape;
+    uint64_t digest = 0;
+    if (!is_unique_array(f) || f->hashing || st->goals->n > 64 || st->text.u8 != ARTI_U8_0) return false;
+    if (escape != ARTI_ESC_NONE && escape != ARTI_ESC_BACKSLASH && escape != ARTI_ESC_HEX0) return false;
+    const uint64_t goals = find_other(st, &digest);
+    arti_unique_known *u = known_of(f);
+    if (!goals || is_scarce(q, f)) return false;
+    if (u->other && u->other_of == goals) return u->other == ARTI_YES;
+    pending p = {st->goals, new_lists(q, st->goals, 0)};
+    if (!p.of_goal) return false;
+    for (uint64_t bits = goals; bits; bits &= bits - 1)
+        arti_values_add(&q->k, &p.of_goal[arti_bits_lowest64(bits)], digest);
+    const bool alive = leads_out(q, f, &p);
+    free_lists(q, p.goals, p.of_goal);
+    if (arti_faulted(q->x->s)) return false;
+    u->other = known(alive);
+    u->other_of = goals;
+    return alive;
+}
+
 /* The same with whatever value the container asks for next, or (NULL) without one. */
 static bool ends_with(question *q, const arti_frame *f, const pending *p) {
     uint8_t *is_known = p ? &known_of(f)->with : &known_of(f)->without;
@@ -408,6 +495,8 @@ static uint64_t only_many(const question *q, const arti_goals *g, const arti_val
 static bool ends_with_this(question *q, const arti_state *st) {
     uint64_t many;
     if (st->mode == ARTI_M_TEXT && find_many(q->x, st, &many)) return ends_with_many(q, st->top, st->goals, many);
+    if (st->mode == ARTI_M_TEXT && ends_with_other(q, st)) return true;
+    if (arti_faulted(q->x->s)) return false;
     pending p = {st->goals, new_lists(q, st->goals, 0)};
     if (p.of_goal) add_values(q, st, p.of_goal);
     bool alive = p.of_goal && !arti_faulted(q->x->s);
@@ -688,42 +777,6 @@ bool arti_unique_offer(arti_jctx *x, arti_state *st, uint64_t *offer) {
 
 /* ------------------------------------------------------------------ values that are alike */
 
-/* Is there, in some alternative, something that may follow in f after the pending value, but only so much of it? */
-static bool goes_on_scarcely(question *q, const arti_frame *f) {
-    arti_jctx *x = q->x;
-    const uint32_t n_alts =
-        f->is_object ? ((arti_object_machine *)f->machine)->n_alts : ((arti_array_machine *)f->machine)->n_alts;
-    bool scarce = false;
-    for (uint32_t alt = 0; alt < n_alts && !scarce; alt++) {
-        if (!arti_live(f, alt)) continue;
-        if (f->is_object) {
-            const arti_object_machine *m = f->machine;
-            arti_object_view v;
-            arti_object_at at;
-            arti_object_view_init(&v, &at, x, f, alt);
-            arti_object_view_take(&v, &at, 0);
-            at.at_least = at.n + 1;
-            arti_values rest = {0};
-            arti_object_values(&q->k, m->alts[alt].shape, &at, 0, &rest);
-            scarce = arti_values_any(&rest) && !arti_values_many(&q->k, &rest);
-            arti_values_free(x->s, &rest);
-        } else {
-            const arti_array_machine *m = f->machine;
-            arti_array_shape *a = m->alts[alt].shape;
-            if (f->n + 1 >= a->max) continue;
-            const uint32_t watched = arti_item_watched(a, f->n + 1, arti_frame_counts(f) + m->count_at[alt]);
-            for (uint32_t sub = watched; !scarce; sub = (sub - 1) & watched) {
-                const arti_conj c = arti_item_counted(x->s, a, f->n + 1, sub);
-                if (c == ARTI_CONJ_FAIL) return true;
-                const arti_values *next = arti_conj_values(&q->k, c);
-                scarce = arti_values_any(next) && !arti_values_many(&q->k, next);
-                if (!sub) break;
-            }
-        }
-    }
-    return scarce;
-}
-
 /* Is the same asked of the item after the next one, in every alternative? */
 static bool goes_on_alike(arti_jctx *x, const arti_frame *f) {
     const arti_array_machine *m = f->machine;
@@ -794,13 +847,9 @@ bool arti_clash_init(arti_jctx *x, const arti_state *st, arti_clash *c) {
     *c = (arti_clash){.top = st->top};
     arti_unique_known *u = known_of(st->top);
     question q = ask(x, st->top);
-    if (!u->scarce) {
-        bool scarce = false;
-        for (const arti_frame *f = st->top; f && !scarce; f = f->hashing ? f->parent : NULL)
-            scarce = goes_on_scarcely(&q, f);
-        const bool opens = !scarce && (!is_unique_array(st->top) || goes_on_alike(x, st->top));
+    if (!u->opens) {
+        const bool opens = !is_scarce(&q, st->top) && (!is_unique_array(st->top) || goes_on_alike(x, st->top));
         if (arti_faulted(x->s)) return false;
-        u->scarce = known(scarce);
         u->opens = known(opens);
     }
     c->each = u->scarce == ARTI_YES;

@@ -83,15 +83,14 @@ static bool takes_step(arti_count *k) {
 
 /* ------------------------------------------------------------------ texts */
 
-void arti_set_values(arti_count *k, const arti_key *set, uint64_t q, uint64_t hash, arti_values *out) {
+void arti_set_values(arti_count *k, const arti_key *set, uint64_t q, arti_values *out) {
     if (!q) return;
-    const uint32_t lo = arti_set_lo(q), hi = arti_set_hi(q), depth = arti_set_depth(q);
+    const uint32_t lo = arti_set_lo(q), hi = arti_set_hi(q);
     if (hi - lo >= k->want) {
         add_count(out, hi - lo);
         return;
     }
-    for (uint32_t i = lo; i < hi && !arti_values_enough(k, out); i++)
-        arti_values_add(k, out, arti_digest_text(hash, set[i].ptr + depth, set[i].len - depth));
+    for (uint32_t i = lo; i < hi && !arti_values_enough(k, out); i++) arti_values_add(k, out, set[i].digest);
 }
 
 void arti_free_values(arti_count *k, uint32_t lo, uint32_t hi, uint64_t hash, arti_values *out) {
@@ -223,7 +222,7 @@ void arti_language_values(arti_count *k, arti_re_state q, uint32_t lo, uint32_t 
 
 static void text_values(arti_count *k, const arti_text_shape *t, arti_values *out) {
     if (t->set) {
-        arti_set_values(k, t->set, arti_set_state(0, t->n_set, 0), ARTI_TEXT_HASH, out);
+        arti_set_values(k, t->set, arti_set_state(0, t->n_set, 0), out);
     } else if (t->term == ARTI_RE_ANY) {
         arti_free_values(k, t->lo, t->hi, ARTI_TEXT_HASH, out);
     } else if (t->only_checked) { /* nothing is generated here; what is read may well differ */

@@ -63,7 +63,7 @@ const arti_values *arti_conj_values(arti_count *k, arti_conj c);
 
 /* Texts that go on from digest `hash`: those listed in a set state (art_goals.h), with `room` characters (UINT32_MAX: any number), and of a
  * language's state with lo to hi characters. */
-void arti_set_values(arti_count *k, const arti_key *set, uint64_t q, uint64_t hash, arti_values *out);
+void arti_set_values(arti_count *k, const arti_key *set, uint64_t q, arti_values *out);
 void arti_free_values(arti_count *k, uint32_t lo, uint32_t hi, uint64_t hash, arti_values *out);
 void arti_language_values(arti_count *k, arti_re_state q, uint32_t lo, uint32_t hi, uint64_t hash, arti_values *out);
 /* Numbers that begin with what was read. plain: without fraction and exponent. */
