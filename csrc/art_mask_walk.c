@@ -289,8 +289,12 @@ bool arti_number_is_settled(const art_vocab *v, const arti_state *st, uint32_t l
     const arti_num *n = &st->number.num;
     if (n->lex != ARTI_NUM_INT && n->lex != ARTI_NUM_FRAC) return false;
     if (arti_number_is_open(v, st)) return true;
-    if (arti_is_distinct(st)) return false;
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+    if (arti_is_distinct(st)) { /* numbers without end are left, as are now, whatever digits come */
+        const arti_num_rule *r = &gt->alts[0].shape->number;
+        const bool is_endless = gt->n_alts == 1 && n->lex == ARTI_NUM_INT && !(n->neg ? r->lo : r->hi);
+        return is_endless && arti_num_is_settled(r, n, levels);
+    }
     for (uint32_t a = 0; a < gt->n_alts; a++) {
         const arti_num_rule *r = &gt->alts[a].shape->number;
         if (is_open_rule(v, n, r) || arti_num_is_settled(r, n, levels)) return true;
