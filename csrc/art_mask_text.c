@@ -809,17 +809,22 @@ static void find_next_bytes(leaver *l) {
     }
 }
 
-/* Are there texts without end, like no other and all taken, whatever token comes next? */
+/* Are there texts without end, like no other and all taken, whatever token comes next? Each part that the token may leave alive has to have
+ * them, or one that any token leaves alive. */
 static bool never_runs_out(const leaver *l) {
     arti_jctx *x = l->w->x;
+    bool all = true;
     for (uint32_t i = 0; i < l->n_parts; i++) {
         const arti_part *p = text_part(l->st, i);
         const uint64_t q = arti_text_q(l->st)[i];
-        if (q == 0 || p->hi != UINT32_MAX || p->kind == ARTI_PART_SET) continue;
-        if (p->kind == ARTI_PART_TERM && !arti_unique_is_endless(x->s, (arti_re_state)q)) continue;
-        if (l->n_parts == 1 || arti_unique_admits(x, l->st, i, NULL)) return true;
+        if (q == 0) continue;
+        bool endless = p->hi == UINT32_MAX && p->kind != ARTI_PART_SET;
+        if (endless && p->kind == ARTI_PART_TERM) endless = arti_unique_is_endless(x->s, (arti_re_state)q);
+        if (endless && l->n_parts > 1) endless = arti_unique_admits(x, l->st, i, NULL);
+        if (endless && p->kind == ARTI_PART_FREE) return true;
+        all = all && endless;
     }
-    return false;
+    return all;
 }
 
 /* Does the only part, a language, go on without end after the token? false: not known. */

@@ -84,6 +84,7 @@ B_NOT_ONLY_A = {
     "not": {"patternProperties": {"^a$": {"type": "null"}}},
 }
 INSTANCES.append(("2020-12", {"anyOf": [{"type": "object", **B_NOT_ONLY_A}, {"required": ["b"]}]}, {"b": 1}, True))
+ONE_LONG = {"uniqueItems": True, "minItems": 2, "contains": {"minLength": 3, "pattern": "^(?!a)"}, "maxContains": 1}
 NAMES = {"type": "object", "propertyNames": {"enum": ["b", "é", "c"]}}
 TWO = {"type": "array", "uniqueItems": True, "minItems": 2}
 SMALL_NUMBERS = {"type": ["number", "null", "array"], "maximum": 0.5, "exclusiveMaximum": 0.5}
@@ -97,6 +98,7 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
     ({"items": {"maxLength": 3}, "uniqueItems": True}, ORDERED, b'["a \\u0062", "a '),
     ({"items": {"maxLength": 1}, "uniqueItems": True}, {}, b'["1", "'),
     ({"items": {"enum": ["if", "else"]}, "uniqueItems": True}, {}, b'["if", "'),
+    (ONE_LONG, {}, b'[1,"  "\t,\t"'),
     # Looking ahead, no space was written after a comma.
     (TWO, SPACED, b"[0E+"),
     ({"prefixItems": [{"type": "object", "additionalProperties": False}], **TWO}, SPACED, b"[{"),
