@@ -245,8 +245,21 @@ static bool revive(arti_trails *t, uint32_t node, const arti_state *st) {
 
 #define ENDED 256 /* the number ends where it is */
 
+/* Is there a value that the number only becomes with an exponent? */
+static bool needs_exponent(const arti_state *st) {
+    const arti_num *n = &st->number.num;
+    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
+    for (uint32_t a = 0; a < gt->n_alts && n->lex < ARTI_NUM_E; a++) {
+        const arti_shape *sh = gt->alts[a].shape;
+        if (!sh->plain && !arti_num_alive(&sh->number, n, st->number.text, ARTI_NUM_PLAIN) &&
+            arti_num_alive(&sh->number, n, st->number.text, ARTI_NUM_USUAL))
+            return true;
+    }
+    return false;
+}
+
 /* What is tried k-th from a state: a byte, ENDED, or -1 when that was all. What ends something comes first. is_wide: also characters
- * beyond ASCII, escapes, and exponents, which have few values that are dear to list. */
+ * beyond ASCII, escapes, and exponents that are not needed, which have few values that are dear to list. */
 static int candidate(const arti_state *st, uint32_t k, bool is_wide) {
     static const uint8_t escapes[] = "nu0123456789dcabef\\\"/rtbf";
     static const uint8_t starts[] = "0123456789\"[{tfn-", digits[] = "0123456789.-", exponents[] = "e+";
@@ -267,7 +280,7 @@ static int candidate(const arti_state *st, uint32_t k, bool is_wide) {
         if (k-- == 0) return ENDED;
         if (k < sizeof digits - 1) return digits[k];
         k -= (uint32_t)sizeof digits - 1;
-        return is_wide && k < sizeof exponents - 1 ? exponents[k] : -1;
+        return k < sizeof exponents - 1 && (is_wide || needs_exponent(st)) ? exponents[k] : -1;
     case ARTI_M_WORD: return k == 0 ? words[st->word][st->word_len] : -1;
     case ARTI_M_FIRST_VALUE:
         if (k-- == 0) return ']';

@@ -332,6 +332,17 @@ def test_barred_first_only(text: bytes) -> None:
     assert matcher.is_complete
 
 
+@pytest.mark.parametrize(
+    ("values", "begun", "rest"),
+    [([10, 2, 1], b"[1, 1.0", b"e1]"), ([1, 10.5, 1000], b"[1, 1.0", b"e3]"), ([1, 1e40, 3], b"[1, 1", b".0e40]")],
+)
+def test_needed_exponent(values: list[float], begun: bytes, rest: bytes) -> None:
+    """What is left of a list only fits with an exponent: it was tried after a thousand zeros."""
+    matcher = Constraint({"items": {"enum": values}, "uniqueItems": True}, SMALL.vocab).matcher()
+    assert matcher.accept_bytes(begun) == len(begun)
+    assert matcher.shortest_completion() == rest
+
+
 @pytest.mark.parametrize("schema", UNSATISFIABLE)
 def test_unsatisfiable(schema: Any) -> None:
     with pytest.raises(SchemaError, match="no value fits"):
