@@ -337,6 +337,7 @@ bool arti_lang_drop_longer(arti_walk *w, arti_re_state q, uint32_t reach, const 
             const arti_re_state to = arti_re_step(re, after[known], bytes[known]);
             if (to == ARTI_RE_FAIL) return arti_fault_re(w->x->s, NULL, 0, "pattern");
             after[++known] = to;
+            while (known < len && to == after[known - 1] && bytes[known] == bytes[known - 1]) after[++known] = to;
         }
         bool alive = t->n_cp <= lengths.longest && after[known] != ARTI_RE_DEAD;
         if (alive && part)
