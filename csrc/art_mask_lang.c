@@ -148,7 +148,7 @@ bool arti_lang_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32
 }
 
 bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row) {
-    if (part->kind == ARTI_PART_FREE) {
+    if (part->kind == ARTI_PART_FREE || arti_re_is_universal(w->x->s->re, (arti_re_state)q)) { /* only lengths are left */
         arti_vocab_copy_stay(w->v, part->hi == UINT32_MAX ? UINT32_MAX : n_cp < part->hi ? part->hi - n_cp : 0, row);
         return true;
     }

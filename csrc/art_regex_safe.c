@@ -445,7 +445,7 @@ bool re_farthest(arti_re_ctx *c, arti_re t, uint32_t *n) {
     *n = ARTI_RE_UNBOUNDED;
     if (c->nodes[t].farthest == RE_NIL) {
         const bool exact = c->nodes[t].flags & RE_EXACT;
-        if (!exact && c->n_unsettled == UNSETTLED_MAX) return true;
+        if (!exact && (c->nodes[t].counters || c->n_unsettled == UNSETTLED_MAX)) return true; /* too many vertices */
         const art_error before = c->err;
         const uint32_t kept = exact || c->work < FARTHEST_WORK_MAX ? 0 : c->work - FARTHEST_WORK_MAX;
         c->work -= kept;
