@@ -112,15 +112,29 @@ static bool find_bounds(arti_lang *l) {
     return true;
 }
 
+/* Is the row of a state made of a near one's, which many states have in common? */
+static bool has_near(art_schema *s, arti_re_state q, bool *has) {
+    arti_re_state near;
+    uint32_t reach;
+    if (arti_re_get_near(s->re, q, &near, &reach) != ART_OK) return arti_fault_re(s, NULL, 0, "pattern");
+    *has = near != q;
+    return true;
+}
+
 /* Where few characters may still come, lengths and pattern are better looked at as one language: then it is known which characters are of
- * use at all. Not done where that is too much work. */
+ * use at all. So they are where many may come and it is not known how many make no difference, if rows of that language have others in
+ * common. Not done where that is too much work. */
 static bool bind_bounds(arti_lang *l) {
     art_schema *s = l->w->x->s;
-    if (!l->has_bounds || l->room > BOUND_MAX) return true;
+    const bool few = l->room <= BOUND_MAX;
+    if (!l->has_bounds || (!few && (l->reach || l->room < ARTI_RE_REACH_MIN))) return true;
     arti_re_state q;
     const art_status st = arti_re_bind(s->re, l->q, l->owed, l->room, &q);
+    bool bind = few;
     if (st == ART_E_NOMEM) return arti_fault_re(s, NULL, 0, "pattern");
     if (st != ART_OK) return true;
+    if (!few && !has_near(s, q, &bind)) return false;
+    if (!bind) return true;
     l->q = q;
     l->room = UINT32_MAX;
     l->owed = 0;
@@ -148,7 +162,8 @@ bool arti_lang_unbounded(arti_walk *w, const arti_part *part, uint64_t q, uint32
 }
 
 bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_cp, uint32_t *row) {
-    if (part->kind == ARTI_PART_FREE || arti_re_is_universal(w->x->s->re, (arti_re_state)q)) { /* only lengths are left */
+    if (part->kind == ARTI_PART_FREE ||
+        arti_re_is_universal(w->x->s->re, (arti_re_state)q)) { /* only lengths are left */
         arti_vocab_copy_stay(w->v, part->hi == UINT32_MAX ? UINT32_MAX : n_cp < part->hi ? part->hi - n_cp : 0, row);
         return true;
     }
