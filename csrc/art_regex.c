@@ -301,8 +301,7 @@ static bool or_is_contiguous(const arti_re_ctx *c, const re_node *x) {
 }
 
 /* How far re_near() looks. */
-static const uint8_t reaches[] = {ARTI_RE_REACH_MIN + 4, 2 * (ARTI_RE_REACH_MIN + 4), ARTI_RE_REACH_MAX};
-enum { N_REACHES = sizeof reaches };
+static const uint8_t reaches[RE_REACHES] = {ARTI_RE_REACH_MIN + 4, 2 * (ARTI_RE_REACH_MIN + 4), ARTI_RE_REACH_MAX};
 
 /* The bounds of a loop over texts of `shortest` characters or more, where no text has more than reach[level]: a maximum that is not got to
  * is none, and so many turns that the loop can not be left are like any such number. */
@@ -315,7 +314,7 @@ static void near_bounds(uint32_t shortest, uint32_t level, uint32_t *min, uint32
 /* re_node.counters: bit i, reaches[i] would change some loop's bounds; bit 4 + i, those of all loops that any would. */
 static uint8_t counters_of_loop(const re_node *x, uint32_t shortest) {
     uint32_t bits = 0;
-    for (uint32_t i = 0; i < N_REACHES; i++) {
+    for (uint32_t i = 0; i < RE_REACHES; i++) {
         uint32_t min = x->min, max = x->max;
         near_bounds(shortest, i, &min, &max);
         if (min != x->min || max != x->max) bits |= 0x11u << i;
@@ -442,7 +441,8 @@ static arti_re intern(arti_re_ctx *c, re_node x) {
         memcpy(copy, x.kids, x.b * sizeof *copy);
         x.kids = copy;
     }
-    x.vertex = x.shape = x.cover = x.near = x.farthest = RE_NIL;
+    x.vertex = x.shape = x.cover = x.farthest = RE_NIL;
+    for (uint32_t i = 0; i < RE_REACHES; i++) x.near[i] = RE_NIL;
     c->nodes[c->n_nodes] = x;
     if (!re_index_add(c, &c->node_index, hash, c->n_nodes)) return ARTI_RE_FAIL;
     return c->n_nodes++;
@@ -865,7 +865,7 @@ typedef enum rewriting { TO_SHAPE, TO_COVER, TO_NEAR /* + level */ } rewriting;
 static arti_re rewritten(const re_node *x, rewriting how) {
     if (how == TO_SHAPE) return x->shape;
     if (how == TO_COVER) return x->cover;
-    return x->near_level == how - TO_NEAR ? x->near : RE_NIL;
+    return x->near[how - TO_NEAR];
 }
 
 static void set_rewritten(re_node *x, rewriting how, arti_re now) {
@@ -874,8 +874,7 @@ static void set_rewritten(re_node *x, rewriting how, arti_re now) {
     } else if (how == TO_COVER) {
         x->cover = now;
     } else {
-        x->near = now;
-        x->near_level = (uint8_t)(how - TO_NEAR);
+        x->near[how - TO_NEAR] = now;
     }
 }
 
@@ -965,7 +964,7 @@ arti_re re_widen(arti_re_ctx *c, arti_re t, uint32_t *reach) {
     *reach = ARTI_RE_UNBOUNDED;
     if (!x->counters) return t;
     uint32_t level = 0; /* the farthest that changes as many loops as the nearest */
-    while (level + 1 < N_REACHES && x->counters >> (5 + level) & 1u) level++;
+    while (level + 1 < RE_REACHES && x->counters >> (5 + level) & 1u) level++;
     *reach = reaches[level];
     c->todo.n = c->tmp.n = c->keys.n = 0;
     return rewrite(c, t, (rewriting)(TO_NEAR + level));

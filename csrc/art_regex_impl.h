@@ -104,16 +104,18 @@ typedef struct re_machine {
     arti_re (*cover)(arti_re_ctx *c, uint32_t state); /* see re_cover() */
 } re_machine;
 
+#define RE_REACHES 3u
+
 typedef struct re_node {
     uint8_t kind; /* re_kind */
     uint8_t flags;
-    uint8_t counters;   /* see re_near() */
-    uint8_t near_level; /* of `near` */
-    uint32_t a, b;      /* OR and AND: b is the number of kids */
+    uint8_t counters; /* see re_near() */
+    uint32_t a, b;    /* OR and AND: b is the number of kids */
     uint32_t min, max;
     uint32_t shortest, longest;       /* bounds of the lengths; exact with RE_EXACT */
     uint32_t vertex;                  /* RE_NIL: none so far */
-    arti_re shape, cover, near;       /* RE_NIL: not computed so far */
+    arti_re shape, cover;             /* RE_NIL: not computed so far */
+    arti_re near[RE_REACHES];         /* likewise, by how far re_near() looks */
     uint32_t farthest;                /* see arti_re_get_farthest(); RE_NIL: not computed so far */
     uint32_t mark_first, mark_behind; /* epochs of the walk that collects first classes */
     const uint32_t *kids;

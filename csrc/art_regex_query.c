@@ -116,8 +116,8 @@ static bool widened_shortest(arti_re_ctx *c, arti_re t, uint8_t *live, uint32_t 
     if (!c->nodes[t].counters || is_exact(c, t)) return true;
     const arti_re wide = re_widen(c, t, &reach);
     if (wide == ARTI_RE_FAIL) return false;
-    const uint8_t known = wide == t ? RE_MAYBE : re_is_live(c, wide); /* fewer counters: this does not go deep */
-    if (wide == t) return true;
+    if (wide == t || c->nodes[wide].shortest > reach) return true;
+    const uint8_t known = re_is_live(c, wide); /* fewer counters: this does not go deep */
     if (known != RE_YES) return *live = known, known == RE_NO;
     if (!re_shortest(c, wide, n)) return false;
     if (*n <= reach) *live = RE_YES;
