@@ -170,7 +170,7 @@ typedef struct re_vertex { /* a term as a state over characters */
     uint32_t part;
     arti_re *next;                  /* by block; RE_NIL: not computed so far */
     uint32_t shortest, longest;     /* when has_shortest, has_longest */
-    uint32_t mark, parent;          /* of the search under way (arti_re_ctx.queue) */
+    uint32_t mark, parent, n_tried; /* of the search under way (arti_re_ctx.queue) */
     uint32_t mark_path;             /* of the walk under way (arti_re_ctx.path) */
     uint32_t set;                   /* the set of this vertex alone; RE_NIL: none so far */
     uint32_t mark_reach, distance;  /* of the search in art_regex_safe.c */

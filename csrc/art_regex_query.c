@@ -57,9 +57,12 @@ static bool heap_push(arti_re_ctx *c, uint32_t v) {
     return true;
 }
 
-static uint32_t heap_pop(arti_re_ctx *c) {
+static uint32_t heap_top(const arti_re_ctx *c) {
+    return ~(uint32_t)c->heap.at[0];
+}
+
+static void heap_pop(arti_re_ctx *c) {
     re_vec64 *h = &c->heap;
-    const uint32_t top = ~(uint32_t)h->at[0];
     const uint64_t x = h->at[--h->n];
     size_t i = 0;
     for (size_t child; (child = 2 * i + 1) < h->n; i = child) {
@@ -68,41 +71,45 @@ static uint32_t heap_pop(arti_re_ctx *c) {
         h->at[i] = h->at[child];
     }
     h->at[i] = x;
-    return top;
 }
 
-/* Looks for something live, or with `length` for something whose shortest length is known, nearest vertices first.
+/* Looks for something live, or with `length` for something whose shortest length is known, nearest vertices first. A vertex stays in the heap
+ * until all its blocks are tried, one at a time: alphabets of hundreds of blocks are not gone through on the way to an end that is near.
  * RE_YES: then all on the way there is live, and *length is the length of that way. RE_NO: all that was visited
  * (queue) is dead. */
 static uint8_t dive(arti_re_ctx *c, uint32_t root, uint32_t *length) {
     const uint32_t epoch = re_next_epoch(c);
     c->vertices[root].mark = epoch;
     c->vertices[root].parent = RE_NIL;
+    c->vertices[root].n_tried = 0;
     c->queue.n = c->heap.n = 0;
     if (!re_push(c, &c->queue, root) || !heap_push(c, root)) return RE_MAYBE;
     while (c->heap.n > 0) {
-        const uint32_t v = heap_pop(c);
-        for (uint32_t b = 0; b < n_blocks(c, v); b++) {
-            const arti_re next = re_next(c, v, b);
-            if (next == ARTI_RE_FAIL || !re_spend(c, 1)) return RE_MAYBE;
-            const uint8_t live = known_live(c, next);
-            if (live == RE_NO) continue;
-            uint32_t rest = 0;
-            if (length ? known_shortest(c, next, &rest) : live == RE_YES) {
-                for (uint32_t u = v; u != RE_NIL; u = c->vertices[u].parent) {
-                    c->vertices[u].live = RE_YES;
-                    rest++;
-                }
-                if (length) *length = rest;
-                return RE_YES;
-            }
-            const uint32_t w = re_vertex_of(c, next);
-            if (w == RE_NIL) return RE_MAYBE;
-            if (c->vertices[w].mark == epoch) continue;
-            c->vertices[w].mark = epoch;
-            c->vertices[w].parent = v;
-            if (!re_push(c, &c->queue, w) || !heap_push(c, w)) return RE_MAYBE;
+        const uint32_t v = heap_top(c), k = c->vertices[v].n_tried++;
+        if (k == n_blocks(c, v)) {
+            heap_pop(c);
+            continue;
         }
+        const arti_re next = re_next(c, v, n_blocks(c, v) - 1 - k);
+        if (next == ARTI_RE_FAIL || !re_spend(c, 1)) return RE_MAYBE;
+        const uint8_t live = known_live(c, next);
+        if (live == RE_NO) continue;
+        uint32_t rest = 0;
+        if (length ? known_shortest(c, next, &rest) : live == RE_YES) {
+            for (uint32_t u = v; u != RE_NIL; u = c->vertices[u].parent) {
+                c->vertices[u].live = RE_YES;
+                rest++;
+            }
+            if (length) *length = rest;
+            return RE_YES;
+        }
+        const uint32_t w = re_vertex_of(c, next);
+        if (w == RE_NIL) return RE_MAYBE;
+        if (c->vertices[w].mark == epoch) continue;
+        c->vertices[w].mark = epoch;
+        c->vertices[w].parent = v;
+        c->vertices[w].n_tried = 0;
+        if (!re_push(c, &c->queue, w) || !heap_push(c, w)) return RE_MAYBE;
     }
     for (size_t at = 0; at < c->queue.n; at++) c->vertices[c->queue.at[at]].live = RE_NO;
     return RE_NO;
@@ -514,6 +521,21 @@ static art_status from_lengths(const arti_re_lengths *l, uint32_t lo, uint32_t h
     return ART_MORE;
 }
 
+/* The same as term_length_in(), as the automaton of lengths tells it. */
+static art_status walked_length_in(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_t hi, uint32_t *len) {
+    const uint32_t set = set_of_term(c, t);
+    return set == RE_NIL ? c->err.code : walk_lengths(c, set, lo, hi, len);
+}
+
+/* The same, as the intersection with all texts of such lengths tells it: there a text that is near is found without a look at the whole
+ * alphabet. */
+static art_status bound_length_in(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_t hi, uint32_t *len) {
+    const arti_re any = re_loop(c, RE_ANY_CHAR, lo, hi), bound = any == ARTI_RE_FAIL ? any : re_and2(c, t, any);
+    const uint8_t live = bound == ARTI_RE_FAIL ? RE_MAYBE : re_is_live(c, bound);
+    if (live == RE_NO) return ART_REJECTED;
+    return live == RE_YES && re_shortest(c, bound, len) ? ART_OK : c->err.code;
+}
+
 /* Of a term, live or not. */
 static art_status term_length_in(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_t hi, uint32_t *len) {
     const uint8_t live = re_is_live(c, t);
@@ -522,10 +544,16 @@ static art_status term_length_in(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_
     if (live == RE_MAYBE || !re_shortest(c, t, &l.shortest)) return c->err.code;
     if (lo <= l.shortest) return *len = l.shortest, l.shortest <= hi ? ART_OK : ART_REJECTED;
     if (!re_term_lengths(c, t, &l)) return c->err.code;
-    const art_status quick = from_lengths(&l, lo, hi, len);
-    if (quick != ART_MORE) return quick;
-    const uint32_t set = set_of_term(c, t);
-    return set == RE_NIL ? c->err.code : walk_lengths(c, set, lo, hi, len);
+    art_status status = from_lengths(&l, lo, hi, len);
+    if (status != ART_MORE) return status;
+    const art_error before = c->err;
+    const uint32_t kept = c->work / 8; /* for the second way, where the first one is too much work */
+    c->work -= kept;
+    status = walked_length_in(c, t, lo, hi, len);
+    c->work += kept;
+    if (status != ART_E_LIMIT) return status;
+    c->err = before;
+    return bound_length_in(c, t, lo, hi, len);
 }
 
 static uint32_t minus(uint32_t length, uint32_t n) {
@@ -849,10 +877,16 @@ static art_status witness(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t
     return ART_OK;
 }
 
+/* The lengths of a language that is not exact may be too much work where those of its texts of these lengths are not. */
 static art_status write_witness(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint32_t hi, arti_re_random_fn *random,
                                 void *ud, uint8_t *buf, size_t cap, size_t *len) {
     sink out = {buf, cap, 0};
-    const art_status status = witness(c, s, lo, hi, random, ud, &out);
+    art_status status = witness(c, s, lo, hi, random, ud, &out);
+    arti_re_state bound;
+    if (status == ART_E_LIMIT && s != ARTI_RE_FAIL && arti_re_bind(c, s, lo, hi, &bound) == ART_OK && bound != s) {
+        out.len = 0;
+        status = witness(c, bound, 0, ARTI_RE_UNBOUNDED, NULL, NULL, &out);
+    }
     *len = status == ART_OK ? out.len : 0;
     if (status != ART_OK || out.len <= cap) return status;
     re_refuse(c, ART_E_LIMIT, 0, "buffer of %zu bytes is too small for a text of %zu", cap, out.len);

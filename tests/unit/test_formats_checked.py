@@ -168,3 +168,14 @@ def test_only_a_labels_can_not_be_written() -> None:
         matcher.accept_bytes(b'{"a":"')
     with pytest.raises(SchemaError):
         matcher.shortest_completion()
+
+
+def test_one_of_a_domain_name_and_a_length() -> None:
+    """What belongs to just one of the two: names of four characters or more, and short texts that are no names."""
+    schema = Schema({"type": "string", "oneOf": [{"format": "idn-hostname"}, {"maxLength": 3}]})
+    texts = {"bücher": True, "b--c.d": True, "abc": False, "": True, "a b": True, "a bc": False, "-": True}
+    for text, valid in texts.items():
+        raw = json.dumps(text, ensure_ascii=False).encode()
+        assert schema.validate(raw) == valid, text
+        matcher = Constraint(schema).matcher()
+        assert (matcher.accept_bytes(raw) == len(raw) and matcher.is_complete) == valid, text
