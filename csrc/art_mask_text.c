@@ -5,57 +5,33 @@
  * Between two characters: tokens that stay in the string are art_mask_lang.c's; those with escapes are run over what they say; those that leave
  * are known by what stands before the quote and what follows it, and each of the two is looked at once. Within a character or an
  * escape few tokens are possible: the trie is walked, by languages as long as the string lasts and by whole states behind it. */
+#include "art_mask_text.h"
+
 #include "art_bases.h"
 #include "art_bits.h"
 #include "art_digest.h"
-#include "art_mask_lang.h"
-#include "art_unique.h"
 #include "art_utf8.h"
 #include "art_values.h"
 
-typedef struct leaver {
-    arti_walk *w;
-    const arti_state *st; /* where the walk begins */
-    bool is_distinct;     /* within an array whose items must differ */
-    arti_clash clash;     /* .. the texts that do not end like others */
-    bool is_careful;      /* .. a token may write one of them */
-    bool opens_freely;    /* .. a string that begins behind this one is not short of texts */
-    uint32_t n_parts, n;
-    arti_quote *sigs;
-    const arti_part *part;            /* the only one; else NULL */
-    bool is_unbounded;                /* it is a pattern, and its lengths do not matter within a token, */
-    arti_re_state lang;               /* .. in this state, see arti_lang_nearly() */
-    uint32_t reach;                   /* .. but of tokens with more characters than this one */
-    uint64_t next[4];                 /* bytes that some part may go on with; all, if that is not known */
-    uint64_t covered;                 /* parts whose tokens with escapes that stay are set */
-    const uint64_t *const *different; /* by part: see find_all_different() */
-    uint64_t search_work;             /* done so far in stays_below() */
-    uint32_t *ends;                   /* where is_unbounded: see arti_lang_ends() */
-} leaver;
-
-static const arti_part *text_part(const arti_state *st, uint32_t i) {
-    return &((const arti_text_machine *)st->text.machine)->parts[i];
-}
-
 static bool step_part(arti_jctx *x, const arti_state *st, uint32_t i, uint64_t *q, uint8_t byte) {
     if (*q == 0) return true;
-    return arti_part_step(x->s, text_part(st, i), q, byte);
+    return arti_part_step(x->s, arti_text_part(st, i), q, byte);
 }
 
 /* Bit i: part i accepts. */
-static uint64_t accepting(const leaver *l, const uint64_t *q, uint32_t n_cp) {
+static uint64_t accepting(const arti_leaver *l, const uint64_t *q, uint32_t n_cp) {
     uint64_t bits = 0;
     art_schema *s = l->w->x->s;
     for (uint32_t i = 0; i < l->n_parts; i++) {
         if (q[i] == 0) continue;
-        const bool in = arti_part_accepts(s, text_part(l->st, i), q[i], n_cp);
+        const bool in = arti_part_accepts(s, arti_text_part(l->st, i), q[i], n_cp);
         bits |= (uint64_t)in << i;
     }
     return bits;
 }
 
 /* The text state that a walk has reached, as a whole state. */
-static arti_state whole(const leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, uint8_t u8) {
+static arti_state whole(const arti_leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, uint8_t u8) {
     arti_state st = *l->st;
     if (l->n_parts == 1)
         st.text.q.one = q[0];
@@ -68,23 +44,18 @@ static arti_state whole(const leaver *l, const uint64_t *q, uint32_t n_cp, uint6
     return st;
 }
 
-/* Does this text leave something else to follow than texts that nothing equals? */
-static bool clashes(const leaver *l, uint64_t hash) {
-    return l->clash.each || arti_clash_has(&l->clash, hash);
-}
-
 /* The signature of texts after which these parts accept; NULL: not met so far. */
-static arti_quote *known_signature(leaver *l, uint64_t accepts) {
+static arti_quote *known_signature(arti_leaver *l, uint64_t accepts) {
     for (uint32_t i = 0; i < l->n; i++)
         if (l->sigs[i].accepts == accepts) return &l->sigs[i];
     return NULL;
 }
 
 /* The signature of a text; NULL when the quote leads to something of its own (an exact text): see arti_walk_tail. */
-static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, bool *failed) {
+static arti_quote *signature_of(arti_leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, bool *failed) {
     *failed = false;
     const uint64_t bits = accepting(l, q, n_cp);
-    if (l->is_careful && clashes(l, hash)) return NULL;
+    if (l->is_careful && arti_repeats_clash(l, hash)) return NULL;
     arti_quote *sig = known_signature(l, bits);
     if (sig || l->n == ARTI_QUOTES) return sig;
     arti_jctx *x = l->w->x;
@@ -105,7 +76,7 @@ static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uin
 }
 
 /* A token that leaves by itself: steps the whole of it. */
-static bool leave_alone(leaver *l, uint32_t id) {
+bool arti_text_leave_alone(arti_leaver *l, uint32_t id) {
     size_t len;
     const uint8_t *bytes = arti_vocab_bytes(l->w->v, id, &len);
     if (arti_walk_tail(l->w, l->st, bytes, len)) arti_walk_set(l->w, id);
@@ -115,7 +86,7 @@ static bool leave_alone(leaver *l, uint32_t id) {
 /* ------------------------------------------------------------------ between characters */
 
 /* The parts after decoded text, but for those of `skipped`; q holds n_parts states. */
-static bool run_parts(leaver *l, uint64_t *q, const uint8_t *text, size_t len, uint64_t skipped) {
+static bool run_parts(arti_leaver *l, uint64_t *q, const uint8_t *text, size_t len, uint64_t skipped) {
     memcpy(q, arti_text_q(l->st), l->n_parts * sizeof *q);
     if (l->is_unbounded) q[0] = l->lang;
     if (l->part && l->part->kind == ARTI_PART_TERM) { /* the usual case */
@@ -129,22 +100,22 @@ static bool run_parts(leaver *l, uint64_t *q, const uint8_t *text, size_t len, u
     for (uint32_t i = 0; i < l->n_parts; i++) {
         if (skipped >> i & 1u) q[i] = 0;
         for (size_t b = 0; b < len && q[i]; b++)
-            if (!arti_part_step(l->w->x->s, text_part(l->st, i), &q[i], text[b])) return false;
+            if (!arti_part_step(l->w->x->s, arti_text_part(l->st, i), &q[i], text[b])) return false;
     }
     return true;
 }
 
-static bool any_alive(const leaver *l, const uint64_t *q, uint32_t n_cp, bool inside) {
+static bool any_alive(const arti_leaver *l, const uint64_t *q, uint32_t n_cp, bool inside) {
     if (l->is_unbounded) return q[0] != 0;
     for (uint32_t i = 0; i < l->n_parts; i++)
-        if (arti_part_alive(l->w->x->s, text_part(l->st, i), q[i], n_cp, inside)) return true;
+        if (arti_part_alive(l->w->x->s, arti_text_part(l->st, i), q[i], n_cp, inside)) return true;
     return false;
 }
 
 /* Can some part go on with one more character at least, whichever? */
-static bool goes_on(const leaver *l, const uint64_t *q, uint32_t n_cp) {
+static bool goes_on(const arti_leaver *l, const uint64_t *q, uint32_t n_cp) {
     for (uint32_t i = 0; i < l->n_parts; i++) {
-        const arti_part *p = text_part(l->st, i);
+        const arti_part *p = arti_text_part(l->st, i);
         if (q[i] == 0 || n_cp >= p->hi) continue;
         if (p->kind == ARTI_PART_FREE) return true;
         if (p->kind == ARTI_PART_SET) {
@@ -166,27 +137,27 @@ static bool goes_on(const leaver *l, const uint64_t *q, uint32_t n_cp) {
 }
 
 /* Characters that may still come in a free string. */
-static uint32_t room_of(const leaver *l, const arti_part *p) {
+static uint32_t room_of(const arti_leaver *l, const arti_part *p) {
     return p->hi == UINT32_MAX ? UINT32_MAX : p->hi - l->st->text.n_cp;
 }
 
 /* Is the part free, with room for any token and `more` characters? */
-static bool has_room(const leaver *l, const arti_part *p, uint32_t more) {
+static bool has_room(const arti_leaver *l, const arti_part *p, uint32_t more) {
     if (p->kind != ARTI_PART_FREE || l->st->text.n_cp > p->hi) return false;
     return room_of(l, p) >= l->w->v->token_len_max + more;
 }
 
 /* Do all tokens stay that stay in any string, as a look at part i tells? */
-static bool is_free(const leaver *l, uint32_t i) {
-    const arti_part *p = text_part(l->st, i);
+static bool is_free(const arti_leaver *l, uint32_t i) {
+    const arti_part *p = arti_text_part(l->st, i);
     const uint64_t q = arti_text_q(l->st)[i];
     if (q == 0 || p->kind != ARTI_PART_TERM) return q != 0 && has_room(l, p, 0);
     return p->hi == UINT32_MAX && arti_re_is_open(l->w->x->s->re, (arti_re_state)q);
 }
 
 /* Of a pattern whose lengths make no difference, the row is kept, and has tokens with escapes. */
-static bool part_stay(leaver *l, uint32_t i, uint32_t *row) {
-    const arti_part *p = text_part(l->st, i);
+static bool part_stay(arti_leaver *l, uint32_t i, uint32_t *row) {
+    const arti_part *p = arti_text_part(l->st, i);
     const uint64_t q = arti_text_q(l->st)[i];
     arti_re_state lang = ARTI_RE_DEAD;
     if (p->kind == ARTI_PART_TERM && !l->part && !arti_lang_unbounded(l->w, p, q, l->st->text.n_cp, &lang))
@@ -198,85 +169,8 @@ static bool part_stay(leaver *l, uint32_t i, uint32_t *row) {
 
 #define SET_MANY 256u /* strings whose row is worth being kept */
 
-#define LISTED_MAX 4096u  /* listed texts of a part, most of them alike */
-#define LOOKED_AT_MAX 64u /* .. and of which each is another matter */
-
-/* Is a text with this digest an item of the array that it would be an item of, too? */
-static bool is_item_again(const arti_state *st, uint64_t hash) {
-    const arti_frame *f = st->top;
-    return !f->is_object && ((const arti_array_machine *)f->machine)->unique && arti_hset_has(f->set, hash);
-}
-
-/* In an array whose items must differ: of the texts that are left of part i, an enumeration, those that do not end in a repetition, as bits
- * from the first one on. Texts that nothing equals end alike, and of the others most are an item again. NULL, also without a fault: too many. */
-static const uint64_t *find_different(const leaver *l, uint32_t i) {
-    arti_jctx *x = l->w->x;
-    const uint64_t q = arti_text_q(l->st)[i];
-    const uint32_t lo = arti_set_lo(q), n = q ? arti_set_hi(q) - lo : 0;
-    if (n > (l->clash.each ? LOOKED_AT_MAX : LISTED_MAX)) return NULL;
-    uint64_t *bits = arti_region_get(x->region, (n / 64 + 1u) * sizeof *bits);
-    if (!bits) {
-        arti_fault_mem(x->s);
-        return NULL;
-    }
-    memset(bits, 0, (n / 64 + 1u) * sizeof *bits);
-    arti_known others = ARTI_NOT_ASKED;
-    for (uint32_t k = 0; k < n; k++) {
-        const uint64_t hash = text_part(l->st, i)->set[lo + k].digest;
-        const bool is_other = !clashes(l, hash);
-        bool can = is_other && others == ARTI_YES;
-        if (is_other ? others == ARTI_NOT_ASKED : !is_item_again(l->st, hash))
-            can = arti_unique_admits(x, l->st, i, &hash);
-        if (arti_faulted(x->s)) return NULL;
-        if (is_other) others = can ? ARTI_YES : ARTI_NO;
-        bits[k / 64] |= (uint64_t)can << (k % 64);
-    }
-    return bits;
-}
-
-/* The same of all parts, where all are enumerations; l->different NULL: not so, or not known. */
-static bool find_all_different(leaver *l) {
-    const uint64_t *q = arti_text_q(l->st), **different = NULL;
-    for (uint32_t i = 0; i < l->n_parts; i++)
-        if (q[i] && text_part(l->st, i)->kind != ARTI_PART_SET) return true;
-    different = arti_region_get(l->w->x->region, l->n_parts * sizeof *different);
-    if (!different) return arti_fault_mem(l->w->x->s);
-    for (uint32_t i = 0; i < l->n_parts; i++) {
-        different[i] = find_different(l, i);
-        if (!different[i]) return !arti_faulted(l->w->x->s);
-    }
-    l->different = different;
-    return true;
-}
-
-/* Does one of these texts go on with some character? */
-static bool any_goes_on(const leaver *l) {
-    for (uint32_t i = 0; i < l->n_parts; i++) {
-        const uint64_t q = arti_text_q(l->st)[i];
-        if (!q) continue;
-        const uint32_t lo = arti_set_lo(q), n_whole = text_part(l->st, i)->set[lo].len == arti_set_depth(q);
-        if (arti_bits_any_in64(l->different[i], n_whole, arti_set_hi(q) - lo)) return true;
-    }
-    return false;
-}
-
-/* Of the tokens with escapes that stay in the string: takes out those that lead to repetitions only. */
-static bool settle_escapes(leaver *l) {
-    arti_walk *w = l->w;
-    const art_vocab *v = w->v;
-    const bool goes_on = any_goes_on(l);
-    for (uint32_t i = 0; i < v->n_escapes_stay; i++) {
-        const arti_escaped *e = &v->escapes[i];
-        if (!arti_bits_test(w->words, e->token)) continue;
-        const bool is_bare = arti_escape_is_bare(v, e);
-        if (!is_bare || !goes_on) arti_walk_clear(w, e->token);
-        if (!is_bare && !leave_alone(l, e->token)) return false;
-    }
-    return true;
-}
-
 /* Tokens of an enumeration that stay, where that is all there is and nothing has to differ. */
-static bool only_set_stay(leaver *l) {
+static bool only_set_stay(arti_leaver *l) {
     arti_walk *w = l->w;
     const uint64_t q = arti_text_q(l->st)[0];
     const uint64_t key[2] = {arti_hash_mix((uint64_t)(uintptr_t)l->part->set, q), q};
@@ -294,11 +188,11 @@ static bool only_set_stay(leaver *l) {
 }
 
 /* Tokens that stay, without escapes but for parts that are covered. */
-static bool set_stay(leaver *l) {
+static bool set_stay(arti_leaver *l) {
     arti_walk *w = l->w;
     const uint64_t *q = arti_text_q(l->st);
     uint32_t *row = NULL;
-    if (l->clash.any && !find_all_different(l)) return false;
+    if (l->clash.any && !arti_repeats_list(l)) return false;
     if (l->part && l->part->kind == ARTI_PART_SET && q[0] && !l->different) return only_set_stay(l);
     for (uint32_t i = 0; i < l->n_parts; i++) {
         if (!is_free(l, i)) continue;
@@ -307,7 +201,7 @@ static bool set_stay(leaver *l) {
         return true;
     }
     for (uint32_t i = 0; i < l->n_parts; i++) {
-        const arti_part *p = text_part(l->st, i);
+        const arti_part *p = arti_text_part(l->st, i);
         bool is_added = false;
         if (q[i] == 0 || p->kind == ARTI_PART_SET) continue;
         if (row && !arti_lang_add(w, p, q[i], l->st->text.n_cp, w->words, &is_added)) return false;
@@ -326,14 +220,14 @@ static bool set_stay(leaver *l) {
         arti_walk_copy(w, NULL);
     }
     for (uint32_t i = 0; i < l->n_parts; i++)
-        if (q[i] && text_part(l->st, i)->kind == ARTI_PART_SET &&
-            !arti_lang_add_set(w, text_part(l->st, i), q[i], l->different ? l->different[i] : NULL))
+        if (q[i] && arti_text_part(l->st, i)->kind == ARTI_PART_SET &&
+            !arti_lang_add_set(w, arti_text_part(l->st, i), q[i], l->different ? l->different[i] : NULL))
             return false;
     return true;
 }
 
 /* A token that ends within an escape, after whose text the parts are q. */
-static bool is_cut_alive(leaver *l, const arti_escaped *e, const uint64_t *q, uint32_t n_cp) {
+static bool is_cut_alive(arti_leaver *l, const arti_escaped *e, const uint64_t *q, uint32_t n_cp) {
     size_t len;
     const uint8_t *bytes = arti_vocab_bytes(l->w->v, e->token, &len);
     if (!goes_on(l, q, n_cp)) return false;
@@ -347,30 +241,30 @@ static bool is_cut_alive(leaver *l, const arti_escaped *e, const uint64_t *q, ui
 }
 
 /* May what stands behind the quote, suffixes 64 * word and so on, begin a value or a key that the text before the quote decides about? */
-static uint64_t leading(const leaver *l, uint32_t word) {
+static uint64_t leading(const arti_leaver *l, uint32_t word) {
     const arti_lex *lex = l->w->v->lex;
     if (!l->is_distinct) return 0;
     return lex->begins_value[word] | (l->opens_freely ? 0 : lex->opens_at_end[word]);
 }
 
-static bool leads_on(const leaver *l, uint32_t suffix) {
+static bool leads_on(const arti_leaver *l, uint32_t suffix) {
     return leading(l, suffix / 64) >> (suffix % 64) & 1u;
 }
 
 /* Must the i-th token with escapes, which leaves, be stepped by itself? */
-static bool is_escape_alone(const leaver *l, uint32_t i) {
+static bool is_escape_alone(const arti_leaver *l, uint32_t i) {
     const uint32_t tail = l->w->v->lex->escape_tails[i - l->w->v->n_escapes_stay];
     return l->is_careful || (l->is_distinct && (tail == UINT32_MAX || leads_on(l, tail)));
 }
 
 /* Does some part go on with the first byte of the i-th escape's text? */
-static bool may_begin(const leaver *l, uint32_t i) {
+static bool may_begin(const arti_leaver *l, uint32_t i) {
     const uint32_t first = l->w->v->lex->escape_first[i];
     return first == ARTI_LEX_NO_TEXT || (l->next[first / 64] >> (first % 64) & 1u);
 }
 
 /* The i-th token with escapes, if it is one that the string admits. */
-static bool set_escape(leaver *l, uint64_t *q, uint32_t i) {
+static bool set_escape(arti_leaver *l, uint64_t *q, uint32_t i) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const bool leaving = i >= v->n_escapes_stay;
@@ -379,7 +273,7 @@ static bool set_escape(leaver *l, uint64_t *q, uint32_t i) {
     const uint32_t n_cp = l->st->text.n_cp + e->n_cp;
     bool ok = false;
     if (l->ends && leaving && !arti_bits_test(l->ends, v->n_heads + i - v->n_escapes_stay)) return true;
-    if (leaving && is_escape_alone(l, i)) return leave_alone(l, e->token);
+    if (leaving && is_escape_alone(l, i)) return arti_text_leave_alone(l, e->token);
     if (!run_parts(l, q, text, e->len, leaving ? 0 : l->covered)) return false;
     if (e->kind == ARTI_ESCAPED_STAYS) {
         ok = any_alive(l, q, n_cp, arti_u8_ends_inside(text, e->len));
@@ -391,14 +285,14 @@ static bool set_escape(leaver *l, uint64_t *q, uint32_t i) {
         const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
         const arti_quote *sig = signature_of(l, q, n_cp, 0, &failed);
         ok = sig && sig->closes && arti_walk_tail(w, &sig->after, bytes + e->tail, len - e->tail);
-        if (!sig && !failed) return leave_alone(l, e->token);
+        if (!sig && !failed) return arti_text_leave_alone(l, e->token);
     }
     if (ok) arti_walk_set(w, e->token);
     return !arti_faulted(w->x->s);
 }
 
 /* Tokens with escapes: those that stay, or those that leave. They stand in this order. */
-static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
+static bool set_escapes(arti_leaver *l, uint64_t *q, bool leaving) {
     const art_vocab *v = l->w->v;
     const arti_lex *lex = v->lex;
     const uint32_t first = leaving ? v->n_escapes_stay : 0, end = leaving ? v->n_escapes : v->n_escapes_stay;
@@ -416,7 +310,7 @@ static bool set_escapes(leaver *l, uint64_t *q, bool leaving) {
 #define OWN_QUOTE 0xFEu /* tokens with this head are stepped one by one */
 
 /* How the string ends after head h, where these parts accept: index of its quote, or one of the above. */
-static bool judge_head(leaver *l, uint64_t *q, uint32_t h, uint64_t accepts, uint8_t *quote) {
+static bool judge_head(arti_leaver *l, uint64_t *q, uint32_t h, uint64_t accepts, uint8_t *quote) {
     const arti_head *head = &l->w->v->heads[h];
     const uint8_t *bytes = l->w->v->bytes + head->bytes;
     *quote = NO_QUOTE;
@@ -425,7 +319,7 @@ static bool judge_head(leaver *l, uint64_t *q, uint32_t h, uint64_t accepts, uin
     if (l->is_careful) {
         hash = arti_digest_text(hash, (const char *)bytes, head->len);
         *quote = OWN_QUOTE;
-        if (clashes(l, hash)) return true;
+        if (arti_repeats_clash(l, hash)) return true;
     }
     bool failed = false;
     const arti_quote *sig = known_signature(l, accepts);
@@ -438,9 +332,9 @@ static bool judge_head(leaver *l, uint64_t *q, uint32_t h, uint64_t accepts, uin
 }
 
 /* Notes the heads after which part i accepts, one by one. */
-static bool find_singly(leaver *l, uint32_t i, uint64_t *accepts) {
+static bool find_singly(arti_leaver *l, uint32_t i, uint64_t *accepts) {
     const art_vocab *v = l->w->v;
-    const arti_part *p = text_part(l->st, i);
+    const arti_part *p = arti_text_part(l->st, i);
     for (uint32_t h = 0; h < v->n_heads; h++) {
         const uint8_t *bytes = v->bytes + v->heads[h].bytes;
         const uint32_t n_cp = l->st->text.n_cp + v->heads[h].n_cp;
@@ -454,11 +348,11 @@ static bool find_singly(leaver *l, uint32_t i, uint64_t *accepts) {
 }
 
 /* The same of an enumeration: the heads that are the rest of one of its strings. */
-static void find_rests(const leaver *l, uint32_t i, uint64_t *accepts) {
+static void find_rests(const arti_leaver *l, uint32_t i, uint64_t *accepts) {
     const uint64_t q = arti_text_q(l->st)[i];
     const uint32_t d = arti_set_depth(q);
     for (uint32_t k = arti_set_lo(q); k < arti_set_hi(q); k++) {
-        const arti_key *key = &text_part(l->st, i)->set[k];
+        const arti_key *key = &arti_text_part(l->st, i)->set[k];
         if (key->len - d > l->w->v->lex->head_len_max) continue;
         const uint32_t h = arti_lex_find_head(l->w->v, (const uint8_t *)key->ptr + d, key->len - d);
         if (h != UINT32_MAX) accepts[h] |= UINT64_C(1) << i;
@@ -466,13 +360,13 @@ static void find_rests(const leaver *l, uint32_t i, uint64_t *accepts) {
 }
 
 /* The parts that accept after each head, as bits. */
-static bool find_accepts(leaver *l, uint64_t *accepts) {
+static bool find_accepts(arti_leaver *l, uint64_t *accepts) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const uint64_t *q = arti_text_q(l->st);
     memset(accepts, 0, v->n_heads * sizeof *accepts);
     for (uint32_t i = 0; i < l->n_parts; i++) {
-        const arti_part *p = text_part(l->st, i);
+        const arti_part *p = arti_text_part(l->st, i);
         if (q[i] == 0) continue;
         if (p->kind == ARTI_PART_SET && arti_set_hi(q[i]) - arti_set_lo(q[i]) < v->n_heads) {
             find_rests(l, i, accepts);
@@ -498,7 +392,7 @@ static bool find_accepts(leaver *l, uint64_t *accepts) {
     return true;
 }
 
-static bool judge_heads(leaver *l, uint64_t *q, uint8_t *quotes) {
+static bool judge_heads(arti_leaver *l, uint64_t *q, uint8_t *quotes) {
     const uint32_t n = l->w->v->n_heads;
     uint64_t *accepts = arti_region_get(l->w->x->region, (n + 1u) * sizeof *accepts);
     if (!accepts) return arti_fault_mem(l->w->x->s);
@@ -508,29 +402,8 @@ static bool judge_heads(leaver *l, uint64_t *q, uint8_t *quotes) {
     return true;
 }
 
-/* Does one of the listed texts that are left clash? */
-static bool some_listed_clash(const leaver *l) {
-    const uint64_t at = arti_text_q(l->st)[0];
-    for (uint32_t i = arti_set_lo(at); i < arti_set_hi(at); i++)
-        if (clashes(l, l->part->set[i].digest)) return true;
-    return false;
-}
-
-/* Does some token write a text that clashes, from where the mask begins? */
-static bool some_clash(const leaver *l) {
-    const art_vocab *v = l->w->v;
-    const uint64_t hash = l->st->text.hash;
-    for (uint32_t h = 0; h < v->n_heads; h++)
-        if (clashes(l, arti_digest_text(hash, (const char *)v->bytes + v->heads[h].bytes, v->heads[h].len)))
-            return true;
-    for (uint32_t i = v->n_escapes_stay; i < v->n_escapes; i++)
-        if (clashes(l, arti_digest_text(hash, (const char *)v->escape_text + v->escapes[i].text, v->escapes[i].len)))
-            return true;
-    return false;
-}
-
 /* Tokens that go on with suffix k behind the quote. */
-static bool set_suffix(leaver *l, const uint8_t *quotes, uint32_t k) {
+static bool set_suffix(arti_leaver *l, const uint8_t *quotes, uint32_t k) {
     const art_vocab *v = l->w->v;
     const arti_suffix *sf = &v->suffixes[v->u8[ARTI_U8_0].suffix + k];
     const bool known = k < ARTI_SUFFIX_WORDS_MAX * 32, leads = leads_on(l, k);
@@ -542,13 +415,13 @@ static bool set_suffix(leaver *l, const uint8_t *quotes, uint32_t k) {
         if (!own && !(l->sigs[quote].suffixes[k / 64] >> (k % 64) & 1u)) continue;
         if (!own && !leads)
             arti_walk_set(l->w, v->leave[t].token);
-        else if (!leave_alone(l, v->leave[t].token))
+        else if (!arti_text_leave_alone(l, v->leave[t].token))
             return false;
     }
     return true;
 }
 
-static bool set_leaving(leaver *l, uint64_t *q) {
+static bool set_leaving(arti_leaver *l, uint64_t *q) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const arti_u8_sets *set = &v->u8[ARTI_U8_0];
@@ -570,7 +443,7 @@ static bool set_leaving(leaver *l, uint64_t *q) {
 /* ------------------------------------------------------------------ within a character or an escape */
 
 /* One plain byte: false when the string dies by it (or on a fault). */
-static bool plain_step(const leaver *l, const arti_text_level *from, arti_text_level *to, uint8_t byte) {
+static bool plain_step(const arti_leaver *l, const arti_text_level *from, arti_text_level *to, uint8_t byte) {
     to->is_full = false;
     to->n_cp = from->n_cp;
     if (from->u8 == ARTI_U8_0) {
@@ -593,7 +466,7 @@ static bool plain_step(const leaver *l, const arti_text_level *from, arti_text_l
 }
 
 /* Steps a whole state at depth d - 1 into depth d; back to languages alone once the escape is over. */
-static bool full_step(leaver *l, arti_text_level *levels, uint32_t d, uint8_t byte) {
+static bool full_step(arti_leaver *l, arti_text_level *levels, uint32_t d, uint8_t byte) {
     arti_walk *w = l->w;
     arti_state *states = w->m->states;
     arti_region_mark *marks = w->m->marks;
@@ -617,11 +490,11 @@ static bool full_step(leaver *l, arti_text_level *levels, uint32_t d, uint8_t by
 #define SEARCH_WORK 2048u /* on what does no harm, in one walk */
 
 /* Do all texts of these atoms keep a part alive, however long? false: not known. */
-static bool stays_below(leaver *l, const uint64_t *q, uint64_t below) {
+static bool stays_below(arti_leaver *l, const uint64_t *q, uint64_t below) {
     arti_re_ctx *re = l->w->x->s->re;
     if (below & ARTI_ATOM_SPECIAL) return false;
     for (uint32_t i = 0; i < l->n_parts; i++) {
-        const arti_part *p = text_part(l->st, i);
+        const arti_part *p = arti_text_part(l->st, i);
         arti_re_safe safe;
         if (q[i] == 0 || p->hi != UINT32_MAX || p->lo > l->st->text.n_cp) continue;
         if (p->kind == ARTI_PART_FREE) return true;
@@ -634,7 +507,7 @@ static bool stays_below(leaver *l, const uint64_t *q, uint64_t below) {
     return false;
 }
 
-static bool walk_narrow(leaver *l) {
+static bool walk_narrow(arti_leaver *l) {
     arti_walk *w = l->w;
     arti_jctx *x = w->x;
     const art_vocab *v = w->v;
@@ -704,7 +577,7 @@ static bool walk_narrow(leaver *l) {
 /* ------------------------------------------------------------------ entry */
 
 /* Do all texts that are long enough, and not too long, leave the string alike? */
-static bool is_alike(const leaver *l) {
+static bool is_alike(const arti_leaver *l) {
     if (l->is_careful || l->w->x->embedded || l->w->v->lex->n_tails > ARTI_SUFFIX_WORDS_MAX * 32) return false;
     if (l->is_distinct) return l->part && has_room(l, l->part, 2); /* with two characters they never run out */
     return l->part && l->part->kind == ARTI_PART_FREE && l->st->text.n_cp <= l->part->hi;
@@ -715,7 +588,7 @@ static bool escape_fits(const arti_escaped *e, uint32_t room) {
 }
 
 /* Begins the mask of a free string with what stays in it. *in_row: and with what leaves it and is plain (art_lex.h). */
-static void begin_alike(leaver *l, bool closes, bool *in_row) {
+static void begin_alike(arti_leaver *l, bool closes, bool *in_row) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const uint32_t room = room_of(l, l->part);
@@ -735,7 +608,7 @@ static void begin_alike(leaver *l, bool closes, bool *in_row) {
 }
 
 /* Where is_alike(). */
-static bool walk_alike(leaver *l) {
+static bool walk_alike(arti_leaver *l) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const arti_text_state *text = &l->st->text;
@@ -758,7 +631,7 @@ static bool walk_alike(leaver *l) {
             for (; !is_set && t < end && t->n_cp <= room; t++) {
                 if (!(leads >> bit & 1u))
                     arti_walk_set(w, t->token);
-                else if (!leave_alone(l, t->token))
+                else if (!arti_text_leave_alone(l, t->token))
                     return false;
             }
         }
@@ -767,7 +640,7 @@ static bool walk_alike(leaver *l) {
         const uint32_t tail = v->lex->escape_tails[i - v->n_escapes_stay];
         if (v->escapes[i].n_cp < need || v->escapes[i].n_cp > room) continue;
         if (tail == UINT32_MAX || leads_on(l, tail)) {
-            if (!leave_alone(l, v->escapes[i].token)) return false;
+            if (!arti_text_leave_alone(l, v->escapes[i].token)) return false;
         } else if (sig->suffixes[tail / 64] >> (tail % 64) & 1u) {
             arti_walk_set(w, v->escapes[i].token);
         }
@@ -776,7 +649,7 @@ static bool walk_alike(leaver *l) {
 }
 
 /* Tokens that stay, with escapes and without. */
-static bool set_staying(leaver *l, uint64_t *q) {
+static bool set_staying(arti_leaver *l, uint64_t *q) {
     arti_walk *w = l->w;
     const bool is_open = l->is_unbounded && arti_re_is_open(w->x->s->re, l->lang);
     if (is_open || (l->part && has_room(l, l->part, 0))) {
@@ -787,144 +660,30 @@ static bool set_staying(leaver *l, uint64_t *q) {
     if (!l->is_unbounded) {
         if (!l->part || l->part->kind == ARTI_PART_TERM) w->work += ARTI_WORK_DEAR;
         if (!set_stay(l) || (l->covered != UINT64_MAX && !set_escapes(l, q, false))) return false;
-        return !l->different || settle_escapes(l);
+        return !l->different || arti_repeats_settle_escapes(l);
     }
     w->tracks = l->reach == UINT32_MAX;
     return arti_lang_row(w, l->lang, w->words);
 }
 
 /* Bytes that some part goes on with, where all are enumerations. */
-static void find_next_bytes(leaver *l) {
+static void find_next_bytes(arti_leaver *l) {
     memset(l->next, 0, sizeof l->next);
     for (uint32_t i = 0; i < l->n_parts; i++) {
         const uint64_t q = arti_text_q(l->st)[i];
         uint64_t bytes[4];
         bool ends;
         if (q == 0) continue;
-        if (text_part(l->st, i)->kind == ARTI_PART_SET)
-            arti_set_next_bytes(text_part(l->st, i)->set, q, bytes, &ends);
+        if (arti_text_part(l->st, i)->kind == ARTI_PART_SET)
+            arti_set_next_bytes(arti_text_part(l->st, i)->set, q, bytes, &ends);
         else
             memset(bytes, 0xFF, sizeof bytes);
         for (uint32_t k = 0; k < 4; k++) l->next[k] |= bytes[k];
     }
 }
 
-/* Are there texts without end, like no other and all taken, whatever token comes next? Each part that the token may leave alive has to have
- * them, or one that any token leaves alive. */
-static bool never_runs_out(const leaver *l) {
-    arti_jctx *x = l->w->x;
-    bool all = true;
-    for (uint32_t i = 0; i < l->n_parts; i++) {
-        const arti_part *p = text_part(l->st, i);
-        const uint64_t q = arti_text_q(l->st)[i];
-        if (q == 0) continue;
-        bool endless = p->hi == UINT32_MAX && p->kind != ARTI_PART_SET;
-        if (endless && p->kind == ARTI_PART_TERM) endless = arti_unique_is_endless(x->s, (arti_re_state)q);
-        if (endless && l->n_parts > 1) endless = arti_unique_admits(x, l->st, i, NULL);
-        if (endless && p->kind == ARTI_PART_FREE) return true;
-        all = all && endless;
-    }
-    return all;
-}
-
-/* Does the only part, a language, go on without end after the token? false: not known. */
-static bool is_endless_after(const leaver *l, uint32_t id) {
-    art_schema *s = l->w->x->s;
-    size_t len;
-    const uint8_t *bytes = arti_vocab_bytes(l->w->v, id, &len);
-    if (!l->part || l->part->kind != ARTI_PART_TERM || l->part->hi != UINT32_MAX || memchr(bytes, '"', len) ||
-        memchr(bytes, '\\', len) || l->st->text.escape != ARTI_ESC_NONE)
-        return false;
-    arti_re_lengths lengths;
-    const arti_re_state q = arti_re_run(s->re, (arti_re_state)arti_text_q(l->st)[0], bytes, len);
-    return q != ARTI_RE_FAIL && q != ARTI_RE_DEAD && arti_re_get_lengths(s->re, q, &lengths) == ART_OK &&
-           lengths.longest == ARTI_RE_UNBOUNDED;
-}
-
-/* Takes the tokens of groups out whose first atom is `atom` and whose others are among `rest`. */
-static void drop_groups(const art_vocab *v, uint32_t atom, uint64_t rest, uint32_t *row) {
-    for (uint32_t i = v->group_of[atom]; i < v->group_of[atom + 1]; i++) {
-        const arti_group *g = &v->groups[i];
-        if (g->rest & ~rest) continue;
-        if (g->row >= 0)
-            arti_bits_andnot(row, v->dense_rows + (size_t)g->row * v->n_words, v->n_words);
-        else
-            for (uint32_t k = g->first; k < g->first + g->n; k++) arti_bits_clear(row, v->group_ids[k]);
-    }
-}
-
-/* Where the only part is a language: tokens need no look whose first character leads to a state with texts without end, and whose others
- * leave it there. */
-static bool drop_endless(const leaver *l, uint32_t *doubted) {
-    art_schema *s = l->w->x->s;
-    arti_re_fan fan;
-    arti_re_state to = ARTI_RE_DEAD; /* .. that was looked at last */
-    uint64_t loops = 0;
-    bool is_endless = false;
-    if (!l->part || l->part->kind != ARTI_PART_TERM || l->part->hi != UINT32_MAX) return true;
-    arti_lang_begin(s->re);
-    if (arti_re_get_fan(s->re, (arti_re_state)arti_text_q(l->st)[0], &fan) != ART_OK)
-        return arti_fault_re(s, NULL, 0, "pattern");
-    for (uint32_t a = 0; a < ARTI_N_ATOMS; a++) {
-        const arti_re_state *after = fan.to[a];
-        if (after[0] == ARTI_RE_DEAD || after[1] != ARTI_RE_DEAD || after[ARTI_RE_FAN - 1] != ARTI_RE_DEAD) continue;
-        if (after[0] != to) {
-            arti_re_lengths lengths;
-            to = after[0];
-            if (arti_re_get_lengths(s->re, to, &lengths) != ART_OK) return arti_fault_re(s, NULL, 0, "pattern");
-            is_endless = lengths.longest == ARTI_RE_UNBOUNDED;
-            if (is_endless && !arti_lang_loops(s, to, &loops)) return false;
-        }
-        if (is_endless) drop_groups(l->w->v, a, loops, doubted);
-    }
-    return true;
-}
-
-/* Of the tokens that are set, those that may leave few texts. Of a language whose lengths do not matter they are kept: there is such a mask
- * at each character of a text. */
-static bool find_doubted(const leaver *l, uint32_t *doubted) {
-    const arti_walk *w = l->w;
-    const art_vocab *v = w->v;
-    const arti_part *p = l->part;
-    const bool keeps = l->is_unbounded && l->reach == UINT32_MAX && p->hi == UINT32_MAX;
-    const uint64_t key[2] = {arti_hash_mix(UINT64_C(0x656e646c), l->lang), l->lang};
-    if (keeps && arti_mask_memo_get(w->m, key, doubted, v->n_words)) return true;
-    arti_bits_copy(doubted, w->words, v->n_words);
-    if (p && p->kind == ARTI_PART_FREE && p->hi - l->st->text.n_cp >= 2) {
-        const uint32_t *safe = arti_vocab_stay(v, p->hi - l->st->text.n_cp - 2);
-        if (safe) arti_bits_andnot(doubted, safe, v->n_words);
-    }
-    if (!drop_endless(l, doubted)) return false;
-    for (uint32_t i = 0; i < v->n_words; i++) {
-        for (uint32_t bits = doubted[i]; bits; bits &= bits - 1) {
-            const uint32_t id = i * 32 + arti_bits_lowest(bits);
-            if (is_endless_after(l, id)) arti_bits_clear(doubted, id);
-        }
-    }
-    if (keeps) arti_mask_memo_put(w->m, key, doubted, v->n_words);
-    return !arti_faulted(w->x->s);
-}
-
-/* In an array whose items must differ: takes out the tokens that lead to texts which can only end in a repetition. They are those that leave
- * little room, and any where texts are listed. */
-static bool take_out_repeats(leaver *l) {
-    arti_walk *w = l->w;
-    if (never_runs_out(l)) return !arti_faulted(w->x->s);
-    uint32_t *doubted = arti_region_get(w->x->region, w->v->n_words * sizeof *doubted);
-    if (!doubted) return arti_fault_mem(w->x->s);
-    if (!find_doubted(l, doubted)) return false;
-    for (uint32_t i = 0; i < w->v->n_words; i++) {
-        for (uint32_t bits = doubted[i] & w->words[i]; bits; bits &= bits - 1) {
-            const uint32_t id = i * 32 + arti_bits_lowest(bits);
-            arti_walk_clear(w, id);
-            if (!leave_alone(l, id)) return false;
-        }
-    }
-    return true;
-}
-
 /* Where lengths make a difference to tokens of more than l->reach characters: looks at those that may have so many. */
-static bool mend_longer(leaver *l) {
+static bool mend_longer(arti_leaver *l) {
     arti_walk *w = l->w;
     const art_vocab *v = w->v;
     const arti_bases *b = v->bases;
@@ -935,13 +694,13 @@ static bool mend_longer(leaver *l) {
         arti_vocab_bytes(v, b->long_others[i], &len);
         if (len <= l->reach) continue;
         arti_walk_clear(w, b->long_others[i]);
-        if (!leave_alone(l, b->long_others[i])) return false;
+        if (!arti_text_leave_alone(l, b->long_others[i])) return false;
     }
     return !arti_faulted(w->x->s);
 }
 
 /* Between two characters. */
-static bool walk_whole(leaver *l) {
+static bool walk_whole(arti_leaver *l) {
     arti_walk *w = l->w;
     uint64_t *q = arti_region_get(w->x->region, l->n_parts * sizeof *q);
     if (!q) return arti_fault_mem(w->x->s);
@@ -955,29 +714,20 @@ static bool walk_whole(leaver *l) {
     }
     find_next_bytes(l);
     if (!set_staying(l, q) || (l->ends && !arti_lang_ends(w, l->lang, l->ends))) return false;
-    if (l->clash.any && !l->different && !take_out_repeats(l)) return false;
+    if (l->clash.any && !l->different && !arti_repeats_take_out(l)) return false;
     return set_escapes(l, q, true) && set_leaving(l, q) && mend_longer(l);
 }
 
 bool arti_walk_text(arti_walk *w, const arti_state *st) {
     arti_jctx *x = w->x;
-    leaver l = {.w = w, .st = st, .n_parts = arti_text_parts(st), .reach = UINT32_MAX};
+    arti_leaver l = {.w = w, .st = st, .n_parts = arti_text_parts(st), .reach = UINT32_MAX};
     arti_lang_begin(x->s->re);
-    l.is_distinct = arti_is_distinct(st);
-    if (l.is_distinct && !arti_clash_init(x, st, &l.clash)) return false;
-    if (l.n_parts == 1) l.part = text_part(st, 0);
+    if (l.n_parts == 1) l.part = arti_text_part(st, 0);
     l.sigs = arti_region_get(x->region, ARTI_QUOTES * sizeof *l.sigs);
     if (!l.sigs) return arti_fault_mem(x->s);
     const bool between = st->text.escape == ARTI_ESC_NONE && st->text.u8 == ARTI_U8_0;
-    l.opens_freely =
-        l.clash.opens && (st->top->is_object || (l.part && l.part->kind == ARTI_PART_FREE && l.part->hi == UINT32_MAX));
-    const bool listed = l.part && l.part->kind == ARTI_PART_SET && arti_text_q(st)[0];
-    if (l.clash.any && listed && !l.clash.each) l.clash.any = some_listed_clash(&l);
-    if (between)
-        l.is_careful = l.clash.each || (l.clash.any && (listed || some_clash(&l)));
-    else
-        l.is_careful = l.is_distinct;
+    if (!arti_repeats_begin(&l, between)) return false;
     if (!between) w->work += ARTI_WORK_DEAR;
     if (between) return (is_alike(&l) ? walk_alike(&l) : walk_whole(&l)) && !arti_faulted(x->s);
-    return walk_narrow(&l) && (!l.clash.any || take_out_repeats(&l)) && !arti_faulted(x->s);
+    return walk_narrow(&l) && (!l.clash.any || arti_repeats_take_out(&l)) && !arti_faulted(x->s);
 }
