@@ -73,11 +73,11 @@ static void heap_pop(arti_re_ctx *c) {
     h->at[i] = x;
 }
 
-/* Looks for something live, or with `length` for something whose shortest length is known, nearest vertices first. A vertex stays in the heap
- * until all its blocks are tried, one at a time: alphabets of hundreds of blocks are not gone through on the way to an end that is near.
+/* Looks for something live, or with `length` for something whose shortest length is known, nearest vertices first.
  * RE_YES: then all on the way there is live, and *length is the length of that way. RE_NO: all that was visited
- * (queue) is dead. */
-static uint8_t dive(arti_re_ctx *c, uint32_t root, uint32_t *length) {
+ * (queue) is dead. by_taste: a vertex stays in the heap until all its blocks are tried, one at a time and the most readable first: alphabets of
+ * hundreds of blocks are not gone through on the way to an end that is near. */
+static uint8_t look_for_end(arti_re_ctx *c, uint32_t root, uint32_t *length, bool by_taste) {
     const uint32_t epoch = re_next_epoch(c);
     c->vertices[root].mark = epoch;
     c->vertices[root].parent = RE_NIL;
@@ -85,60 +85,84 @@ static uint8_t dive(arti_re_ctx *c, uint32_t root, uint32_t *length) {
     c->queue.n = c->heap.n = 0;
     if (!re_push(c, &c->queue, root) || !heap_push(c, root)) return RE_MAYBE;
     while (c->heap.n > 0) {
-        const uint32_t v = heap_top(c), k = c->vertices[v].n_tried++;
-        if (k == n_blocks(c, v)) {
-            heap_pop(c);
-            continue;
-        }
-        const arti_re next = re_next(c, v, n_blocks(c, v) - 1 - k);
-        if (next == ARTI_RE_FAIL || !re_spend(c, 1)) return RE_MAYBE;
-        const uint8_t live = known_live(c, next);
-        if (live == RE_NO) continue;
-        uint32_t rest = 0;
-        if (length ? known_shortest(c, next, &rest) : live == RE_YES) {
-            for (uint32_t u = v; u != RE_NIL; u = c->vertices[u].parent) {
-                c->vertices[u].live = RE_YES;
-                rest++;
+        const uint32_t v = heap_top(c), n = n_blocks(c, v);
+        uint32_t k = c->vertices[v].n_tried;
+        const uint32_t end = by_taste && k + 1 < n ? k + 1 : n;
+        c->vertices[v].n_tried = end;
+        if (end == n) heap_pop(c);
+        for (; k < end; k++) {
+            const arti_re next = re_next(c, v, by_taste ? c->parts[c->vertices[v].part].by_taste[k] : k);
+            if (next == ARTI_RE_FAIL || !re_spend(c, 1)) return RE_MAYBE;
+            const uint8_t live = known_live(c, next);
+            if (live == RE_NO) continue;
+            uint32_t rest = 0;
+            if (length ? known_shortest(c, next, &rest) : live == RE_YES) {
+                for (uint32_t u = v; u != RE_NIL; u = c->vertices[u].parent) {
+                    c->vertices[u].live = RE_YES;
+                    rest++;
+                }
+                if (length) *length = rest;
+                return RE_YES;
             }
-            if (length) *length = rest;
-            return RE_YES;
+            const uint32_t w = re_vertex_of(c, next);
+            if (w == RE_NIL) return RE_MAYBE;
+            if (c->vertices[w].mark == epoch) continue;
+            c->vertices[w].mark = epoch;
+            c->vertices[w].parent = v;
+            c->vertices[w].n_tried = 0;
+            if (!re_push(c, &c->queue, w) || !heap_push(c, w)) return RE_MAYBE;
         }
-        const uint32_t w = re_vertex_of(c, next);
-        if (w == RE_NIL) return RE_MAYBE;
-        if (c->vertices[w].mark == epoch) continue;
-        c->vertices[w].mark = epoch;
-        c->vertices[w].parent = v;
-        c->vertices[w].n_tried = 0;
-        if (!re_push(c, &c->queue, w) || !heap_push(c, w)) return RE_MAYBE;
     }
     for (size_t at = 0; at < c->queue.n; at++) c->vertices[c->queue.at[at]].live = RE_NO;
     return RE_NO;
 }
 
-/* Length of a shortest text of t, a term with large counters, as the term without them tells it, which many terms have in common. *live: is there
- * any? RE_MAYBE, without a fault: not known. */
-static bool widened_shortest(arti_re_ctx *c, arti_re t, uint8_t *live, uint32_t *n) {
-    uint32_t reach;
+/* Where the usual way is too much work for a part of what is granted, so much is spent on the other one. What was derived is kept. */
+static uint8_t dive(arti_re_ctx *c, uint32_t root, uint32_t *length) {
+    uint8_t live = RE_MAYBE;
+    for (uint32_t turn = 0; turn < 3; turn++) {
+        const art_error before = c->err;
+        const uint32_t kept = turn < 2 ? c->work - c->work / (4 - turn) : 0; /* a quarter of all */
+        c->work -= kept;
+        live = look_for_end(c, root, length, turn == 1);
+        c->work += kept;
+        if (live != RE_MAYBE || c->err.code != ART_E_LIMIT || turn == 2) break;
+        c->err = before;
+    }
+    return live;
+}
+
+/* The term without the large counters of t, which many terms have in common, and how long texts of both are that agree; t itself where that is of no
+ * use. */
+static arti_re widen(arti_re_ctx *c, arti_re t, uint32_t *reach) {
+    if (!c->nodes[t].counters || is_exact(c, t)) return t;
+    const arti_re wide = re_widen(c, t, reach);
+    return wide == ARTI_RE_FAIL || c->nodes[wide].shortest <= *reach ? wide : t;
+}
+
+/* Is t live, as a text of the widened term tells that is short enough? RE_MAYBE: not known, or a failure (false). */
+static bool widened_live(arti_re_ctx *c, arti_re t, uint8_t *live) {
+    uint32_t reach, n;
+    const arti_re wide = widen(c, t, &reach);
     *live = RE_MAYBE;
-    if (!c->nodes[t].counters || is_exact(c, t)) return true;
-    const arti_re wide = re_widen(c, t, &reach);
-    if (wide == ARTI_RE_FAIL) return false;
-    if (wide == t || c->nodes[wide].shortest > reach) return true;
+    if (wide == ARTI_RE_FAIL || wide == t) return wide == t;
     const uint8_t known = re_is_live(c, wide); /* fewer counters: this does not go deep */
     if (known != RE_YES) return *live = known, known == RE_NO;
-    if (!re_shortest(c, wide, n)) return false;
-    if (*n <= reach) *live = RE_YES;
+    if (!known_shortest(c, wide, &n)) {
+        const uint32_t root = re_vertex_of(c, wide);
+        if (root == RE_NIL || dive(c, root, &n) != RE_YES) return false;
+    }
+    if (n <= reach) *live = RE_YES;
     return true;
 }
 
 uint8_t re_is_live(arti_re_ctx *c, arti_re t) {
     uint8_t known = known_live(c, t);
-    uint32_t n;
     if (known != RE_MAYBE) return known;
     t = re_shape(c, t);
     if (t == ARTI_RE_FAIL) return RE_MAYBE;
     known = known_live(c, t);
-    if (known == RE_MAYBE && !widened_shortest(c, t, &known, &n)) return RE_MAYBE;
+    if (known == RE_MAYBE && !widened_live(c, t, &known)) return RE_MAYBE;
     if (known != RE_MAYBE) return known;
     const uint32_t root = re_vertex_of(c, t);
     if (root == RE_NIL) return RE_MAYBE;
@@ -162,9 +186,10 @@ bool re_shortest(arti_re_ctx *c, arti_re t, uint32_t *out) {
     t = re_shape(c, t);
     if (t == ARTI_RE_FAIL) return false;
     if (known_shortest(c, t, out)) return true;
-    uint8_t live;
-    if (!widened_shortest(c, t, &live, out)) return false;
-    if (live == RE_YES) return true;
+    uint32_t reach;
+    const arti_re wide = widen(c, t, &reach);
+    if (wide == ARTI_RE_FAIL) return false;
+    if (wide != t && re_is_live(c, wide) == RE_YES && re_shortest(c, wide, out) && *out <= reach) return true;
     const uint32_t root = re_vertex_of(c, t);
     uint32_t best, depth = 0;
     if (root == RE_NIL || dive(c, root, &best) != RE_YES) return false;
@@ -547,7 +572,7 @@ static art_status term_length_in(arti_re_ctx *c, arti_re t, uint32_t lo, uint32_
     art_status status = from_lengths(&l, lo, hi, len);
     if (status != ART_MORE) return status;
     const art_error before = c->err;
-    const uint32_t kept = c->work / 8; /* for the second way, where the first one is too much work */
+    const uint32_t kept = c->work / 4; /* for the second way, where the first one is too much work */
     c->work -= kept;
     status = walked_length_in(c, t, lo, hi, len);
     c->work += kept;
