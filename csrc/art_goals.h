@@ -113,6 +113,7 @@ typedef struct arti_object_machine {
     const struct arti_goals *
         *name_goals; /* one alternative without existential conditions: goals of each name, NULL until asked */
     const struct arti_goals **class_goals; /* likewise for n_parts == 0 extras: [0] */
+    const uint64_t *endless; /* names with values without end in every alternative, as bits; NULL until asked */
 } arti_object_machine;
 #define ARTI_EXTRA_FREE UINT32_MAX
 #define ARTI_EXTRA_NONE (UINT32_MAX - 1u)

@@ -585,12 +585,37 @@ bool arti_unique_is_endless(art_schema *s, arti_re_state q) {
 
 /* ------------------------------------------------------------------ keys */
 
+#define ENDLESS_CELLS_MAX 4096u /* alternatives times names: more are not looked at */
+
+/* Names that have values without end in every alternative. NULL: fault. */
+static const uint64_t *endless_names(question *q, arti_object_machine *m) {
+    art_schema *s = q->x->s;
+    if (m->endless) return m->endless;
+    uint64_t *bits = arti_schema_zero(s, (m->n_seen_words + 1u) * sizeof *bits);
+    if (!bits) return NULL;
+    for (uint32_t i = 0; i < m->n_names && (uint64_t)m->n_names * m->n_alts <= ENDLESS_CELLS_MAX; i++) {
+        bool endless = true;
+        for (uint32_t a = 0; a < m->n_alts && endless; a++) {
+            const arti_cell *c = arti_object_cell(s, m, a, i);
+            if (!c) return NULL;
+            endless = arti_conj_values(&q->k, c->conj)->at_least == UINT32_MAX;
+        }
+        bits[i / 64] |= (uint64_t)endless << (i % 64);
+    }
+    if (arti_faulted(s)) return NULL;
+    return m->endless = bits;
+}
+
 /* Does a member that may still come make as many objects as one likes, whichever other comes next? */
 static bool is_open_object(arti_jctx *x, const arti_frame *f) {
-    const arti_object_machine *m = f->machine;
+    arti_object_machine *m = f->machine;
     if (!m->all_simple || x->in_order) return false;
     question q = ask(x, f);
     bool open = true;
+    const uint64_t *endless = f->has_bars ? NULL : endless_names(&q, m), *seen = f->bits + m->n_live_words;
+    for (uint32_t w = 0; endless && w < m->n_seen_words; w++)
+        if (endless[w] & ~seen[w]) return true;
+    if (arti_faulted(x->s)) return false;
     for (uint32_t alt = 0; alt < m->n_alts && open; alt++) {
         if (!arti_live(f, alt)) continue;
         arti_object_view v;
