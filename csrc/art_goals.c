@@ -441,16 +441,15 @@ arti_object_machine *arti_goals_object(art_schema *s, const arti_goals *g) {
     return m;
 }
 
-const arti_cell *arti_object_cell(art_schema *s, arti_object_machine *m, uint32_t a, uint32_t i) {
+const arti_cell *arti_object_cell_make(art_schema *s, arti_object_machine *m, uint32_t a, uint32_t i) {
     struct arti_object_alt *alt = &m->alts[a];
     if (!alt->cells) {
         arti_cell *cells = arti_schema_get(s, m->n_names * sizeof *cells);
-        if (!cells) return NULL;
+        alt->never = arti_schema_zero(s, m->n_seen_words * sizeof *alt->never);
+        if (!cells || !alt->never) return NULL;
         for (uint32_t k = 0; k < m->n_names; k++) cells[k].conj = ARTI_CONJ_UNSET;
         alt->cells = cells;
     }
-    arti_cell *c = &alt->cells[i];
-    if (c->conj != ARTI_CONJ_UNSET) return c;
     arti_object_shape *o = alt->shape;
     const arti_key *key = &m->names[i];
     const uint32_t own = arti_object_find(o, key->ptr, key->len);
@@ -484,8 +483,9 @@ const arti_cell *arti_object_cell(art_schema *s, arti_object_machine *m, uint32_
     }
     if (arti_conj_len(s, v.conj) == ARTI_LEN_NONE) v.conj = ARTI_CONJ_NEVER;
     if (arti_faulted(s)) return NULL;
-    *c = v;
-    return c;
+    if (v.conj == ARTI_CONJ_NEVER) alt->never[i / 64] |= UINT64_C(1) << (i % 64);
+    alt->cells[i] = v;
+    return &alt->cells[i];
 }
 
 /* ------------------------------------------------------------------ array machine */

@@ -106,6 +106,7 @@ typedef struct arti_object_machine {
         const uint8_t *pat_part;  /* per pattern of the shape: index into parts */
         uint32_t extra_part;      /* index into parts; ARTI_EXTRA_FREE, ARTI_EXTRA_NONE */
         arti_cell *cells;         /* per name; conj ARTI_CONJ_UNSET until asked */
+        uint64_t *never;          /* bits over names: asked, and not taken; NULL with cells */
         bool is_settled;
     } *alts;
     bool has_some, all_simple, any_free, counts_matter;
@@ -170,8 +171,12 @@ const arti_text_machine *arti_goals_text(art_schema *s, const arti_goals *g);
 arti_object_machine *arti_goals_object(art_schema *s, const arti_goals *g);
 arti_array_machine *arti_goals_array(art_schema *s, const arti_goals *g);
 
+const arti_cell *arti_object_cell_make(art_schema *s, arti_object_machine *m, uint32_t alt, uint32_t i);
 /* What alternative `alt` asks of the value of name `i`; NULL on a fault. */
-const arti_cell *arti_object_cell(art_schema *s, arti_object_machine *m, uint32_t alt, uint32_t i);
+static inline const arti_cell *arti_object_cell(art_schema *s, arti_object_machine *m, uint32_t alt, uint32_t i) {
+    const arti_cell *cells = m->alts[alt].cells;
+    return cells && cells[i].conj != ARTI_CONJ_UNSET ? &cells[i] : arti_object_cell_make(s, m, alt, i);
+}
 /* Index of a key among the names, UINT32_MAX. */
 uint32_t arti_object_machine_find(const arti_object_machine *m, const char *key, uint32_t len);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Values, containers, numbers and the dispatch of bytes. */
+#include "art_bits.h"
 #include "art_json_text.h"
 #include "art_unique.h"
 
@@ -31,6 +32,14 @@ static void accept_goal(arti_accept *acc, uint32_t goal) {
 static bool accepted(const arti_accept *acc, const arti_goals *g, arti_conj c) {
     const uint32_t i = arti_goals_find(g, c);
     return i != UINT32_MAX && (acc->w[i / 64] >> (i % 64) & 1u);
+}
+
+static bool accepted_all(const arti_accept *acc, const arti_goals *g) {
+    for (uint32_t i = 0; i < g->n; i += 64) {
+        const uint32_t left = g->n - i;
+        if (~acc->w[i / 64] & (left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX)) return false;
+    }
+    return true;
 }
 
 static bool any_bit(const uint64_t *w, uint32_t n_words) {
@@ -201,12 +210,34 @@ static bool bar_others(arti_jctx *x, const arti_object_machine *m, uint64_t **ot
     return true;
 }
 
+/* Adds to `offer` the names that the alternative takes now. false: fault. */
+static bool offer_names(arti_jctx *x, const arti_frame *f, uint32_t alt, uint64_t *offer) {
+    arti_object_machine *m = f->machine;
+    const uint64_t *seen = f->bits + m->n_live_words;
+    for (uint32_t w = 0; w < m->n_seen_words; w++) {
+        const uint32_t left = m->n_names - w * 64;
+        uint64_t todo = ~(offer[w] | seen[w]) & (left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX);
+        if (m->alts[alt].never) todo &= ~m->alts[alt].never[w];
+        for (; todo; todo &= todo - 1) {
+            const uint32_t i = w * 64 + arti_bits_lowest64(todo);
+            if (x->in_order && m->rank[i] < f->next_rank) continue;
+            const arti_cell *c = arti_object_cell(x->s, m, alt, i);
+            if (!c) return false;
+            if (c->conj == ARTI_CONJ_NEVER) continue;
+            if ((m->all_simple && !x->in_order) || member_possible(x, f, alt, (arti_member){i, 0}, c->conj, c->some))
+                offer[w] |= UINT64_C(1) << (i % 64);
+            if (arti_faulted(x->s)) return false;
+        }
+    }
+    return true;
+}
+
 /* Prepares the state for a key: which names, and whether others. false: none at all. */
 static bool offer_keys(arti_jctx *x, arti_state *st) {
     const arti_frame *f = st->top;
     arti_object_machine *m = f->machine;
     uint64_t *offer = NULL, *others = NULL;
-    bool any = false, other = false;
+    bool other = false;
     if (m->n_names) {
         offer = arti_region_get(x->region, m->n_seen_words * sizeof *offer);
         if (!offer) return arti_fault_mem(x->s);
@@ -214,18 +245,7 @@ static bool offer_keys(arti_jctx *x, arti_state *st) {
     }
     for (uint32_t a = 0; a < m->n_alts; a++) {
         if (!arti_live(f, a)) continue;
-        for (uint32_t i = 0; i < m->n_names; i++) {
-            const uint64_t bit = UINT64_C(1) << (i % 64);
-            if ((offer[i / 64] & bit) || arti_seen(f, i) || (x->in_order && m->rank[i] < f->next_rank)) continue;
-            const arti_cell *c = arti_object_cell(x->s, m, a, i);
-            if (!c) return false;
-            if (c->conj == ARTI_CONJ_NEVER) continue;
-            if ((m->all_simple && !x->in_order) || member_possible(x, f, a, (arti_member){i, 0}, c->conj, c->some)) {
-                offer[i / 64] |= bit;
-                any = true;
-            }
-            if (arti_faulted(x->s)) return false;
-        }
+        if (!offer_names(x, f, a, offer)) return false;
         if (other_possible(x, f, a))
             other = true;
         else if (m->alts[a].extra_part != ARTI_EXTRA_NONE && !bar_others(x, m, &others, a))
@@ -235,6 +255,7 @@ static bool offer_keys(arti_jctx *x, arti_state *st) {
     st->text.offer = offer;
     st->text.others = others;
     st->text.offer_other = other;
+    bool any = any_bit(offer, m->n_seen_words);
     if ((any || other) && f->hashing) {
         if (!arti_unique_offer(x, st, offer)) return false;
         f = st->top;
@@ -350,17 +371,25 @@ static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, u
     if (f->hashing) nf->hash += arti_digest_member(f->key_hash, hash);
     nf->key_hash = nf->matches = 0;
     nf->key = UINT32_MAX;
-    if (m->n_alts == 1 && !m->has_some) {
+    if (!m->has_some &&
+        (m->n_alts == 1 || accepted_all(acc, st->goals))) { /* every alternative has what it asked for */
         *st = (arti_state){.top = nf, .mode = ARTI_M_AFTER};
-        return true; /* the value's only goal was met */
+        return true;
     }
+    const bool plain = m->all_simple && !x->in_order; /* the value alone decides .. */
+    arti_conj last = ARTI_CONJ_NEVER;                 /* .. and alternatives often ask the same of it */
+    bool last_ok = false;
     for (uint32_t a = 0; a < m->n_alts; a++) {
         if (!arti_live(f, a)) continue;
         arti_conj conj;
         uint32_t pending, met = 0;
         bool ok = false;
         if (!arti_frame_cell(x, f, a, &conj, &pending)) return false;
-        for (uint32_t sub = pending;; sub = (sub - 1) & pending) {
+        if (plain) {
+            if (conj != last) last_ok = accepted(acc, st->goals, last = conj);
+            ok = last_ok;
+        }
+        for (uint32_t sub = pending; !plain; sub = (sub - 1) & pending) {
             const arti_conj c = sub ? arti_some_conj(x->s, m->alts[a].shape, conj, sub) : conj;
             if (c == ARTI_CONJ_FAIL) return false;
             if (accepted(acc, st->goals, c) && object_feasible(x, f, a, (arti_member){f->key, f->key_hash}, sub)) {
