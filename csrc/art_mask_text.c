@@ -47,8 +47,25 @@ static arti_state whole(const arti_leaver *l, const uint64_t *q, uint32_t n_cp, 
 /* The signature of texts after which these parts accept; NULL: not met so far. */
 static arti_quote *known_signature(arti_leaver *l, uint64_t accepts) {
     for (uint32_t i = 0; i < l->n; i++)
-        if (l->sigs[i].accepts == accepts) return &l->sigs[i];
+        if (l->sigs[i].accepts == accepts && &l->sigs[i] != l->own) return &l->sigs[i];
     return NULL;
+}
+
+/* One more, behind a text; NULL on a fault, or when there are too many. */
+static arti_quote *add_quote(arti_leaver *l, uint64_t accepts, const uint64_t *q, uint32_t n_cp, uint64_t hash) {
+    if (l->n == ARTI_QUOTES) return NULL;
+    arti_jctx *x = l->w->x;
+    arti_quote *sig = &l->sigs[l->n];
+    sig->accepts = accepts;
+    sig->has_suffixes = false;
+    sig->after = whole(l, q, n_cp, hash, ARTI_U8_0);
+    arti_region *region = x->region; /* these frames must outlive the walk's marks */
+    x->region = &l->w->m->closing;
+    sig->closes = accepts != 0 && arti_state_step(x, &sig->after, '"');
+    x->region = region;
+    if (arti_faulted(x->s)) return NULL;
+    l->n++;
+    return sig;
 }
 
 /* The signature of a text; NULL when the quote leads to something of its own (an exact text): see arti_walk_tail. */
@@ -57,21 +74,8 @@ static arti_quote *signature_of(arti_leaver *l, const uint64_t *q, uint32_t n_cp
     const uint64_t bits = accepting(l, q, n_cp);
     if (l->is_careful && arti_repeats_clash(l, hash)) return NULL;
     arti_quote *sig = known_signature(l, bits);
-    if (sig || l->n == ARTI_QUOTES) return sig;
-    arti_jctx *x = l->w->x;
-    sig = &l->sigs[l->n];
-    sig->accepts = bits;
-    sig->has_suffixes = false;
-    sig->after = whole(l, q, n_cp, l->is_distinct ? ARTI_DIGEST_OTHER : hash, ARTI_U8_0);
-    arti_region *region = x->region; /* these frames must outlive the walk's marks */
-    x->region = &l->w->m->closing;
-    sig->closes = bits != 0 && arti_state_step(x, &sig->after, '"');
-    x->region = region;
-    if (arti_faulted(x->s)) {
-        *failed = true;
-        return NULL;
-    }
-    l->n++;
+    if (!sig) sig = add_quote(l, bits, q, n_cp, l->is_distinct ? ARTI_DIGEST_OTHER : hash);
+    *failed = arti_faulted(l->w->x->s);
     return sig;
 }
 
@@ -309,6 +313,18 @@ static bool set_escapes(arti_leaver *l, uint64_t *q, bool leaving) {
 #define NO_QUOTE 0xFFu  /* no part accepts, or the quote is not allowed */
 #define OWN_QUOTE 0xFEu /* tokens with this head are stepped one by one */
 
+static uint8_t quote_of(const arti_leaver *l, const arti_quote *sig) {
+    return sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
+}
+
+/* The text as it stands clashes: what leaves there and then does so in many tokens. */
+static bool judge_own(arti_leaver *l, uint64_t *q, uint64_t accepts, uint8_t *quote) {
+    if (!run_parts(l, q, NULL, 0, 0)) return false;
+    l->own = add_quote(l, accepts, q, l->st->text.n_cp, l->st->text.hash);
+    if (l->own) *quote = quote_of(l, l->own);
+    return !arti_faulted(l->w->x->s);
+}
+
 /* How the string ends after head h, where these parts accept: index of its quote, or one of the above. */
 static bool judge_head(arti_leaver *l, uint64_t *q, uint32_t h, uint64_t accepts, uint8_t *quote) {
     const arti_head *head = &l->w->v->heads[h];
@@ -319,7 +335,7 @@ static bool judge_head(arti_leaver *l, uint64_t *q, uint32_t h, uint64_t accepts
     if (l->is_careful) {
         hash = arti_digest_text(hash, (const char *)bytes, head->len);
         *quote = OWN_QUOTE;
-        if (arti_repeats_clash(l, hash)) return true;
+        if (arti_repeats_clash(l, hash)) return head->len || judge_own(l, q, accepts, quote);
     }
     bool failed = false;
     const arti_quote *sig = known_signature(l, accepts);
@@ -327,7 +343,7 @@ static bool judge_head(arti_leaver *l, uint64_t *q, uint32_t h, uint64_t accepts
         if (!run_parts(l, q, bytes, head->len, 0)) return false;
         sig = signature_of(l, q, l->st->text.n_cp + head->n_cp, hash, &failed);
     }
-    *quote = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
+    *quote = sig ? quote_of(l, sig) : OWN_QUOTE;
     return !failed;
 }
 
@@ -413,7 +429,7 @@ static bool set_suffix(arti_leaver *l, const uint8_t *quotes, uint32_t k) {
         /* A text like no other leaves as much to follow as any. */
         const bool own = quote == OWN_QUOTE || !known;
         if (!own && !(l->sigs[quote].suffixes[k / 64] >> (k % 64) & 1u)) continue;
-        if (!own && !leads)
+        if (!own && (!leads || &l->sigs[quote] == l->own))
             arti_walk_set(l->w, v->leave[t].token);
         else if (!arti_text_leave_alone(l, v->leave[t].token))
             return false;

@@ -22,6 +22,7 @@ typedef struct arti_leaver {
     bool opens_freely;    /* .. a string that begins behind this one is not short of texts */
     uint32_t n_parts, n;
     arti_quote *sigs;
+    const arti_quote *own;            /* of the text as it stands, where that clashes; known exactly */
     const arti_part *part;            /* the only one; else NULL */
     bool is_unbounded;                /* it is a pattern, and its lengths do not matter within a token, */
     arti_re_state lang;               /* .. in this state, see arti_lang_nearly() */
