@@ -319,7 +319,7 @@ static uint8_t quote_of(const arti_leaver *l, const arti_quote *sig) {
 
 /* The text as it stands clashes: what leaves there and then does so in many tokens. */
 static bool judge_own(arti_leaver *l, uint64_t *q, uint64_t accepts, uint8_t *quote) {
-    if (!run_parts(l, q, NULL, 0, 0)) return false;
+    if (!run_parts(l, q, (const uint8_t *)"", 0, 0)) return false;
     l->own = add_quote(l, accepts, q, l->st->text.n_cp, l->st->text.hash);
     if (l->own) *quote = quote_of(l, l->own);
     return !arti_faulted(l->w->x->s);
