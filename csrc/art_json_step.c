@@ -34,14 +34,6 @@ static bool accepted(const arti_accept *acc, const arti_goals *g, arti_conj c) {
     return i != UINT32_MAX && (acc->w[i / 64] >> (i % 64) & 1u);
 }
 
-static bool accepted_all(const arti_accept *acc, const arti_goals *g) {
-    for (uint32_t i = 0; i < g->n; i += 64) {
-        const uint32_t left = g->n - i;
-        if (~acc->w[i / 64] & (left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX)) return false;
-    }
-    return true;
-}
-
 static bool any_bit(const uint64_t *w, uint32_t n_words) {
     for (uint32_t i = 0; i < n_words; i++)
         if (w[i]) return true;
@@ -352,6 +344,7 @@ bool arti_object_key(arti_jctx *x, arti_state *st, uint32_t name, uint64_t match
     return true;
 }
 
+/* st->goals may be fewer than the alternatives ask for: a completion aims at one of them (art_json_close.c). */
 static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, uint64_t hash) {
     const arti_frame *f = st->top;
     const arti_object_machine *m = f->machine;
@@ -371,13 +364,12 @@ static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, u
     if (f->hashing) nf->hash += arti_digest_member(f->key_hash, hash);
     nf->key_hash = nf->matches = 0;
     nf->key = UINT32_MAX;
-    if (!m->has_some &&
-        (m->n_alts == 1 || accepted_all(acc, st->goals))) { /* every alternative has what it asked for */
+    if (!m->has_some && m->n_alts == 1) { /* the value's only goal was met */
         *st = (arti_state){.top = nf, .mode = ARTI_M_AFTER};
         return true;
     }
-    const bool plain = m->all_simple && !x->in_order; /* the value alone decides .. */
-    arti_conj last = ARTI_CONJ_NEVER;                 /* .. and alternatives often ask the same of it */
+    const bool plain = !m->has_some;  /* the value alone decides: what else counts was asked with the key .. */
+    arti_conj last = ARTI_CONJ_NEVER; /* .. and alternatives often ask the same of it */
     bool last_ok = false;
     for (uint32_t a = 0; a < m->n_alts; a++) {
         if (!arti_live(f, a)) continue;

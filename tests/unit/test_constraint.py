@@ -540,6 +540,15 @@ def test_spaced_holds_writing_to_the_spelling_of_json_dumps() -> None:
     assert matcher.is_complete
 
 
+def test_shortest_completion_of_a_member_that_leaves_its_item_uncounted() -> None:
+    counted = {"additionalProperties": {"type": "object", "minProperties": 3}, "anyOf": [{"uniqueItems": True}]}
+    matcher = Constraint({"type": "array", "contains": counted}).matcher()
+    assert matcher.accept_bytes(b'[{"a') == 4
+    shortest = matcher.shortest_completion()
+    assert shortest == b'":0},0]'
+    assert matcher.accept_bytes(shortest) == len(shortest)
+
+
 def test_shortest_completion_of_integers_that_are_plain() -> None:
     schema = {"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer", "minimum": 1e10}
     matcher = Constraint(schema).matcher()
