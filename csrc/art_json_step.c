@@ -208,10 +208,10 @@ static bool offer_names(arti_jctx *x, const arti_frame *f, uint32_t alt, uint64_
     const uint64_t *seen = f->bits + m->n_live_words;
     for (uint32_t w = 0; w < m->n_seen_words; w++) {
         const uint32_t left = m->n_names - w * 64;
-        uint64_t todo = ~(offer[w] | seen[w]) & (left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX);
-        if (m->alts[alt].never) todo &= ~m->alts[alt].never[w];
-        for (; todo; todo &= todo - 1) {
-            const uint32_t i = w * 64 + arti_bits_lowest64(todo);
+        uint64_t rest = ~(offer[w] | seen[w]) & (left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX);
+        if (m->alts[alt].never) rest &= ~m->alts[alt].never[w];
+        for (; rest; rest &= rest - 1) {
+            const uint32_t i = w * 64 + arti_bits_lowest64(rest);
             if (x->in_order && m->rank[i] < f->next_rank) continue;
             const arti_cell *c = arti_object_cell(x->s, m, alt, i);
             if (!c) return false;
@@ -368,8 +368,7 @@ static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, u
         *st = (arti_state){.top = nf, .mode = ARTI_M_AFTER};
         return true;
     }
-    const bool plain = !m->has_some;  /* the value alone decides: what else counts was asked with the key .. */
-    arti_conj last = ARTI_CONJ_NEVER; /* .. and alternatives often ask the same of it */
+    arti_conj last = ARTI_CONJ_NEVER; /* alternatives often ask the same of the value */
     bool last_ok = false;
     for (uint32_t a = 0; a < m->n_alts; a++) {
         if (!arti_live(f, a)) continue;
@@ -377,14 +376,12 @@ static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, u
         uint32_t pending, met = 0;
         bool ok = false;
         if (!arti_frame_cell(x, f, a, &conj, &pending)) return false;
-        if (plain) {
-            if (conj != last) last_ok = accepted(acc, st->goals, last = conj);
-            ok = last_ok;
-        }
-        for (uint32_t sub = pending; !plain; sub = (sub - 1) & pending) {
+        for (uint32_t sub = pending;; sub = (sub - 1) & pending) {
             const arti_conj c = sub ? arti_some_conj(x->s, m->alts[a].shape, conj, sub) : conj;
             if (c == ARTI_CONJ_FAIL) return false;
-            if (accepted(acc, st->goals, c) && object_feasible(x, f, a, (arti_member){f->key, f->key_hash}, sub)) {
+            if (c != last) last_ok = accepted(acc, st->goals, last = c);
+            /* Without conditions the alternative was asked with the key already, and nothing has changed since. */
+            if (last_ok && (!m->has_some || object_feasible(x, f, a, (arti_member){f->key, f->key_hash}, sub))) {
                 met |= sub;
                 ok = true;
             }
