@@ -406,6 +406,7 @@ const arti_kw *arti_pos_kw(art_schema *s, arti_pos p) {
     }
     k->is_nothing = n_known == 0;
     k->only_ref = n_known == 1 && k->ref != ARTI_LIT_NONE;
+    k->only_not = n_known == 1 && k->not_ != ARTI_LIT_NONE;
     k->contains_evaluates = r.draft == 2020;
     k->plain_integer = r.draft == 4;
     if (k->contains == ARTI_LIT_NONE) k->min_contains = 0, k->max_contains = COUNT_NONE;

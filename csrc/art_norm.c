@@ -74,16 +74,15 @@ static void sort_lits(arti_lit *lits, uint32_t n) { /* heap sort: n may come fro
     }
 }
 
-/* Follows schema objects that are nothing but a reference or nothing at all, so that equal conjunctions become equal sets. */
-static arti_lit lit_target(art_schema *s, arti_lit lit) {
+arti_lit arti_lit_target(art_schema *s, arti_lit lit) {
     for (;;) {
         const arti_pos_info *p = &s->pos[ARTI_LIT_POS(lit)];
         if (p->kind != ARTI_POS_SCHEMA) return lit;
         const arti_kw *k = arti_pos_kw(s, ARTI_LIT_POS(lit));
         if (!k) return ARTI_LIT_FAIL;
         if (k->is_nothing) return ARTI_LIT_TRUE ^ ARTI_LIT_IS_NEG(lit);
-        if (!k->only_ref) return lit;
-        lit = k->ref ^ ARTI_LIT_IS_NEG(lit);
+        if (!k->only_ref && !k->only_not) return lit;
+        lit = (k->only_ref ? k->ref : ARTI_LIT_NOT(k->not_)) ^ ARTI_LIT_IS_NEG(lit);
     }
 }
 
@@ -91,7 +90,7 @@ arti_conj arti_conj_of(art_schema *s, arti_lit *lits, uint32_t n) {
     arti_norm *m = s->norm;
     uint32_t w = 0;
     for (uint32_t i = 0; i < n; i++) {
-        const arti_lit l = lit_target(s, lits[i]);
+        const arti_lit l = arti_lit_target(s, lits[i]);
         if (l == ARTI_LIT_FAIL) return ARTI_CONJ_FAIL;
         if (l == ARTI_LIT_FALSE) return ARTI_CONJ_NEVER;
         if (l != ARTI_LIT_TRUE) lits[w++] = l;

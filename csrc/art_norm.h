@@ -189,6 +189,9 @@ void arti_norm_free(art_schema *s);
 
 /* The conjunction of n literals (sorted in place); ARTI_CONJ_FAIL on a fault. */
 arti_conj arti_conj_of(art_schema *s, arti_lit *lits, uint32_t n);
+/* Follows schema objects that are nothing but a reference, a negation or nothing at all, so that equal conjunctions become equal sets. What
+ * the literal evaluates is lost on the way. ARTI_LIT_FAIL: fault. */
+arti_lit arti_lit_target(art_schema *s, arti_lit lit);
 /* The conjunction c and one more literal. */
 arti_conj arti_conj_and(art_schema *s, arti_conj c, arti_lit lit);
 

@@ -309,6 +309,12 @@ arti_verdict arti_entry_verdict(arti_expansion *x, const arti_branch *b, const a
             if (f->lit == ARTI_LIT_NOT(e->lit)) return ARTI_DEAD;
         }
         if (e->flag) return ARTI_OPEN;
+        switch (arti_lit_target(x->s, e->lit)) {
+        case ARTI_LIT_TRUE: return ARTI_HOLDS;
+        case ARTI_LIT_FALSE: return ARTI_DEAD;
+        case ARTI_LIT_FAIL: return ARTI_ERROR;
+        default: break;
+        }
         if (ARTI_LIT_IS_NEG(e->lit))
             return arti_lit_admits(x->s, ARTI_LIT_NOT(e->lit), x->type) ? ARTI_OPEN : ARTI_HOLDS;
         return arti_lit_admits(x->s, e->lit, x->type) ? ARTI_OPEN : ARTI_DEAD;

@@ -743,7 +743,7 @@ static bool check_reachable(art_schema *s) {
         if (s->pos[p].kind != ARTI_POS_SCHEMA) continue;
         if (!arti_pos_kw(s, p)) return false;
     }
-    /* A chain of bare references that never meets a keyword says nothing at all; no validator can answer it. */
+    /* A chain of bare references and negations that never meets another keyword says nothing at all; no validator can answer it. */
     const size_t n = s->n_pos;
     arti_pos *chain =
         arti_calloc(&s->mem, n * sizeof *chain); /* the first place of the chain that a place was met in */
@@ -751,11 +751,17 @@ static bool check_reachable(art_schema *s) {
     bool ok = true;
     for (arti_pos p = 1; ok && p < n; p++) {
         arti_pos q = p;
-        for (; q && !chain[q] && s->pos[q].kind == ARTI_POS_SCHEMA && s->pos[q].kw->ref != ARTI_LIT_NONE;
-             q = ARTI_LIT_POS(s->pos[q].kw->ref))
+        while (q && !chain[q] && s->pos[q].kind == ARTI_POS_SCHEMA) {
+            const arti_kw *k = s->pos[q].kw;
+            const arti_lit next = k->only_not ? k->not_ : k->ref;
+            if (next == ARTI_LIT_NONE) break;
             chain[q] = p;
-        if (q && chain[q] == p)
-            ok = arti_fault(s, ART_E_REF, s->pos[q].json, s->pos[q].res, "$ref", "the reference leads back to itself");
+            q = ARTI_LIT_POS(next);
+        }
+        if (!q || chain[q] != p) continue;
+        const bool refers = s->pos[q].kw->ref != ARTI_LIT_NONE;
+        ok = arti_fault(s, ART_E_REF, s->pos[q].json, s->pos[q].res, refers ? "$ref" : "not", "the %s leads back to itself",
+                        refers ? "reference" : "negation");
     }
     arti_free(&s->mem, chain, n * sizeof *chain);
     return ok;

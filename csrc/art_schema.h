@@ -84,6 +84,7 @@ typedef struct arti_kw {
     bool contains_evaluates; /* contains counts for unevaluatedItems (2020-12) */
     bool is_nothing;         /* no assertion at all */
     bool only_ref;           /* nothing but `ref` */
+    bool only_not;           /* nothing but `not_` */
     bool one_or_more;        /* `one` is taken as `any` for now (art_conflict.h) */
     const arti_json *enum_, *const_;
     const arti_json *minimum, *maximum, *above, *below, *multiple;
