@@ -36,8 +36,8 @@ typedef struct preparation {
     encounter *queue;
     size_t n, cap;
     encounter now;   /* what is met next, but for its goals */
-    arti_conj *conj; /* of one member, over the alternatives */
-    size_t conj_cap;
+    arti_conj *conj; /* of one member or item, over the alternatives and what it may be counted by */
+    size_t n_conj, conj_cap;
     uint64_t languages[LANGUAGES_MAX]; /* where they start */
     uint32_t n_languages;
 } preparation;
@@ -61,20 +61,39 @@ static bool meet(preparation *p, const arti_goals *g) {
     return true;
 }
 
-/* Room for what n alternatives ask. */
-static bool room_for(preparation *p, uint32_t n) {
-    return arti_vec_reserve(&p->s->mem, (void **)&p->conj, &p->conj_cap, n, sizeof *p->conj) || arti_fault_mem(p->s);
+/* One more thing that may be asked of the member or item. */
+static bool add_conj(preparation *p, arti_conj c) {
+    if (c == ARTI_CONJ_FAIL) return false;
+    if (c == ARTI_CONJ_NEVER) return true;
+    if (!arti_vec_reserve(&p->s->mem, (void **)&p->conj, &p->conj_cap, p->n_conj + 1, sizeof *p->conj))
+        return arti_fault_mem(p->s);
+    p->conj[p->n_conj++] = c;
+    return true;
+}
+
+/* Of a member that may meet some conditions of its object: whichever it meets. */
+static bool add_member(preparation *p, const arti_object_shape *o, arti_conj c, uint32_t some) {
+    bool ok = add_conj(p, c);
+    for (uint32_t sub = some; sub && ok && c != ARTI_CONJ_NEVER; sub = (sub - 1) & some)
+        ok = go_on(p) && add_conj(p, arti_some_conj(p->s, o, c, sub));
+    return ok;
+}
+
+static bool meet_added(preparation *p, const arti_goals **met) {
+    const arti_goals *g = p->n_conj ? arti_goals_of(p->s, p->conj, (uint32_t)p->n_conj) : NULL;
+    p->n_conj = 0;
+    if (met) *met = g;
+    return meet(p, g);
 }
 
 /* The value of name i, as long as all alternatives live. */
 static bool prepare_name(preparation *p, arti_object_machine *m, uint32_t i) {
-    uint32_t n = 0;
+    p->n_conj = 0;
     for (uint32_t a = 0; a < m->n_alts; a++) {
         const arti_cell *c = go_on(p) ? arti_object_cell(p->s, m, a, i) : NULL;
-        if (!c) return false;
-        if (c->conj != ARTI_CONJ_NEVER) p->conj[n++] = c->conj;
+        if (!c || !add_member(p, m->alts[a].shape, c->conj, c->some)) return false;
     }
-    return meet(p, n ? arti_goals_of(p->s, p->conj, n) : NULL);
+    return meet_added(p, NULL);
 }
 
 /* Is there a name, among those that a shape does not mention, that matches just these patterns? */
@@ -94,10 +113,10 @@ static bool prepare_others(preparation *p, arti_object_machine *m) {
             const uint64_t matches = k ? UINT64_C(1) << (k - 1) : 0;
             const arti_extra_class *c = go_on(p) ? arti_object_extra_class(p->s, o, matches) : NULL;
             if (!c) return false;
-            arti_conj conj = c->conj;
             p->now.shape = o;
             p->now.matches = matches;
-            if (meet(p, arti_goals_of(p->s, &conj, 1))) continue;
+            p->n_conj = 0;
+            if (add_member(p, o, c->conj, c->some) && meet_added(p, NULL)) continue;
             art_error e;
             arti_fault_take(p->s, &e);
             if (has_name(p->s, o, matches) && !arti_faulted(p->s)) p->s->fault = e;
@@ -109,33 +128,41 @@ static bool prepare_others(preparation *p, arti_object_machine *m) {
 
 static bool prepare_object(preparation *p, const arti_goals *g) {
     arti_object_machine *m = arti_goals_object(p->s, g);
-    if (!m || !room_for(p, m->n_alts)) return !arti_faulted(p->s);
+    if (!m) return !arti_faulted(p->s);
     for (uint32_t i = 0; i < m->n_names; i++)
         if (!prepare_name(p, m, i)) return false;
     return prepare_others(p, m);
 }
 
 static bool prepare_array(preparation *p, const arti_goals *g) {
+    static const uint32_t none[ARTI_CONTAINS_MAX];
     const arti_array_machine *m = arti_goals_array(p->s, g);
-    if (!m || !room_for(p, m->n_alts)) return !arti_faulted(p->s);
+    if (!m) return !arti_faulted(p->s);
     uint32_t n_items = 0;
-    for (uint32_t a = 0; a < m->n_alts; a++)
-        if (m->alts[a].shape->n_prefix > n_items) n_items = m->alts[a].shape->n_prefix;
+    for (uint32_t a = 0; a < m->n_alts; a++) { /* those further on are all alike */
+        const arti_array_shape *shape = m->alts[a].shape;
+        if (shape->n_prefix > n_items) n_items = shape->n_prefix;
+        for (uint32_t k = 0; k < shape->n_contains; k++)
+            if (shape->contains[k].start > n_items) n_items = shape->contains[k].start;
+    }
     bool any = true;
     for (uint32_t i = 0; i <= n_items && i < ITEMS_MAX && any; i++) {
-        uint32_t n = 0;
+        const arti_goals *item;
         any = false;
+        p->n_conj = 0;
         for (uint32_t a = 0; a < m->n_alts; a++) {
-            if (!go_on(p)) return false;
-            if (i >= m->alts[a].shape->max) continue;
-            const arti_conj c = arti_array_item_conj(p->s, m->alts[a].shape, i);
-            if (c == ARTI_CONJ_FAIL) return false;
-            any |= arti_conj_len(p->s, c) != ARTI_LEN_NONE;
-            p->conj[n++] = c;
+            arti_array_shape *shape = m->alts[a].shape;
+            if (i >= shape->max) continue;
+            const uint32_t watched = arti_item_watched(shape, i, none);
+            for (uint32_t sub = watched;; sub = (sub - 1) & watched) {
+                const arti_conj c = go_on(p) ? arti_item_counted(p->s, shape, i, sub) : ARTI_CONJ_FAIL;
+                if (!add_conj(p, c)) return false;
+                any |= arti_conj_len(p->s, c) != ARTI_LEN_NONE;
+                if (!sub) break;
+            }
         }
-        const arti_goals *item = n ? arti_goals_of(p->s, p->conj, n) : NULL;
+        if (!meet_added(p, &item)) return false;
         if (item && m->unique) ((arti_goals *)item)->must_differ = true;
-        if (arti_faulted(p->s) || !meet(p, item)) return false;
     }
     return true;
 }

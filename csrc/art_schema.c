@@ -760,8 +760,8 @@ static bool check_reachable(art_schema *s) {
         }
         if (!q || chain[q] != p) continue;
         const bool refers = s->pos[q].kw->ref != ARTI_LIT_NONE;
-        ok = arti_fault(s, ART_E_REF, s->pos[q].json, s->pos[q].res, refers ? "$ref" : "not", "the %s leads back to itself",
-                        refers ? "reference" : "negation");
+        ok = arti_fault(s, ART_E_REF, s->pos[q].json, s->pos[q].res, refers ? "$ref" : "not",
+                        "the %s leads back to itself", refers ? "reference" : "negation");
     }
     arti_free(&s->mem, chain, n * sizeof *chain);
     return ok;
