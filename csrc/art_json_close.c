@@ -426,6 +426,40 @@ static bool write_value(arti_jctx *x, const arti_state *st, arti_out *out) {
            write_after(x, st->top, st->goals, goal, out);
 }
 
+/* The cheapest end of f's container, just opened: its length, and in plan how. */
+static uint32_t end_opened(arti_jctx *x, const arti_frame *f, arti_plan *plan) {
+    static const uint32_t none[ARTI_CONTAINS_MAX];
+    const arti_goal_type *gt = &f->goals->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY];
+    arti_shape *best = NULL;
+    for (uint32_t alt = 0; alt < gt->n_alts; alt++)
+        if (arti_live(f, alt) && prepare(x, f, alt, false) && (!best || gt->alts[alt].shape->len < best->len))
+            best = gt->alts[alt].shape;
+    if (!best) return ARTI_LEN_NONE;
+    const uint32_t len = f->is_object ? arti_object_best(x->s, &best->object, &arti_object_start, plan)
+                                      : arti_array_best(x->s, &best->array, 0, none, false, plan);
+    return arti_len_add(len, 1);
+}
+
+uint32_t arti_close_opened_len(arti_jctx *x, const arti_frame *f) {
+    return end_opened(x, f, NULL);
+}
+
+bool arti_close_opened(arti_jctx *x, arti_state *st) {
+    const arti_frame *f = st->top;
+    arti_plan p = {.mem = &x->s->mem};
+    const uint32_t len = end_opened(x, f, &p);
+    uint8_t *buf = len == ARTI_LEN_NONE ? NULL : arti_realloc(x->region->mem, NULL, 0, len);
+    if (len != ARTI_LEN_NONE && !buf) arti_fault_mem(x->s);
+    arti_out out = {buf, buf ? len : 0, 0};
+    writer w = {.x = x, .out = &out};
+    bool ok = buf && push(&w, (task){.kind = TASK_BYTE, .byte = f->is_object ? '}' : ']'}) && push_plan(&w, &p, false);
+    ok = write_tasks(&w) && ok && out.len <= len;
+    for (size_t i = 0; ok && i < out.len; i++) ok = arti_state_step(x, st, buf[i]);
+    arti_free(x->region->mem, buf, buf ? len : 0);
+    arti_plan_free(&p);
+    return ok && !arti_faulted(x->s);
+}
+
 /* ------------------------------------------------------------------ within strings, numbers and words */
 
 /* A shortest rest of part p in state q: decoded bytes in the region, *len of them. NULL: none, or a fault. */
@@ -696,26 +730,28 @@ static bool write_next_item(arti_jctx *x, const arti_state *st, arti_out *out, b
     return ok;
 }
 
-/* A value: all of it when it is no container, else its opening bracket. */
-static bool write_opening(arti_jctx *x, const arti_state *st, arti_out *out) {
+/* A value: all of it, or of a container that is not to be whole its opening bracket. */
+static bool write_begun(arti_jctx *x, const arti_state *st, bool whole, arti_out *out) {
     const uint32_t goal = cheapest_goal(x, st);
     const arti_shape *sh = goal == UINT32_MAX ? NULL : best_shape(x->s, st->goals->conj[goal]);
     if (!sh) return false;
-    if (sh->type == ARTI_T_OBJECT || sh->type == ARTI_T_ARRAY) {
+    if (!whole && (sh->type == ARTI_T_OBJECT || sh->type == ARTI_T_ARRAY)) {
         put_byte(out, sh->type == ARTI_T_OBJECT ? '{' : '[');
         return true;
     }
     writer w = {.x = x, .out = out};
-    return write_conj(&w, st->goals->conj[goal]);
+    const bool ok = write_conj(&w, st->goals->conj[goal]);
+    return write_tasks(&w) && ok;
 }
 
-static bool write_piece(arti_jctx *x, arti_state *st, arti_out *out) {
+/* whole: containers that begin here are written to their end. */
+static bool write_piece(arti_jctx *x, arti_state *st, bool whole, arti_out *out) {
     uint32_t goal;
     bool more = false;
     switch ((arti_mode)st->mode) {
     case ARTI_M_COLON: put_byte(out, ':'); return true;
-    case ARTI_M_VALUE: return write_opening(x, st, out);
-    case ARTI_M_FIRST_VALUE: return write_next_item(x, st, out, &more) && (!more || write_opening(x, st, out));
+    case ARTI_M_VALUE: return write_begun(x, st, whole, out);
+    case ARTI_M_FIRST_VALUE: return write_next_item(x, st, out, &more) && (!more || write_begun(x, st, whole, out));
     case ARTI_M_FIRST_KEY:
     case ARTI_M_KEY: return write_next_member(x, st, out);
     case ARTI_M_AFTER: return st->top->is_object ? write_next_member(x, st, out) : write_next_item(x, st, out, &more);
@@ -851,12 +887,12 @@ static bool make_room(arti_jctx *x, pieces *p, size_t len) {
 }
 
 /* The cheapest piece from *st, and *st behind it. false: it does not go on from here (or a fault). */
-static bool step_piece(arti_jctx *x, arti_state *st, pieces *p) {
+static bool step_piece(arti_jctx *x, arti_state *st, bool whole, pieces *p) {
     const arti_state from = *st;
     for (;;) {
         arti_out out = {p->buf, p->cap, 0};
         *st = from;
-        if (!write_piece(x, st, &out)) return false;
+        if (!write_piece(x, st, whole, &out)) return false;
         p->len = out.len;
         if (out.len <= p->cap) break;
         if (!make_room(x, p, out.len)) return false;
@@ -868,8 +904,8 @@ static bool step_piece(arti_jctx *x, arti_state *st, pieces *p) {
     return arti_number_end(x, st) && arti_unique_alive(x, st);
 }
 
-/* Another piece, where that one would repeat an item; anew: or the end behind it would. */
-static bool step_instead(arti_trails *trails, arti_state *st, bool anew, pieces *p) {
+/* Another piece, where that one would repeat an item; anew: or the end behind it would, and then one of up to len_max bytes. */
+static bool step_instead(arti_trails *trails, arti_state *st, bool anew, uint32_t len_max, pieces *p) {
     arti_jctx *x = trails->x;
     arti_out out = {p->buf, p->cap, 0};
     p->len = 0;
@@ -877,7 +913,7 @@ static bool step_instead(arti_trails *trails, arti_state *st, bool anew, pieces 
         p->len = out.len;
         return true;
     }
-    if (arti_faulted(x->s) || !arti_trail_go(trails, st, anew)) return false;
+    if (arti_faulted(x->s) || !arti_trail_go(trails, st, anew, len_max)) return false;
     p->len = arti_trail_len(trails);
     if (!make_room(x, p, p->len)) return false;
     arti_trail_text(trails, p->buf);
@@ -885,40 +921,63 @@ static bool step_instead(arti_trails *trails, arti_state *st, bool anew, pieces 
 }
 
 /* A piece from *st, and *st behind it: the cheapest, or where it repeats an item a short one that does not. Alive is not enough: an item would
- * grow and grow where any further member or item makes it another one. */
+ * grow and grow where any further member or item makes it another one, and where the cheapest container is there already, another would begin
+ * within it, and so on. */
 static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
     arti_jctx *x = trails->x;
     const arti_state from = *st;
-    if (step_piece(x, st, p)) {
-        if (st->mode != ARTI_M_AFTER || arti_ends_anew(x, st)) return !arti_faulted(x->s);
-        arti_state other = from;
-        if (step_instead(trails, &other, true, p)) {
-            *st = other;
+    const bool whole = (from.mode == ARTI_M_VALUE || from.mode == ARTI_M_FIRST_VALUE) && arti_is_distinct(&from) &&
+                       !arti_unique_is_first(from.top);
+    const bool stepped = step_piece(x, st, whole, p);
+    if (stepped && (st->mode != ARTI_M_AFTER || arti_ends_anew(x, st))) return !arti_faulted(x->s);
+    if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
+    if (stepped || whole) {
+        const size_t grown = stepped ? p->len + arti_trail_stray_len(trails, st->top, st->top->n) : UINT32_MAX;
+        *st = from;
+        if (step_instead(trails, st, true, grown < UINT32_MAX ? (uint32_t)grown : UINT32_MAX, p)) return true;
+        *st = from;
+        if (arti_faulted(x->s)) return false;
+        if (step_piece(x, st, whole && stepped, p)) {
+            if (stepped) arti_trail_stray(trails, st->top);
             return true;
         }
-        *st = from;
-        return !arti_faulted(x->s) && step_piece(x, st, p);
+        if (arti_faulted(x->s)) return false;
     }
-    if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
     *st = from;
-    return step_instead(trails, st, false, p);
+    return step_instead(trails, st, false, UINT32_MAX, p);
 }
 
-/* Piece by piece, each the cheapest. One that would repeat an item is replaced by a short one that does not. */
-static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
+#define DEEPER_MAX 256u /* containers within each other that a completion begins */
+
+/* Piece by piece, each the cheapest. One that would repeat an item is replaced by a short one that does not: by the beginning of one, or a whole
+ * value. */
+static bool try_pieces(arti_jctx *x, arti_state *st, bool whole, arti_out *out) {
     pieces p = {0};
     arti_trails trails;
-    arti_trails_init(&trails, x);
+    arti_trails_init(&trails, x, whole);
+    const uint32_t depth_max = (st->top ? st->top->depth : 0) + DEEPER_MAX;
     bool ok = make_room(x, &p, 2 * KEY_MAX);
     for (uint32_t n = 0; ok && st->mode != ARTI_M_DONE; n++) {
-        ok = n < PIECES_MAX && aim(x, st, out);
+        arti_trails_leave(&trails, st->top);
+        ok = n < PIECES_MAX && (whole || trails.n_strays < ARTI_TRAIL_STRAYS_MAX) && aim(x, st, out);
         if (!ok) break;
-        ok = step_shortly(&trails, st, &p);
+        ok = step_shortly(&trails, st, &p) && (!whole || !st->top || st->top->depth <= depth_max);
         if (ok) put(out, p.buf, p.len);
     }
     arti_free(x->region->mem, p.buf, p.cap);
     arti_trails_free(&trails);
     return ok;
+}
+
+/* What begins a value may leave little but to begin another within it, and so on: then whole values are searched for. */
+static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
+    const arti_state from = *st;
+    const size_t len = out->len;
+    if (try_pieces(x, st, false, out)) return true;
+    if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
+    *st = from;
+    out->len = len;
+    return try_pieces(x, st, true, out);
 }
 
 /* ------------------------------------------------------------------ the whole */

@@ -5,7 +5,9 @@
 #include "art_utf8.h"
 
 #define NONE UINT32_MAX
+#define ENDED 256         /* a number ends where it is */
 #define LENGTH_MAX 65536u /* texts that are longer wait side by side */
+#define MEMBER_LEN 6u     /* of a member that is not looked at: "a":0 */
 
 struct arti_trail_node { /* a text that was tried and is alive */
     arti_state st;       /* behind it, in search `round` */
@@ -15,7 +17,8 @@ struct arti_trail_node { /* a text that was tried and is alive */
     uint32_t down;   /* revive(): one byte more, on the way to the node that is asked for */
     uint32_t n_tried;
     uint32_t len;
-    uint8_t byte;
+    uint32_t put_off; /* the search in which its container turned out not to end the cheapest way */
+    uint16_t byte;    /* or ENDED */
     bool is_dead;
 };
 
@@ -28,12 +31,13 @@ struct arti_trail {
     size_t n, cap;
     uint32_t shortest; /* nothing waits below */
     uint32_t n_given;
-    bool is_begun, is_wide;
-    bool is_spent; /* there is nothing anew: it was all found, and goes on as long as it is alive */
+    bool is_begun, is_wide, is_whole;
+    uint32_t depth; /* is_whole: of the container that the value is in */
+    bool is_spent;  /* there is nothing anew: it was all found, and goes on as long as it is alive */
 };
 
-void arti_trails_init(arti_trails *t, arti_jctx *x) {
-    *t = (arti_trails){.x = x, .left = ARTI_TRAIL_TOTAL_MAX, .way_node = NONE};
+void arti_trails_init(arti_trails *t, arti_jctx *x, bool whole) {
+    *t = (arti_trails){.x = x, .left = ARTI_TRAIL_TOTAL_MAX, .way_node = NONE, .whole = whole};
 }
 
 void arti_trails_free(arti_trails *t) {
@@ -167,8 +171,27 @@ static uint32_t lacks(arti_jctx *x, const arti_state *st) {
     }
     case ARTI_M_NUMBER: return number_lacks(x, st);
     case ARTI_M_WORD: return word_lens[st->word] - st->word_len;
+    case ARTI_M_FIRST_VALUE:
+    case ARTI_M_FIRST_KEY: {
+        const uint32_t n = arti_close_opened_len(x, st->top);
+        return n < LENGTH_MAX ? n : LENGTH_MAX;
+    }
     default: return 1;
     }
+}
+
+/* Is *st at the end of what the trail looks for? */
+static bool is_end(const arti_trail *tr, const arti_state *st) {
+    if (tr->is_whole) return st->mode == ARTI_M_DONE || (st->mode == ARTI_M_AFTER && st->top->depth <= tr->depth);
+    return !is_inside(st) && !is_opened(st);
+}
+
+/* .. and how many bytes lack at least until there. */
+static uint32_t lacks_in(const arti_trail *tr, arti_jctx *x, const arti_state *st) {
+    const uint32_t n = is_inside(st) || is_opened(st) ? lacks(x, st) : st->mode != ARTI_M_AFTER;
+    if (!tr->is_whole) return n;
+    const uint32_t open = st->top->depth - tr->depth - is_opened(st); /* whose ends are not in n */
+    return open < LENGTH_MAX - n ? n + open : LENGTH_MAX;
 }
 
 /* Makes a node wait: before all that become as long, or behind them. */
@@ -200,7 +223,7 @@ static uint32_t take_shortest(arti_trails *t, arti_trail *tr) {
     return node;
 }
 
-static uint32_t add_node(arti_trails *t, const arti_state *st, uint32_t parent, uint8_t byte) {
+static uint32_t add_node(arti_trails *t, const arti_state *st, uint32_t parent, int byte) {
     if (!arti_vec_reserve(t->x->region->mem, (void **)&t->nodes, &t->nodes_cap, t->n_nodes + 1, sizeof *t->nodes)) {
         arti_fault_mem(t->x->s);
         return NONE;
@@ -209,9 +232,20 @@ static uint32_t add_node(arti_trails *t, const arti_state *st, uint32_t parent, 
                                              .round = t->round,
                                              .parent = parent,
                                              .next = NONE,
-                                             .len = parent == NONE ? 0 : t->nodes[parent].len + 1,
-                                             .byte = byte};
+                                             .len = parent == NONE ? 0 : t->nodes[parent].len + (byte != ENDED),
+                                             .byte = (uint16_t)byte};
     return (uint32_t)t->n_nodes++;
+}
+
+static bool end_number(arti_jctx *x, arti_state *st) {
+    arti_state after = *st;
+    if (!st->top || !arti_number_end(x, &after) || !arti_unique_alive(x, &after)) return false;
+    *st = after;
+    return true;
+}
+
+static bool step_over(arti_jctx *x, arti_state *st, int byte) {
+    return byte == ENDED ? end_number(x, st) : arti_state_step(x, st, (uint8_t)byte);
 }
 
 /* Reads a node's text once more, from *st on, where that was done in another search. false: it is dead now (or a fault). */
@@ -230,7 +264,7 @@ static bool revive(arti_trails *t, uint32_t node, const arti_state *st) {
         const uint32_t below = nodes[at].down;
         arti_state after = nodes[at].st;
         if (nodes[below].is_dead) return false;
-        if (!arti_state_step(t->x, &after, nodes[below].byte)) {
+        if (!step_over(t->x, &after, nodes[below].byte)) {
             nodes[below].is_dead = !arti_faulted(t->x->s);
             return false;
         }
@@ -242,8 +276,6 @@ static bool revive(arti_trails *t, uint32_t node, const arti_state *st) {
 }
 
 /* ------------------------------------------------------------------ what is tried */
-
-#define ENDED 256 /* the number ends where it is */
 
 /* Is there a value that the number only becomes with an exponent? */
 static bool needs_exponent(const arti_state *st) {
@@ -294,13 +326,6 @@ static int candidate(const arti_state *st, uint32_t k, bool is_wide) {
     }
 }
 
-static bool end_number(arti_jctx *x, arti_state *st) {
-    arti_state after = *st;
-    if (!st->top || !arti_number_end(x, &after) || !arti_unique_alive(x, &after)) return false;
-    *st = after;
-    return true;
-}
-
 bool arti_ends_anew(arti_jctx *x, const arti_state *st) {
     const arti_region_mark mark = arti_region_mark_now(x->region);
     arti_state at = *st;
@@ -349,12 +374,12 @@ static int try_node(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t *tri
         --*tries;
         arti_state after = from;
         const arti_region_mark mark = arti_region_mark_now(x->region);
-        if (c == ENDED ? !end_number(x, &after) : !arti_state_step(x, &after, (uint8_t)c)) {
+        if (!step_over(x, &after, c)) {
             arti_region_reset(x->region, mark);
             if (arti_faulted(x->s)) return -1;
             continue;
         }
-        if (!is_inside(&after) && !is_opened(&after)) {
+        if (is_end(tr, &after)) {
             if (!tr->is_spent && !arti_ends_anew(x, &after)) {
                 arti_region_reset(x->region, mark);
                 if (arti_faulted(x->s)) return -1;
@@ -367,9 +392,10 @@ static int try_node(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t *tri
             *tries = 0;
             continue;
         }
-        const uint32_t child = add_node(t, &after, node, (uint8_t)c);
+        const uint32_t child = add_node(t, &after, node, c);
         if (child == NONE) return -1;
-        const uint32_t lack = lacks(x, &after), length = lack < LENGTH_MAX ? t->nodes[child].len + lack : LENGTH_MAX;
+        const uint32_t lack = lacks_in(tr, x, &after),
+                       length = lack < LENGTH_MAX ? t->nodes[child].len + lack : LENGTH_MAX;
         if (arti_faulted(x->s)) return -1;
         const bool at_once = length <= tr->shortest; /* then it goes first, and its other characters wait */
         if (at_once && !put_back(t, tr, node, tr->shortest, true)) return -1;
@@ -378,21 +404,71 @@ static int try_node(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t *tri
     }
 }
 
-/* The next way of a trail. tries: that many bytes are tried. 1: found; 0: none; -1: fault. */
-static int next_way(arti_trails *t, arti_trail *tr, const arti_state *st, uint32_t *tries) {
+/* Does a container that was just opened end the cheapest way, in a value that repeats nothing? */
+static bool ends_cheaply(arti_trails *t, const arti_state *opened, uint32_t *tries) {
+    arti_jctx *x = t->x;
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    arti_state st = *opened;
+    const uint32_t len = arti_close_opened_len(x, st.top);
+    *tries -= len < *tries ? len : *tries;
+    const bool yes = arti_close_opened(x, &st) && arti_ends_anew(x, &st);
+    arti_region_reset(x->region, mark);
+    return yes;
+}
+
+uint32_t arti_trail_stray_len(arti_trails *t, const arti_frame *f, uint32_t n) {
+    uint32_t len = NONE;
+    if (!f->is_object) {
+        const arti_array_machine *m = f->machine;
+        for (uint32_t alt = 0; alt < m->n_alts; alt++) {
+            arti_array_shape *a = m->alts[alt].shape;
+            if (!arti_live(f, alt) || n >= a->max) continue;
+            const arti_conj c = arti_array_item_conj(t->x->s, a, n);
+            const uint32_t item = c == ARTI_CONJ_FAIL ? NONE : arti_conj_len(t->x->s, c);
+            if (item < len) len = item;
+        }
+    }
+    if (len == NONE) len = MEMBER_LEN;
+    return len < LENGTH_MAX >> t->n_strays ? (len + 1) << t->n_strays : LENGTH_MAX;
+}
+
+void arti_trails_leave(arti_trails *t, const arti_frame *f) {
+    while (t->n_strays && (!f || t->strays[t->n_strays - 1] > f->depth)) t->n_strays--;
+}
+
+void arti_trail_stray(arti_trails *t, const arti_frame *f) {
+    if (t->n_strays < ARTI_TRAIL_STRAYS_MAX) t->strays[t->n_strays++] = f->depth;
+}
+
+/* The next way of a trail. tries: that many bytes are tried. 1: found; 0: none; -1: fault; 2: none that is short enough. */
+static int next_way(arti_trails *t, arti_trail *tr, const arti_state *st, uint32_t len_max, uint32_t *tries) {
     for (uint32_t node; (node = take_shortest(t, tr)) != NONE;) {
+        if (tr->shortest > len_max) return put_back(t, tr, node, tr->shortest, true) ? 2 : -1;
         if (!revive(t, node, st)) {
             if (arti_faulted(t->x->s)) return -1;
             continue;
         }
-        const arti_trail_node *n = &t->nodes[node];
-        if (*tries > 0 && (n->parent == NONE || !is_opened(&n->st))) {
+        arti_trail_node *n = &t->nodes[node];
+        if (*tries > 0 && (n->parent == NONE || tr->is_whole || !is_opened(&n->st))) {
             const int said = try_node(t, tr, node, tries);
             if (said) return said;
-        } else if (n->parent != NONE) { /* far from any end: at least on */
-            found(t, &n->st, n->parent, n->byte);
-            return 1;
+            continue;
         }
+        if (n->parent == NONE) continue;
+        if (*tries > 0) {
+            const uint32_t cheapest = n->len + lacks(t->x, &n->st);
+            if (n->put_off != t->round && !ends_cheaply(t, &n->st, tries)) {
+                if (arti_faulted(t->x->s)) return -1;
+                const uint32_t length = cheapest + arti_trail_stray_len(t, n->st.top, 0);
+                n->put_off = t->round;
+                if (!put_back(t, tr, node, length > tr->shortest ? length : tr->shortest, false)) return -1;
+                continue;
+            }
+            if (n->put_off == t->round) arti_trail_stray(t, n->st.top);
+            if (!put_back(t, tr, node, cheapest, false)) return -1; /* there may be others of the kind */
+        } /* else far from any end: at least on */
+        found(t, &n->st, n->parent, n->byte);
+        return 1;
     }
     return 0;
 }
@@ -403,7 +479,8 @@ static bool begin(arti_trails *t, arti_trail *tr, const arti_state *st, bool is_
     tr->shortest = 0;
     tr->is_begun = true;
     tr->is_wide = is_wide;
-    const uint32_t root = add_node(t, st, NONE, 0);
+    tr->is_whole = t->whole && (st->mode == ARTI_M_VALUE || st->mode == ARTI_M_FIRST_VALUE);
+    const uint32_t root = add_node(t, st, NONE, ENDED);
     return root != NONE && put_back(t, tr, root, 0, false);
 }
 
@@ -414,16 +491,18 @@ size_t arti_trail_len(const arti_trails *t) {
 void arti_trail_text(const arti_trails *t, uint8_t *buf) {
     uint8_t *at = buf + arti_trail_len(t);
     if (t->way_byte != ENDED) *--at = (uint8_t)t->way_byte;
-    for (uint32_t i = t->way_node; t->nodes[i].parent != NONE; i = t->nodes[i].parent) *--at = t->nodes[i].byte;
+    for (uint32_t i = t->way_node; t->nodes[i].parent != NONE; i = t->nodes[i].parent)
+        if (t->nodes[i].byte != ENDED) *--at = (uint8_t)t->nodes[i].byte;
 }
 
-bool arti_trail_go(arti_trails *t, arti_state *st, bool anew) {
+bool arti_trail_go(arti_trails *t, arti_state *st, bool anew, uint32_t len_max) {
     arti_trail *tr = trail_of(t, st);
     if (!tr) return false;
     uint32_t tries = t->left < ARTI_TRAIL_TRIES_MAX ? t->left : ARTI_TRAIL_TRIES_MAX;
     const uint32_t before = tries;
     int said = 0;
     t->round++;
+    tr->depth = st->top ? st->top->depth : 0; /* the same place may lie deeper or less deep */
     /* A trail at its end begins anew, first with what is usual: something that was used up may be needed again by another array. */
     for (uint32_t begun = 0; said == 0 && tries; begun++) {
         if (begun == 3) { /* all of it was tried */
@@ -433,10 +512,10 @@ bool arti_trail_go(arti_trails *t, arti_state *st, bool anew) {
         }
         if (anew && tr->is_spent) break;
         if ((begun || !tr->is_begun) && !begin(t, tr, st, tr->is_begun && !tr->is_wide)) return false;
-        said = next_way(t, tr, st, &tries);
+        said = next_way(t, tr, st, len_max, &tries);
     }
     t->left -= before - tries;
-    if (said <= 0) return false;
+    if (said != 1) return false;
     tr->n_given++;
     *st = t->after;
     return true;

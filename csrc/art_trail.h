@@ -18,6 +18,7 @@
 #define ARTI_TRAIL_TRIES_MAX 16384u
 #define ARTI_TRAIL_TOTAL_MAX (1u << 20)
 #define ARTI_TRAIL_NODES_MAX (1u << 18)
+#define ARTI_TRAIL_STRAYS_MAX 16u
 
 typedef struct arti_trail_node arti_trail_node;
 typedef struct arti_trail arti_trail;
@@ -33,17 +34,28 @@ typedef struct arti_trails {
     size_t n_nodes, nodes_cap, n_trails, trails_cap, n_places, places_cap; /* places_cap: a power of two */
     uint32_t round;                                                        /* searches so far */
     uint32_t left;                                                         /* of ARTI_TRAIL_TOTAL_MAX */
+    uint32_t strays
+        [ARTI_TRAIL_STRAYS_MAX]; /* depths of open containers that hold more than the cheapest way asks: the outermost first */
+    uint32_t n_strays;
+    bool
+        whole; /* values are searched for to their end, whatever is in them; else at most to the first that they hold */
     arti_state after; /* what was found last: a node's text and a byte */
     uint32_t way_node;
     int way_byte;
 } arti_trails;
 
-void arti_trails_init(arti_trails *t, arti_jctx *x);
+void arti_trails_init(arti_trails *t, arti_jctx *x, bool whole);
 void arti_trails_free(arti_trails *t);
 
 /* Finds a short way from *st to the end of a value or a key, or past one structural character, and steps *st over it. anew: no value behind
- * which arti_ends_anew() does not hold. false: none was found (or a fault). */
-bool arti_trail_go(arti_trails *t, arti_state *st, bool anew);
+ * which arti_ends_anew() does not hold, and no way that is longer than len_max. false: none was found (or a fault). */
+bool arti_trail_go(arti_trails *t, arti_state *st, bool anew, uint32_t len_max);
+/* How much longer f's container becomes by one item or member more, with n of them: a guess. It doubles with each container around it that
+ * already has one more than the cheapest way asks: in recursive schemas there would be no end of them. */
+uint32_t arti_trail_stray_len(arti_trails *t, const arti_frame *f, uint32_t n);
+/* Notes that f's container gets one more, and that containers which were open within f (NULL: all) are closed. */
+void arti_trail_stray(arti_trails *t, const arti_frame *f);
+void arti_trails_leave(arti_trails *t, const arti_frame *f);
 /* Behind a value: can what is around it, as far as nothing lacks there, end without repeating an item? */
 bool arti_ends_anew(arti_jctx *x, const arti_state *st);
 /* Its bytes. */

@@ -66,8 +66,7 @@ static bool find_first(const arti_frame *f) {
     return true;
 }
 
-/* Is nothing there that could be repeated, and nothing lacking that could repeat what comes next? */
-static bool is_first(const arti_frame *f) {
+bool arti_unique_is_first(const arti_frame *f) {
     arti_unique_known *u = known_of(f);
     if (!u->first) u->first = known(find_first(f));
     return u->first == ARTI_YES;
@@ -204,13 +203,19 @@ static arti_values *frame_becomes(question *q, const arti_frame *f, const pendin
     arti_values *lists = new_lists(q, g, f->hashing ? 0 : 1);
     if (!lists) return NULL;
     const arti_goal_type *gt = &g->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY];
-    bool any = false, ok = true;
-    for (uint32_t alt = 0; alt < gt->n_alts && ok && !(any && !f->hashing); alt++) {
-        if (!arti_live(f, alt)) continue;
-        arti_values *out = &lists[gt->alts[alt].goal];
-        if (arti_values_enough(&q->k, out)) continue;
-        ok = f->is_object ? object_becomes(q, f, alt, p, out) : array_becomes(q, f, alt, p, out);
-        any |= arti_values_any(out);
+    bool any = false, ok = true, is_brief = gt->n_alts > 1;
+    for (bool again = true; again && ok && !(any && !f->hashing); is_brief = false) {
+        again = false;
+        for (uint32_t alt = 0; alt < gt->n_alts && ok && !(any && !f->hashing); alt++) {
+            if (!arti_live(f, alt)) continue;
+            arti_values *out = &lists[gt->alts[alt].goal];
+            if (arti_values_enough(&q->k, out)) continue;
+            arti_turn turn;
+            arti_turn_begin(&q->k, &turn, is_brief);
+            ok = f->is_object ? object_becomes(q, f, alt, p, out) : array_becomes(q, f, alt, p, out);
+            again |= arti_turn_end(&q->k, &turn);
+            any |= arti_values_any(out);
+        }
     }
     if (any && ok) return lists;
     free_lists(q, g, lists);
@@ -511,7 +516,7 @@ static bool ends_with_this(question *q, const arti_state *st) {
 bool arti_unique_alive(arti_jctx *x, const arti_state *st) {
     const arti_frame *f = st->top;
     if (!arti_is_distinct(st) || x->style == ARTI_NUM_ANY_STYLE) return true; /* a validator need not avoid dead ends */
-    if (is_first(f)) return true;
+    if (arti_unique_is_first(f)) return true;
     question q = ask(x, f);
     const arti_region_mark mark = arti_region_mark_now(x->region);
     const pending any = {st->goals, NULL};
@@ -781,7 +786,7 @@ static bool bar_known(arti_jctx *x, arti_state *st, const arti_hset *heads) {
 bool arti_unique_offer(arti_jctx *x, arti_state *st, uint64_t *offer) {
     const arti_frame *f = st->top;
     const arti_object_machine *m = f->machine;
-    if (x->style == ARTI_NUM_ANY_STYLE || is_first(f) || is_open_object(x, f)) return !arti_faulted(x->s);
+    if (x->style == ARTI_NUM_ANY_STYLE || arti_unique_is_first(f) || is_open_object(x, f)) return !arti_faulted(x->s);
     for (uint32_t i = 0; i < m->n_names; i++) {
         if (!(offer[i / 64] >> (i % 64) & 1u)) continue;
         const uint64_t hash = arti_digest_text(ARTI_TEXT_HASH, m->names[i].ptr, m->names[i].len);
@@ -879,7 +884,7 @@ bool arti_clash_init(arti_jctx *x, const arti_state *st, arti_clash *c) {
     }
     c->each = u->scarce == ARTI_YES;
     c->opens = u->opens == ARTI_YES;
-    if (is_first(st->top)) return !arti_faulted(x->s);
+    if (arti_unique_is_first(st->top)) return !arti_faulted(x->s);
     list_targets(c);
     c->any = c->each || !c->is_listed || c->n_targets;
     return !arti_faulted(x->s);

@@ -21,6 +21,8 @@ static inline bool arti_is_distinct(const arti_state *st) {
     return f && (f->hashing || (!f->is_object && ((const arti_array_machine *)f->machine)->unique));
 }
 
+/* Is nothing there that what comes next in f could repeat, and nothing lacking that could repeat it? */
+bool arti_unique_is_first(const arti_frame *f);
 /* Can *st end in items that differ? Of keys and their texts, arti_unique_offer() has said so. */
 bool arti_unique_alive(arti_jctx *x, const arti_state *st);
 /* *st, for which arti_is_distinct(), may offer the names of *offer, and others if st->text.offer_other: takes out those that leave only

@@ -81,6 +81,21 @@ static bool takes_step(arti_count *k) {
     return k->steps > 0;
 }
 
+#define TURN_STEPS 100u
+
+void arti_turn_begin(arti_count *k, arti_turn *t, bool is_brief) {
+    const uint32_t given = is_brief && k->steps > TURN_STEPS + k->want ? TURN_STEPS + k->want : k->steps;
+    *t = (arti_turn){k->steps, given, k->cut};
+    k->steps = given;
+}
+
+bool arti_turn_end(arti_count *k, const arti_turn *t) {
+    const bool too_brief = k->steps == 0 && t->given < t->steps;
+    if (too_brief) k->cut = t->cut; /* nothing is left out yet */
+    k->steps = t->steps - (t->given - k->steps);
+    return too_brief;
+}
+
 /* ------------------------------------------------------------------ texts */
 
 void arti_set_values(arti_count *k, const arti_key *set, uint64_t q, arti_values *out) {
@@ -806,6 +821,22 @@ static void shape_values(arti_count *k, arti_shape *sh, arti_values *out) {
     }
 }
 
+static void facet_values(arti_count *k, arti_conj_info *info, arti_values *out) {
+    bool is_brief = false;
+    for (int t = 0; t < ARTI_N_TYPES; t++) is_brief |= info->facet[t].n_shapes > 1;
+    for (bool again = true; again; is_brief = false) {
+        again = false;
+        for (int t = 0; t < ARTI_N_TYPES; t++)
+            for (uint32_t i = 0; i < info->facet[t].n_shapes && !arti_values_enough(k, out); i++) {
+                arti_turn turn;
+                arti_turn_begin(k, &turn, is_brief);
+                shape_values(k, info->facet[t].shapes[i], out);
+                again |= arti_turn_end(k, &turn);
+            }
+        again &= !arti_values_enough(k, out);
+    }
+}
+
 const arti_values *arti_conj_values(arti_count *k, arti_conj c) {
     static const arti_values none = {.is_all = true};
     art_schema *s = k->s;
@@ -836,9 +867,7 @@ const arti_values *arti_conj_values(arti_count *k, arti_conj c) {
     do { /* a value may hold others of the same conjunction: until none is added */
         before = v->n;
         k->cut = UINT32_MAX;
-        for (int t = 0; t < ARTI_N_TYPES; t++)
-            for (uint32_t i = 0; i < info->facet[t].n_shapes && !arti_values_enough(k, v); i++)
-                shape_values(k, info->facet[t].shapes[i], v);
+        facet_values(k, info, v);
     } while (k->cut != UINT32_MAX && v->n > before && !arti_values_enough(k, v));
     v->is_all = k->cut >= v->busy_at && !arti_values_enough(k, v);
     v->is_given_up = v->busy_at == 1 && s->norm->depth == 0 && !v->is_all && !arti_values_many(k, v);

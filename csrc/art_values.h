@@ -58,6 +58,14 @@ static inline bool arti_values_enough(const arti_count *k, const arti_values *v)
     return v->at_least >= enough || v->n >= enough || k->steps == 0 || arti_faulted(k->s);
 }
 
+typedef struct arti_turn { /* one of several places that values may come from */
+    uint32_t steps, given, cut;
+} arti_turn;
+/* is_brief: first each place is looked at briefly, so that one that has none does not use up the steps of those that have some. */
+void arti_turn_begin(arti_count *k, arti_turn *t, bool is_brief);
+/* Was that too brief? */
+bool arti_turn_end(arti_count *k, const arti_turn *t);
+
 /* Values of a conjunction; never NULL. */
 const arti_values *arti_conj_values(arti_count *k, arti_conj c);
 

@@ -508,3 +508,117 @@ def test_completions_give_lacking_objects_the_members_that_count(order: str) -> 
     matcher = Constraint(schema, property_order=order).matcher()
     assert matcher.accept_bytes(b"[{},") == 4
     assert matcher.shortest_completion() == b'{"a":0}]'
+
+
+def _recursive(**defs: Any) -> dict[str, Any]:
+    return {"$ref": "#/$defs/d", "$defs": defs}
+
+
+DISTINCT = {"uniqueItems": True, "items": {"$ref": "#/$defs/d"}}
+ARRAY_OF_ONE = {"type": "array", "maxItems": 1, "items": {"$ref": "#/$defs/d"}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "completion"),
+    [
+        # `not e` is plainly true, but its alternatives were looked at one by one, until the count of values gave up.
+        (
+            _recursive(
+                d={"type": "array", **DISTINCT, "not": {"$ref": "#/$defs/e"}},
+                e={"items": {"prefixItems": [{"type": "string"}]}, "not": {}},
+            ),
+            b"[]",
+        ),
+        # What had to differ was an array with others in it, of which the second one had to differ, and so on.
+        (
+            _recursive(
+                d={
+                    "type": "array",
+                    "uniqueItems": True,
+                    "minItems": 3,
+                    "items": {"type": ["array", "boolean"], "items": {"$ref": "#/$defs/d"}},
+                }
+            ),
+            b"[[],true,false]",
+        ),
+        (_recursive(d={**DISTINCT, "type": ["array", "null"], "minItems": 4}), None),
+        (
+            _recursive(d={**DISTINCT, "minItems": 3, "not": {"items": False, "required": ["a"]}}),
+            b"{}",
+        ),
+        (
+            _recursive(
+                d={
+                    "uniqueItems": True,
+                    "not": {"maxItems": 3},
+                    "items": {"type": "array", "prefixItems": [{"type": "array", "items": {"$ref": "#/$defs/d"}}]},
+                }
+            ),
+            b"[[],[[]],[[],0],[[],1]]",
+        ),
+        (
+            _recursive(
+                d={"uniqueItems": True, "not": {"$ref": "#/$defs/e"}}, e={**DISTINCT, "items": {"$ref": "#/$defs/e"}}
+            ),
+            b"[[0,0]]",
+        ),
+        (
+            {
+                "type": "array",
+                "uniqueItems": True,
+                "minItems": 9,
+                "items": {"$ref": "#/$defs/d"},
+                "$defs": {"d": ARRAY_OF_ONE},
+            },
+            b"[" + b",".join(b"[" * n + b"]" * n for n in range(1, 10)) + b"]",
+        ),
+    ],
+)
+def test_completions_in_recursive_arrays(schema: dict[str, Any], completion: bytes | None) -> None:
+    """There is one behind every beginning of it, and of the ways a walk takes."""
+    constraint = Constraint(schema, SMALL.vocab, whitespace="compact")
+    first = constraint.matcher().shortest_completion()
+    assert completion in (None, first)
+    draw = random.Random(5)
+    for text in (first, *(walk(SMALL, constraint, draw, 12) for _ in range(6))):
+        for n in range(len(text) + 1):
+            matcher = constraint.matcher()
+            assert matcher.accept_bytes(text[:n]) == n
+            assert Schema(schema).validate(text[:n] + matcher.shortest_completion())
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"not": {"$ref": "#"}},
+        {"not": {"not": {"$ref": "#"}}},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"not": {"$ref": "#"}}}},
+    ],
+)
+def test_negations_of_themselves(schema: dict[str, Any]) -> None:
+    """No value fits nor does not fit."""
+    with pytest.raises(SchemaError, match="leads back to itself"):
+        Schema(schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        _recursive(
+            d={
+                "contains": {
+                    "items": {"not": {"items": {"$ref": "#/$defs/d"}}, "oneOf": [{"$ref": "#/$defs/d"}]},
+                    "uniqueItems": True,
+                }
+            }
+        ),
+        {
+            "type": "array",
+            "contains": {"items": {"not": {"uniqueItems": True, "maxItems": 9}, "contains": {"const": 1}}},
+        },
+    ],
+)
+def test_counted_items_are_refused_at_once(schema: dict[str, Any]) -> None:
+    """What `contains` asks of an item was not expanded before an output got there."""
+    with pytest.raises(SchemaError, match="not supported"):
+        Constraint(schema)
