@@ -4,6 +4,7 @@
 #include "art_mask_lang.h"
 #include "art_unique.h"
 #include "art_utf8.h"
+#include "art_values.h"
 
 /* Part i of the machine that reads a string; NULL: the declared names. */
 static const arti_part *string_part(const arti_state *st, uint32_t i) {
@@ -74,8 +75,9 @@ static bool begin_closing(const arti_fold *f, closing *way, const arti_lex_close
         way->after.text.hash = arti_key_other_hash(st);
         b = c->len;
     }
-    while (b <= c->len && arti_state_step(x, &way->after, w->v->bytes[c->text + b])) b++;
-    way->closes = b > c->len;
+    while (b < c->len && arti_state_step(x, &way->after, w->v->bytes[c->text + b])) b++;
+    if (arti_is_distinct(st)) way->after.text.hash = ARTI_DIGEST_OTHER;
+    way->closes = b == c->len && arti_state_step(x, &way->after, '"');
     if (arti_faulted(x->s)) return false;
     way->tails = NULL;
     if (f->tails) return true;
@@ -114,7 +116,26 @@ static bool close_alone(const arti_fold *f, const arti_lex_close *c, const arti_
 typedef struct closings { /* of one string that is opened */
     uint32_t n;
     closing ways[ARTI_QUOTES];
+    bool
+        is_distinct; /* in an array whose items must differ: texts are alike that do not clash, and only as far as nothing begins behind them */
+    bool opens_freely; /* .. but a string, which is not short of texts */
+    arti_clash clash;
 } closings;
+
+/* May what stands behind the quote depend on the text before it? */
+static bool leads_on(const arti_fold *f, const closings *l, uint32_t tail) {
+    const art_vocab *v = f->w->v;
+    if (tail >= v->u8[ARTI_U8_0].n_suffix) return true;
+    const uint64_t begins = v->lex->begins_value[tail / 64] | (l->opens_freely ? 0 : v->lex->opens_at_end[tail / 64]);
+    return begins >> (tail % 64) & 1u;
+}
+
+static bool closes_alone(const arti_fold *f, const closings *l, const arti_lex_close *c) {
+    if (arti_clash_has(&l->clash, c->hash)) return true;
+    for (uint32_t e = c->leave; e < c->leave + c->n_leave; e++)
+        if (leads_on(f, l, f->t->leaves[e].tail)) return true;
+    return false;
+}
 
 /* Tokens that end the string with text `c`, which these parts have. */
 static bool walk_closing(const arti_fold *f, closings *l, const arti_lex_close *c, const arti_state *st,
@@ -133,6 +154,13 @@ static bool walk_closing(const arti_fold *f, closings *l, const arti_lex_close *
         if (way->tails[leave->tail / 64] >> (leave->tail % 64) & 1u && arti_fold_is_spelled(f, leave->space))
             arti_fold_set_one(f, leave->id);
     }
+    return true;
+}
+
+static bool begin_distinct(arti_jctx *x, closings *l, const arti_state *st) {
+    if (!arti_clash_init(x, st, &l->clash)) return false;
+    const arti_part *p = string_part(st, 0);
+    l->opens_freely = l->clash.opens && (st->top->is_object || p->hi == UINT32_MAX);
     return true;
 }
 
@@ -157,16 +185,20 @@ bool arti_open_free(const arti_fold *f, uint32_t i, const arti_state *st, bool h
         if (arti_faulted(x->s)) return false;
     }
     const bool is_key = st->mode == ARTI_M_KEY_TEXT;
-    const bool alike = !arti_is_distinct(st) && w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32;
     const arti_region_mark mark = arti_region_mark_now(x->region);
     closings ways;
     ways.n = 0;
+    ways.is_distinct = arti_is_distinct(st);
+    if (ways.is_distinct && !is_key && !begin_distinct(x, &ways, st)) return false;
+    const bool alike = w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32 &&
+                       (!ways.is_distinct || (!is_key && !f->tails && !ways.clash.each));
     uint64_t next[4] = {0};
     bool ends = false, ok = true;
     if (alike && is_key) arti_key_name_bytes(st, next, &ends);
     for (uint32_t k = 0; k < o->n_close && ok; k++) {
         const arti_lex_close *c = &t->closes[o->close + k];
-        if (!alike || (is_key && ends_alone(st, c, bytes, next, ends))) {
+        if (!alike || (is_key && ends_alone(st, c, bytes, next, ends)) ||
+            (ways.is_distinct && closes_alone(f, &ways, c))) {
             ok = close_alone(f, c, st);
             continue;
         }

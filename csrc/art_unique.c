@@ -389,12 +389,47 @@ static bool ends_with_many(question *q, const arti_frame *f, const arti_goals *g
     return alive;
 }
 
+#define ENDLESS_CELLS_MAX 4096u /* alternatives times names: more are not looked at */
+
+/* Names that have values without end in every alternative. NULL: fault. */
+static const uint64_t *endless_names(question *q, arti_object_machine *m) {
+    art_schema *s = q->x->s;
+    if (m->endless) return m->endless;
+    uint64_t *bits = arti_schema_zero(s, (m->n_seen_words + 1u) * sizeof *bits);
+    if (!bits) return NULL;
+    for (uint32_t i = 0; i < m->n_names && (uint64_t)m->n_names * m->n_alts <= ENDLESS_CELLS_MAX; i++) {
+        bool endless = true;
+        for (uint32_t a = 0; a < m->n_alts && endless; a++) {
+            const arti_cell *c = arti_object_cell(s, m, a, i);
+            if (!c) return NULL;
+            endless = arti_conj_values(&q->k, c->conj)->at_least == UINT32_MAX;
+        }
+        bits[i / 64] |= (uint64_t)endless << (i % 64);
+    }
+    if (arti_faulted(s)) return NULL;
+    return m->endless = bits;
+}
+
+/* Is there a name that may still come behind the pending member, with values without end in every alternative? false: not known. Then the object
+ * may become as many as one likes, whatever is pending. */
+static bool goes_on_endlessly(question *q, const arti_frame *f) {
+    if (!f->is_object || f->has_bars || q->x->in_order) return false;
+    arti_object_machine *m = f->machine;
+    const uint64_t *endless = m->all_simple ? endless_names(q, m) : NULL, *seen = f->bits + m->n_live_words;
+    for (uint32_t w = 0; endless && w < m->n_seen_words; w++) {
+        const uint64_t key = f->key / 64 == w ? UINT64_C(1) << (f->key % 64) : 0;
+        if (endless[w] & ~seen[w] & ~key) return true;
+    }
+    return false;
+}
+
 /* Is there, in some alternative, something that may follow in f after the pending value, but only so much of it? */
 static bool goes_on_scarcely(question *q, const arti_frame *f) {
     arti_jctx *x = q->x;
     const uint32_t n_alts =
         f->is_object ? ((arti_object_machine *)f->machine)->n_alts : ((arti_array_machine *)f->machine)->n_alts;
     bool scarce = false;
+    if (goes_on_endlessly(q, f)) return false;
     for (uint32_t alt = 0; alt < n_alts && !scarce; alt++) {
         if (!arti_live(f, alt)) continue;
         if (f->is_object) {
@@ -513,6 +548,18 @@ static bool ends_with_this(question *q, const arti_state *st) {
     return alive;
 }
 
+/* Of an object that goes on endlessly it only matters whether many different ones can end. false: that does not tell. */
+static bool ends_endlessly(question *q, const arti_state *st, bool *alive) {
+    const arti_frame *f = st->top;
+    if (!f->hashing || (st->goals && st->goals->n > 1) || f->goals->n > 64 || !goes_on_endlessly(q, f)) return false;
+    const arti_goal_type *gt = &f->goals->type[ARTI_T_OBJECT];
+    uint64_t goals = 0;
+    for (uint32_t alt = 0; alt < gt->n_alts; alt++)
+        if (arti_live(f, alt)) goals |= UINT64_C(1) << gt->alts[alt].goal;
+    *alive = ends_with_many(q, f->parent, f->goals, goals);
+    return true;
+}
+
 bool arti_unique_alive(arti_jctx *x, const arti_state *st) {
     const arti_frame *f = st->top;
     if (!arti_is_distinct(st) || x->style == ARTI_NUM_ANY_STYLE) return true; /* a validator need not avoid dead ends */
@@ -521,6 +568,10 @@ bool arti_unique_alive(arti_jctx *x, const arti_state *st) {
     const arti_region_mark mark = arti_region_mark_now(x->region);
     const pending any = {st->goals, NULL};
     bool alive;
+    if (ends_endlessly(&q, st, &alive)) {
+        arti_region_reset(x->region, mark);
+        return alive;
+    }
     switch ((arti_mode)st->mode) {
     case ARTI_M_KEY:
     case ARTI_M_KEY_TEXT: return true;
@@ -590,36 +641,13 @@ bool arti_unique_is_endless(art_schema *s, arti_re_state q) {
 
 /* ------------------------------------------------------------------ keys */
 
-#define ENDLESS_CELLS_MAX 4096u /* alternatives times names: more are not looked at */
-
-/* Names that have values without end in every alternative. NULL: fault. */
-static const uint64_t *endless_names(question *q, arti_object_machine *m) {
-    art_schema *s = q->x->s;
-    if (m->endless) return m->endless;
-    uint64_t *bits = arti_schema_zero(s, (m->n_seen_words + 1u) * sizeof *bits);
-    if (!bits) return NULL;
-    for (uint32_t i = 0; i < m->n_names && (uint64_t)m->n_names * m->n_alts <= ENDLESS_CELLS_MAX; i++) {
-        bool endless = true;
-        for (uint32_t a = 0; a < m->n_alts && endless; a++) {
-            const arti_cell *c = arti_object_cell(s, m, a, i);
-            if (!c) return NULL;
-            endless = arti_conj_values(&q->k, c->conj)->at_least == UINT32_MAX;
-        }
-        bits[i / 64] |= (uint64_t)endless << (i % 64);
-    }
-    if (arti_faulted(s)) return NULL;
-    return m->endless = bits;
-}
-
 /* Does a member that may still come make as many objects as one likes, whichever other comes next? */
 static bool is_open_object(arti_jctx *x, const arti_frame *f) {
-    arti_object_machine *m = f->machine;
+    const arti_object_machine *m = f->machine;
     if (!m->all_simple || x->in_order) return false;
     question q = ask(x, f);
     bool open = true;
-    const uint64_t *endless = f->has_bars ? NULL : endless_names(&q, m), *seen = f->bits + m->n_live_words;
-    for (uint32_t w = 0; endless && w < m->n_seen_words; w++)
-        if (endless[w] & ~seen[w]) return true;
+    if (goes_on_endlessly(&q, f)) return true;
     if (arti_faulted(x->s)) return false;
     for (uint32_t alt = 0; alt < m->n_alts && open; alt++) {
         if (!arti_live(f, alt)) continue;
