@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_goals.h"
 
+#include "art_bits.h"
+
+#define ASKS_ALTS_MIN 4u /* alternatives that are worth looking at together */
+
 /* ------------------------------------------------------------------ texts */
 
 /* The first of strings a .. hi - 1, all longer than d bytes, whose byte d is greater than `byte`. */
@@ -432,6 +436,10 @@ arti_object_machine *arti_goals_object(art_schema *s, const arti_goals *g) {
     }
     for (uint32_t a = 0; a < m->n_alts; a++)
         if (!fill_alt(s, m, &m->alts[a])) return NULL;
+    if (m->n_alts >= ASKS_ALTS_MIN && !m->has_some) {
+        m->asks = arti_schema_zero(s, (m->n_names + 1u) * sizeof *m->asks);
+        if (!m->asks) return NULL;
+    }
     if (m->n_alts == 1 && !m->has_some) {
         m->name_goals = arti_schema_zero(s, m->n_names * sizeof *m->name_goals);
         m->class_goals = arti_schema_zero(s, sizeof *m->class_goals);
@@ -486,6 +494,47 @@ const arti_cell *arti_object_cell_make(art_schema *s, arti_object_machine *m, ui
     if (v.conj == ARTI_CONJ_NEVER) alt->never[i / 64] |= UINT64_C(1) << (i % 64);
     alt->cells[i] = v;
     return &alt->cells[i];
+}
+
+const arti_asks *arti_object_asks(art_schema *s, arti_object_machine *m, uint32_t name, const uint64_t *live) {
+    if (!m->asks || (name == UINT32_MAX && m->n_parts)) return NULL;
+    arti_asks **slot = &m->asks[name == UINT32_MAX ? m->n_names : name];
+    if (!*slot) {
+        arti_asks *k = arti_schema_zero(s, sizeof *k);
+        if (!k || !(k->known = arti_schema_zero(s, m->n_live_words * sizeof *k->known))) return NULL;
+        *slot = k;
+    }
+    arti_asks *k = *slot;
+    if (k->n > ARTI_ASKS_MAX) return NULL;
+    for (uint32_t w = 0; w < m->n_live_words; w++) {
+        for (uint64_t rest = live[w] & ~k->known[w]; rest; rest &= rest - 1) {
+            const uint32_t a = w * 64 + arti_bits_lowest64(rest);
+            arti_conj conj = ARTI_CONJ_NEVER;
+            if (name != UINT32_MAX) {
+                const arti_cell *c = arti_object_cell(s, m, a, name);
+                if (!c) return NULL;
+                conj = c->conj;
+            } else if (m->alts[a].extra_part != ARTI_EXTRA_NONE) {
+                const arti_extra_class *c = arti_object_extra_class(s, m->alts[a].shape, 0);
+                if (!c) return NULL;
+                if (arti_conj_len(s, c->conj) != ARTI_LEN_NONE) conj = c->conj;
+                if (arti_faulted(s)) return NULL;
+            }
+            uint32_t i = 0;
+            while (i < k->n && k->conj[i] != conj) i++;
+            if (i == ARTI_ASKS_MAX) {
+                k->n = ARTI_ASKS_MAX + 1;
+                return NULL;
+            }
+            if (i == k->n) {
+                if (!(k->alts[i] = arti_schema_zero(s, m->n_live_words * sizeof *k->known))) return NULL;
+                k->conj[k->n++] = conj;
+            }
+            k->alts[i][w] |= UINT64_C(1) << (a % 64);
+            k->known[w] |= UINT64_C(1) << (a % 64);
+        }
+    }
+    return k;
 }
 
 /* ------------------------------------------------------------------ array machine */

@@ -93,6 +93,16 @@ typedef struct arti_cell { /* what one alternative asks of the value of one name
     uint32_t some;
 } arti_cell;
 
+#define ARTI_ASKS_MAX 16u
+
+typedef struct
+    arti_asks { /* alternatives by what they ask of the value of one name: often there are many of them, and few things they ask */
+    uint32_t n;
+    arti_conj conj[ARTI_ASKS_MAX]; /* ARTI_CONJ_NEVER: they do not take the name */
+    uint64_t *known;               /* bits over the alternatives: those that were looked at, */
+    uint64_t *alts[ARTI_ASKS_MAX]; /* .. and of them those that ask this */
+} arti_asks;
+
 typedef struct arti_object_machine {
     uint32_t n_alts, n_names, n_parts, n_live_words, n_seen_words;
     const arti_key *names;   /* over all alternatives, sorted */
@@ -114,6 +124,7 @@ typedef struct arti_object_machine {
     const struct arti_goals *
         *name_goals; /* one alternative without existential conditions: goals of each name, NULL until asked */
     const struct arti_goals **class_goals; /* likewise for n_parts == 0 extras: [0] */
+    arti_asks **asks;        /* of each name and of others; NULL where cells are looked at, or until asked */
     const uint64_t *endless; /* names with values without end in every alternative, as bits; NULL until asked */
 } arti_object_machine;
 #define ARTI_EXTRA_FREE UINT32_MAX
@@ -177,6 +188,9 @@ static inline const arti_cell *arti_object_cell(art_schema *s, arti_object_machi
     const arti_cell *cells = m->alts[alt].cells;
     return cells && cells[i].conj != ARTI_CONJ_UNSET ? &cells[i] : arti_object_cell_make(s, m, alt, i);
 }
+/* What the alternatives in `live` (bits), among others, ask of the value of a name, or of one that is not declared (UINT32_MAX). NULL: there are too many
+ * different things, patterns matter, or there is little to gain: cells say it; or a fault. */
+const arti_asks *arti_object_asks(art_schema *s, arti_object_machine *m, uint32_t name, const uint64_t *live);
 /* Index of a key among the names, UINT32_MAX. */
 uint32_t arti_object_machine_find(const arti_object_machine *m, const char *key, uint32_t len);
 

@@ -177,6 +177,7 @@ static bool other_possible(arti_jctx *x, const arti_frame *f, uint32_t alt) {
     const arti_object_machine *m = f->machine;
     arti_object_shape *o = m->alts[alt].shape;
     if (m->alts[alt].extra_part == ARTI_EXTRA_NONE) return false;
+    if (o->is_simple && !x->in_order) return true;
     /* Which one comes matters to conditions, and where names that are declared can not make up for it behind it. */
     if (o->n_some == 0 && (o->is_simple || !x->in_order))
         return object_feasible(x, f, alt, (arti_member){UINT32_MAX, 0}, 0);
@@ -301,6 +302,20 @@ static const arti_goals *member_goals(arti_jctx *x, arti_frame *f) {
     if (slot && *slot) return *slot;
     gather g;
     gather_init(&g, x);
+    const arti_asks *asks = m->all_simple && !x->in_order ? arti_object_asks(x->s, m, f->key, f->bits) : NULL;
+    if (asks) {
+        for (uint32_t i = 0; i < asks->n; i++) {
+            const bool never = asks->conj[i] == ARTI_CONJ_NEVER;
+            bool any = false;
+            for (uint32_t w = 0; w < m->n_live_words; w++) {
+                any |= (f->bits[w] & asks->alts[i][w]) != 0;
+                if (never) f->bits[w] &= ~asks->alts[i][w];
+            }
+            if (any && !never) gather_add(&g, asks->conj[i]);
+        }
+        return gather_goals(&g);
+    }
+    if (arti_faulted(x->s)) return NULL;
     for (uint32_t a = 0; a < m->n_alts; a++) {
         if (!arti_live(f, a)) continue;
         arti_conj conj;
@@ -347,7 +362,7 @@ bool arti_object_key(arti_jctx *x, arti_state *st, uint32_t name, uint64_t match
 /* st->goals may be fewer than the alternatives ask for: a completion aims at one of them (art_json_close.c). */
 static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, uint64_t hash) {
     const arti_frame *f = st->top;
-    const arti_object_machine *m = f->machine;
+    arti_object_machine *m = f->machine;
     arti_frame *nf = arti_frame_copy(x, f);
     if (!nf) return false;
     nf->n++;
@@ -365,6 +380,16 @@ static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, u
     nf->key_hash = nf->matches = 0;
     nf->key = UINT32_MAX;
     if (!m->has_some && m->n_alts == 1) { /* the value's only goal was met */
+        *st = (arti_state){.top = nf, .mode = ARTI_M_AFTER};
+        return true;
+    }
+    const arti_asks *asks = arti_object_asks(x->s, m, f->key, f->bits);
+    if (asks) {
+        for (uint32_t i = 0; i < asks->n; i++) {
+            if (accepted(acc, st->goals, asks->conj[i])) continue;
+            for (uint32_t w = 0; w < m->n_live_words; w++) nf->bits[w] &= ~asks->alts[i][w];
+        }
+        if (!any_bit(nf->bits, m->n_live_words)) return false;
         *st = (arti_state){.top = nf, .mode = ARTI_M_AFTER};
         return true;
     }
