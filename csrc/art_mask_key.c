@@ -123,16 +123,21 @@ static arti_quote *add_quote(leaver *l, uint64_t accepts, const uint64_t *q, uin
     return sig;
 }
 
+static arti_quote *known_quote(const leaver *l, uint64_t accepts) {
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->sigs[i].accepts == accepts) return &l->sigs[i];
+    return NULL;
+}
+
 /* The signature of a text; NULL when the quote leads to something of its own (a name, an exact text): see arti_walk_tail. */
 static arti_quote *signature_of(leaver *l, const uint64_t *q, uint32_t n_cp, uint64_t hash, bool *failed) {
     *failed = false;
     const uint64_t bits = accepting(l, q, n_cp);
     if (bits & 1u) return NULL;
     if (is_taken(l, hash)) return NULL;
-    for (uint32_t i = 0; i < l->n; i++)
-        if (l->sigs[i].accepts == bits) return &l->sigs[i];
+    arti_quote *sig = known_quote(l, bits);
     /* Where the digest may matter behind the quote: what goes on after no text may go on after some. */
-    arti_quote *sig = add_quote(l, bits, q, n_cp, l->exact_tail ? arti_key_other_hash(l->st) : hash);
+    if (!sig) sig = add_quote(l, bits, q, n_cp, l->exact_tail ? arti_key_other_hash(l->st) : hash);
     *failed = arti_faulted(l->w->x->s);
     return sig;
 }
@@ -596,9 +601,7 @@ static bool judge_ends(leaver *l, uint8_t *quotes) {
         uint8_t *quote = &quotes[node->first];
         *quote = NO_QUOTE;
         if (!bits || (*at->q && arti_set_whole(m->names, *at->q) != UINT32_MAX) || is_taken(l, at->hash)) continue;
-        const arti_quote *sig = NULL;
-        for (uint32_t i = 0; i < l->n && !sig; i++)
-            if (l->sigs[i].accepts == bits) sig = &l->sigs[i];
+        const arti_quote *sig = known_quote(l, bits);
         if (!sig) sig = add_head(l, node->first, bits, at->hash);
         if (arti_faulted(l->w->x->s)) return false;
         *quote = !sig ? OWN_QUOTE : sig->closes ? (uint8_t)(sig - l->sigs) : NO_QUOTE;
@@ -647,16 +650,48 @@ static bool leave_by_heads(leaver *l) {
     return true;
 }
 
-/* Tokens with escapes that leave. */
+/* Which parts accept what the token adds to the key, as accepting() has it. false: fault. */
+static bool ends_escaped(const leaver *l, const arti_escaped *e, uint64_t *bits) {
+    const uint8_t *text = l->w->v->escape_text + e->text;
+    *bits = 0;
+    for (uint32_t i = 1; i < l->n_parts; i++) {
+        uint64_t q = arti_text_q(l->st)[i];
+        for (uint32_t b = 0; b < e->len && q; b++)
+            if (!step_part(l->w->x, l->st, i, &q, text[b])) return false;
+        if (q && arti_part_accepts(l->w->x->s, other_part(l->st, i), q, l->st->text.n_cp + e->n_cp))
+            *bits |= UINT64_C(1) << i;
+    }
+    return true;
+}
+
+/* Tokens with escapes that leave. What may follow the quotes is known. */
 static bool leave_with_escapes(leaver *l) {
     const art_vocab *v = l->w->v;
     const arti_object_machine *m = l->st->text.machine;
+    const uint32_t n_suffix = v->u8[ARTI_U8_0].n_suffix;
     for (uint32_t k = v->n_escapes_stay; k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
-        if (l->ends && !ends_of(l, v->n_heads + k - v->n_escapes_stay) &&
-            arti_set_whole(m->names, names_after(l, v->escape_text + e->text, e->len)) == UINT32_MAX)
-            continue;
-        if (!leave_alone(l, e->token)) return false;
+        const uint8_t *text = v->escape_text + e->text;
+        const uint32_t tail = v->lex->escape_tails[k - v->n_escapes_stay];
+        const bool is_name = arti_set_whole(m->names, names_after(l, text, e->len)) != UINT32_MAX;
+        uint64_t bits;
+        if (l->ends) {
+            bits = ends_of(l, v->n_heads + k - v->n_escapes_stay);
+            if (!bits && !is_name) continue;
+        } else if (!ends_escaped(l, e, &bits)) {
+            return false;
+        }
+        const bool own = is_name || tail >= n_suffix || tail >= ARTI_SUFFIX_WORDS_MAX * 32 || is_twice(v->lex, tail) ||
+                         (l->taken && is_taken(l, arti_digest_text(l->st->text.hash, (const char *)text, e->len)));
+        const arti_quote *sig = own ? NULL : known_quote(l, bits);
+        if (sig && (!sig->closes || !(sig->suffixes[tail / 64] >> (tail % 64) & 1u))) continue;
+        const bool exact =
+            l->exact_tail &&
+            (!sig || sig->is_scarce || arti_suffix_ends_container(v, &v->suffixes[v->u8[ARTI_U8_0].suffix + tail]));
+        if (sig && !exact)
+            arti_walk_set(l->w, e->token);
+        else if (!leave_alone(l, e->token))
+            return false;
     }
     return true;
 }
@@ -802,14 +837,14 @@ static bool walk_languages(leaver *l) {
         }
     }
     if (!find_ends(l)) return false;
-    return correct_escapes(l) && drop_used_up(l) && walk_names(l) && leave_with_escapes(l) && leave_by_heads(l);
+    return correct_escapes(l) && drop_used_up(l) && walk_names(l) && leave_by_heads(l) && leave_with_escapes(l);
 }
 
 /* Any other key, but not all end alike. */
 static bool walk_wide(leaver *l) {
     l->w->tracks = true;
     arti_walk_copy(l->w, l->w->v->free_row);
-    return leave_with_escapes(l) && leave_by_heads(l);
+    return leave_by_heads(l) && leave_with_escapes(l);
 }
 
 /* Can the languages tell two keys apart that may come? */

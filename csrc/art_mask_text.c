@@ -255,10 +255,11 @@ static bool leads_on(const arti_leaver *l, uint32_t suffix) {
     return leading(l, suffix / 64) >> (suffix % 64) & 1u;
 }
 
-/* Must the i-th token with escapes, which leaves, be stepped by itself? */
-static bool is_escape_alone(const arti_leaver *l, uint32_t i) {
+/* Must the i-th token with escapes, which leaves a text with this digest, be stepped by itself? */
+static bool is_escape_alone(const arti_leaver *l, uint32_t i, uint64_t hash) {
     const uint32_t tail = l->w->v->lex->escape_tails[i - l->w->v->n_escapes_stay];
-    return l->is_careful || (l->is_distinct && (tail == UINT32_MAX || leads_on(l, tail)));
+    if (l->is_careful && arti_repeats_clash(l, hash)) return true;
+    return l->is_distinct && (tail == UINT32_MAX || leads_on(l, tail));
 }
 
 /* Does some part go on with the first byte of the i-th escape's text? */
@@ -277,7 +278,9 @@ static bool set_escape(arti_leaver *l, uint64_t *q, uint32_t i) {
     const uint32_t n_cp = l->st->text.n_cp + e->n_cp;
     bool ok = false;
     if (l->ends && leaving && !arti_bits_test(l->ends, v->n_heads + i - v->n_escapes_stay)) return true;
-    if (leaving && is_escape_alone(l, i)) return arti_text_leave_alone(l, e->token);
+    const uint64_t hash =
+        leaving && l->is_careful ? arti_digest_text(l->st->text.hash, (const char *)text, e->len) : ARTI_DIGEST_OTHER;
+    if (leaving && is_escape_alone(l, i, hash)) return arti_text_leave_alone(l, e->token);
     if (!run_parts(l, q, text, e->len, leaving ? 0 : l->covered)) return false;
     if (e->kind == ARTI_ESCAPED_STAYS) {
         ok = any_alive(l, q, n_cp, arti_u8_ends_inside(text, e->len));
@@ -287,7 +290,7 @@ static bool set_escape(arti_leaver *l, uint64_t *q, uint32_t i) {
         bool failed;
         size_t len;
         const uint8_t *bytes = arti_vocab_bytes(v, e->token, &len);
-        const arti_quote *sig = signature_of(l, q, n_cp, 0, &failed);
+        const arti_quote *sig = signature_of(l, q, n_cp, hash, &failed);
         ok = sig && sig->closes && arti_walk_tail(w, &sig->after, bytes + e->tail, len - e->tail);
         if (!sig && !failed) return arti_text_leave_alone(l, e->token);
     }
