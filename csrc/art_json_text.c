@@ -184,66 +184,98 @@ typedef struct word_level {
     arti_re_bytes left;  /* bytes to try */
 } word_level;
 
-static bool push_word(art_schema *s, word_level **stack, size_t *n, size_t *cap, word_level at) {
+typedef struct word_search {
+    arti_jctx *x;
+    const arti_frame *f;
+    bool by_beginning; /* a beginning that no name and no key has will do */
+    word_level *stack, few[32];
+    size_t n, cap;
+    uint64_t found; /* digest of a word, where beginnings do not do */
+} word_search;
+
+static bool push_word(word_search *l, word_level at) {
+    art_schema *s = l->x->s;
+    if (l->n == l->cap) {
+        word_level *more = arti_realloc(&s->mem, NULL, 0, 2 * l->cap * sizeof *more);
+        if (!more) return arti_fault_mem(s);
+        memcpy(more, l->stack, l->n * sizeof *more);
+        if (l->stack != l->few) arti_free(&s->mem, l->stack, l->cap * sizeof *more);
+        l->stack = more;
+        l->cap *= 2;
+    }
     if (arti_re_live_bytes(s->re, at.q, &at.left) != ART_OK) return arti_fault_re(s, NULL, 0, "patternProperties");
-    if (!arti_vec_reserve(&s->mem, (void **)stack, cap, *n + 1, sizeof **stack)) return arti_fault_mem(s);
-    (*stack)[(*n)++] = at;
+    l->stack[l->n++] = at;
     return true;
 }
 
 /* The next byte that a word goes on with; 256: none. */
-static uint32_t next_byte(word_level *at) {
+static uint32_t next_byte(arti_re_bytes *left) {
     uint32_t w = 0;
-    while (w < 4 && !at->left.bits[w]) w++;
+    while (w < 4 && !left->bits[w]) w++;
     if (w == 4) return 256;
-    const uint32_t byte = w * 64 + arti_bits_lowest64(at->left.bits[w]);
-    at->left.bits[w] &= at->left.bits[w] - 1;
+    const uint32_t byte = w * 64 + arti_bits_lowest64(left->bits[w]);
+    left->bits[w] &= left->bits[w] - 1;
     return byte;
+}
+
+/* Is what was read a word, and neither a name nor a key? */
+static bool is_fresh(word_search *l, const word_level *at) {
+    const arti_object_machine *m = l->f->machine;
+    if (!arti_re_accepts(l->x->s->re, at->q) || arti_set_whole(m->names, at->name) != UINT32_MAX ||
+        arti_hset_has(l->f->set, at->hash))
+        return false;
+    l->found = at->hash;
+    return true;
+}
+
+/* Does a byte lead away from all names and keys? Whatever follows is fresh then. */
+static bool leads_away(const word_search *l, const word_level *at) {
+    const arti_object_machine *m = l->f->machine;
+    arti_re_bytes left = at->left;
+    for (uint32_t byte; (byte = next_byte(&left)) != 256;)
+        if (!(at->name && arti_set_step(m->names, at->name, (uint8_t)byte)) &&
+            !arti_hset_has(l->f->heads, arti_hash_mix(at->hash, (uint8_t)byte)))
+            return true;
+    return false;
+}
+
+static bool find_fresh(word_search *l, word_level from) {
+    art_schema *s = l->x->s;
+    const arti_object_machine *m = l->f->machine;
+    if (is_fresh(l, &from)) return true;
+    if (!push_word(l, from)) return false;
+    if (l->by_beginning && leads_away(l, &l->stack[0])) return true;
+    while (l->n) {
+        word_level *top = &l->stack[l->n - 1];
+        const uint32_t byte = next_byte(&top->left);
+        if (byte == 256) {
+            l->n--;
+            continue;
+        }
+        word_level to = {.q = arti_re_step(s->re, top->q, (uint8_t)byte),
+                         .name = top->name ? arti_set_step(m->names, top->name, (uint8_t)byte) : 0,
+                         .hash = arti_hash_mix(top->hash, (uint8_t)byte)};
+        if (to.q == ARTI_RE_FAIL) return arti_fault_re(s, NULL, 0, "patternProperties");
+        if (is_fresh(l, &to)) return true;
+        if (!push_word(l, to)) return false;
+        if (l->by_beginning && leads_away(l, &l->stack[l->n - 1])) return true;
+    }
+    return false;
 }
 
 bool arti_has_fresh_word(arti_jctx *x, const arti_frame *f, arti_re_state q, uint64_t name, uint64_t hash,
                          uint64_t *word) {
     art_schema *s = x->s;
-    const arti_object_machine *m = f->machine;
-    const arti_hset *set = f->set;
-    arti_re_lengths l;
-    const art_status st = arti_re_get_lengths(s->re, q, &l);
+    arti_re_lengths lengths;
+    const art_status st = arti_re_get_lengths(s->re, q, &lengths);
     if (st == ART_REJECTED) return false;
     if (st != ART_OK) return arti_fault_re(s, NULL, 0, "patternProperties");
-    if (l.longest == ARTI_RE_UNBOUNDED) return true;
-    word_level *stack = NULL;
-    size_t n = 0, cap = 0;
-    bool found = false;
-    if (!push_word(s, &stack, &n, &cap, (word_level){.q = q, .name = name, .hash = hash})) return false;
-    if (arti_re_accepts(s->re, q) && !arti_hset_has(set, hash) && arti_set_whole(m->names, name) == UINT32_MAX) {
-        found = true;
-        if (word) *word = hash;
-    }
-    while (n && !found) {
-        word_level *top = &stack[n - 1];
-        const uint32_t byte = next_byte(top);
-        if (byte == 256) {
-            n--;
-            continue;
-        }
-        const arti_re_state to = arti_re_step(s->re, top->q, (uint8_t)byte);
-        if (to == ARTI_RE_FAIL) {
-            arti_fault_re(s, NULL, 0, "patternProperties");
-            break;
-        }
-        const uint64_t h = arti_hash_mix(top->hash, (uint8_t)byte);
-        const uint64_t to_name = top->name ? arti_set_step(m->names, top->name, (uint8_t)byte) : 0;
-        if (!word && !to_name && !arti_hset_has(f->heads, h)) { /* whatever follows: it begins like nothing else */
-            found = true;
-            break;
-        }
-        if (arti_re_accepts(s->re, to) && !arti_hset_has(set, h) && arti_set_whole(m->names, to_name) == UINT32_MAX) {
-            found = true;
-            if (word) *word = h;
-        }
-        if (!push_word(s, &stack, &n, &cap, (word_level){.q = to, .name = to_name, .hash = h})) break;
-    }
-    arti_free(&s->mem, stack, cap * sizeof *stack);
+    if (lengths.longest == ARTI_RE_UNBOUNDED) return true;
+    word_search l = {.x = x, .f = f, .by_beginning = !word, .cap = sizeof l.few / sizeof *l.few};
+    l.stack = l.few;
+    const bool found = find_fresh(&l, (word_level){.q = q, .name = name, .hash = hash});
+    if (found && word) *word = l.found;
+    if (l.stack != l.few) arti_free(&s->mem, l.stack, l.cap * sizeof *l.stack);
     return found;
 }
 
