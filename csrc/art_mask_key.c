@@ -820,21 +820,20 @@ static bool find_ends(leaver *l) {
 /* Names, and other keys in languages. */
 static bool walk_languages(leaver *l) {
     arti_walk *w = l->w;
-    uint32_t *row = w->words;
     uint64_t parts = arti_key_live_parts(l->st);
     w->tracks = true;
     if (has_open_part(l, parts)) {
         arti_walk_copy(w, w->v->free_row);
         parts = 0;
     }
-    for (; parts; parts &= parts - 1) {
-        if (!arti_lang_row(w, (arti_re_state)arti_text_q(l->st)[1 + arti_bits_lowest64(parts)], row)) return false;
-        if (row != w->words) {
-            arti_walk_or(w, row);
-        } else if (parts & (parts - 1)) {
-            row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
-            if (!row) return arti_fault_mem(w->x->s);
-        }
+    uint32_t *row = w->words;
+    for (bool is_first = true; parts; parts &= parts - 1, is_first = false) {
+        const arti_re_state q = (arti_re_state)arti_text_q(l->st)[1 + arti_bits_lowest64(parts)];
+        if (!is_first && arti_lang_add_kept(w, q)) continue;
+        if (!is_first && row == w->words) row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
+        if (!row) return arti_fault_mem(w->x->s);
+        if (!arti_lang_row(w, q, row)) return false;
+        if (!is_first) arti_walk_or(w, row);
     }
     if (!find_ends(l)) return false;
     return correct_escapes(l) && drop_used_up(l) && walk_names(l) && leave_by_heads(l) && leave_with_escapes(l);

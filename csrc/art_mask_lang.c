@@ -446,6 +446,22 @@ const arti_mask_row *arti_lang_kept(arti_walk *w, arti_re_state q) {
     return keep(w, &k, NULL, ends, &row);
 }
 
+bool arti_lang_add_kept(arti_walk *w, arti_re_state q) {
+    const arti_mask_row *kept = arti_lang_kept(w, q);
+    if (!kept || kept->under) return false;
+    const arti_row *row = &kept->row;
+    if (row->basis.base) {
+        if (row->basis.within || row->n_patches) return false;
+        arti_walk_or(w, row->basis.base);
+        return true;
+    }
+    for (uint32_t i = 0; i < row->n_patches; i++) {
+        w->words[row->patches[i].at] |= row->patches[i].word;
+        arti_walk_touch(w, row->patches[i].at * 32);
+    }
+    return true;
+}
+
 bool arti_lang_ends(arti_walk *w, arti_re_state q, uint32_t *ends) {
     const row_keys k = keys_of(w, q);
     if (arti_mask_memo_get(w->m, k.ends, ends, arti_vocab_end_words(w->v))) return true;

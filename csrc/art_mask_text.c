@@ -159,16 +159,34 @@ static bool is_free(const arti_leaver *l, uint32_t i) {
     return p->hi == UINT32_MAX && arti_re_is_open(l->w->x->s->re, (arti_re_state)q);
 }
 
-/* Of a pattern whose lengths make no difference, the row is kept, and has tokens with escapes. */
-static bool part_stay(arti_leaver *l, uint32_t i, uint32_t *row) {
+/* Tokens of the first part that has any. Of a pattern whose lengths make no difference, the row is kept, and has tokens with escapes. */
+static bool begin_stay(arti_leaver *l, uint32_t i, arti_re_state lang) {
+    arti_walk *w = l->w;
+    if (lang == ARTI_RE_DEAD)
+        return arti_lang_stay(w, arti_text_part(l->st, i), arti_text_q(l->st)[i], l->st->text.n_cp, w->words);
+    l->covered |= UINT64_C(1) << i;
+    return arti_lang_row(w, lang, w->words);
+}
+
+/* Those that another part has more. */
+static bool add_stay(arti_leaver *l, uint32_t i, arti_re_state lang) {
+    arti_walk *w = l->w;
     const arti_part *p = arti_text_part(l->st, i);
     const uint64_t q = arti_text_q(l->st)[i];
-    arti_re_state lang = ARTI_RE_DEAD;
-    if (p->kind == ARTI_PART_TERM && !l->part && !arti_lang_unbounded(l->w, p, q, l->st->text.n_cp, &lang))
-        return false;
-    if (lang == ARTI_RE_DEAD) return arti_lang_stay(l->w, p, q, l->st->text.n_cp, row);
-    l->covered |= UINT64_C(1) << i;
-    return arti_lang_row(l->w, lang, row);
+    bool is_added = lang != ARTI_RE_DEAD && arti_lang_add_kept(w, lang);
+    if (is_added) l->covered |= UINT64_C(1) << i;
+    if (!is_added && !arti_lang_add(w, p, q, l->st->text.n_cp, w->words, &is_added)) return false;
+    if (is_added) return true;
+    uint32_t *row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
+    if (!row) return arti_fault_mem(w->x->s);
+    if (lang == ARTI_RE_DEAD) {
+        if (!arti_lang_stay(w, p, q, l->st->text.n_cp, row)) return false;
+    } else {
+        if (!arti_lang_row(w, lang, row)) return false;
+        l->covered |= UINT64_C(1) << i;
+    }
+    arti_walk_or(w, row);
+    return true;
 }
 
 #define SET_MANY 256u /* strings whose row is worth being kept */
@@ -195,7 +213,7 @@ static bool only_set_stay(arti_leaver *l) {
 static bool set_stay(arti_leaver *l) {
     arti_walk *w = l->w;
     const uint64_t *q = arti_text_q(l->st);
-    uint32_t *row = NULL;
+    bool is_first = true;
     if (l->clash.any && !arti_repeats_list(l)) return false;
     if (l->part && l->part->kind == ARTI_PART_SET && q[0] && !l->different) return only_set_stay(l);
     for (uint32_t i = 0; i < l->n_parts; i++) {
@@ -206,27 +224,26 @@ static bool set_stay(arti_leaver *l) {
     }
     for (uint32_t i = 0; i < l->n_parts; i++) {
         const arti_part *p = arti_text_part(l->st, i);
-        bool is_added = false;
+        arti_re_state lang = ARTI_RE_DEAD;
         if (q[i] == 0 || p->kind == ARTI_PART_SET) continue;
-        if (row && !arti_lang_add(w, p, q[i], l->st->text.n_cp, w->words, &is_added)) return false;
-        if (is_added) continue;
-        if (!row) {
-            row = w->words;
-        } else if (row == w->words) {
-            row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);
-            if (!row) return arti_fault_mem(w->x->s);
-        }
-        if (!part_stay(l, i, row)) return false;
-        if (row != w->words) arti_walk_or(w, row);
+        if (p->kind == ARTI_PART_TERM && !l->part && !arti_lang_unbounded(w, p, q[i], l->st->text.n_cp, &lang))
+            return false;
+        if (is_first ? !begin_stay(l, i, lang) : !add_stay(l, i, lang)) return false;
+        is_first = false;
     }
-    if (!row) {
+    if (is_first) {
         w->tracks = true;
         arti_walk_copy(w, NULL);
     }
-    for (uint32_t i = 0; i < l->n_parts; i++)
-        if (q[i] && arti_text_part(l->st, i)->kind == ARTI_PART_SET &&
+    bool all = true;
+    for (uint32_t i = 0; i < l->n_parts; i++) {
+        if (!q[i]) continue;
+        all = all && l->covered >> i & 1u;
+        if (arti_text_part(l->st, i)->kind == ARTI_PART_SET &&
             !arti_lang_add_set(w, arti_text_part(l->st, i), q[i], l->different ? l->different[i] : NULL))
             return false;
+    }
+    if (all) l->covered = UINT64_MAX;
     return true;
 }
 
