@@ -43,6 +43,7 @@ static bool walk_close(const arti_fold *f, const arti_lex_close *c, const arti_s
 typedef struct closing {
     uint64_t accepts; /* the parts that have them */
     bool closes;
+    bool is_scarce; /* a key that may leave no more than repetitions: each is looked at alone */
     arti_state after;
     uint64_t *tails; /* that may follow; NULL where no tails of tails are asked for */
 } closing;
@@ -76,8 +77,11 @@ static bool begin_closing(const arti_fold *f, closing *way, const arti_lex_close
         b = c->len;
     }
     while (b < c->len && arti_state_step(x, &way->after, w->v->bytes[c->text + b])) b++;
-    if (arti_is_distinct(st)) way->after.text.hash = ARTI_DIGEST_OTHER;
+    const bool is_key = st->mode == ARTI_M_KEY_TEXT, is_distinct = arti_is_distinct(st);
+    if (is_distinct) way->after.text.hash = is_key ? arti_key_other_hash(st) : ARTI_DIGEST_OTHER;
     way->closes = b == c->len && arti_state_step(x, &way->after, '"');
+    way->is_scarce =
+        is_distinct && is_key && way->closes && !arti_unique_is_first(st->top) && !arti_unique_has_many(x, &way->after);
     if (arti_faulted(x->s)) return false;
     way->tails = NULL;
     if (f->tails) return true;
@@ -116,24 +120,27 @@ static bool close_alone(const arti_fold *f, const arti_lex_close *c, const arti_
 typedef struct closings { /* of one string that is opened */
     uint32_t n;
     closing ways[ARTI_QUOTES];
-    bool
-        is_distinct; /* in an array whose items must differ: texts are alike that do not clash, and only as far as nothing begins behind them */
-    bool opens_freely; /* .. but a string, which is not short of texts */
-    arti_clash clash;
+    /* In an array whose items must differ, texts are alike that do not clash, as far as nothing begins behind them but (opens_freely) a string that is not
+     * short of texts; and keys, as far as nothing ends behind them. */
+    bool is_distinct, opens_freely;
+    arti_clash clash; /* of texts */
 } closings;
 
 /* May what stands behind the quote depend on the text before it? */
-static bool leads_on(const arti_fold *f, const closings *l, uint32_t tail) {
+static bool leads_on(const arti_fold *f, const closings *l, bool is_key, uint32_t tail) {
     const art_vocab *v = f->w->v;
+    const arti_lex *lex = v->lex;
     if (tail >= v->u8[ARTI_U8_0].n_suffix) return true;
-    const uint64_t begins = v->lex->begins_value[tail / 64] | (l->opens_freely ? 0 : v->lex->opens_at_end[tail / 64]);
+    if (is_key) return arti_suffix_ends_container(v, &v->suffixes[v->u8[ARTI_U8_0].suffix + tail]);
+    const uint64_t begins = lex->begins_value[tail / 64] | (l->opens_freely ? 0 : lex->opens_at_end[tail / 64]);
     return begins >> (tail % 64) & 1u;
 }
 
-static bool closes_alone(const arti_fold *f, const closings *l, const arti_lex_close *c) {
-    if (arti_clash_has(&l->clash, c->hash)) return true;
+/* Of a string in such an array. */
+static bool closes_alone(const arti_fold *f, const closings *l, bool is_key, const arti_lex_close *c) {
+    if (!is_key && arti_clash_has(&l->clash, c->hash)) return true;
     for (uint32_t e = c->leave; e < c->leave + c->n_leave; e++)
-        if (leads_on(f, l, f->t->leaves[e].tail)) return true;
+        if (leads_on(f, l, is_key, f->t->leaves[e].tail)) return true;
     return false;
 }
 
@@ -148,6 +155,7 @@ static bool walk_closing(const arti_fold *f, closings *l, const arti_lex_close *
         if (!begin_closing(f, way, c, st)) return false;
         l->n++;
     }
+    if (way->is_scarce) return close_alone(f, c, st);
     if (f->tails) return !way->closes || walk_close(f, c, &way->after); /* no tails of tails */
     for (uint32_t e = c->leave; e < c->leave + c->n_leave; e++) {
         const arti_lex_leave *leave = &f->t->leaves[e];
@@ -157,10 +165,17 @@ static bool walk_closing(const arti_fold *f, closings *l, const arti_lex_close *
     return true;
 }
 
-static bool begin_distinct(arti_jctx *x, closings *l, const arti_state *st) {
+static bool closings_begin(arti_jctx *x, closings *l, const arti_state *st) {
+    l->n = 0;
+    l->is_distinct = arti_is_distinct(st);
+    if (!l->is_distinct) return true;
+    if (st->mode == ARTI_M_KEY_TEXT) { /* as long as there is nothing to repeat */
+        l->is_distinct = !arti_unique_is_first(st->top);
+        l->clash.each = false;
+        return true;
+    }
     if (!arti_clash_init(x, st, &l->clash)) return false;
-    const arti_part *p = string_part(st, 0);
-    l->opens_freely = l->clash.opens && (st->top->is_object || p->hi == UINT32_MAX);
+    l->opens_freely = l->clash.opens && (st->top->is_object || string_part(st, 0)->hi == UINT32_MAX);
     return true;
 }
 
@@ -187,18 +202,16 @@ bool arti_open_free(const arti_fold *f, uint32_t i, const arti_state *st, bool h
     const bool is_key = st->mode == ARTI_M_KEY_TEXT;
     const arti_region_mark mark = arti_region_mark_now(x->region);
     closings ways;
-    ways.n = 0;
-    ways.is_distinct = arti_is_distinct(st);
-    if (ways.is_distinct && !is_key && !begin_distinct(x, &ways, st)) return false;
-    const bool alike = w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32 &&
-                       (!ways.is_distinct || (!is_key && !f->tails && !ways.clash.each));
+    if (!closings_begin(x, &ways, st)) return false;
+    const bool alike =
+        w->v->lex->n_tails <= ARTI_SUFFIX_WORDS_MAX * 32 && (!ways.is_distinct || (!f->tails && !ways.clash.each));
     uint64_t next[4] = {0};
     bool ends = false, ok = true;
     if (alike && is_key) arti_key_name_bytes(st, next, &ends);
     for (uint32_t k = 0; k < o->n_close && ok; k++) {
         const arti_lex_close *c = &t->closes[o->close + k];
         if (!alike || (is_key && ends_alone(st, c, bytes, next, ends)) ||
-            (ways.is_distinct && closes_alone(f, &ways, c))) {
+            (ways.is_distinct && closes_alone(f, &ways, is_key, c))) {
             ok = close_alone(f, c, st);
             continue;
         }
