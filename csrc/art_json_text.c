@@ -178,6 +178,8 @@ bool arti_text_accepts(arti_jctx *x, const arti_state *st, arti_accept *acc) {
 
 /* ------------------------------------------------------------------ keys */
 
+#define FEW_LEVELS 32u
+
 typedef struct word_level {
     arti_re_state q;
     uint64_t name, hash; /* state among the declared names */
@@ -188,7 +190,7 @@ typedef struct word_search {
     arti_jctx *x;
     const arti_frame *f;
     bool by_beginning; /* a beginning that no name and no key has will do */
-    word_level *stack, few[32];
+    word_level *stack, few[FEW_LEVELS];
     size_t n, cap;
     uint64_t found; /* digest of a word, where beginnings do not do */
 } word_search;
@@ -263,6 +265,33 @@ static bool find_fresh(word_search *l, word_level from) {
     return false;
 }
 
+/* The way to the word that was found last, kept as it is asked for again from further on. */
+struct arti_fresh_way {
+    const void *names; /* with which declared names, and keys that were there */
+    uint64_t set_sum;
+    uint32_t n;
+    arti_re_state q[FEW_LEVELS];
+    uint64_t hash[FEW_LEVELS]; /* digests of its beginnings */
+};
+
+static bool is_on_way(const arti_frame *f, const struct arti_fresh_way *way, arti_re_state q, uint64_t hash) {
+    if (!way || way->names != f->machine || way->set_sum != f->set_sum) return false;
+    for (uint32_t i = 0; i < way->n; i++)
+        if (way->hash[i] == hash) return way->q[i] == q;
+    return false;
+}
+
+static bool keep_way(const word_search *l) {
+    art_schema *s = l->x->s;
+    if (!s->norm->fresh_way && !(s->norm->fresh_way = arti_schema_zero(s, sizeof *s->norm->fresh_way))) return false;
+    struct arti_fresh_way *way = s->norm->fresh_way;
+    way->names = l->f->machine;
+    way->set_sum = l->f->set_sum;
+    way->n = l->n < FEW_LEVELS ? (uint32_t)l->n : FEW_LEVELS;
+    for (uint32_t i = 0; i < way->n; i++) way->q[i] = l->stack[i].q, way->hash[i] = l->stack[i].hash;
+    return true;
+}
+
 bool arti_has_fresh_word(arti_jctx *x, const arti_frame *f, arti_re_state q, uint64_t name, uint64_t hash,
                          uint64_t *word) {
     art_schema *s = x->s;
@@ -270,11 +299,12 @@ bool arti_has_fresh_word(arti_jctx *x, const arti_frame *f, arti_re_state q, uin
     const art_status st = arti_re_get_lengths(s->re, q, &lengths);
     if (st == ART_REJECTED) return false;
     if (st != ART_OK) return arti_fault_re(s, NULL, 0, "patternProperties");
-    if (lengths.longest == ARTI_RE_UNBOUNDED) return true;
+    if (lengths.longest == ARTI_RE_UNBOUNDED || (!word && is_on_way(f, s->norm->fresh_way, q, hash))) return true;
     word_search l = {.x = x, .f = f, .by_beginning = !word, .cap = sizeof l.few / sizeof *l.few};
     l.stack = l.few;
-    const bool found = find_fresh(&l, (word_level){.q = q, .name = name, .hash = hash});
+    bool found = find_fresh(&l, (word_level){.q = q, .name = name, .hash = hash});
     if (found && word) *word = l.found;
+    if (found && !word) found = keep_way(&l);
     if (l.stack != l.few) arti_free(&s->mem, l.stack, l.cap * sizeof *l.stack);
     return found;
 }
