@@ -669,11 +669,15 @@ static bool leave_with_escapes(leaver *l) {
     const art_vocab *v = l->w->v;
     const arti_object_machine *m = l->st->text.machine;
     const uint32_t n_suffix = v->u8[ARTI_U8_0].n_suffix;
+    uint64_t next[4];
+    bool ends;
+    arti_key_name_bytes(l->st, next, &ends);
     for (uint32_t k = v->n_escapes_stay; k < v->n_escapes; k++) {
         const arti_escaped *e = &v->escapes[k];
         const uint8_t *text = v->escape_text + e->text;
         const uint32_t tail = v->lex->escape_tails[k - v->n_escapes_stay];
-        const bool is_name = arti_set_whole(m->names, names_after(l, text, e->len)) != UINT32_MAX;
+        const bool is_name = (e->len ? next[*text / 64] >> (*text % 64) & 1u : ends) &&
+                             arti_set_whole(m->names, names_after(l, text, e->len)) != UINT32_MAX;
         uint64_t bits;
         if (l->ends) {
             bits = ends_of(l, v->n_heads + k - v->n_escapes_stay);
@@ -718,18 +722,28 @@ static bool correct_escapes(leaver *l) {
     const uint64_t q0 = arti_text_q(l->st)[0];
     if (!q0 && !arti_hset_has(heads, l->st->text.hash)) return true;
     bool any;
+    uint64_t first[4] = {0}; /* bytes that such a name or key goes on with */
     if (!goes_on_freely(l, &any)) return false;
+    for (uint32_t w = 0; w < 4; w++)
+        for (uint64_t bits = v->lex->escape_bytes[w]; bits; bits &= bits - 1) {
+            const uint8_t byte = (uint8_t)(w * 64 + arti_bits_lowest64(bits));
+            if ((q0 && arti_set_step(m->names, q0, byte)) ||
+                arti_hset_has(heads, arti_hash_mix(l->st->text.hash, byte)))
+                first[w] |= bits & -bits;
+        }
     for (uint32_t k = 0; k < v->n_escapes_stay; k++) {
         const arti_escaped *e = &v->escapes[k];
+        const uint32_t byte = v->lex->escape_first[k];
+        if (byte != ARTI_LEX_NO_TEXT && !(first[byte / 64] >> (byte % 64) & 1u)) continue;
         if (any && arti_escape_is_bare(v, e)) {
             arti_walk_set(l->w, e->token);
             continue;
         }
         uint64_t name = q0, hash = l->st->text.hash;
         for (uint32_t b = 0; b < e->len && (name || heads); b++) {
-            const uint8_t byte = v->escape_text[e->text + b];
-            if (name) name = arti_set_step(m->names, name, byte);
-            hash = arti_hash_mix(hash, byte);
+            const uint8_t c = v->escape_text[e->text + b];
+            if (name) name = arti_set_step(m->names, name, c);
+            hash = arti_hash_mix(hash, c);
         }
         if (!name && !arti_hset_has(heads, hash)) continue;
         arti_walk_clear(l->w, e->token);
