@@ -124,8 +124,9 @@ typedef struct arti_object_machine {
     const struct arti_goals *
         *name_goals; /* one alternative without existential conditions: goals of each name, NULL until asked */
     const struct arti_goals **class_goals; /* likewise for n_parts == 0 extras: [0] */
-    arti_asks **asks;        /* of each name and of others; NULL where cells are looked at, or until asked */
-    const uint64_t *endless; /* names with values without end in every alternative, as bits; NULL until asked */
+    arti_asks **asks; /* of each name and of others; NULL where cells are looked at, or until asked */
+    const uint64_t *
+        endless; /* names, and behind them others, with values without end in every alternative, as bits; NULL until asked */
 } arti_object_machine;
 #define ARTI_EXTRA_FREE UINT32_MAX
 #define ARTI_EXTRA_NONE (UINT32_MAX - 1u)

@@ -85,15 +85,17 @@ static const arti_values *values_of(question *q, const pending *p, arti_conj c) 
 }
 
 static arti_values *new_lists(question *q, const arti_goals *g, uint32_t enough) {
-    arti_values *lists = arti_calloc(&q->x->s->mem, g->n * sizeof *lists);
-    if (!lists) arti_fault_mem(q->x->s);
-    for (uint32_t i = 0; lists && i < g->n; i++) lists[i].enough = enough;
+    arti_values *lists = arti_region_get(q->x->region, g->n * sizeof *lists);
+    if (!lists) {
+        arti_fault_mem(q->x->s);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < g->n; i++) lists[i] = (arti_values){.enough = enough};
     return lists;
 }
 
 static void free_lists(question *q, const arti_goals *g, arti_values *lists) {
     for (uint32_t i = 0; lists && i < g->n; i++) arti_values_free(q->x->s, &lists[i]);
-    if (lists) arti_free(&q->x->s->mem, lists, g->n * sizeof *lists);
 }
 
 static void add_many(question *q, arti_values *out) {
@@ -102,6 +104,55 @@ static void add_many(question *q, arti_values *out) {
 
 /* ------------------------------------------------------------------ outwards */
 
+#define ENDLESS_CELLS_MAX 4096u /* alternatives times names: more are not looked at */
+
+/* Do all alternatives take any other name, with values without end? */
+static bool others_endless(question *q, const arti_object_machine *m) {
+    bool endless = true;
+    for (uint32_t a = 0; a < m->n_alts && endless; a++) {
+        arti_object_shape *o = m->alts[a].shape;
+        endless = m->alts[a].extra_part == ARTI_EXTRA_FREE && o->n_pats == 0;
+        const arti_extra_class *c = endless ? arti_object_extra_class(q->x->s, o, 0) : NULL;
+        endless = c && arti_conj_values(&q->k, c->conj)->at_least == UINT32_MAX;
+    }
+    return endless;
+}
+
+/* Names that have values without end in every alternative; behind the last: others. NULL: fault. */
+static const uint64_t *endless_names(question *q, arti_object_machine *m) {
+    art_schema *s = q->x->s;
+    if (m->endless) return m->endless;
+    uint64_t *bits = arti_schema_zero(s, (m->n_seen_words + 1u) * sizeof *bits);
+    if (!bits) return NULL;
+    for (uint32_t i = 0; i < m->n_names && (uint64_t)m->n_names * m->n_alts <= ENDLESS_CELLS_MAX; i++) {
+        bool endless = true;
+        for (uint32_t a = 0; a < m->n_alts && endless; a++) {
+            const arti_cell *c = arti_object_cell(s, m, a, i);
+            if (!c) return NULL;
+            endless = arti_conj_values(&q->k, c->conj)->at_least == UINT32_MAX;
+        }
+        bits[i / 64] |= (uint64_t)endless << (i % 64);
+    }
+    bits[m->n_names / 64] |= (uint64_t)others_endless(q, m) << (m->n_names % 64);
+    if (arti_faulted(s)) return NULL;
+    return m->endless = bits;
+}
+
+/* Is there a name that may still come behind the pending member, with values without end in every alternative? false: not known. Then the object
+ * may become as many as one likes, whatever is pending. */
+static bool goes_on_endlessly(question *q, const arti_frame *f) {
+    arti_object_machine *m = f->machine;
+    if (!f->is_object || !m->all_simple) return false;
+    const uint64_t *endless = endless_names(q, m), *seen = f->bits + m->n_live_words;
+    if (!endless) return false;
+    if (endless[m->n_names / 64] >> (m->n_names % 64) & 1u) return true;
+    for (uint32_t w = 0; w < m->n_seen_words && !f->has_bars && !q->x->in_order; w++) {
+        const uint64_t key = f->key / 64 == w ? UINT64_C(1) << (f->key % 64) : 0;
+        if (endless[w] & ~seen[w] & ~key) return true;
+    }
+    return false;
+}
+
 /* The objects that alternative alt of frame f may become when its pending value is p, or without one. */
 static bool object_becomes(question *q, const arti_frame *f, uint32_t alt, const pending *p, arti_values *out) {
     arti_jctx *x = q->x;
@@ -109,14 +160,23 @@ static bool object_becomes(question *q, const arti_frame *f, uint32_t alt, const
     arti_object_shape *o = m->alts[alt].shape;
     arti_object_view v;
     arti_object_at at;
+    const bool endless = goes_on_endlessly(q, f);
     if (!p) {
-        arti_object_view_init(&v, &at, x, f, alt);
-        arti_object_values(&q->k, o, &at, f->hash, out);
+        if (endless) {
+            add_many(q, out);
+        } else {
+            arti_object_view_init(&v, &at, x, f, alt);
+            arti_object_values(&q->k, o, &at, f->hash, out);
+        }
         return !arti_faulted(x->s);
     }
     arti_conj conj;
     uint32_t may;
     if (!arti_frame_cell(x, f, alt, &conj, &may)) return false;
+    if (endless) { /* its alternatives have no conditions */
+        if (arti_values_any(values_of(q, p, conj))) add_many(q, out);
+        return !arti_faulted(x->s);
+    }
     const arti_frame *after = f;
     if (x->in_order) { /* names before this one can not come any more */
         arti_frame *copy = arti_frame_copy(x, f);
@@ -387,40 +447,6 @@ static bool ends_with_many(question *q, const arti_frame *f, const arti_goals *g
     u->many = known(alive);
     u->many_of = many;
     return alive;
-}
-
-#define ENDLESS_CELLS_MAX 4096u /* alternatives times names: more are not looked at */
-
-/* Names that have values without end in every alternative. NULL: fault. */
-static const uint64_t *endless_names(question *q, arti_object_machine *m) {
-    art_schema *s = q->x->s;
-    if (m->endless) return m->endless;
-    uint64_t *bits = arti_schema_zero(s, (m->n_seen_words + 1u) * sizeof *bits);
-    if (!bits) return NULL;
-    for (uint32_t i = 0; i < m->n_names && (uint64_t)m->n_names * m->n_alts <= ENDLESS_CELLS_MAX; i++) {
-        bool endless = true;
-        for (uint32_t a = 0; a < m->n_alts && endless; a++) {
-            const arti_cell *c = arti_object_cell(s, m, a, i);
-            if (!c) return NULL;
-            endless = arti_conj_values(&q->k, c->conj)->at_least == UINT32_MAX;
-        }
-        bits[i / 64] |= (uint64_t)endless << (i % 64);
-    }
-    if (arti_faulted(s)) return NULL;
-    return m->endless = bits;
-}
-
-/* Is there a name that may still come behind the pending member, with values without end in every alternative? false: not known. Then the object
- * may become as many as one likes, whatever is pending. */
-static bool goes_on_endlessly(question *q, const arti_frame *f) {
-    if (!f->is_object || f->has_bars || q->x->in_order) return false;
-    arti_object_machine *m = f->machine;
-    const uint64_t *endless = m->all_simple ? endless_names(q, m) : NULL, *seen = f->bits + m->n_live_words;
-    for (uint32_t w = 0; endless && w < m->n_seen_words; w++) {
-        const uint64_t key = f->key / 64 == w ? UINT64_C(1) << (f->key % 64) : 0;
-        if (endless[w] & ~seen[w] & ~key) return true;
-    }
-    return false;
 }
 
 /* Is there, in some alternative, something that may follow in f after the pending value, but only so much of it? */

@@ -17,8 +17,10 @@ arti_count arti_count_of(art_schema *s, uint32_t want) {
 }
 
 void arti_values_free(art_schema *s, arti_values *v) {
-    arti_free(&s->mem, v->at, v->cap * sizeof *v->at);
-    arti_free(&s->mem, v->slots, 2 * (size_t)v->cap * sizeof *v->slots);
+    if (v->slots) {
+        arti_free(&s->mem, v->at, v->cap * sizeof *v->at);
+        arti_free(&s->mem, v->slots, 2 * (size_t)v->cap * sizeof *v->slots);
+    }
     v->at = NULL;
     v->slots = NULL;
     v->n = v->cap = 0;
@@ -33,7 +35,7 @@ static uint32_t *slot_of(const arti_values *v, uint64_t digest) {
 
 static bool grow(art_schema *s, arti_values *v) {
     arti_values bigger = *v;
-    bigger.cap = v->cap ? v->cap * 2 : 8;
+    bigger.cap = v->cap * 2;
     const size_t size = bigger.cap * sizeof *v->at, slots_size = 2 * (size_t)bigger.cap * sizeof *v->slots;
     bigger.at = v->is_kept ? arti_schema_get(s, size) : arti_realloc(&s->mem, NULL, 0, size);
     bigger.slots = !bigger.at ? NULL : v->is_kept ? arti_schema_zero(s, slots_size) : arti_calloc(&s->mem, slots_size);
@@ -60,11 +62,19 @@ void arti_values_add(arti_count *k, arti_values *v, uint64_t digest) {
         leave_out(k);
         return;
     }
+    if (!v->slots) {
+        for (uint32_t i = 0; i < v->n; i++)
+            if (v->at[i] == digest) return;
+        v->at = v->few;
+        v->cap = sizeof v->few / sizeof *v->few;
+    }
     if (v->n == v->cap && !grow(k->s, v)) return;
-    uint32_t *slot = slot_of(v, digest);
-    if (*slot) return;
+    if (v->slots) {
+        uint32_t *slot = slot_of(v, digest);
+        if (*slot) return;
+        *slot = v->n + 1;
+    }
     v->at[v->n++] = digest;
-    *slot = v->n;
 }
 
 static void add_count(arti_values *v, uint64_t n) {

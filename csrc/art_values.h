@@ -21,9 +21,10 @@
 #define ARTI_VALUES_DEPTH_MAX 32u
 
 typedef struct arti_values {
-    uint64_t *at;      /* digests, all different */
-    uint32_t *slots;   /* of a table that finds them: index + 1 */
-    uint32_t n, cap;   /* cap: a power of two; twice as many slots */
+    uint64_t *at;    /* digests, all different; `few`, or on the heap */
+    uint32_t *slots; /* of a table that finds them: index + 1; NULL with `few` */
+    uint32_t n, cap; /* cap: a power of two; twice as many slots */
+    uint64_t few[4];
     uint32_t at_least; /* there are so many, listed or not; UINT32_MAX: no end of them */
     uint32_t enough;   /* so many will do; 0: as many as are wanted of conjunctions */
     uint32_t busy_at;  /* of a conjunction that is being listed: how deep */
