@@ -423,21 +423,38 @@ static bool key_alive_after(arti_jctx *x, const arti_state *st, const uint8_t *b
     return arti_key_alive_at(x, st, q, hash);
 }
 
-/* First bytes of characters that a key may go on with; all of them, of a value's text. */
-static bool find_first_bytes(arti_jctx *x, const arti_state *st, arti_re_bytes *first) {
-    const arti_object_machine *m = st->text.machine;
-    const uint64_t *q = arti_text_q(st);
+static bool add_first_bytes(art_schema *s, const arti_part *p, uint64_t q, const char *keyword, arti_re_bytes *first) {
+    arti_re_bytes next = {{0}};
     bool ends;
-    memset(first, is_key(st) ? 0 : 0xFF, sizeof *first);
-    if (!is_key(st)) return true;
-    if (q[0]) arti_set_next_bytes(m->names, q[0], first->bits, &ends);
-    for (uint64_t parts = arti_key_live_parts(st); parts; parts &= parts - 1) {
-        arti_re_bytes next;
-        if (arti_re_live_bytes(x->s->re, (arti_re_state)q[1 + arti_bits_lowest64(parts)], &next) != ART_OK)
-            return arti_fault_re(x->s, NULL, 0, "patternProperties");
-        for (uint32_t w = 0; w < 4; w++) first->bits[w] |= next.bits[w];
-    }
+    if (p->kind == ARTI_PART_FREE)
+        memset(&next, 0xFF, sizeof next);
+    else if (p->kind == ARTI_PART_SET)
+        arti_set_next_bytes(p->set, q, next.bits, &ends);
+    else if (arti_re_live_bytes(s->re, (arti_re_state)q, &next) != ART_OK)
+        return arti_fault_re(s, NULL, 0, keyword);
+    for (uint32_t w = 0; w < 4; w++) first->bits[w] |= next.bits[w];
     return true;
+}
+
+/* First bytes of characters that the string may go on with. */
+static bool find_first_bytes(arti_jctx *x, const arti_state *st, arti_re_bytes *first) {
+    const uint64_t *q = arti_text_q(st);
+    bool ok = true, ends;
+    memset(first, 0, sizeof *first);
+    if (is_key(st)) {
+        const arti_object_machine *m = st->text.machine;
+        if (q[0]) arti_set_next_bytes(m->names, q[0], first->bits, &ends);
+        for (uint64_t parts = arti_key_live_parts(st); parts && ok; parts &= parts - 1) {
+            const uint32_t i = arti_bits_lowest64(parts);
+            ok = add_first_bytes(x->s, &m->parts[i], q[1 + i], "patternProperties", first);
+        }
+    } else {
+        const arti_text_machine *m = st->text.machine;
+        for (uint32_t i = 0; i < m->n_parts && ok; i++)
+            if (q[i] && st->text.n_cp < m->parts[i].hi)
+                ok = add_first_bytes(x->s, &m->parts[i], q[i], "pattern", first);
+    }
+    return ok;
 }
 
 /* Would the string be alive after some character of lo .. hi? Looks at whole blocks of characters with a common UTF-8 prefix. */
