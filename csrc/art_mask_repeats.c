@@ -12,10 +12,14 @@
 #define LISTED_MAX 4096u  /* listed texts of a part, most of them alike */
 #define LOOKED_AT_MAX 64u /* .. and of which each is another matter */
 
-/* Is a text with this digest an item of the array that it would be an item of, too? */
+/* Is a text with this digest an item of the array that it would be an item of, too, and must not? */
 static bool is_item_again(const arti_state *st, uint64_t hash) {
     const arti_frame *f = st->top;
-    return !f->is_object && ((const arti_array_machine *)f->machine)->unique && arti_hset_has(f->set, hash);
+    const arti_array_machine *m = f->machine;
+    if (f->is_object || !m->unique || !arti_hset_has(f->set, hash)) return false;
+    for (uint32_t a = 0; a < m->n_alts; a++) /* some may ask for items that are equal */
+        if (arti_live(f, a) && !m->alts[a].shape->unique) return false;
+    return true;
 }
 
 /* Of the texts that are left of part i, an enumeration, those that do not end in a repetition, as bits

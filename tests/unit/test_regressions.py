@@ -99,6 +99,9 @@ PREFIXES: list[tuple[Any, dict[str, Any], bytes]] = [
     ({"items": {"maxLength": 1}, "uniqueItems": True}, {}, b'["1", "'),
     ({"items": {"enum": ["if", "else"]}, "uniqueItems": True}, {}, b'["if", "'),
     (ONE_LONG, {}, b'[1,"  "\t,\t"'),
+    # Where items may, or must, be equal, the mask did not let one begin again.
+    ({"items": {"enum": ["ba"]}, "not": {"uniqueItems": True}}, {}, b'["ba", "b'),
+    ({"items": {"enum": ["ba"]}, "oneOf": [{"uniqueItems": True}, {}]}, {}, b'["ba", "'),
     # Looking ahead, no space was written after a comma.
     (TWO, SPACED, b"[0E+"),
     ({"prefixItems": [{"type": "object", "additionalProperties": False}], **TWO}, SPACED, b"[{"),
