@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_json_close.h"
 
-#include "art_trail.h"
-#include "art_unique.h"
+#include "art_json_parts.h"
 #include "art_utf8.h"
 
 #define WITNESS_STACK 512u
@@ -10,7 +9,7 @@
 
 /* ------------------------------------------------------------------ output */
 
-static void put(arti_out *o, const void *bytes, size_t len) {
+void arti_out_put(arti_out *o, const void *bytes, size_t len) {
     if (o->len < o->cap) {
         const size_t n = len < o->cap - o->len ? len : o->cap - o->len;
         memcpy(o->buf + o->len, bytes, n);
@@ -18,12 +17,8 @@ static void put(arti_out *o, const void *bytes, size_t len) {
     o->len += len;
 }
 
-static void put_byte(arti_out *o, uint8_t b) {
-    put(o, &b, 1);
-}
-
-static bool counting(const arti_out *o) {
-    return o->len >= o->cap;
+void arti_out_byte(arti_out *o, uint8_t b) {
+    arti_out_put(o, &b, 1);
 }
 
 static void put_filler(arti_out *o, size_t n) { /* n plain characters */
@@ -38,16 +33,16 @@ static void put_text(arti_out *o, const uint8_t *text, size_t len) {
         size_t n = len < WITNESS_STACK ? len : WITNESS_STACK;
         while (n < len && (text[n] & 0xC0u) == 0x80u) n--;
         const size_t q = arti_json_quote(few, sizeof few, (const char *)text, n);
-        put(o, few + 1, q - 2);
+        arti_out_put(o, few + 1, q - 2);
         text += n;
         len -= n;
     }
 }
 
-static void put_quoted(arti_out *o, const uint8_t *text, size_t len) {
-    put_byte(o, '"');
+void arti_out_quoted(arti_out *o, const uint8_t *text, size_t len) {
+    arti_out_byte(o, '"');
     put_text(o, text, len);
-    put_byte(o, '"');
+    arti_out_byte(o, '"');
 }
 
 /* ------------------------------------------------------------------ shortest instances */
@@ -87,7 +82,7 @@ static bool push_plan(writer *w, const arti_plan *p, bool comma) {
     return true;
 }
 
-static arti_shape *best_shape(art_schema *s, arti_conj c) {
+arti_shape *arti_close_shape(art_schema *s, arti_conj c) {
     const arti_conj_info *info = arti_conj_get(s, c);
     arti_shape *best = NULL;
     for (int t = 0; t < ARTI_N_TYPES; t++)
@@ -109,28 +104,28 @@ static bool write_number(arti_jctx *x, arti_out *o, const arti_shape *sh, const 
     if (len == SIZE_MAX) return false;
     if (len > sizeof buf)
         return arti_fault(x->s, ART_E_LIMIT, NULL, 0, "", "a shortest number of more than %zu bytes", sizeof buf);
-    put(o, buf, len);
+    arti_out_put(o, buf, len);
     return true;
 }
 
 static bool write_conj(writer *w, arti_conj c) {
     static const uint32_t none[ARTI_CONTAINS_MAX];
     arti_jctx *x = w->x;
-    arti_shape *sh = best_shape(x->s, c);
+    arti_shape *sh = arti_close_shape(x->s, c);
     if (!sh) return false;
     const arti_num start = {0};
     switch ((arti_type)sh->type) {
-    case ARTI_T_NULL: put(w->out, "null", 4); return true;
-    case ARTI_T_BOOL: put(w->out, sh->bools & 2u ? "true" : "false", sh->bools & 2u ? 4 : 5); return true;
+    case ARTI_T_NULL: arti_out_put(w->out, "null", 4); return true;
+    case ARTI_T_BOOL: arti_out_put(w->out, sh->bools & 2u ? "true" : "false", sh->bools & 2u ? 4 : 5); return true;
     case ARTI_T_NUMBER: return write_number(x, w->out, sh, &start, NULL);
     case ARTI_T_STRING:
         if (sh->text.only_checked) return arti_fault_unchecked(x->s);
         if (sh->text.witness) {
-            put_quoted(w->out, sh->text.witness, sh->text.witness_len);
+            arti_out_quoted(w->out, sh->text.witness, sh->text.witness_len);
         } else {
-            put_byte(w->out, '"');
+            arti_out_byte(w->out, '"');
             put_filler(w->out, sh->text.lo);
-            put_byte(w->out, '"');
+            arti_out_byte(w->out, '"');
         }
         return true;
     default: break;
@@ -139,7 +134,7 @@ static bool write_conj(writer *w, arti_conj c) {
     arti_plan p = {.mem = &x->s->mem};
     const uint32_t len = is_object ? arti_object_best(x->s, &sh->object, &arti_object_start, &p)
                                    : arti_array_best(x->s, &sh->array, 0, none, false, &p);
-    put_byte(w->out, is_object ? '{' : '[');
+    arti_out_byte(w->out, is_object ? '{' : '[');
     const bool ok = len != ARTI_LEN_NONE && push(w, (task){.kind = TASK_BYTE, .byte = is_object ? '}' : ']'}) &&
                     push_plan(w, &p, false);
     arti_plan_free(&p);
@@ -151,11 +146,11 @@ static bool write_tasks(writer *w) {
     while (ok && w->n) {
         task t = w->tasks[--w->n];
         if (t.kind == TASK_BYTE) {
-            put_byte(w->out, t.byte);
+            arti_out_byte(w->out, t.byte);
         } else if (t.kind == TASK_KEY) {
-            put_quoted(w->out, (const uint8_t *)t.key.ptr, t.key.len);
-            put_byte(w->out, ':');
-        } else if (counting(w->out)) {
+            arti_out_quoted(w->out, (const uint8_t *)t.key.ptr, t.key.len);
+            arti_out_byte(w->out, ':');
+        } else if (arti_out_counts(w->out)) {
             w->out->len += (size_t)arti_conj_len(w->x->s, t.conj) * t.count + (t.count - 1);
         } else {
             if (t.count > 1)
@@ -168,12 +163,13 @@ static bool write_tasks(writer *w) {
     return ok && !arti_faulted(w->x->s);
 }
 
-/* ------------------------------------------------------------------ what comes after the pending value */
+bool arti_close_conj(arti_jctx *x, arti_conj c, arti_out *out) {
+    writer w = {.x = x, .out = out};
+    const bool ok = write_conj(&w, c);
+    return write_tasks(&w) && ok;
+}
 
-typedef struct ending { /* the cheapest way to end a frame's container */
-    uint32_t cost;      /* to the end of the text */
-    uint32_t alt;
-} ending;
+/* ------------------------------------------------------------------ what comes after the pending value */
 
 static const uint32_t *pending_costs(arti_jctx *x, const arti_frame *f);
 
@@ -265,7 +261,7 @@ static bool add_costs(arti_jctx *x, const arti_frame *f, const arti_goals *g, co
 static const uint32_t no_cost = 0;
 
 /* Costs after the value that is pending in f, whose goals are g; the parents' first. NULL: fault. */
-static const uint32_t *costs_for(arti_jctx *x, const arti_frame *f, const arti_goals *g) {
+const uint32_t *arti_close_costs(arti_jctx *x, const arti_frame *f, const arti_goals *g) {
     if (!f) return &no_cost;
     for (;;) { /* the outermost frame that lacks them, until f itself has them */
         const arti_frame *at = f;
@@ -286,12 +282,12 @@ static const uint32_t *costs_for(arti_jctx *x, const arti_frame *f, const arti_g
 }
 
 static const uint32_t *pending_costs(arti_jctx *x, const arti_frame *child) {
-    return costs_for(x, child->parent, child->goals);
+    return arti_close_costs(x, child->parent, child->goals);
 }
 
 /* The cheapest way to end the innermost container; at_least: with one more member. */
-static ending end_frame(arti_jctx *x, const arti_frame *f, bool one_more) {
-    ending best = {ARTI_LEN_NONE, 0};
+arti_ending arti_close_frame(arti_jctx *x, const arti_frame *f, bool one_more) {
+    arti_ending best = {ARTI_LEN_NONE, 0};
     const uint32_t *outer = pending_costs(x, f);
     if (!outer) return best;
     const uint32_t n_alts =
@@ -312,7 +308,7 @@ static ending end_frame(arti_jctx *x, const arti_frame *f, bool one_more) {
         }
         const uint32_t goal = f->goals->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY].alts[alt].goal;
         cost = arti_len_add(arti_len_add(cost, 1), outer[goal]);
-        if (cost < best.cost) best = (ending){cost, alt};
+        if (cost < best.cost) best = (arti_ending){cost, alt};
     }
     return best;
 }
@@ -325,13 +321,13 @@ static bool write_frames(arti_jctx *x, const arti_frame *f, bool one_more, arti_
 /* After a value in f that met the goal `goal` of g: ends f and all around it. */
 static bool write_after(arti_jctx *x, const arti_frame *f, const arti_goals *g, uint32_t goal, arti_out *out) {
     while (f) {
-        if (counting(out)) { /* the cost reaches to the end of the text */
-            const uint32_t *costs = costs_for(x, f, g);
+        if (arti_out_counts(out)) { /* the cost reaches to the end of the text */
+            const uint32_t *costs = arti_close_costs(x, f, g);
             if (!costs || costs[goal] == ARTI_LEN_NONE) return false;
             out->len += costs[goal];
             return true;
         }
-        const uint32_t *costs = costs_for(x, f, g), *outer = costs ? pending_costs(x, f) : NULL;
+        const uint32_t *costs = arti_close_costs(x, f, g), *outer = costs ? pending_costs(x, f) : NULL;
         if (!outer) return false;
         const uint32_t n_alts =
             f->is_object ? ((arti_object_machine *)f->machine)->n_alts : ((arti_array_machine *)f->machine)->n_alts;
@@ -377,9 +373,9 @@ static bool write_after(arti_jctx *x, const arti_frame *f, const arti_goals *g, 
 }
 
 static bool write_frames(arti_jctx *x, const arti_frame *f, bool one_more, arti_out *out) {
-    const ending e = end_frame(x, f, one_more);
+    const arti_ending e = arti_close_frame(x, f, one_more);
     if (e.cost == ARTI_LEN_NONE) return false;
-    if (counting(out)) { /* as above; of one more member, the comma is there already */
+    if (arti_out_counts(out)) { /* as above; of one more member, the comma is there already */
         out->len += e.cost - (one_more && f->n > 0);
         return true;
     }
@@ -406,9 +402,9 @@ static bool write_frames(arti_jctx *x, const arti_frame *f, bool one_more, arti_
 }
 
 /* The goal that a value which is still to come meets at the least cost; UINT32_MAX: fault. */
-static uint32_t cheapest_goal(arti_jctx *x, const arti_state *st) {
+uint32_t arti_close_goal(arti_jctx *x, const arti_state *st) {
     const arti_goals *g = st->goals;
-    const uint32_t *costs = g ? costs_for(x, st->top, g) : NULL;
+    const uint32_t *costs = g ? arti_close_costs(x, st->top, g) : NULL;
     if (!costs) return UINT32_MAX;
     uint32_t best = ARTI_LEN_NONE, goal = UINT32_MAX;
     for (uint32_t i = 0; i < g->n; i++) {
@@ -419,7 +415,7 @@ static uint32_t cheapest_goal(arti_jctx *x, const arti_state *st) {
 }
 
 static bool write_value(arti_jctx *x, const arti_state *st, arti_out *out) {
-    const uint32_t goal = cheapest_goal(x, st);
+    const uint32_t goal = arti_close_goal(x, st);
     if (goal == UINT32_MAX) return false;
     writer w = {.x = x, .out = out};
     return push(&w, (task){.kind = TASK_CONJ, .conj = st->goals->conj[goal], .count = 1}) && write_tasks(&w) &&
@@ -513,7 +509,7 @@ static bool write_text_rest(arti_jctx *x, const arti_state *st, arti_out *out, u
     const arti_text_machine *m = st->text.machine;
     const arti_goal_type *gt = &st->goals->type[ARTI_T_STRING];
     const uint64_t *q = arti_text_q(st);
-    const uint32_t *costs = costs_for(x, st->top, st->goals);
+    const uint32_t *costs = arti_close_costs(x, st->top, st->goals);
     if (!costs) return false;
     uint32_t best = ARTI_LEN_NONE, goal = 0;
     const uint8_t *text = NULL;
@@ -532,7 +528,7 @@ static bool write_text_rest(arti_jctx *x, const arti_state *st, arti_out *out, u
     }
     if (!text) return false;
     put_text(out, text, len);
-    put_byte(out, '"');
+    arti_out_byte(out, '"');
     *met = goal;
     return true;
 }
@@ -543,7 +539,7 @@ static bool try_key(arti_jctx *x, const arti_state *st, const uint8_t *text, siz
     *after = *st;
     quoted->len = 0;
     put_text(quoted, text, len);
-    put_byte(quoted, '"');
+    arti_out_byte(quoted, '"');
     if (quoted->len > quoted->cap) return false;
     for (size_t i = 0; i < quoted->len; i++)
         if (!arti_state_step(x, after, quoted->buf[i])) return false;
@@ -551,7 +547,7 @@ static bool try_key(arti_jctx *x, const arti_state *st, const uint8_t *text, siz
 }
 
 /* Finds how the key that is being written may end. */
-static bool finish_key(arti_jctx *x, const arti_state *st, arti_state *after, arti_out *quoted) {
+bool arti_close_key(arti_jctx *x, const arti_state *st, arti_state *after, arti_out *quoted) {
     const arti_object_machine *m = st->top->machine;
     const uint64_t *q = arti_text_q(st);
     uint32_t best = UINT32_MAX;
@@ -604,13 +600,13 @@ static bool finish_key(arti_jctx *x, const arti_state *st, arti_state *after, ar
             if (!arti_state_step(x, &next, (uint8_t)b)) return false;
         }
         *after = next;
-        put_byte(quoted, (uint8_t)b);
+        arti_out_byte(quoted, (uint8_t)b);
     }
     return after->mode == ARTI_M_COLON;
 }
 
 /* Ends an unfinished character or escape by the first byte that lives, until the string is between characters. */
-static bool finish_char(arti_jctx *x, arti_state *st, arti_out *out) {
+bool arti_close_char(arti_jctx *x, arti_state *st, arti_out *out) {
     while (st->text.escape != ARTI_ESC_NONE || st->text.u8 != ARTI_U8_0) {
         static const uint8_t tries[] = "nrtu0123456789abcdefABCDEF\\\"/b";
         bool found = false;
@@ -624,7 +620,7 @@ static bool finish_char(arti_jctx *x, arti_state *st, arti_out *out) {
                 b = (uint8_t)(0x80 + i);
             }
             if (arti_state_step(x, st, b)) {
-                put_byte(out, b);
+                arti_out_byte(out, b);
                 found = true;
             }
         }
@@ -635,7 +631,7 @@ static bool finish_char(arti_jctx *x, arti_state *st, arti_out *out) {
 
 static bool write_number_rest(arti_jctx *x, const arti_state *st, arti_out *out, uint32_t *met) {
     const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
-    const uint32_t *costs = costs_for(x, st->top, st->goals);
+    const uint32_t *costs = arti_close_costs(x, st->top, st->goals);
     if (!costs) return false;
     size_t best = SIZE_MAX;
     uint32_t alt = 0;
@@ -652,7 +648,7 @@ static bool write_number_rest(arti_jctx *x, const arti_state *st, arti_out *out,
 static bool write_word_rest(arti_jctx *x, const arti_state *st, arti_out *out, uint32_t *met) {
     static const char *const words[] = {"false", "true", "null"};
     const arti_goal_type *gt = &st->goals->type[st->word < 2 ? ARTI_T_BOOL : ARTI_T_NULL];
-    const uint32_t *costs = costs_for(x, st->top, st->goals);
+    const uint32_t *costs = arti_close_costs(x, st->top, st->goals);
     if (!costs) return false;
     uint32_t best = ARTI_LEN_NONE, goal = 0;
     for (uint32_t a = 0; a < gt->n_alts; a++) {
@@ -660,324 +656,15 @@ static bool write_word_rest(arti_jctx *x, const arti_state *st, arti_out *out, u
         if (costs[gt->alts[a].goal] < best) best = costs[gt->alts[a].goal], goal = gt->alts[a].goal;
     }
     if (best == ARTI_LEN_NONE) return false;
-    put(out, words[st->word] + st->word_len, strlen(words[st->word]) - st->word_len);
+    arti_out_put(out, words[st->word] + st->word_len, strlen(words[st->word]) - st->word_len);
     *met = goal;
     return true;
 }
 
 /* The rest of a string, number or word, and the goal that it meets. */
-static bool write_scalar_rest(arti_jctx *x, const arti_state *st, arti_out *out, uint32_t *met) {
+bool arti_close_scalar(arti_jctx *x, const arti_state *st, arti_out *out, uint32_t *met) {
     if (st->mode == ARTI_M_TEXT) return write_text_rest(x, st, out, met);
     return st->mode == ARTI_M_NUMBER ? write_number_rest(x, st, out, met) : write_word_rest(x, st, out, met);
-}
-
-/* ------------------------------------------------------------------ piece by piece
- *
- * Where the order of members is given, what the machines of all alternatives together rank first comes first; and items of unique arrays
- * depend on the items before them. So a completion is made of pieces there, and each is stepped before the next one is chosen. */
-
-/* The next key of a plan, or the end of the container. */
-static bool write_next_member(arti_jctx *x, const arti_state *st, arti_out *out) {
-    const arti_frame *f = st->top;
-    const bool one_more = st->mode == ARTI_M_KEY;
-    const ending e = end_frame(x, f, one_more);
-    if (e.cost == ARTI_LEN_NONE) return false;
-    if (counting(out)) { /* as above; of one more member, the comma is there already */
-        out->len += e.cost - (one_more && f->n > 0);
-        return true;
-    }
-    const arti_object_machine *m = f->machine;
-    arti_plan p = {.mem = &x->s->mem};
-    arti_object_view v;
-    arti_object_at at;
-    arti_object_view_init(&v, &at, x, f, e.alt);
-    if (one_more) at.at_least = f->n + 1;
-    const bool ok = arti_object_best(x->s, m->alts[e.alt].shape, &at, &p) != ARTI_LEN_NONE;
-    const arti_key *first = NULL;
-    uint32_t first_rank = UINT32_MAX;
-    for (size_t i = 0; ok && i < p.n; i++) {
-        const uint32_t name = arti_object_machine_find(m, p.steps[i].key.ptr, p.steps[i].key.len);
-        const uint32_t rank = name == UINT32_MAX ? ARTI_RANK_OTHERS : m->rank[name];
-        if (first && rank >= first_rank) continue;
-        first = &p.steps[i].key;
-        first_rank = rank;
-    }
-    if (!first) {
-        put_byte(out, '}');
-    } else {
-        if (st->mode == ARTI_M_AFTER) put_byte(out, ',');
-        put_quoted(out, (const uint8_t *)first->ptr, first->len);
-        put_byte(out, ':');
-    }
-    arti_plan_free(&p);
-    return ok;
-}
-
-static bool write_next_item(arti_jctx *x, const arti_state *st, arti_out *out, bool *comma) {
-    const arti_frame *f = st->top;
-    const ending e = end_frame(x, f, false);
-    if (e.cost == ARTI_LEN_NONE) return false;
-    const arti_array_machine *m = f->machine;
-    arti_plan p = {.mem = &x->s->mem};
-    const bool ok = arti_array_best(x->s, m->alts[e.alt].shape, f->n, arti_frame_counts(f) + m->count_at[e.alt],
-                                    f->has_equal, &p) != ARTI_LEN_NONE;
-    *comma = p.n > 0;
-    if (p.n == 0)
-        put_byte(out, ']');
-    else if (st->mode == ARTI_M_AFTER)
-        put_byte(out, ',');
-    arti_plan_free(&p);
-    return ok;
-}
-
-/* A value: all of it, or of a container that is not to be whole its opening bracket. */
-static bool write_begun(arti_jctx *x, const arti_state *st, bool whole, arti_out *out) {
-    const uint32_t goal = cheapest_goal(x, st);
-    const arti_shape *sh = goal == UINT32_MAX ? NULL : best_shape(x->s, st->goals->conj[goal]);
-    if (!sh) return false;
-    if (!whole && (sh->type == ARTI_T_OBJECT || sh->type == ARTI_T_ARRAY)) {
-        put_byte(out, sh->type == ARTI_T_OBJECT ? '{' : '[');
-        return true;
-    }
-    writer w = {.x = x, .out = out};
-    const bool ok = write_conj(&w, st->goals->conj[goal]);
-    return write_tasks(&w) && ok;
-}
-
-/* whole: containers that begin here are written to their end. */
-static bool write_piece(arti_jctx *x, arti_state *st, bool whole, arti_out *out) {
-    uint32_t goal;
-    bool more = false;
-    switch ((arti_mode)st->mode) {
-    case ARTI_M_COLON: put_byte(out, ':'); return true;
-    case ARTI_M_VALUE: return write_begun(x, st, whole, out);
-    case ARTI_M_FIRST_VALUE: return write_next_item(x, st, out, &more) && (!more || write_begun(x, st, whole, out));
-    case ARTI_M_FIRST_KEY:
-    case ARTI_M_KEY: return write_next_member(x, st, out);
-    case ARTI_M_AFTER: return st->top->is_object ? write_next_member(x, st, out) : write_next_item(x, st, out, &more);
-    case ARTI_M_TEXT:
-    case ARTI_M_WORD: return write_scalar_rest(x, st, out, &goal);
-    case ARTI_M_NUMBER: {
-        const size_t before = out->len;
-        if (!write_scalar_rest(x, st, out, &goal)) return false;
-        if (out->len > before) return true;
-        if (st->top) return arti_number_end(x, st) && arti_unique_alive(x, st);
-        *st = (arti_state){.mode = ARTI_M_DONE};
-        return true;
-    }
-    default: return false;
-    }
-}
-
-#define PIECES_MAX 100000u
-
-#define KEY_MAX 8192u
-
-/* Writes a key where an object may not end yet, or the rest of one: up to KEY_MAX bytes and its opening quote. */
-static bool write_key(arti_jctx *x, arti_state *st, arti_out *out) {
-    uint8_t buf[KEY_MAX];
-    arti_out quoted = {buf, sizeof buf, 0};
-    arti_state key = *st, after;
-    const size_t len = out->len;
-    if (st->mode == ARTI_M_KEY || st->mode == ARTI_M_FIRST_KEY) {
-        if (!arti_state_step(x, &key, '"')) return false;
-        put_byte(out, '"');
-    }
-    if (key.mode == ARTI_M_KEY_TEXT && finish_char(x, &key, out) && finish_key(x, &key, &after, &quoted)) {
-        put(out, buf, quoted.len);
-        *st = after;
-        return true;
-    }
-    out->len = len;
-    return false;
-}
-
-/* Of an item that meets conjunction c: how many conditions of `contains` that still lack items is it counted by? */
-static uint32_t lacking_met(arti_jctx *x, const arti_frame *f, arti_conj c) {
-    uint32_t most = 0;
-    if (!f || f->is_object) return 0;
-    const arti_array_machine *m = f->machine;
-    for (uint32_t alt = 0; alt < m->n_alts; alt++) {
-        if (!arti_live(f, alt)) continue;
-        arti_array_shape *a = m->alts[alt].shape;
-        const uint32_t *counts = arti_frame_counts(f) + m->count_at[alt];
-        const uint32_t watched = arti_item_watched(a, f->n, counts);
-        uint32_t lacking = 0;
-        for (uint32_t k = 0; k < a->n_contains; k++) lacking |= (uint32_t)(counts[k] < a->contains[k].min) << k;
-        for (uint32_t sub = watched; sub; sub = (sub - 1) & watched) {
-            const uint32_t n = (uint32_t)__builtin_popcount(sub & lacking);
-            if (n > most && arti_item_counted(x->s, a, f->n, sub) == c) most = n;
-        }
-    }
-    return most;
-}
-
-typedef struct prospect { /* one of the goals of the next value */
-    uint32_t cost;        /* of the value and all that follows, as if nothing were a repetition */
-    uint32_t lacking;     /* lacking_met */
-} prospect;
-
-/* Cheapest first, and of those what is counted most. Where the cheapest turned out to be a repetition, what is counted comes before what is
- * not: items that bring no end nearer would look cheap again and again. */
-static bool comes_before(const prospect *a, const prospect *b, bool counted_first) {
-    if (counted_first && !a->lacking != !b->lacking) return a->lacking > 0;
-    return a->cost != b->cost ? a->cost < b->cost : a->lacking > b->lacking;
-}
-
-/* Of what the value that comes next may be, keeps what makes the text shortest and can still differ where it must: the items of an array that
- * are lacking come first then, whatever they have to look like. Writes the bracket of an object that is kept in the order of the schema. */
-static bool aim(arti_jctx *x, arti_state *st, arti_out *out) {
-    const arti_goals *all = st->goals;
-    if ((st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !x->s->norm->has_unique || !all || all->n == 1)
-        return true;
-    const uint32_t *costs = costs_for(x, st->top, all);
-    if (!costs) return false;
-    prospect *prospects = arti_region_get(x->region, all->n * sizeof *prospects);
-    if (!prospects) return arti_fault_mem(x->s);
-    for (uint32_t i = 0; i < all->n; i++)
-        prospects[i] = (prospect){arti_len_add(arti_conj_len(x->s, all->conj[i]), costs[i]),
-                                  lacking_met(x, st->top, all->conj[i])};
-    for (uint32_t tried = 0; tried < all->n; tried++) {
-        uint32_t best = UINT32_MAX;
-        for (uint32_t i = 0; i < all->n; i++)
-            if (prospects[i].cost != ARTI_LEN_NONE &&
-                (best == UINT32_MAX || comes_before(&prospects[i], &prospects[best], tried > 0)))
-                best = i;
-        if (best == UINT32_MAX) break;
-        prospects[best].cost = ARTI_LEN_NONE;
-        const arti_shape *sh = best_shape(x->s, all->conj[best]);
-        if (x->in_order && sh && sh->type == ARTI_T_OBJECT) { /* the order of members is that of all goals together */
-            if (st->mode == ARTI_M_FIRST_VALUE) break;
-            arti_state object = *st;
-            if (!arti_state_step(x, &object, '{') || !arti_object_aim(x, &object, best) ||
-                !arti_unique_alive(x, &object)) {
-                if (arti_faulted(x->s)) return false;
-                continue;
-            }
-            *st = object;
-            put_byte(out, '{');
-            break;
-        }
-        arti_conj c = all->conj[best];
-        const arti_goals *one = arti_goals_of(x->s, &c, 1);
-        if (!one) return !arti_faulted(x->s);
-        arti_frame *top = arti_frame_copy(x, st->top); /* of which nothing is remembered for all goals together */
-        if (!top) return false;
-        const arti_state probe = {.top = top, .goals = one, .mode = ARTI_M_VALUE};
-        if (!arti_unique_alive(x, &probe)) continue;
-        st->top = top;
-        st->goals = one;
-        break;
-    }
-    return !arti_faulted(x->s);
-}
-
-typedef struct pieces { /* one that is made: up to cap of its len bytes */
-    uint8_t *buf;
-    size_t cap, len;
-} pieces;
-
-static bool make_room(arti_jctx *x, pieces *p, size_t len) {
-    if (len <= p->cap) return true;
-    uint8_t *bigger = arti_realloc(x->region->mem, p->buf, p->cap, len);
-    if (!bigger) return arti_fault_mem(x->s);
-    p->buf = bigger;
-    p->cap = len;
-    return true;
-}
-
-/* The cheapest piece from *st, and *st behind it. false: it does not go on from here (or a fault). */
-static bool step_piece(arti_jctx *x, arti_state *st, bool whole, pieces *p) {
-    const arti_state from = *st;
-    for (;;) {
-        arti_out out = {p->buf, p->cap, 0};
-        *st = from;
-        if (!write_piece(x, st, whole, &out)) return false;
-        p->len = out.len;
-        if (out.len <= p->cap) break;
-        if (!make_room(x, p, out.len)) return false;
-    }
-    for (size_t i = 0; i < p->len; i++)
-        if (!arti_state_step(x, st, p->buf[i])) return false;
-    /* A number that is a repetition may still become another one; that is left to trails. */
-    if (from.mode == ARTI_M_NUMBER || st->mode != ARTI_M_NUMBER || !arti_is_distinct(st)) return true;
-    return arti_number_end(x, st) && arti_unique_alive(x, st);
-}
-
-/* Another piece, where that one would repeat an item; anew: or the end behind it would, and then one of up to len_max bytes. */
-static bool step_instead(arti_trails *trails, arti_state *st, bool anew, uint32_t len_max, pieces *p) {
-    arti_jctx *x = trails->x;
-    arti_out out = {p->buf, p->cap, 0};
-    p->len = 0;
-    if (!anew && write_key(x, st, &out)) {
-        p->len = out.len;
-        return true;
-    }
-    if (arti_faulted(x->s) || !arti_trail_go(trails, st, anew, len_max)) return false;
-    p->len = arti_trail_len(trails);
-    if (!make_room(x, p, p->len)) return false;
-    arti_trail_text(trails, p->buf);
-    return true;
-}
-
-/* A piece from *st, and *st behind it: the cheapest, or where it repeats an item a short one that does not. Alive is not enough: an item would
- * grow and grow where any further member or item makes it another one, and where the cheapest container is there already, another would begin
- * within it, and so on. */
-static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
-    arti_jctx *x = trails->x;
-    const arti_state from = *st;
-    const bool whole = (from.mode == ARTI_M_VALUE || from.mode == ARTI_M_FIRST_VALUE) && arti_is_distinct(&from) &&
-                       !arti_unique_is_first(from.top);
-    const bool stepped = step_piece(x, st, whole, p);
-    if (stepped && (st->mode != ARTI_M_AFTER || arti_ends_anew(x, st))) return !arti_faulted(x->s);
-    if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
-    if (stepped || whole) {
-        const size_t grown = stepped ? p->len + arti_trail_stray_len(trails, st->top, st->top->n) : UINT32_MAX;
-        *st = from;
-        if (step_instead(trails, st, true, grown < UINT32_MAX ? (uint32_t)grown : UINT32_MAX, p)) return true;
-        *st = from;
-        if (arti_faulted(x->s)) return false;
-        if (step_piece(x, st, whole && stepped, p)) {
-            if (stepped) arti_trail_stray(trails, st->top);
-            return true;
-        }
-        if (arti_faulted(x->s)) return false;
-    }
-    *st = from;
-    return step_instead(trails, st, false, UINT32_MAX, p);
-}
-
-#define DEEPER_MAX 256u /* containers within each other that a completion begins */
-
-/* Piece by piece, each the cheapest. One that would repeat an item is replaced by a short one that does not: by the beginning of one, or a whole
- * value. */
-static bool try_pieces(arti_jctx *x, arti_state *st, bool whole, arti_out *out) {
-    pieces p = {0};
-    arti_trails trails;
-    arti_trails_init(&trails, x, whole);
-    const uint32_t depth_max = (st->top ? st->top->depth : 0) + DEEPER_MAX;
-    bool ok = make_room(x, &p, 2 * KEY_MAX);
-    for (uint32_t n = 0; ok && st->mode != ARTI_M_DONE; n++) {
-        arti_trails_leave(&trails, st->top);
-        ok = n < PIECES_MAX && (whole || trails.n_strays < ARTI_TRAIL_STRAYS_MAX) && aim(x, st, out);
-        if (!ok) break;
-        ok = step_shortly(&trails, st, &p) && (!whole || !st->top || st->top->depth <= depth_max);
-        if (ok) put(out, p.buf, p.len);
-    }
-    arti_free(x->region->mem, p.buf, p.cap);
-    arti_trails_free(&trails);
-    return ok;
-}
-
-/* What begins a value may leave little but to begin another within it, and so on: then whole values are searched for. */
-static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
-    const arti_state from = *st;
-    const size_t len = out->len;
-    if (try_pieces(x, st, false, out)) return true;
-    if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
-    *st = from;
-    out->len = len;
-    return try_pieces(x, st, true, out);
 }
 
 /* ------------------------------------------------------------------ the whole */
@@ -985,109 +672,31 @@ static bool close_by_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
 bool arti_close_write(arti_jctx *x, const arti_state *from, arti_out *out) {
     arti_state st = *from;
     if (st.mode == ARTI_M_TEXT || st.mode == ARTI_M_KEY_TEXT) {
-        if (!finish_char(x, &st, out)) return false;
+        if (!arti_close_char(x, &st, out)) return false;
     }
     if (st.mode == ARTI_M_KEY_TEXT) {
         uint8_t buf[8192];
         arti_out quoted = {buf, sizeof buf, 0};
         arti_state after;
-        if (!finish_key(x, &st, &after, &quoted)) return false;
-        put(out, buf, quoted.len);
+        if (!arti_close_key(x, &st, &after, &quoted)) return false;
+        arti_out_put(out, buf, quoted.len);
         st = after;
     }
-    if (x->in_order || x->s->norm->has_unique) return close_by_pieces(x, &st, out);
+    if (x->in_order || x->s->norm->has_unique) return arti_close_pieces(x, &st, out);
     uint32_t goal;
     switch ((arti_mode)st.mode) {
     case ARTI_M_DONE: return true;
     case ARTI_M_VALUE: return write_value(x, &st, out);
-    case ARTI_M_COLON: put_byte(out, ':'); return write_value(x, &st, out);
+    case ARTI_M_COLON: arti_out_byte(out, ':'); return write_value(x, &st, out);
     case ARTI_M_FIRST_VALUE:
     case ARTI_M_FIRST_KEY:
     case ARTI_M_AFTER: return write_frames(x, st.top, false, out);
     case ARTI_M_KEY: return write_frames(x, st.top, true, out);
-    default: return write_scalar_rest(x, &st, out, &goal) && write_after(x, st.top, st.goals, goal, out);
+    default: return arti_close_scalar(x, &st, out, &goal) && write_after(x, st.top, st.goals, goal, out);
     }
 }
 
 size_t arti_close_len(arti_jctx *x, const arti_state *st) {
     arti_out out = {NULL, 0, 0};
     return arti_close_write(x, st, &out) ? out.len : SIZE_MAX;
-}
-
-/* ------------------------------------------------------------------ forced bytes */
-
-#define FEW_STRINGS 32u
-
-static void add_byte(uint64_t set[4], uint8_t b) {
-    set[b / 64] |= UINT64_C(1) << (b % 64);
-}
-
-/* Adds the bytes that listed strings go on with in state q; false: too many to look at. */
-static bool add_next_of_set(uint64_t set[4], const arti_key *strings, uint64_t q) {
-    if (q == 0) return true;
-    if (arti_set_hi(q) - arti_set_lo(q) > FEW_STRINGS) return false;
-    for (uint32_t i = arti_set_lo(q); i < arti_set_hi(q); i++)
-        if (strings[i].len > arti_set_depth(q)) add_byte(set, (uint8_t)strings[i].ptr[arti_set_depth(q)]);
-    return true;
-}
-
-/* Of a text between characters: only listed strings may go on, with the bytes in *set or a quote. */
-static bool is_listed(const arti_state *st, uint64_t set[4]) {
-    if (st->text.escape != ARTI_ESC_NONE) return false;
-    const uint64_t *q = arti_text_q(st);
-    if (st->mode == ARTI_M_KEY_TEXT)
-        return !st->text.offer_other &&
-               add_next_of_set(set, ((const arti_object_machine *)st->text.machine)->names, q[0]);
-    const arti_text_machine *m = st->text.machine;
-    for (uint32_t i = 0; i < m->n_parts; i++)
-        if (q[i] && (m->parts[i].kind != ARTI_PART_SET || !add_next_of_set(set, m->parts[i].set, q[i]))) return false;
-    return true;
-}
-
-/* Bytes that may come next, and perhaps some that may not; without optional whitespace and escapes. */
-static void next_bytes(const arti_jctx *x, const arti_state *st, uint64_t set[4]) {
-    static const char elsewhere[] = "\"{}[],:0123456789-.eE+truefalsn";
-    memset(set, 0, 4 * sizeof *set);
-    if (st->mode != ARTI_M_TEXT && st->mode != ARTI_M_KEY_TEXT) {
-        for (const char *b = elsewhere; *b; b++) add_byte(set, (uint8_t)*b);
-        if (x->spaced) add_byte(set, ' ');
-    } else if (is_listed(st, set)) {
-        add_byte(set, '"');
-    } else {
-        memset(set, 0xFF, 4 * sizeof *set);
-        if (st->text.escape == ARTI_ESC_NONE) set['\\' / 64] &= ~(UINT64_C(1) << ('\\' % 64));
-    }
-}
-
-static bool is_between_chars(const arti_state *st) {
-    return (st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT) && st->text.escape == ARTI_ESC_NONE &&
-           st->text.u8 == ARTI_U8_0;
-}
-
-size_t arti_forced(arti_jctx *x, const arti_state *from, uint8_t *buf, size_t cap) {
-    arti_state st = *from;
-    size_t n = 0;
-    while (n < cap && st.mode != ARTI_M_DONE && !arti_state_is_complete(&st)) {
-        arti_state only;
-        uint64_t set[4];
-        uint32_t found = 0;
-        uint8_t byte = 0;
-        next_bytes(x, &st, set);
-        for (uint32_t k = 0; k < 4 && found < 2; k++) { /* letters first: where anything goes, two are found at once */
-            const uint32_t w = k < 2 ? 1 - k : k;
-            for (uint64_t bits = set[w]; bits && found < 2; bits &= bits - 1) {
-                arti_state next = st;
-                const uint8_t b = (uint8_t)(w * 64 + (uint32_t)__builtin_ctzll(bits));
-                if (!arti_state_step(x, &next, b)) continue;
-                found++;
-                byte = b;
-                only = next;
-            }
-        }
-        if (found != 1 || arti_faulted(x->s)) break;
-        if (is_between_chars(&st) && byte != '\\' && arti_text_may_escape(x, &st)) break;
-        buf[n++] = byte;
-        st = only;
-    }
-    return n;
 }

@@ -359,7 +359,7 @@ bool arti_object_key(arti_jctx *x, arti_state *st, uint32_t name, uint64_t match
     return true;
 }
 
-/* st->goals may be fewer than the alternatives ask for: a completion aims at one of them (art_json_close.c). */
+/* st->goals may be fewer than the alternatives ask for: a completion aims at one of them (art_json_pieces.c). */
 static bool object_value(arti_jctx *x, arti_state *st, const arti_accept *acc, uint64_t hash) {
     const arti_frame *f = st->top;
     arti_object_machine *m = f->machine;

@@ -7,6 +7,9 @@
 #include "art_rows.h"
 #include "art_utf8.h"
 
+/* A row that took more work is not shared: what was found out about its language on the way, rows further on would have to find out at once. */
+#define SHARED_WORK_MAX 2000u
+
 #define BOUND_MAX 8u /* characters that may still come: then lengths become part of the language */
 
 #define LONG_MANY 4096u /* tokens that are too many to be looked at one by one */
@@ -393,10 +396,12 @@ static bool make_and_keep(arti_walk *w, arti_re_state q, const row_keys *k, uint
                           const arti_mask_row **kept) {
     arti_bits_patch patches[ARTI_ROW_PATCHES_MAX];
     arti_basis basis;
+    const uint64_t before = arti_re_work_done(w->x->s->re);
     if (!make_row(w, q, words, ends, &basis)) return false;
     w->n_made++;
     const arti_row row = arti_row_from(words, w->v->n_words, basis, patches);
-    if (k->is_shared) arti_rows_put(w->v->rows, k->digest, words, ends, &row);
+    if (k->is_shared && arti_re_work_done(w->x->s->re) - before < SHARED_WORK_MAX)
+        arti_rows_put(w->v->rows, k->digest, words, ends, &row);
     *kept = keep(w, k, words, ends, &row);
     return true;
 }

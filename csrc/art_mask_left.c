@@ -448,8 +448,7 @@ bool arti_left_add(arti_lang *l, bool *done) {
     art_schema *s = l->w->x->s;
     const uint32_t *stay = arti_vocab_stay(v, UINT32_MAX);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < v->n_words && n <= ADD_MAX; i++)
-        for (uint32_t bits = stay[i] & ~l->row[i]; bits; bits &= bits - 1) n++;
+    for (uint32_t i = 0; i < v->n_words && n <= ADD_MAX; i++) n += arti_bits_count64(stay[i] & ~l->row[i]);
     *done = n <= ADD_MAX;
     for (uint32_t i = 0; i < v->n_words && *done; i++) {
         for (uint32_t bits = stay[i] & ~l->row[i]; bits; bits &= bits - 1) {

@@ -121,7 +121,12 @@ void arti_rows_put(arti_rows *r, const uint64_t digest[2], const uint32_t *words
         row *to = oldest(set, false);
         release(r, to);
         fresh.data = arti_realloc(&r->mem, NULL, 0, data_size(r, &fresh));
-        for (row *old = oldest(set, true); !fresh.data && r->mem.over_limit && old; old = oldest(set, true)) {
+        for (uint32_t k = 0; !fresh.data && r->mem.over_limit && k < ARTI_ROWS_MAX / WAYS;) {
+            row *old = oldest(r->rows + (size_t)(set - r->rows + k * WAYS) % ARTI_ROWS_MAX, true);
+            if (!old) { /* then of the next set, and so on */
+                k++;
+                continue;
+            }
             release(r, old);
             r->mem.over_limit = false;
             fresh.data = arti_realloc(&r->mem, NULL, 0, data_size(r, &fresh));

@@ -4,7 +4,8 @@
  *
  * Purpose   the same patterns and formats come up in schema after schema: which tokens one of their languages allows is found once. A row is
  *           known by a digest of the language (art_regex.h) under a key of this cache's own.
- * Owns      copies of what the rows change in rows of the vocabulary; the least recently used of a few candidates makes room for a new one.
+ * Owns      copies of what the rows change in rows of the vocabulary; the least recently used of a few candidates makes room for a new one, and
+ *           where bytes are short, those of other places as well.
  * Threads   any, at any time: a lock is held while a row is copied.
  * Errors    new: NULL when the allocator refuses. Later a refusal only means that nothing is kept.
  * Limits    ARTI_ROWS_MAX rows and ARTI_ROWS_BYTES_MAX bytes. */
@@ -14,8 +15,8 @@
 #include "art_bits.h"
 #include "art_mem.h"
 
-#define ARTI_ROWS_MAX 1024u
-#define ARTI_ROWS_BYTES_MAX ((size_t)8 << 20)
+#define ARTI_ROWS_MAX 8192u
+#define ARTI_ROWS_BYTES_MAX ((size_t)16 << 20)
 #define ARTI_ROW_PATCHES_MAX 1024u
 
 /* Rows that live as long as the vocabulary, and that another one is told by: what is in `base` (NULL: nothing) and in `within` (NULL: all

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * art_trail.h: texts that go on from a place, the shortest first, each of them once (private to art_json_close.c).
+ * art_trail.h: texts that go on from a place, the shortest first, each of them once (private to art_json_pieces.c).
  *
  * Purpose   where a completion must not repeat an item, the cheapest text of a value or a key may be taken. Others are searched for by their
  *           length, led by what they lack at least. Where the search ended is kept as a *trail*: the next item at the same place goes on from

@@ -647,16 +647,18 @@ bool arti_unique_is_endless(art_schema *s, arti_re_state q) {
         arti_re_lengths l;
         arti_re_bytes next;
         arti_re_state last = ARTI_RE_DEAD; /* neighbouring bytes mostly lead to the same state */
-        yes = arti_re_get_lengths(s->re, met[i], &l) == ART_OK && l.longest == ARTI_RE_UNBOUNDED &&
-              arti_re_live_bytes(s->re, met[i], &next) == ART_OK;
+        if (arti_re_get_lengths(s->re, met[i], &l) != ART_OK || arti_re_live_bytes(s->re, met[i], &next) != ART_OK)
+            return false; /* with more work to spend, it may be found another time */
+        yes = l.longest == ARTI_RE_UNBOUNDED;
         for (uint32_t w = 0; w < 4 && yes; w++) {
             for (uint64_t bits = next.bits[w]; bits && yes; bits &= bits - 1) {
                 const arti_re_state to = arti_re_step(s->re, met[i], (uint8_t)(w * 64 + arti_bits_lowest64(bits)));
                 if (to == last) continue;
+                if (to == ARTI_RE_FAIL) return false;
                 last = to;
                 uint32_t k = 0;
                 while (k < n && met[k] != to) k++;
-                yes = to != ARTI_RE_FAIL && m->endless[to] != 2 && (k < n || n < ENDLESS_STATES_MAX);
+                yes = m->endless[to] != 2 && (k < n || n < ENDLESS_STATES_MAX);
                 if (yes && k == n && m->endless[to] != 1) met[n++] = to;
             }
         }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * art_json_parts.h: what completions are put together from (private to art_json_close.c and art_json_pieces.c).
+ *
+ * Purpose   shortest instances, what is lacking where a value stops, and what it costs to end containers.
+ * Threads   under the schema's lock.
+ * Errors    false, NULL or ARTI_LEN_NONE with the schema's fault set, or without one where there is no such text. */
+#ifndef ART_JSON_PARTS_H
+#define ART_JSON_PARTS_H
+
+#include "art_json_close.h"
+
+void arti_out_put(arti_out *o, const void *bytes, size_t len);
+void arti_out_byte(arti_out *o, uint8_t b);
+void arti_out_quoted(arti_out *o, const uint8_t *text, size_t len); /* as a JSON string */
+/* Nothing is written any more: costs will do. */
+static inline bool arti_out_counts(const arti_out *o) {
+    return o->len >= o->cap;
+}
+
+/* The shape of a shortest instance. NULL: there is none. */
+arti_shape *arti_close_shape(art_schema *s, arti_conj c);
+/* Writes one. */
+bool arti_close_conj(arti_jctx *x, arti_conj c, arti_out *out);
+
+typedef struct arti_ending { /* the cheapest way to end a frame's container */
+    uint32_t cost;           /* to the end of the text */
+    uint32_t alt;
+} arti_ending;
+/* one_more: with another member. */
+arti_ending arti_close_frame(arti_jctx *x, const arti_frame *f, bool one_more);
+/* Costs to the end of the text after the value that is pending in f, for each of its goals g. */
+const uint32_t *arti_close_costs(arti_jctx *x, const arti_frame *f, const arti_goals *g);
+/* The goal that a value which is still to come meets at the least cost; UINT32_MAX: fault. */
+uint32_t arti_close_goal(arti_jctx *x, const arti_state *st);
+
+/* Writes a shortest rest of the string, number or word that *st is in; *met: the goal that it meets. */
+bool arti_close_scalar(arti_jctx *x, const arti_state *st, arti_out *out, uint32_t *met);
+/* Ends the character or the escape that the string is in, and steps *st over it. */
+bool arti_close_char(arti_jctx *x, arti_state *st, arti_out *out);
+/* A shortest rest of the key with its closing quote, and *after it. */
+bool arti_close_key(arti_jctx *x, const arti_state *st, arti_state *after, arti_out *quoted);
+
+/* Writes a completion piece by piece, and steps *st over it (art_json_pieces.c). */
+bool arti_close_pieces(arti_jctx *x, arti_state *st, arti_out *out);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Completions piece by piece.
+ *
+ * Where the order of members is given, what the machines of all alternatives together rank first comes first; and items of unique arrays
+ * depend on the items before them. So a completion is made of pieces there, and each is stepped before the next one is chosen. */
+#include "art_json_parts.h"
+#include "art_trail.h"
+#include "art_unique.h"
+
+/* The next key of a plan, or the end of the container. */
+static bool write_next_member(arti_jctx *x, const arti_state *st, arti_out *out) {
+    const arti_frame *f = st->top;
+    const bool one_more = st->mode == ARTI_M_KEY;
+    const arti_ending e = arti_close_frame(x, f, one_more);
+    if (e.cost == ARTI_LEN_NONE) return false;
+    if (arti_out_counts(out)) { /* as above; of one more member, the comma is there already */
+        out->len += e.cost - (one_more && f->n > 0);
+        return true;
+    }
+    const arti_object_machine *m = f->machine;
+    arti_plan p = {.mem = &x->s->mem};
+    arti_object_view v;
+    arti_object_at at;
+    arti_object_view_init(&v, &at, x, f, e.alt);
+    if (one_more) at.at_least = f->n + 1;
+    const bool ok = arti_object_best(x->s, m->alts[e.alt].shape, &at, &p) != ARTI_LEN_NONE;
+    const arti_key *first = NULL;
+    uint32_t first_rank = UINT32_MAX;
+    for (size_t i = 0; ok && i < p.n; i++) {
+        const uint32_t name = arti_object_machine_find(m, p.steps[i].key.ptr, p.steps[i].key.len);
+        const uint32_t rank = name == UINT32_MAX ? ARTI_RANK_OTHERS : m->rank[name];
+        if (first && rank >= first_rank) continue;
+        first = &p.steps[i].key;
+        first_rank = rank;
+    }
+    if (!first) {
+        arti_out_byte(out, '}');
+    } else {
+        if (st->mode == ARTI_M_AFTER) arti_out_byte(out, ',');
+        arti_out_quoted(out, (const uint8_t *)first->ptr, first->len);
+        arti_out_byte(out, ':');
+    }
+    arti_plan_free(&p);
+    return ok;
+}
+
+static bool write_next_item(arti_jctx *x, const arti_state *st, arti_out *out, bool *comma) {
+    const arti_frame *f = st->top;
+    const arti_ending e = arti_close_frame(x, f, false);
+    if (e.cost == ARTI_LEN_NONE) return false;
+    const arti_array_machine *m = f->machine;
+    arti_plan p = {.mem = &x->s->mem};
+    const bool ok = arti_array_best(x->s, m->alts[e.alt].shape, f->n, arti_frame_counts(f) + m->count_at[e.alt],
+                                    f->has_equal, &p) != ARTI_LEN_NONE;
+    *comma = p.n > 0;
+    if (p.n == 0)
+        arti_out_byte(out, ']');
+    else if (st->mode == ARTI_M_AFTER)
+        arti_out_byte(out, ',');
+    arti_plan_free(&p);
+    return ok;
+}
+
+/* A value: all of it, or of a container that is not to be whole its opening bracket. */
+static bool write_begun(arti_jctx *x, const arti_state *st, bool whole, arti_out *out) {
+    const uint32_t goal = arti_close_goal(x, st);
+    const arti_shape *sh = goal == UINT32_MAX ? NULL : arti_close_shape(x->s, st->goals->conj[goal]);
+    if (!sh) return false;
+    if (!whole && (sh->type == ARTI_T_OBJECT || sh->type == ARTI_T_ARRAY)) {
+        arti_out_byte(out, sh->type == ARTI_T_OBJECT ? '{' : '[');
+        return true;
+    }
+    return arti_close_conj(x, st->goals->conj[goal], out);
+}
+
+/* whole: containers that begin here are written to their end. */
+static bool write_piece(arti_jctx *x, arti_state *st, bool whole, arti_out *out) {
+    uint32_t goal;
+    bool more = false;
+    switch ((arti_mode)st->mode) {
+    case ARTI_M_COLON: arti_out_byte(out, ':'); return true;
+    case ARTI_M_VALUE: return write_begun(x, st, whole, out);
+    case ARTI_M_FIRST_VALUE: return write_next_item(x, st, out, &more) && (!more || write_begun(x, st, whole, out));
+    case ARTI_M_FIRST_KEY:
+    case ARTI_M_KEY: return write_next_member(x, st, out);
+    case ARTI_M_AFTER: return st->top->is_object ? write_next_member(x, st, out) : write_next_item(x, st, out, &more);
+    case ARTI_M_TEXT:
+    case ARTI_M_WORD: return arti_close_scalar(x, st, out, &goal);
+    case ARTI_M_NUMBER: {
+        const size_t before = out->len;
+        if (!arti_close_scalar(x, st, out, &goal)) return false;
+        if (out->len > before) return true;
+        if (st->top) return arti_number_end(x, st) && arti_unique_alive(x, st);
+        *st = (arti_state){.mode = ARTI_M_DONE};
+        return true;
+    }
+    default: return false;
+    }
+}
+
+#define PIECES_MAX 100000u
+
+#define KEY_MAX 8192u
+
+/* Writes a key where an object may not end yet, or the rest of one: up to KEY_MAX bytes and its opening quote. */
+static bool write_key(arti_jctx *x, arti_state *st, arti_out *out) {
+    uint8_t buf[KEY_MAX];
+    arti_out quoted = {buf, sizeof buf, 0};
+    arti_state key = *st, after;
+    const size_t len = out->len;
+    if (st->mode == ARTI_M_KEY || st->mode == ARTI_M_FIRST_KEY) {
+        if (!arti_state_step(x, &key, '"')) return false;
+        arti_out_byte(out, '"');
+    }
+    if (key.mode == ARTI_M_KEY_TEXT && arti_close_char(x, &key, out) && arti_close_key(x, &key, &after, &quoted)) {
+        arti_out_put(out, buf, quoted.len);
+        *st = after;
+        return true;
+    }
+    out->len = len;
+    return false;
+}
+
+/* Of an item that meets conjunction c: how many conditions of `contains` that still lack items is it counted by? */
+static uint32_t lacking_met(arti_jctx *x, const arti_frame *f, arti_conj c) {
+    uint32_t most = 0;
+    if (!f || f->is_object) return 0;
+    const arti_array_machine *m = f->machine;
+    for (uint32_t alt = 0; alt < m->n_alts; alt++) {
+        if (!arti_live(f, alt)) continue;
+        arti_array_shape *a = m->alts[alt].shape;
+        const uint32_t *counts = arti_frame_counts(f) + m->count_at[alt];
+        const uint32_t watched = arti_item_watched(a, f->n, counts);
+        uint32_t lacking = 0;
+        for (uint32_t k = 0; k < a->n_contains; k++) lacking |= (uint32_t)(counts[k] < a->contains[k].min) << k;
+        for (uint32_t sub = watched; sub; sub = (sub - 1) & watched) {
+            const uint32_t n = (uint32_t)__builtin_popcount(sub & lacking);
+            if (n > most && arti_item_counted(x->s, a, f->n, sub) == c) most = n;
+        }
+    }
+    return most;
+}
+
+typedef struct prospect { /* one of the goals of the next value */
+    uint32_t cost;        /* of the value and all that follows, as if nothing were a repetition */
+    uint32_t lacking;     /* lacking_met */
+} prospect;
+
+/* Cheapest first, and of those what is counted most. Where the cheapest turned out to be a repetition, what is counted comes before what is
+ * not: items that bring no end nearer would look cheap again and again. */
+static bool comes_before(const prospect *a, const prospect *b, bool counted_first) {
+    if (counted_first && !a->lacking != !b->lacking) return a->lacking > 0;
+    return a->cost != b->cost ? a->cost < b->cost : a->lacking > b->lacking;
+}
+
+/* Of what the value that comes next may be, keeps what makes the text shortest and can still differ where it must: the items of an array that
+ * are lacking come first then, whatever they have to look like. Writes the bracket of an object that is kept in the order of the schema. */
+static bool aim(arti_jctx *x, arti_state *st, arti_out *out) {
+    const arti_goals *all = st->goals;
+    if ((st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !x->s->norm->has_unique || !all || all->n == 1)
+        return true;
+    const uint32_t *costs = arti_close_costs(x, st->top, all);
+    if (!costs) return false;
+    prospect *prospects = arti_region_get(x->region, all->n * sizeof *prospects);
+    if (!prospects) return arti_fault_mem(x->s);
+    for (uint32_t i = 0; i < all->n; i++)
+        prospects[i] = (prospect){arti_len_add(arti_conj_len(x->s, all->conj[i]), costs[i]),
+                                  lacking_met(x, st->top, all->conj[i])};
+    for (uint32_t tried = 0; tried < all->n; tried++) {
+        uint32_t best = UINT32_MAX;
+        for (uint32_t i = 0; i < all->n; i++)
+            if (prospects[i].cost != ARTI_LEN_NONE &&
+                (best == UINT32_MAX || comes_before(&prospects[i], &prospects[best], tried > 0)))
+                best = i;
+        if (best == UINT32_MAX) break;
+        prospects[best].cost = ARTI_LEN_NONE;
+        const arti_shape *sh = arti_close_shape(x->s, all->conj[best]);
+        if (x->in_order && sh && sh->type == ARTI_T_OBJECT) { /* the order of members is that of all goals together */
+            if (st->mode == ARTI_M_FIRST_VALUE) break;
+            arti_state object = *st;
+            if (!arti_state_step(x, &object, '{') || !arti_object_aim(x, &object, best) ||
+                !arti_unique_alive(x, &object)) {
+                if (arti_faulted(x->s)) return false;
+                continue;
+            }
+            *st = object;
+            arti_out_byte(out, '{');
+            break;
+        }
+        arti_conj c = all->conj[best];
+        const arti_goals *one = arti_goals_of(x->s, &c, 1);
+        if (!one) return !arti_faulted(x->s);
+        arti_frame *top = arti_frame_copy(x, st->top); /* of which nothing is remembered for all goals together */
+        if (!top) return false;
+        const arti_state probe = {.top = top, .goals = one, .mode = ARTI_M_VALUE};
+        if (!arti_unique_alive(x, &probe)) continue;
+        st->top = top;
+        st->goals = one;
+        break;
+    }
+    return !arti_faulted(x->s);
+}
+
+typedef struct pieces { /* one that is made: up to cap of its len bytes */
+    uint8_t *buf;
+    size_t cap, len;
+} pieces;
+
+static bool make_room(arti_jctx *x, pieces *p, size_t len) {
+    if (len <= p->cap) return true;
+    uint8_t *bigger = arti_realloc(x->region->mem, p->buf, p->cap, len);
+    if (!bigger) return arti_fault_mem(x->s);
+    p->buf = bigger;
+    p->cap = len;
+    return true;
+}
+
+/* The cheapest piece from *st, and *st behind it. false: it does not go on from here (or a fault). */
+static bool step_piece(arti_jctx *x, arti_state *st, bool whole, pieces *p) {
+    const arti_state from = *st;
+    for (;;) {
+        arti_out out = {p->buf, p->cap, 0};
+        *st = from;
+        if (!write_piece(x, st, whole, &out)) return false;
+        p->len = out.len;
+        if (out.len <= p->cap) break;
+        if (!make_room(x, p, out.len)) return false;
+    }
+    for (size_t i = 0; i < p->len; i++)
+        if (!arti_state_step(x, st, p->buf[i])) return false;
+    /* A number that is a repetition may still become another one; that is left to trails. */
+    if (from.mode == ARTI_M_NUMBER || st->mode != ARTI_M_NUMBER || !arti_is_distinct(st)) return true;
+    return arti_number_end(x, st) && arti_unique_alive(x, st);
+}
+
+/* Another piece, where that one would repeat an item; anew: or the end behind it would, and then one of up to len_max bytes. */
+static bool step_instead(arti_trails *trails, arti_state *st, bool anew, uint32_t len_max, pieces *p) {
+    arti_jctx *x = trails->x;
+    arti_out out = {p->buf, p->cap, 0};
+    p->len = 0;
+    if (!anew && write_key(x, st, &out)) {
+        p->len = out.len;
+        return true;
+    }
+    if (arti_faulted(x->s) || !arti_trail_go(trails, st, anew, len_max)) return false;
+    p->len = arti_trail_len(trails);
+    if (!make_room(x, p, p->len)) return false;
+    arti_trail_text(trails, p->buf);
+    return true;
+}
+
+/* A piece from *st, and *st behind it: the cheapest, or where it repeats an item a short one that does not. Alive is not enough: an item would
+ * grow and grow where any further member or item makes it another one, and where the cheapest container is there already, another would begin
+ * within it, and so on. */
+static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
+    arti_jctx *x = trails->x;
+    const arti_state from = *st;
+    const bool whole = (from.mode == ARTI_M_VALUE || from.mode == ARTI_M_FIRST_VALUE) && arti_is_distinct(&from) &&
+                       !arti_unique_is_first(from.top);
+    const bool stepped = step_piece(x, st, whole, p);
+    if (stepped && (st->mode != ARTI_M_AFTER || arti_ends_anew(x, st))) return !arti_faulted(x->s);
+    if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
+    if (stepped || whole) {
+        const size_t grown = stepped ? p->len + arti_trail_stray_len(trails, st->top, st->top->n) : UINT32_MAX;
+        *st = from;
+        if (step_instead(trails, st, true, grown < UINT32_MAX ? (uint32_t)grown : UINT32_MAX, p)) return true;
+        *st = from;
+        if (arti_faulted(x->s)) return false;
+        if (step_piece(x, st, whole && stepped, p)) {
+            if (stepped) arti_trail_stray(trails, st->top);
+            return true;
+        }
+        if (arti_faulted(x->s)) return false;
+    }
+    *st = from;
+    return step_instead(trails, st, false, UINT32_MAX, p);
+}
+
+#define DEEPER_MAX 256u /* containers within each other that a completion begins */
+
+/* Piece by piece, each the cheapest. One that would repeat an item is replaced by a short one that does not: by the beginning of one, or a whole
+ * value. */
+static bool try_pieces(arti_jctx *x, arti_state *st, bool whole, arti_out *out) {
+    pieces p = {0};
+    arti_trails trails;
+    arti_trails_init(&trails, x, whole);
+    const uint32_t depth_max = (st->top ? st->top->depth : 0) + DEEPER_MAX;
+    bool ok = make_room(x, &p, 2 * KEY_MAX);
+    for (uint32_t n = 0; ok && st->mode != ARTI_M_DONE; n++) {
+        arti_trails_leave(&trails, st->top);
+        ok = n < PIECES_MAX && (whole || trails.n_strays < ARTI_TRAIL_STRAYS_MAX) && aim(x, st, out);
+        if (!ok) break;
+        ok = step_shortly(&trails, st, &p) && (!whole || !st->top || st->top->depth <= depth_max);
+        if (ok) arti_out_put(out, p.buf, p.len);
+    }
+    arti_free(x->region->mem, p.buf, p.cap);
+    arti_trails_free(&trails);
+    return ok;
+}
+
+/* What begins a value may leave little but to begin another within it, and so on: then whole values are searched for. */
+bool arti_close_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
+    const arti_state from = *st;
+    const size_t len = out->len;
+    if (try_pieces(x, st, false, out)) return true;
+    if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
+    *st = from;
+    out->len = len;
+    return try_pieces(x, st, true, out);
+}
