@@ -451,6 +451,46 @@ const arti_mask_row *arti_lang_kept(arti_walk *w, arti_re_state q) {
     return keep(w, &k, NULL, ends, &row);
 }
 
+#define FEW_BYTES 4u  /* that a state goes on with, */
+#define FEW_NODES 64u /* .. and nodes of the vocabulary's trie, where a language has few texts */
+
+typedef struct few_level {
+    uint32_t node;
+    arti_re_state q;
+} few_level;
+
+bool arti_lang_add_few(arti_walk *w, arti_re_state q, bool *done) {
+    const art_vocab *v = w->v;
+    arti_re_ctx *re = w->x->s->re;
+    few_level stack[FEW_NODES];
+    uint32_t n = 0, n_met = 1;
+    stack[n++] = (few_level){0, q};
+    *done = false;
+    while (n) {
+        const few_level at = stack[--n];
+        arti_re_bytes next;
+        uint32_t n_bytes = 0;
+        if (arti_re_live_bytes(re, at.q, &next) != ART_OK) return arti_fault_re(w->x->s, NULL, 0, "pattern");
+        for (uint32_t i = 0; i < 4; i++) n_bytes += arti_bits_count64(next.bits[i]);
+        if (n_bytes > FEW_BYTES) return true;
+        for (uint32_t i = 0; i < 4; i++) {
+            for (uint64_t bits = next.bits[i]; bits; bits &= bits - 1) {
+                const uint8_t byte = (uint8_t)(i * 64 + arti_bits_lowest64(bits));
+                const bool is_plain = byte >= 0x20 && byte != '"' && byte != '\\';
+                const uint32_t node = is_plain ? arti_lex_child(v, at.node, byte) : 0;
+                if (!node) continue;
+                if (n_met++ == FEW_NODES) return true;
+                const arti_re_state to = arti_re_step(re, at.q, byte);
+                if (to == ARTI_RE_FAIL) return arti_fault_re(w->x->s, NULL, 0, "pattern");
+                arti_walk_set_ids(w, v->order + v->node[node].tok, v->node[node + 1].tok - v->node[node].tok);
+                stack[n++] = (few_level){node, to};
+            }
+        }
+    }
+    *done = true;
+    return true;
+}
+
 bool arti_lang_add_kept(arti_walk *w, arti_re_state q) {
     const arti_mask_row *kept = arti_lang_kept(w, q);
     if (!kept || kept->under) return false;

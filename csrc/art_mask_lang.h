@@ -36,7 +36,9 @@ bool arti_lang_stay(arti_walk *w, const arti_part *part, uint64_t q, uint32_t n_
  * the string or end within an escape. Such a row is kept: in the constraint's memo, and with the vocabulary for other constraints. False without a
  * fault: w->nodes_max was reached. */
 bool arti_lang_row(arti_walk *w, arti_re_state q, uint32_t *row);
-/* Adds its tokens to the mask, if it is kept so that this is less than writing it: as what it changes in no tokens, or whole. */
+/* Adds to the mask the tokens without escapes that stay in the string, if few texts go on from the state; *done: so it was. */
+bool arti_lang_add_few(arti_walk *w, arti_re_state q, bool *done);
+/* Adds the tokens of a row to the mask, if it is kept so that this is less than writing it: as what it changes in no tokens, or whole. */
 bool arti_lang_add_kept(arti_walk *w, arti_re_state q);
 /* Takes tokens of more than `reach` characters, ARTI_LONG_MIN or more, out of a row of those that stay in a string: those that are not alive in state q, or for
  * which the part's lengths leave no room after n_cp characters; part NULL: any lengths. Walks do not note these changes (arti_walk.tracks). */

@@ -175,6 +175,7 @@ static bool add_stay(arti_leaver *l, uint32_t i, arti_re_state lang) {
     const uint64_t q = arti_text_q(l->st)[i];
     bool is_added = lang != ARTI_RE_DEAD && arti_lang_add_kept(w, lang);
     if (is_added) l->covered |= UINT64_C(1) << i;
+    if (!is_added && lang != ARTI_RE_DEAD && !arti_lang_add_few(w, lang, &is_added)) return false;
     if (!is_added && !arti_lang_add(w, p, q, l->st->text.n_cp, w->words, &is_added)) return false;
     if (is_added) return true;
     uint32_t *row = arti_region_get(w->x->region, w->v->n_words * sizeof *row);

@@ -248,7 +248,8 @@ static bool explore(arti_re_ctx *c, uint32_t root, search *s) {
     for (size_t at = 0; at < c->reach.n && s->in; at++) {
         const uint32_t v = c->reach.at[at], depth = c->vertices[v].distance;
         if (depth >= s->room) break;
-        const bool enough = depth >= SAFE_ROOM_ENOUGH && c->work < ARTI_RE_SAFE_WORK_MAX - SAFE_WORK_ENOUGH;
+        const bool enough = (depth >= SAFE_ROOM_ENOUGH && c->work < ARTI_RE_SAFE_WORK_MAX - SAFE_WORK_ENOUGH) ||
+                            (depth >= SAFE_ROOM_ENOUGH / 2 && c->work < ARTI_RE_SAFE_WORK_MAX / 2);
         if (enough || depth == SAFE_ROOM_MAX || c->reach.n > SAFE_VERTICES_MAX) {
             s->room = depth;
             break;
