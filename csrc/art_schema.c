@@ -737,34 +737,72 @@ static bool copy_registry(art_schema *s, const art_resource *from, size_t n) {
     return true;
 }
 
+/* The i-th schema that a schema object applies to the same value; *keyword: by which keyword. ARTI_LIT_NONE: none there; *end: nor further on. */
+static arti_lit in_place(const arti_kw *k, uint32_t i, const char **keyword, bool *end) {
+    const struct {
+        const char *keyword;
+        const arti_lit *lits;
+        uint32_t n;
+    } lists[] = {{"$ref", &k->ref, 1},        {"$dynamicRef", &k->dynamic_ref, 1},
+                 {"not", &k->not_, 1},        {"if", &k->if_, 1},
+                 {"then", &k->then_, 1},      {"else", &k->else_, 1},
+                 {"allOf", k->all, k->n_all}, {"anyOf", k->any, k->n_any},
+                 {"oneOf", k->one, k->n_one}};
+    for (size_t at = 0; at < sizeof lists / sizeof *lists; i -= lists[at++].n) {
+        *keyword = lists[at].keyword;
+        if (i < lists[at].n) return lists[at].lits[i];
+    }
+    *keyword = "dependentSchemas";
+    *end = i >= k->n_deps;
+    return *end ? ARTI_LIT_NONE : k->deps[i].schema;
+}
+
+typedef struct visit { /* of a schema object whose in-place schemas are looked at */
+    arti_pos p;
+    uint32_t next;
+} visit;
+
+/* A schema that leads back to itself without looking at a part of the value can not be answered: validators would not end, and what it means is
+ * undefined (JSON Schema 2020-12, Core, 9.4.1). */
+static bool check_loops(art_schema *s) {
+    enum { NEW, OPEN, DONE };
+    const size_t n = s->n_pos;
+    uint8_t *state = arti_calloc(&s->mem, n);
+    visit *stack = arti_calloc(&s->mem, n * sizeof *stack);
+    bool ok = state && stack;
+    if (!ok) arti_fault_mem(s);
+    for (arti_pos root = 1; ok && root < n; root++) {
+        size_t depth = 0;
+        if (state[root] == NEW) stack[depth++] = (visit){root, 0};
+        while (ok && depth) {
+            visit *at = &stack[depth - 1];
+            const arti_pos_info *info = &s->pos[at->p];
+            const char *keyword;
+            bool end = info->kind != ARTI_POS_SCHEMA;
+            const arti_lit lit = end ? ARTI_LIT_NONE : in_place(info->kw, at->next++, &keyword, &end);
+            state[at->p] = end ? DONE : OPEN;
+            if (end) {
+                depth--;
+            } else if (lit != ARTI_LIT_NONE && state[ARTI_LIT_POS(lit)] == OPEN) {
+                ok = arti_fault(s, ART_E_REF, info->json, info->res, keyword,
+                                "the schema leads back to itself without looking at a part of the value");
+            } else if (lit != ARTI_LIT_NONE && state[ARTI_LIT_POS(lit)] == NEW) {
+                stack[depth++] = (visit){ARTI_LIT_POS(lit), 0};
+            }
+        }
+    }
+    if (stack) arti_free(&s->mem, stack, n * sizeof *stack);
+    if (state) arti_free(&s->mem, state, n);
+    return ok;
+}
+
 /* Reads the keywords of every position that can be reached, so that what is refused is refused now. */
 static bool check_reachable(art_schema *s) {
     for (arti_pos p = 1; p < s->n_pos; p++) {
         if (s->pos[p].kind != ARTI_POS_SCHEMA) continue;
         if (!arti_pos_kw(s, p)) return false;
     }
-    /* A chain of bare references and negations that never meets another keyword says nothing at all; no validator can answer it. */
-    const size_t n = s->n_pos;
-    arti_pos *chain =
-        arti_calloc(&s->mem, n * sizeof *chain); /* the first place of the chain that a place was met in */
-    if (!chain) return arti_fault_mem(s);
-    bool ok = true;
-    for (arti_pos p = 1; ok && p < n; p++) {
-        arti_pos q = p;
-        while (q && !chain[q] && s->pos[q].kind == ARTI_POS_SCHEMA) {
-            const arti_kw *k = s->pos[q].kw;
-            const arti_lit next = k->only_not ? k->not_ : k->ref;
-            if (next == ARTI_LIT_NONE) break;
-            chain[q] = p;
-            q = ARTI_LIT_POS(next);
-        }
-        if (!q || chain[q] != p) continue;
-        const bool refers = s->pos[q].kw->ref != ARTI_LIT_NONE;
-        ok = arti_fault(s, ART_E_REF, s->pos[q].json, s->pos[q].res, refers ? "$ref" : "not",
-                        "the %s leads back to itself", refers ? "reference" : "negation");
-    }
-    arti_free(&s->mem, chain, n * sizeof *chain);
-    return ok;
+    return check_loops(s);
 }
 
 /* Position 0, the root's, and an empty normal form. */
