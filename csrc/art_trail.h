@@ -9,7 +9,8 @@
  * Threads   under the schema's lock.
  * Errors    false with the schema's fault set, or without one when no text was found.
  * Limits    ARTI_TRAIL_TRIES_MAX bytes are tried for one text (beyond, a beginning of one is taken as it is), ARTI_TRAIL_TOTAL_MAX for a
- *           completion, of which ARTI_TRAIL_NODES_MAX lead on. */
+ *           completion, of which ARTI_TRAIL_NODES_MAX lead on. ARTI_TRAIL_STRAYS_MAX containers within each other are told to hold more than
+ *           the cheapest way asks. */
 #ifndef ART_TRAIL_H
 #define ART_TRAIL_H
 
@@ -34,11 +35,9 @@ typedef struct arti_trails {
     size_t n_nodes, nodes_cap, n_trails, trails_cap, n_places, places_cap; /* places_cap: a power of two */
     uint32_t round;                                                        /* searches so far */
     uint32_t left;                                                         /* of ARTI_TRAIL_TOTAL_MAX */
-    uint32_t strays
-        [ARTI_TRAIL_STRAYS_MAX]; /* depths of open containers that hold more than the cheapest way asks: the outermost first */
-    uint32_t n_strays;
-    bool
-        whole; /* values are searched for to their end, whatever is in them; else at most to the first that they hold */
+    /* Depths of open containers that hold more than the cheapest way asks, the outermost first. */
+    uint32_t strays[ARTI_TRAIL_STRAYS_MAX], n_strays;
+    bool whole;       /* values are searched for to their end, else at most to the first value that they hold */
     arti_state after; /* what was found last: a node's text and a byte */
     uint32_t way_node;
     int way_byte;
@@ -53,8 +52,9 @@ bool arti_trail_go(arti_trails *t, arti_state *st, bool anew, uint32_t len_max);
 /* How much longer f's container becomes by one item or member more, with n of them: a guess. It doubles with each container around it that
  * already has one more than the cheapest way asks: in recursive schemas there would be no end of them. */
 uint32_t arti_trail_stray_len(arti_trails *t, const arti_frame *f, uint32_t n);
-/* Notes that f's container gets one more, and that containers which were open within f (NULL: all) are closed. */
+/* f's container gets one more. */
 void arti_trail_stray(arti_trails *t, const arti_frame *f);
+/* f is the innermost container now; NULL: there is none. */
 void arti_trails_leave(arti_trails *t, const arti_frame *f);
 /* Behind a value: can what is around it, as far as nothing lacks there, end without repeating an item? */
 bool arti_ends_anew(arti_jctx *x, const arti_state *st);

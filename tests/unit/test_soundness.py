@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from _corpus import Subject, compare, entries, needs_corpus
 from _differential import Options, make
+from _recursive import check as check_recursive
 from _walks import SMALL, no_duplicates, spell, walk
 
 from agentrt import Constraint
@@ -82,3 +83,8 @@ def test_corpus() -> None:
     wrong, counts = compare(walk_all, entries(SAMPLE, salt="sound"))
     print(json.dumps(counts, indent=1))
     assert wrong == []
+
+
+@pytest.mark.parametrize("begin", [0, 100, 200, 300])
+def test_recursive_arrays_lead_to_an_end(begin: int) -> None:
+    assert [(seed, said) for seed in range(begin, begin + 100) if (said := check_recursive(seed))] == []
