@@ -399,6 +399,12 @@ static bool unevaluated_items(arti_expansion *x, const arti_branch *b, uint32_t 
     return true;
 }
 
+static bool fault_not_unique(art_schema *s) {
+    return arti_fault(
+        s, ART_E_UNSUPPORTED, NULL, 0, "uniqueItems",
+        "the negation of \"uniqueItems\" together with a largest length or \"contains\" is not supported");
+}
+
 static bool array_shape(arti_expansion *x, const arti_branch *b, arti_array_shape *a, bool *dead) {
     a->max = UINT32_MAX;
     size_t n_groups = 0;
@@ -444,16 +450,18 @@ static bool array_shape(arti_expansion *x, const arti_branch *b, arti_array_shap
         *dead = true;
         return true;
     }
-    if (a->not_unique && (a->max != UINT32_MAX || a->n_contains))
-        return arti_fault(
-            x->s, ART_E_UNSUPPORTED, NULL, 0, "uniqueItems",
-            "the negation of \"uniqueItems\" together with a largest length or \"contains\" is not supported");
+    if (a->not_unique && (a->max != UINT32_MAX || a->n_contains)) return fault_not_unique(x->s);
     for (uint32_t i = 0; i < a->n_groups; i++)
         if (a->groups[i].n_prefix > a->n_prefix) a->n_prefix = a->groups[i].n_prefix;
     a->items = keep(x, ((size_t)a->n_prefix + 1) * sizeof *a->items);
     if (!a->items) return false;
     for (uint32_t i = 0; i <= a->n_prefix; i++) a->items[i] = ARTI_CONJ_UNSET;
-    return true;
+    if (!a->not_unique || a->n_prefix < 2) return true;
+    const arti_conj tail = arti_array_item_conj(x->s, a, a->n_prefix);
+    if (tail == ARTI_CONJ_FAIL) return false;
+    for (int t = 0; t < ARTI_N_TYPES; t++)
+        if (!arti_conj_is_surely_empty(x->s, tail, (arti_type)t)) return !arti_faulted(x->s);
+    return fault_not_unique(x->s); /* a largest length, too */
 }
 
 arti_conj arti_array_item_conj(art_schema *s, arti_array_shape *a, uint32_t i) {

@@ -629,3 +629,11 @@ def test_counted_items_are_refused_at_once(schema: dict[str, Any]) -> None:
     """What `contains` asks of an item was not expanded before an output got there."""
     with pytest.raises(SchemaError, match="not supported"):
         Constraint(schema)
+
+
+def test_equal_items_among_the_first_are_refused() -> None:
+    """They were looked for behind `prefixItems` only, where none fits, so that [1, 1] was rejected."""
+    alternatives = [{"items": {"const": 1}}, {"uniqueItems": True}]
+    schema = {"prefixItems": [True, True], "items": {"multipleOf": 1.5}, "oneOf": alternatives}
+    with pytest.raises(SchemaError, match="the negation of"):
+        Schema(schema).validate(b"[1,1]")
