@@ -207,7 +207,7 @@ bool arti_state_step(arti_jctx *x, arti_state *st, uint8_t byte);
 /* The bytes so far are a whole text. */
 bool arti_state_is_complete(const arti_state *st);
 
-/* Pieces of steps that art_mask.c and art_json_close.c use as well. */
+/* Pieces of steps that masks and completions use as well. */
 static inline uint32_t arti_text_parts(const arti_state *st) {
     return st->mode == ARTI_M_TEXT ? ((const arti_text_machine *)st->text.machine)->n_parts
                                    : 1 + ((const arti_object_machine *)st->text.machine)->n_parts;
