@@ -849,6 +849,7 @@ static void take_back(art_schema *s, uint64_t number) {
         if (any) update_conj(c); /* other types may have been decided before */
         if (c->values && !c->values->busy_at) c->values = NULL;
     }
+    s->norm->n_found++; /* what lists are made of is no longer the same */
 }
 
 /* Looks at the arrays that were decided as if they had no value, since their items have to differ. *again: some have one, and all is to be

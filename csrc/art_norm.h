@@ -165,9 +165,12 @@ struct arti_norm {
     size_t n_conj, conj_cap;
     uint32_t *map;
     size_t map_size;
-    bool has_unique;                  /* some array of unique items was met */
-    uint32_t n_listing;               /* art_values.c: lists that are being made, within each other */
-    uint64_t n_decided;               /* art_empty.c: decisions so far */
+    bool has_unique;      /* some array of unique items was met */
+    uint32_t n_listing;   /* art_values.c: lists that are being made, within each other */
+    uint64_t n_found;     /* .. values that were added to any of them */
+    uint64_t n_listings;  /* .. lists that were begun */
+    uint64_t listing[33]; /* .. by depth (ARTI_VALUES_DEPTH_MAX): the number of the one that is being made; 0: none */
+    uint64_t n_decided;   /* art_empty.c: decisions so far */
     struct arti_fresh_way *fresh_way; /* art_json_text.c */
     uint8_t *endless;     /* art_unique.c: by state of a language, 1 endless, 2 perhaps not; NULL: none asked for */
     uint32_t *n_texts;    /* art_values.c: likewise, how many texts it accepts; 0: not known */

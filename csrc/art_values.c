@@ -75,20 +75,30 @@ void arti_values_add(arti_count *k, arti_values *v, uint64_t digest) {
         *slot = v->n + 1;
     }
     v->at[v->n++] = digest;
+    if (v->is_kept) k->s->norm->n_found++;
 }
 
-static void add_count(arti_values *v, uint64_t n) {
-    if (n > v->at_least) v->at_least = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+static void add_count(arti_count *k, arti_values *v, uint64_t n) {
+    if (n <= v->at_least) return;
+    v->at_least = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+    if (v->is_kept && n > v->known) k->s->norm->n_found++;
 }
 
-static void add_endless(arti_values *v) {
-    v->at_least = UINT32_MAX;
+static void add_endless(arti_count *k, arti_values *v) {
+    add_count(k, v, UINT32_MAX);
 }
 
 static bool takes_step(arti_count *k) {
     if (k->steps == 0) return false;
     if (--k->steps == 0) leave_out(k);
     return k->steps > 0;
+}
+
+/* Is there a value? false also where that can not be told yet, and then something may be left out. */
+static bool has_some(arti_count *k, arti_conj c) {
+    if (arti_conj_len(k->s, c) != ARTI_LEN_NONE) return true;
+    if (!arti_conj_get(k->s, c)->is_decided) leave_out(k); /* an expansion further up is in the way */
+    return false;
 }
 
 #define TURN_STEPS 100u
@@ -112,7 +122,7 @@ void arti_set_values(arti_count *k, const arti_key *set, uint64_t q, arti_values
     if (!q) return;
     const uint32_t lo = arti_set_lo(q), hi = arti_set_hi(q);
     if (hi - lo >= k->want) {
-        add_count(out, hi - lo);
+        add_count(k, out, hi - lo);
         return;
     }
     for (uint32_t i = lo; i < hi && !arti_values_enough(k, out); i++) arti_values_add(k, out, set[i].digest);
@@ -121,9 +131,9 @@ void arti_set_values(arti_count *k, const arti_key *set, uint64_t q, arti_values
 void arti_free_values(arti_count *k, uint32_t lo, uint32_t hi, uint64_t hash, arti_values *out) {
     if (lo > hi) return;
     if (hi > 1)
-        add_endless(out);
+        add_endless(k, out);
     else if (hi == 1)
-        add_count(out, 0x110000 - 0x800);
+        add_count(k, out, 0x110000 - 0x800);
     else
         arti_values_add(k, out, hash);
 }
@@ -210,13 +220,13 @@ void arti_language_values(arti_count *k, arti_re_state q, uint32_t lo, uint32_t 
         return;
     }
     if (hi == UINT32_MAX && l.longest == ARTI_RE_UNBOUNDED) {
-        add_endless(out);
+        add_endless(k, out);
         return;
     }
     if (q == ARTI_RE_DEAD) return;
     const uint32_t all = count_texts(s, q);
     if (arti_faulted(s)) return;
-    add_count(out, all);
+    add_count(k, out, all);
     if (all >= k->want) return;
     text_level *stack = NULL;
     size_t n = 0, cap = 0;
@@ -251,7 +261,7 @@ static void text_values(arti_count *k, const arti_text_shape *t, arti_values *ou
     } else if (t->term == ARTI_RE_ANY) {
         arti_free_values(k, t->lo, t->hi, ARTI_TEXT_HASH, out);
     } else if (t->only_checked) { /* nothing is generated here; what is read may well differ */
-        add_endless(out);
+        add_endless(k, out);
     } else {
         const arti_re_state q = arti_re_start(k->s->re, t->term);
         if (q == ARTI_RE_FAIL)
@@ -293,7 +303,7 @@ static void small_values(arti_count *k, const arti_num_rule *r, const arti_num *
     if (n->lex == ARTI_NUM_START) {
         if (lo > hi) return;
         if ((uint64_t)hi - (uint64_t)lo >= k->want) {
-            add_count(out, (uint64_t)hi - (uint64_t)lo + 1);
+            add_count(k, out, (uint64_t)hi - (uint64_t)lo + 1);
             return;
         }
         if (lo < 0) add_integers(k, hi < 0 ? (uint64_t)-hi : 1, (uint64_t)-lo, true, out);
@@ -322,7 +332,7 @@ static void small_values(arti_count *k, const arti_num_rule *r, const arti_num *
             width *= 10;
         }
         if (!list && all >= k->want) {
-            add_count(out, all);
+            add_count(k, out, all);
             return;
         }
     }
@@ -346,7 +356,7 @@ void arti_number_values(arti_count *k, const arti_num_rule *r, bool plain, const
     const size_t rest = arti_num_shortest(r, n, buf, style, buf + n->len, room);
     if (rest == SIZE_MAX) return;
     if (is_endless(r, plain, n)) {
-        add_endless(out);
+        add_endless(k, out);
         return;
     }
     if (r->is_small && n->lex <= ARTI_NUM_INT && n->n_sig <= 18) {
@@ -481,7 +491,7 @@ static bool take_whole(choosing *c, size_t from) {
     for (size_t i = from; i < c->n && !arti_values_enough(c->k, c->out); i++) {
         if (!is_whole(c, &c->list[i])) continue;
         if (c->list[i].many)
-            add_count(c->out, c->k->want);
+            add_count(c->k, c->out, c->k->want);
         else
             arti_values_add(c->k, c->out, c->list[i].sum);
     }
@@ -527,7 +537,7 @@ static void choose_others(choosing *c) {
     const arti_class_list *classes = arti_object_open_classes(s, c->o);
     for (uint32_t i = 0; classes && i < classes->n; i++) {
         arti_extra_class *class = classes->at[i];
-        if (arti_conj_len(s, class->conj) == ARTI_LEN_NONE) continue;
+        if (!has_some(c->k, class->conj)) continue;
         bool endless;
         if (!arti_class_is_endless(s, class, &endless)) return;
         for (uint32_t w = 0; endless ? w <= c->n_cap + c->o->n_some : w < ARTI_EXTRA_WORDS_MAX; w++) {
@@ -567,9 +577,7 @@ static bool has_endless_member(arti_count *k, arti_object_shape *o, const arti_o
     if (found || *none) return found && !*none;
     const arti_class_list *classes = arti_object_open_classes(s, o);
     for (uint32_t i = 0; classes && i < classes->n && !found; i++)
-        if (!arti_class_is_endless(s, classes->at[i], &found) ||
-            arti_conj_len(s, classes->at[i]->conj) == ARTI_LEN_NONE)
-            found = false;
+        found = arti_class_is_endless(s, classes->at[i], &found) && found && has_some(k, classes->at[i]->conj);
     return found;
 }
 
@@ -578,7 +586,7 @@ void arti_object_values(arti_count *k, arti_object_shape *o, const arti_object_a
     art_schema *s = k->s;
     if (o->is_simple && at->at_least <= at->n + 1) {
         bool none;
-        if (has_endless_member(k, o, at, &none)) add_endless(out);
+        if (has_endless_member(k, o, at, &none)) add_endless(k, out);
         if (none || out->at_least == UINT32_MAX || arti_faulted(s)) return;
     }
     choosing c = {.k = k, .o = o, .at = at, .out = out};
@@ -713,14 +721,14 @@ static void look_at_top(lining *l) {
     item_level *top = &l->stack[l->n - 1];
     const bool ends = may_end(l);
     if (ends && top->many)
-        add_count(l->out, l->k->want);
+        add_count(l->k, l->out, l->k->want);
     else if (ends)
         arti_values_add(l->k, l->out, top->hash);
     top->watched = arti_item_watched(a, index_of(l), top->counts);
     top->sub = top->watched;
     top->is_open = index_of(l) < a->max && (ends || !a->unique || is_hopeful(l));
     if (!ends && lacks_like_items(l)) {
-        if (top->is_open) add_count(l->out, 1);
+        if (top->is_open) add_count(l->k, l->out, 1);
         top->is_open = false;
     }
     top->v = NULL;
@@ -788,11 +796,11 @@ void arti_array_values(arti_count *k, arti_array_shape *a, const arti_array_at *
         bool fits = arti_array_best(s, a, at->n, at->counts, at->has_equal, NULL) != ARTI_LEN_NONE;
         for (uint32_t i = at->n; fits && i <= far; i++) {
             const arti_conj c = arti_item_counted(s, a, i, 0);
-            fits = c != ARTI_CONJ_FAIL && arti_conj_len(s, c) != ARTI_LEN_NONE;
+            fits = c != ARTI_CONJ_FAIL && has_some(k, c);
         }
         if (arti_faulted(s)) return;
         if (fits) {
-            add_endless(out);
+            add_endless(k, out);
             return;
         }
     }
@@ -804,7 +812,7 @@ void arti_array_values(arti_count *k, arti_array_shape *a, const arti_array_at *
     l.stack[l.n++] = (item_level){.hash = at->base, .has_equal = at->has_equal};
     memcpy(l.stack[0].counts, at->counts, sizeof at->counts);
     if (ends_easily(&l))
-        add_count(out, 1);
+        add_count(k, out, 1);
     else if (!arti_faulted(s)) /* else lists would be kept that lack values */
         look_at_top(&l);
     while (l.n && !arti_faulted(s) && !arti_values_enough(k, out) && go_on(&l)) {
@@ -851,10 +859,7 @@ const arti_values *arti_conj_values(arti_count *k, arti_conj c) {
     static const arti_values none = {.is_all = true};
     art_schema *s = k->s;
     arti_conj_info *info = s->norm->conj[c];
-    if (arti_conj_len(s, c) == ARTI_LEN_NONE) {
-        if (!info->is_decided) leave_out(k); /* an expansion further up is in the way */
-        return &none;
-    }
+    if (!has_some(k, c)) return &none;
     if (!info->values) {
         info->values = arti_schema_zero(s, sizeof *info->values);
         if (!info->values) return &none;
@@ -866,24 +871,38 @@ const arti_values *arti_conj_values(arti_count *k, arti_conj c) {
         leave_out(k);
         return v;
     }
+    arti_norm *m = s->norm;
+    if (v->found_at && v->found_at == m->n_found && v->want == k->want && v->cut_by == m->listing[v->cut]) {
+        if (v->cut < k->cut) k->cut = v->cut;
+        return v; /* nothing was found since then */
+    }
     if (v->busy_at || s->norm->n_listing == ARTI_VALUES_DEPTH_MAX) {
         if (v->busy_at < k->cut) k->cut = v->busy_at;
         return v;
     }
     const uint32_t outer_cut = k->cut, outer_steps = k->steps;
-    v->busy_at = ++s->norm->n_listing;
+    v->busy_at = ++m->n_listing;
+    m->listing[v->busy_at] = ++m->n_listings;
     if (v->busy_at == 1) k->steps = ARTI_VALUES_STEPS_MAX;
+    v->known = v->at_least;
+    v->at_least = 0; /* so many would not be told apart, and are too few now */
     uint32_t before;
     do { /* a value may hold others of the same conjunction: until none is added */
         before = v->n;
         k->cut = UINT32_MAX;
         facet_values(k, info, v);
     } while (k->cut != UINT32_MAX && v->n > before && !arti_values_enough(k, v));
+    if (v->known > v->at_least) v->at_least = v->known;
     v->is_all = k->cut >= v->busy_at && !arti_values_enough(k, v);
     v->is_given_up = v->busy_at == 1 && s->norm->depth == 0 && !v->is_all && !arti_values_many(k, v);
+    v->found_at = k->cut && k->cut < v->busy_at ? m->n_found : 0;
+    v->want = k->want;
+    v->cut = v->found_at ? k->cut : 0;
+    v->cut_by = m->listing[v->cut];
     if (v->busy_at == 1) k->steps = outer_steps;
     if (k->cut >= v->busy_at || outer_cut < k->cut) k->cut = outer_cut;
+    m->listing[v->busy_at] = 0;
     v->busy_at = 0;
-    s->norm->n_listing--;
+    m->n_listing--;
     return v;
 }

@@ -26,11 +26,16 @@ typedef struct arti_values {
     uint32_t n, cap; /* cap: a power of two; twice as many slots */
     uint64_t few[4];
     uint32_t at_least; /* there are so many, listed or not; UINT32_MAX: no end of them */
+    uint32_t known;    /* of a conjunction that is being listed: at_least, as it was found for fewer that were wanted */
     uint32_t enough;   /* so many will do; 0: as many as are wanted of conjunctions */
     uint32_t busy_at;  /* of a conjunction that is being listed: how deep */
-    bool is_all;       /* of a conjunction: there are no others */
-    bool is_given_up;  /* .. there may be, but no more are looked for */
-    bool is_kept;      /* lies in the schema's arena */
+    /* Of a conjunction that was listed as far as another list, which is still being made, let it: norm->n_found behind that and what was wanted
+     * then, and the depth and the number of the other one. 0: it was not. */
+    uint64_t found_at, cut_by;
+    uint32_t want, cut;
+    bool is_all;      /* of a conjunction: there are no others */
+    bool is_given_up; /* .. there may be, but no more are looked for */
+    bool is_kept;     /* lies in the schema's arena */
 } arti_values;
 
 typedef struct arti_count { /* one question */

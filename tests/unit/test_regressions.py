@@ -591,6 +591,78 @@ def test_completions_in_recursive_arrays(schema: dict[str, Any], completion: byt
 
 
 @pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        # A list of values that was cut short when fewer were wanted: too few to be counted on, but not taken up again.
+        (
+            {
+                "$ref": "#/$defs/first",
+                "$defs": {
+                    "d": {
+                        "type": ["array", "null"],
+                        "prefixItems": [{"$ref": "#/$defs/first"}],
+                        "items": {"type": "array", "items": {"$ref": "#/$defs/pair"}, "uniqueItems": True},
+                        "uniqueItems": True,
+                    },
+                    "pair": {"type": "array", "minItems": 2, "$ref": "#/$defs/d", "items": {"$ref": "#/$defs/d"}},
+                    "first": {
+                        "items": {"$ref": "#/$defs/d"},
+                        "uniqueItems": True,
+                        "anyOf": [{"type": "null"}, {"not": {"items": {"items": {"$ref": "#/$defs/d"}}}}],
+                    },
+                },
+            },
+            b"[null,[[[],null,[null,[[null,[]]]]]]]",
+        ),
+        # What members may hold was still being decided when objects were listed, and that was taken for all of them.
+        (
+            {
+                "$ref": "#/$defs/d",
+                "$defs": {
+                    "d": {
+                        "prefixItems": [
+                            {
+                                "type": "array",
+                                "items": {"contains": {"$ref": "#/$defs/d"}},
+                                "oneOf": [{"$ref": "#/$defs/e"}],
+                            }
+                        ],
+                        "required": ["b"],
+                        "additionalProperties": {
+                            "type": "array",
+                            "items": {"type": "object"},
+                            "uniqueItems": True,
+                            "minItems": 3,
+                        },
+                    },
+                    "e": {
+                        "items": {"$ref": "#/$defs/e"},
+                        "not": {"type": "array", "prefixItems": [{"$ref": "#/$defs/d"}]},
+                        "properties": {
+                            "a": {
+                                "items": {"$ref": "#/$defs/d"},
+                                "uniqueItems": True,
+                                "contains": {"$ref": "#/$defs/e"},
+                                "minContains": 0,
+                                "maxContains": 1,
+                            },
+                            "b": {"$ref": "#/$defs/d"},
+                        },
+                    },
+                },
+            },
+            b'{"b":[{},{"a":0},{"c":0}]}',
+        ),
+    ],
+)
+def test_values_that_are_there(schema: dict[str, Any], text: bytes) -> None:
+    """They were taken not to be, and what leads to them was refused."""
+    assert Schema(schema).validate(text)
+    matcher = Constraint(schema, whitespace="compact").matcher()
+    assert matcher.accept_bytes(text) == len(text)
+
+
+@pytest.mark.parametrize(
     "schema",
     [
         {"not": {"$ref": "#"}},
