@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_json_close.h"
 
+#include "art_json_keys.h"
 #include "art_json_parts.h"
 #include "art_utf8.h"
 
@@ -26,8 +27,7 @@ static void put_filler(arti_out *o, size_t n) { /* n plain characters */
     o->len += n;
 }
 
-/* A decoded text as string content: `from` bytes of it are there already. */
-static void put_text(arti_out *o, const uint8_t *text, size_t len) {
+void arti_out_text(arti_out *o, const uint8_t *text, size_t len) {
     char few[WITNESS_STACK * 6 + 2];
     while (len) { /* in pieces that fit the buffer, whole characters each */
         size_t n = len < WITNESS_STACK ? len : WITNESS_STACK;
@@ -41,7 +41,7 @@ static void put_text(arti_out *o, const uint8_t *text, size_t len) {
 
 void arti_out_quoted(arti_out *o, const uint8_t *text, size_t len) {
     arti_out_byte(o, '"');
-    put_text(o, text, len);
+    arti_out_text(o, text, len);
     arti_out_byte(o, '"');
 }
 
@@ -285,7 +285,24 @@ static const uint32_t *pending_costs(arti_jctx *x, const arti_frame *child) {
     return arti_close_costs(x, child->parent, child->goals);
 }
 
-/* The cheapest way to end the innermost container; at_least: with one more member. */
+/* Cost of an item in the alternative, and of what then lacks in the array; without the parents' and the bracket. */
+static uint32_t item_and_rest(arti_jctx *x, const arti_frame *f, uint32_t alt) {
+    const arti_array_machine *m = f->machine;
+    arti_array_shape *a = m->alts[alt].shape;
+    uint32_t best = ARTI_LEN_NONE;
+    if (f->n >= a->max) return best;
+    const uint32_t watched = arti_item_watched(a, f->n, arti_frame_counts(f) + m->count_at[alt]);
+    for (uint32_t sub = watched;; sub = (sub - 1) & watched) {
+        const arti_conj c = arti_item_counted(x->s, a, f->n, sub);
+        if (c == ARTI_CONJ_FAIL) return ARTI_LEN_NONE;
+        const uint32_t cost = arti_len_add(arti_conj_len(x->s, c), rest_after_value(x, f, alt, sub, NULL));
+        if (arti_faulted(x->s)) return ARTI_LEN_NONE;
+        if (cost != ARTI_LEN_NONE && cost - 1 + (f->n > 0) < best) best = cost - 1 + (f->n > 0);
+        if (!sub) return best;
+    }
+}
+
+/* The cheapest way to end the innermost container; one_more: with another member or item. */
 arti_ending arti_close_frame(arti_jctx *x, const arti_frame *f, bool one_more) {
     arti_ending best = {ARTI_LEN_NONE, 0};
     const uint32_t *outer = pending_costs(x, f);
@@ -301,6 +318,8 @@ arti_ending arti_close_frame(arti_jctx *x, const arti_frame *f, bool one_more) {
             arti_object_view_init(&v, &at, x, f, alt);
             if (one_more) at.at_least = f->n + 1;
             cost = arti_object_best(x->s, ((arti_object_machine *)f->machine)->alts[alt].shape, &at, NULL);
+        } else if (one_more) {
+            cost = item_and_rest(x, f, alt);
         } else {
             const arti_array_machine *m = f->machine;
             cost = arti_array_best(x->s, m->alts[alt].shape, f->n, arti_frame_counts(f) + m->count_at[alt],
@@ -436,30 +455,56 @@ static uint32_t end_opened(arti_jctx *x, const arti_frame *f, arti_plan *plan) {
     return arti_len_add(len, 1);
 }
 
-uint32_t arti_close_opened_len(arti_jctx *x, const arti_frame *f) {
-    return end_opened(x, f, NULL);
+/* The cheapest conjunction of a member's value, behind its key, and the length of that with the colon. */
+static uint32_t cheapest_value(arti_jctx *x, const arti_state *st, arti_conj *c) {
+    uint32_t best = ARTI_LEN_NONE;
+    for (uint32_t i = 0; i < st->goals->n; i++) {
+        const uint32_t len = arti_conj_len(x->s, st->goals->conj[i]);
+        if (len >= best) continue;
+        best = len;
+        *c = st->goals->conj[i];
+    }
+    return arti_len_add(best, 1);
 }
 
-bool arti_close_opened(arti_jctx *x, arti_state *st) {
-    const arti_frame *f = st->top;
+uint32_t arti_close_begun_len(arti_jctx *x, const arti_state *st) {
+    arti_conj c;
+    return st->mode == ARTI_M_COLON ? cheapest_value(x, st, &c) : end_opened(x, st->top, NULL);
+}
+
+static uint32_t push_begun(writer *w, const arti_state *st) {
+    arti_jctx *x = w->x;
+    if (st->mode == ARTI_M_COLON) {
+        arti_conj c = ARTI_CONJ_NEVER;
+        const uint32_t len = cheapest_value(x, st, &c);
+        return push(w, (task){.kind = TASK_CONJ, .conj = c, .count = 1}) &&
+                       push(w, (task){.kind = TASK_BYTE, .byte = ':'})
+                   ? len
+                   : ARTI_LEN_NONE;
+    }
     arti_plan p = {.mem = &x->s->mem};
-    const uint32_t len = end_opened(x, f, &p);
-    uint8_t *buf = len == ARTI_LEN_NONE ? NULL : arti_realloc(x->region->mem, NULL, 0, len);
-    if (len != ARTI_LEN_NONE && !buf) arti_fault_mem(x->s);
-    arti_out out = {buf, buf ? len : 0, 0};
-    writer w = {.x = x, .out = &out};
-    bool ok = buf && push(&w, (task){.kind = TASK_BYTE, .byte = f->is_object ? '}' : ']'}) && push_plan(&w, &p, false);
-    ok = write_tasks(&w) && ok && out.len <= len;
-    for (size_t i = 0; ok && i < out.len; i++) ok = arti_state_step(x, st, buf[i]);
-    arti_free(x->region->mem, buf, buf ? len : 0);
+    const uint32_t len = end_opened(x, st->top, &p);
+    const bool ok =
+        push(w, (task){.kind = TASK_BYTE, .byte = st->top->is_object ? '}' : ']'}) && push_plan(w, &p, false);
     arti_plan_free(&p);
-    return ok && !arti_faulted(x->s);
+    return ok ? len : ARTI_LEN_NONE;
+}
+
+const uint8_t *arti_close_begun(arti_jctx *x, const arti_state *st, size_t *len) {
+    writer w = {.x = x};
+    const uint32_t most = push_begun(&w, st);
+    uint8_t *buf = most == ARTI_LEN_NONE ? NULL : arti_region_get(x->region, most);
+    if (most != ARTI_LEN_NONE && !buf) arti_fault_mem(x->s);
+    arti_out out = {buf, buf ? most : 0, 0};
+    w.out = &out;
+    const bool ok = write_tasks(&w) && buf && out.len <= most;
+    *len = out.len;
+    return ok ? buf : NULL;
 }
 
 /* ------------------------------------------------------------------ within strings, numbers and words */
 
-/* A shortest rest of part p in state q: decoded bytes in the region, *len of them. NULL: none, or a fault. */
-static const uint8_t *part_rest(arti_jctx *x, const arti_part *p, uint64_t q, uint32_t n_cp, size_t *len) {
+const uint8_t *arti_close_part(arti_jctx *x, const arti_part *p, uint64_t q, uint32_t n_cp, size_t *len) {
     if (q == 0 || n_cp > p->hi) return NULL;
     if (p->kind == ARTI_PART_SET) {
         uint32_t best = UINT32_MAX;
@@ -516,7 +561,7 @@ static bool write_text_rest(arti_jctx *x, const arti_state *st, arti_out *out, u
     size_t len = 0;
     for (uint32_t i = 0; i < m->n_parts; i++) {
         size_t n = 0;
-        const uint8_t *rest = part_rest(x, &m->parts[i], q[i], st->text.n_cp, &n);
+        const uint8_t *rest = arti_close_part(x, &m->parts[i], q[i], st->text.n_cp, &n);
         if (arti_faulted(x->s)) return false;
         if (!rest) continue;
         const size_t bytes = quoted_rest(rest, n);
@@ -527,82 +572,10 @@ static bool write_text_rest(arti_jctx *x, const arti_state *st, arti_out *out, u
         }
     }
     if (!text) return false;
-    put_text(out, text, len);
+    arti_out_text(out, text, len);
     arti_out_byte(out, '"');
     *met = goal;
     return true;
-}
-
-/* Tries a rest of a key on a copy of the state; true when it leads to the colon. */
-static bool try_key(arti_jctx *x, const arti_state *st, const uint8_t *text, size_t len, arti_state *after,
-                    arti_out *quoted) {
-    *after = *st;
-    quoted->len = 0;
-    put_text(quoted, text, len);
-    arti_out_byte(quoted, '"');
-    if (quoted->len > quoted->cap) return false;
-    for (size_t i = 0; i < quoted->len; i++)
-        if (!arti_state_step(x, after, quoted->buf[i])) return false;
-    return after->mode == ARTI_M_COLON;
-}
-
-/* Finds how the key that is being written may end. */
-bool arti_close_key(arti_jctx *x, const arti_state *st, arti_state *after, arti_out *quoted) {
-    const arti_object_machine *m = st->top->machine;
-    const uint64_t *q = arti_text_q(st);
-    uint32_t best = UINT32_MAX;
-    for (uint32_t i = arti_set_lo(q[0]); q[0] && st->text.offer && i < arti_set_hi(q[0]); i++)
-        if ((st->text.offer[i / 64] >> (i % 64) & 1u) && (best == UINT32_MAX || m->names[i].len < m->names[best].len))
-            best = i;
-    if (best != UINT32_MAX) {
-        const uint32_t d = arti_set_depth(q[0]);
-        return try_key(x, st, (const uint8_t *)m->names[best].ptr + d, m->names[best].len - d, after, quoted);
-    }
-    for (uint32_t a = 0; a < m->n_alts; a++) {
-        if (!arti_takes_other(st, a) || m->alts[a].extra_part == ARTI_EXTRA_NONE) continue;
-        if (m->alts[a].extra_part == ARTI_EXTRA_FREE) {
-            for (uint32_t i = 0; i < 4096; i++) { /* "", "a", ..., "z", "aa", ...: one of them is new */
-                uint8_t word[8];
-                size_t len = 0;
-                for (uint32_t v = i; v; v = (v - 1) / 26) word[len++] = (uint8_t)('a' + (v - 1) % 26);
-                if (try_key(x, st, word, len, after, quoted)) return true;
-                if (arti_faulted(x->s)) return false;
-            }
-            continue;
-        }
-        const arti_part *p = &m->parts[m->alts[a].extra_part];
-        for (uint32_t lo = 0; lo < 4096;) {
-            arti_part longer = *p;
-            longer.lo = lo;
-            size_t len;
-            const uint8_t *rest = part_rest(x, &longer, q[1 + m->alts[a].extra_part], 0, &len);
-            if (!rest) break;
-            if (try_key(x, st, rest, len, after, quoted)) return true;
-            uint32_t n_cp = 0;
-            for (size_t i = 0; i < len; i++) n_cp += (rest[i] & 0xC0u) != 0x80u;
-            lo = n_cp + 1;
-        }
-    }
-    /* A finite language of which many words are taken: go byte by byte, every live prefix leads somewhere. */
-    *after = *st;
-    quoted->len = 0;
-    while (after->mode == ARTI_M_KEY_TEXT && quoted->len < quoted->cap) {
-        int b = '"';
-        arti_state next = *after;
-        if (!arti_state_step(x, &next, (uint8_t)b))
-            for (b = 0x20; b < 256; b++) {
-                next = *after;
-                if (b != '\\' && arti_state_step(x, &next, (uint8_t)b)) break;
-            }
-        if (b == 256) {
-            b = '\\';
-            next = *after;
-            if (!arti_state_step(x, &next, (uint8_t)b)) return false;
-        }
-        *after = next;
-        arti_out_byte(quoted, (uint8_t)b);
-    }
-    return after->mode == ARTI_M_COLON;
 }
 
 /* Ends an unfinished character or escape by the first byte that lives, until the string is between characters. */
@@ -675,7 +648,7 @@ bool arti_close_write(arti_jctx *x, const arti_state *from, arti_out *out) {
         if (!arti_close_char(x, &st, out)) return false;
     }
     if (st.mode == ARTI_M_KEY_TEXT) {
-        uint8_t buf[8192];
+        uint8_t buf[ARTI_KEY_MAX];
         arti_out quoted = {buf, sizeof buf, 0};
         arti_state after;
         if (!arti_close_key(x, &st, &after, &quoted)) return false;

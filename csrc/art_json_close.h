@@ -21,10 +21,10 @@ typedef struct arti_out { /* bytes are counted always and written while they fit
 size_t arti_close_len(arti_jctx *x, const arti_state *st);
 /* Writes it; out->len is exactly arti_close_len(). false: fault. */
 bool arti_close_write(arti_jctx *x, const arti_state *st, arti_out *out);
-/* Of a container that was just opened: the least length of its rest, and whether that rest goes on from *st, which is behind it then. Neither
- * looks at what a unique array around it holds but by stepping. */
-uint32_t arti_close_opened_len(arti_jctx *x, const arti_frame *f);
-bool arti_close_opened(arti_jctx *x, arti_state *st);
+/* Of a container that was just opened, or a member whose key just ended: the least length of the rest of the container or the member, and
+ * that rest in the region; NULL: fault, or there is none. Neither looks at what a unique array around it holds. */
+uint32_t arti_close_begun_len(arti_jctx *x, const arti_state *st);
+const uint8_t *arti_close_begun(arti_jctx *x, const arti_state *st, size_t *len);
 /* Bytes that every canonical continuation begins with: at most cap. */
 size_t arti_forced(arti_jctx *x, const arti_state *st, uint8_t *buf, size_t cap);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * art_json_parts.h: what completions are put together from (private to art_json_close.c and art_json_pieces.c).
+ * art_json_parts.h: what completions are put together from (private to the art_json_* modules).
  *
  * Purpose   shortest instances, what is lacking where a value stops, and what it costs to end containers.
  * Threads   under the schema's lock.
@@ -12,6 +12,7 @@
 
 void arti_out_put(arti_out *o, const void *bytes, size_t len);
 void arti_out_byte(arti_out *o, uint8_t b);
+void arti_out_text(arti_out *o, const uint8_t *text, size_t len);   /* as what is within a JSON string */
 void arti_out_quoted(arti_out *o, const uint8_t *text, size_t len); /* as a JSON string */
 /* Nothing is written any more: costs will do. */
 static inline bool arti_out_counts(const arti_out *o) {
@@ -27,7 +28,7 @@ typedef struct arti_ending { /* the cheapest way to end a frame's container */
     uint32_t cost;           /* to the end of the text */
     uint32_t alt;
 } arti_ending;
-/* one_more: with another member. */
+/* one_more: with another member or item. */
 arti_ending arti_close_frame(arti_jctx *x, const arti_frame *f, bool one_more);
 /* Costs to the end of the text after the value that is pending in f, for each of its goals g. */
 const uint32_t *arti_close_costs(arti_jctx *x, const arti_frame *f, const arti_goals *g);
@@ -38,8 +39,8 @@ uint32_t arti_close_goal(arti_jctx *x, const arti_state *st);
 bool arti_close_scalar(arti_jctx *x, const arti_state *st, arti_out *out, uint32_t *met);
 /* Ends the character or the escape that the string is in, and steps *st over it. */
 bool arti_close_char(arti_jctx *x, arti_state *st, arti_out *out);
-/* A shortest rest of the key with its closing quote, and *after it. */
-bool arti_close_key(arti_jctx *x, const arti_state *st, arti_state *after, arti_out *quoted);
+/* A shortest rest of part p in state q, with n_cp characters behind it: decoded bytes in the region, *len of them. NULL: none, or a fault. */
+const uint8_t *arti_close_part(arti_jctx *x, const arti_part *p, uint64_t q, uint32_t n_cp, size_t *len);
 
 /* Writes a completion piece by piece, and steps *st over it (art_json_pieces.c). */
 bool arti_close_pieces(arti_jctx *x, arti_state *st, arti_out *out);

@@ -4,6 +4,7 @@
  *
  * Where the order of members is given, what the machines of all alternatives together rank first comes first; and items of unique arrays
  * depend on the items before them. So a completion is made of pieces there, and each is stepped before the next one is chosen. */
+#include "art_json_keys.h"
 #include "art_json_parts.h"
 #include "art_trail.h"
 #include "art_unique.h"
@@ -101,27 +102,6 @@ static bool write_piece(arti_jctx *x, arti_state *st, bool whole, arti_out *out)
 
 #define PIECES_MAX 100000u
 
-#define KEY_MAX 8192u
-
-/* Writes a key where an object may not end yet, or the rest of one: up to KEY_MAX bytes and its opening quote. */
-static bool write_key(arti_jctx *x, arti_state *st, arti_out *out) {
-    uint8_t buf[KEY_MAX];
-    arti_out quoted = {buf, sizeof buf, 0};
-    arti_state key = *st, after;
-    const size_t len = out->len;
-    if (st->mode == ARTI_M_KEY || st->mode == ARTI_M_FIRST_KEY) {
-        if (!arti_state_step(x, &key, '"')) return false;
-        arti_out_byte(out, '"');
-    }
-    if (key.mode == ARTI_M_KEY_TEXT && arti_close_char(x, &key, out) && arti_close_key(x, &key, &after, &quoted)) {
-        arti_out_put(out, buf, quoted.len);
-        *st = after;
-        return true;
-    }
-    out->len = len;
-    return false;
-}
-
 /* Of an item that meets conjunction c: how many conditions of `contains` that still lack items is it counted by? */
 static uint32_t lacking_met(arti_jctx *x, const arti_frame *f, arti_conj c) {
     uint32_t most = 0;
@@ -155,8 +135,9 @@ static bool comes_before(const prospect *a, const prospect *b, bool counted_firs
 }
 
 /* Of what the value that comes next may be, keeps what makes the text shortest and can still differ where it must: the items of an array that
- * are lacking come first then, whatever they have to look like. Writes the bracket of an object that is kept in the order of the schema. */
-static bool aim(arti_jctx *x, arti_state *st, arti_out *out) {
+ * are lacking come first then, whatever they have to look like. Writes the bracket of an object that is kept in the order of the schema.
+ * all_ranks: what ranks the members of objects within arrays is kept as well. */
+static bool aim(arti_jctx *x, arti_state *st, bool all_ranks, arti_out *out) {
     const arti_goals *all = st->goals;
     if ((st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !x->s->norm->has_unique || !all || all->n == 1)
         return true;
@@ -179,15 +160,16 @@ static bool aim(arti_jctx *x, arti_state *st, arti_out *out) {
         if (x->in_order && sh && sh->type == ARTI_T_OBJECT) { /* the order of members is that of all goals together */
             if (st->mode == ARTI_M_FIRST_VALUE) break;
             arti_state object = *st;
-            if (!arti_state_step(x, &object, '{') || !arti_object_aim(x, &object, best) ||
-                !arti_unique_alive(x, &object)) {
-                if (arti_faulted(x->s)) return false;
-                continue;
+            if (arti_state_step(x, &object, '{') && arti_object_aim(x, &object, best) &&
+                arti_unique_alive(x, &object)) {
+                *st = object;
+                arti_out_byte(out, '{');
+                break;
             }
-            *st = object;
-            arti_out_byte(out, '{');
-            break;
+            if (arti_faulted(x->s)) return false;
+            if (all_ranks) continue;
         }
+        if (all_ranks && sh && sh->type == ARTI_T_ARRAY) break;
         arti_conj c = all->conj[best];
         const arti_goals *one = arti_goals_of(x->s, &c, 1);
         if (!one) return !arti_faulted(x->s);
@@ -216,32 +198,90 @@ static bool make_room(arti_jctx *x, pieces *p, size_t len) {
     return true;
 }
 
-/* The cheapest piece from *st, and *st behind it. false: it does not go on from here (or a fault). */
-static bool step_piece(arti_jctx *x, arti_state *st, bool whole, pieces *p) {
+/* Adds the cheapest piece from *st to what p holds, and steps *st over it. false: it does not go on from here (or a fault). */
+static bool add_piece(arti_jctx *x, arti_state *st, bool whole, pieces *p) {
     const arti_state from = *st;
-    for (;;) {
-        arti_out out = {p->buf, p->cap, 0};
+    arti_out out;
+    do {
+        out = (arti_out){p->buf + p->len, p->cap - p->len, 0};
         *st = from;
         if (!write_piece(x, st, whole, &out)) return false;
-        p->len = out.len;
-        if (out.len <= p->cap) break;
-        if (!make_room(x, p, out.len)) return false;
-    }
-    for (size_t i = 0; i < p->len; i++)
-        if (!arti_state_step(x, st, p->buf[i])) return false;
+    } while (out.len > out.cap && make_room(x, p, p->len + out.len));
+    if (arti_faulted(x->s)) return false;
+    for (size_t i = 0; i < out.len; i++)
+        if (!arti_state_step(x, st, out.buf[i])) return false;
+    p->len += out.len;
+    return true;
+}
+
+static uint32_t depth_of(const arti_state *st) {
+    return st->top ? st->top->depth : 0;
+}
+
+/* The cheapest piece from *st, and *st behind it. false: it does not go on from here (or a fault). */
+static bool step_piece(arti_jctx *x, arti_state *st, bool whole, pieces *p) {
+    const bool in_number = st->mode == ARTI_M_NUMBER;
+    const uint32_t depth = depth_of(st);
+    p->len = 0;
+    if (!add_piece(x, st, whole && !x->in_order, p)) return false;
+    if (whole && x->in_order) /* members are ranked by where they are */
+        for (uint32_t n = 0; depth_of(st) > depth; n++)
+            if (n == PIECES_MAX || !add_piece(x, st, false, p)) return false;
     /* A number that is a repetition may still become another one; that is left to trails. */
-    if (from.mode == ARTI_M_NUMBER || st->mode != ARTI_M_NUMBER || !arti_is_distinct(st)) return true;
+    if (in_number || st->mode != ARTI_M_NUMBER || !arti_is_distinct(st)) return true;
     return arti_number_end(x, st) && arti_unique_alive(x, st);
+}
+
+static bool is_key(const arti_state *st) {
+    return st->mode == ARTI_M_FIRST_KEY || st->mode == ARTI_M_KEY || st->mode == ARTI_M_KEY_TEXT;
+}
+
+#define KEYS_MAX 64u /* that are looked at, for one behind which nothing is repeated */
+
+/* The piece is `opening`, which it begins with, and `rest`. */
+static bool put_key(arti_jctx *x, pieces *p, const arti_out *opening, const arti_out *rest) {
+    if (!make_room(x, p, opening->len + rest->len)) return false;
+    memcpy(p->buf + opening->len, rest->buf, rest->len);
+    p->len = opening->len + rest->len;
+    return true;
+}
+
+/* Writes a key, or the rest of one. What can not end the cheapest way without repeating an item is taken to become longer, as in trails.
+ * false: there is none that takes up to len_max bytes with its value (or a fault). */
+static bool step_key(arti_trails *trails, arti_state *st, uint32_t len_max, pieces *p) {
+    arti_jctx *x = trails->x;
+    uint8_t buf[ARTI_KEY_MAX];
+    arti_out opening = {p->buf, p->cap, 0}, quoted = {buf, sizeof buf, 0};
+    arti_state key = *st, after;
+    arti_keys keys;
+    if (st->mode != ARTI_M_KEY_TEXT) {
+        if (!arti_state_step(x, &key, '"')) return false;
+        arti_out_byte(&opening, '"');
+    }
+    if (!arti_close_char(x, &key, &opening) || !arti_keys_init(&keys, x, &key)) return false;
+    uint32_t least = ARTI_LEN_NONE, cost;
+    bool strays = false;
+    for (uint32_t n = 0; n < KEYS_MAX && arti_keys_next(&keys, &after, &quoted, &cost) && cost < least; n++) {
+        const uint32_t penalty = arti_trail_penalty(trails, &after);
+        cost = arti_len_add(cost, penalty);
+        if (cost >= least) continue;
+        if (!put_key(x, p, &opening, &quoted)) return false;
+        least = cost;
+        strays = penalty > 0;
+        *st = after;
+    }
+    if (least == ARTI_LEN_NONE && len_max == UINT32_MAX && !arti_faulted(x->s))
+        return arti_close_key(x, &key, st, &quoted) && put_key(x, p, &opening, &quoted);
+    if (strays) arti_trail_stray(trails, st->top);
+    return least != ARTI_LEN_NONE && least <= len_max && !arti_faulted(x->s);
 }
 
 /* Another piece, where that one would repeat an item; anew: or the end behind it would, and then one of up to len_max bytes. */
 static bool step_instead(arti_trails *trails, arti_state *st, bool anew, uint32_t len_max, pieces *p) {
     arti_jctx *x = trails->x;
-    arti_out out = {p->buf, p->cap, 0};
-    p->len = 0;
-    if (!anew && write_key(x, st, &out)) {
-        p->len = out.len;
-        return true;
+    if (is_key(st)) {
+        if (step_key(trails, st, len_max, p)) return true;
+        if (anew) return false;
     }
     if (arti_faulted(x->s) || !arti_trail_go(trails, st, anew, len_max)) return false;
     p->len = arti_trail_len(trails);
@@ -256,13 +296,13 @@ static bool step_instead(arti_trails *trails, arti_state *st, bool anew, uint32_
 static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
     arti_jctx *x = trails->x;
     const arti_state from = *st;
-    const bool whole = (from.mode == ARTI_M_VALUE || from.mode == ARTI_M_FIRST_VALUE) && arti_is_distinct(&from) &&
-                       !arti_unique_is_first(from.top);
+    const bool whole = x->s->norm->has_unique && (from.mode == ARTI_M_VALUE || from.mode == ARTI_M_FIRST_VALUE) &&
+                       arti_is_distinct(&from) && !arti_unique_is_first(from.top);
     const bool stepped = step_piece(x, st, whole, p);
     if (stepped && (st->mode != ARTI_M_AFTER || arti_ends_anew(x, st))) return !arti_faulted(x->s);
     if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
     if (stepped || whole) {
-        const size_t grown = stepped ? p->len + arti_trail_stray_len(trails, st->top, st->top->n) : UINT32_MAX;
+        const size_t grown = stepped ? p->len + arti_trail_stray_len(trails, st->top) : UINT32_MAX;
         *st = from;
         if (step_instead(trails, st, true, grown < UINT32_MAX ? (uint32_t)grown : UINT32_MAX, p)) return true;
         *st = from;
@@ -279,19 +319,29 @@ static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
 
 #define DEEPER_MAX 256u /* containers within each other that a completion begins */
 
+typedef struct pieces_how {
+    bool whole;     /* values that begin are written to their end */
+    bool all_ranks; /* as aim has it */
+} pieces_how;
+
 /* Piece by piece, each the cheapest. One that would repeat an item is replaced by a short one that does not: by the beginning of one, or a whole
- * value. */
-static bool try_pieces(arti_jctx *x, arti_state *st, bool whole, arti_out *out) {
+ * value. What is aimed at may rank members in another way than all goals together: so those are stepped, too. */
+static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, arti_out *out) {
     pieces p = {0};
     arti_trails trails;
-    arti_trails_init(&trails, x, whole);
-    const uint32_t depth_max = (st->top ? st->top->depth : 0) + DEEPER_MAX;
-    bool ok = make_room(x, &p, 2 * KEY_MAX);
+    arti_trails_init(&trails, x, how.whole);
+    const uint32_t depth_max = depth_of(st) + DEEPER_MAX;
+    const bool ranked = x->in_order && x->s->norm->has_unique && !how.all_ranks;
+    arti_state all = *st;
+    bool ok = make_room(x, &p, 2 * ARTI_KEY_MAX);
     for (uint32_t n = 0; ok && st->mode != ARTI_M_DONE; n++) {
+        const size_t len = out->len;
         arti_trails_leave(&trails, st->top);
-        ok = n < PIECES_MAX && (whole || trails.n_strays < ARTI_TRAIL_STRAYS_MAX) && aim(x, st, out);
+        ok = n < PIECES_MAX && (how.whole || trails.n_strays < ARTI_TRAIL_STRAYS_MAX) &&
+             aim(x, st, how.all_ranks, out) && (!ranked || out->len == len || arti_state_step(x, &all, '{'));
         if (!ok) break;
-        ok = step_shortly(&trails, st, &p) && (!whole || !st->top || st->top->depth <= depth_max);
+        ok = step_shortly(&trails, st, &p) && (!how.whole || depth_of(st) <= depth_max);
+        for (size_t i = 0; ok && ranked && i < p.len; i++) ok = arti_state_step(x, &all, p.buf[i]);
         if (ok) arti_out_put(out, p.buf, p.len);
     }
     arti_free(x->region->mem, p.buf, p.cap);
@@ -301,11 +351,15 @@ static bool try_pieces(arti_jctx *x, arti_state *st, bool whole, arti_out *out) 
 
 /* What begins a value may leave little but to begin another within it, and so on: then whole values are searched for. */
 bool arti_close_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
+    static const pieces_how hows[] = {{false, false}, {true, false}, {false, true}, {true, true}};
+    const size_t n_hows = !x->s->norm->has_unique ? 1 : x->in_order ? 4 : 2;
     const arti_state from = *st;
     const size_t len = out->len;
-    if (try_pieces(x, st, false, out)) return true;
-    if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
-    *st = from;
-    out->len = len;
-    return try_pieces(x, st, true, out);
+    for (size_t i = 0; i < n_hows; i++) {
+        *st = from;
+        out->len = len;
+        if (try_pieces(x, st, hows[i], out)) return true;
+        if (arti_faulted(x->s)) break;
+    }
+    return false;
 }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_trail.h"
 
+#include "art_json_parts.h"
 #include "art_unique.h"
 #include "art_utf8.h"
 
 #define NONE UINT32_MAX
 #define ENDED 256         /* a number ends where it is */
 #define LENGTH_MAX 65536u /* texts that are longer wait side by side */
-#define MEMBER_LEN 6u     /* of a member that is not looked at: "a":0 */
+#define MEMBER_LEN 6u     /* of an item or a member of which no length is known: "a":0 */
+#define CHARS_FEW 2
+#define ENDS_MAX 64u    /* of containers, in a cheapest rest, that are looked at */
+#define SEPARATE_LEN 2u /* by which a value gets longer at least, to be another one: a guess */
 
 struct arti_trail_node { /* a text that was tried and is alive */
     arti_state st;       /* behind it, in search `round` */
@@ -19,6 +23,7 @@ struct arti_trail_node { /* a text that was tried and is alive */
     uint32_t len;
     uint32_t put_off; /* the search in which its container turned out not to end the cheapest way */
     uint16_t byte;    /* or ENDED */
+    uint8_t n_chars;  /* characters and digits that led on from it */
     bool is_dead;
 };
 
@@ -26,12 +31,17 @@ typedef struct queue {
     uint32_t first, last;
 } queue;
 
+/* What is tried. FEW: of characters and digits the first two that lead on from a text; WIDE: also characters beyond ASCII, escapes, and
+ * exponents that are not needed, which have few values that are dear to list. */
+typedef enum breadth { FEW, USUAL, WIDE } breadth;
+
 struct arti_trail {
     queue *waits; /* nodes by the least length of what they become */
     size_t n, cap;
     uint32_t shortest; /* nothing waits below */
     uint32_t n_given;
-    bool is_begun, is_wide, is_whole;
+    breadth breadth;
+    bool is_begun, is_whole;
     uint32_t depth; /* is_whole: of the container that the value is in */
     bool is_spent;  /* there is nothing anew: it was all found, and goes on as long as it is alive */
 };
@@ -55,6 +65,15 @@ static bool is_unique_array(const arti_frame *f) {
     return !f->is_object && ((const arti_array_machine *)f->machine)->unique;
 }
 
+/* Two items that are equal still lack. */
+static bool lacks_equals(const arti_frame *f) {
+    const arti_array_machine *m = f->is_object ? NULL : f->machine;
+    if (!m || !m->unique || f->has_equal) return false;
+    for (uint32_t alt = 0; alt < m->n_alts; alt++)
+        if (arti_live(f, alt) && m->alts[alt].shape->not_unique) return true;
+    return false;
+}
+
 /* What is around a state that asks for values which differ. Items of the array that they must differ in are left out: of the nearest such
  * array, or of the outermost. */
 static uint64_t place_of(const arti_state *st, bool nearest) {
@@ -63,6 +82,7 @@ static uint64_t place_of(const arti_state *st, bool nearest) {
     for (const arti_frame *f = st->top; f; f = f->hashing ? f->parent : NULL) {
         h = arti_hash_mix(h, (uint64_t)(uintptr_t)f->machine);
         h = arti_hash_mix(h, f->key_hash);
+        if (lacks_equals(f)) h = arti_hash_mix(h, f->n);
         if (!found && is_unique_array(f) && (nearest || !f->hashing))
             found = true;
         else
@@ -173,7 +193,7 @@ static uint32_t lacks(arti_jctx *x, const arti_state *st) {
     case ARTI_M_WORD: return word_lens[st->word] - st->word_len;
     case ARTI_M_FIRST_VALUE:
     case ARTI_M_FIRST_KEY: {
-        const uint32_t n = arti_close_opened_len(x, st->top);
+        const uint32_t n = arti_close_begun_len(x, st);
         return n < LENGTH_MAX ? n : LENGTH_MAX;
     }
     default: return 1;
@@ -290,8 +310,7 @@ static bool needs_exponent(const arti_state *st) {
     return false;
 }
 
-/* What is tried k-th from a state: a byte, ENDED, or -1 when that was all. What ends something comes first. is_wide: also characters
- * beyond ASCII, escapes, and exponents that are not needed, which have few values that are dear to list. */
+/* What is tried k-th from a state: a byte, ENDED, or -1 when that was all. What ends something comes first. */
 static int candidate(const arti_state *st, uint32_t k, bool is_wide) {
     static const uint8_t escapes[] = "nu0123456789dcabef\\\"/rtbf";
     static const uint8_t starts[] = "0123456789\"[{tfn-", digits[] = "0123456789.-", exponents[] = "e+";
@@ -355,6 +374,13 @@ static bool only_respells(const arti_state *st, int byte) {
     return true;
 }
 
+/* Is the byte one of many that are alike: a character of a string, or a digit? */
+static bool is_choice(const arti_state *st, int byte) {
+    if (byte == ENDED || byte == '"') return false;
+    if (st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT || st->mode == ARTI_M_NUMBER) return true;
+    return (st->mode == ARTI_M_VALUE || st->mode == ARTI_M_FIRST_VALUE) && byte >= '0' && byte <= '9';
+}
+
 static void found(arti_trails *t, const arti_state *after, uint32_t node, int byte) {
     t->after = *after;
     t->way_node = node;
@@ -366,11 +392,13 @@ static int try_node(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t *tri
     arti_jctx *x = t->x;
     for (;;) {
         const arti_state from = t->nodes[node].st;
-        const int c = candidate(&from, t->nodes[node].n_tried, tr->is_wide);
+        const int c = candidate(&from, t->nodes[node].n_tried, tr->breadth == WIDE);
         if (c < 0) return 0;
         if (*tries == 0) return put_back(t, tr, node, tr->shortest, true) ? 0 : -1;
         t->nodes[node].n_tried++;
         if (from.mode == ARTI_M_NUMBER && only_respells(&from, c)) continue;
+        const bool is_char = is_choice(&from, c);
+        if (is_char && tr->breadth == FEW && t->nodes[node].n_chars == CHARS_FEW) continue;
         --*tries;
         arti_state after = from;
         const arti_region_mark mark = arti_region_mark_now(x->region);
@@ -379,6 +407,7 @@ static int try_node(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t *tri
             if (arti_faulted(x->s)) return -1;
             continue;
         }
+        if (is_char && t->nodes[node].n_chars < CHARS_FEW) t->nodes[node].n_chars++;
         if (is_end(tr, &after)) {
             if (!tr->is_spent && !arti_ends_anew(x, &after)) {
                 arti_region_reset(x->region, mark);
@@ -404,32 +433,36 @@ static int try_node(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t *tri
     }
 }
 
-/* Does a container that was just opened end the cheapest way, in a value that repeats nothing? */
-static bool ends_cheaply(arti_trails *t, const arti_state *opened, uint32_t *tries) {
+uint32_t arti_trail_stray_len(arti_trails *t, const arti_frame *f) {
     arti_jctx *x = t->x;
-    const arti_region_mark mark = arti_region_mark_now(x->region);
-    arti_state st = *opened;
-    const uint32_t len = arti_close_opened_len(x, st.top);
-    *tries -= len < *tries ? len : *tries;
-    const bool yes = arti_close_opened(x, &st) && arti_ends_anew(x, &st);
-    arti_region_reset(x->region, mark);
-    return yes;
+    const uint32_t less = arti_close_frame(x, f, false).cost, more = arti_close_frame(x, f, true).cost;
+    uint32_t len = MEMBER_LEN;
+    if (less != ARTI_LEN_NONE && more != ARTI_LEN_NONE) len = more > less + SEPARATE_LEN ? more - less : SEPARATE_LEN;
+    return len < LENGTH_MAX >> t->n_strays ? len << t->n_strays : LENGTH_MAX;
 }
 
-uint32_t arti_trail_stray_len(arti_trails *t, const arti_frame *f, uint32_t n) {
-    uint32_t len = NONE;
-    if (!f->is_object) {
-        const arti_array_machine *m = f->machine;
-        for (uint32_t alt = 0; alt < m->n_alts; alt++) {
-            arti_array_shape *a = m->alts[alt].shape;
-            if (!arti_live(f, alt) || n >= a->max) continue;
-            const arti_conj c = arti_array_item_conj(t->x->s, a, n);
-            const uint32_t item = c == ARTI_CONJ_FAIL ? NONE : arti_conj_len(t->x->s, c);
-            if (item < len) len = item;
+uint32_t arti_trail_penalty(arti_trails *t, const arti_state *begun) {
+    arti_jctx *x = t->x;
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    arti_state st = *begun;
+    size_t len;
+    const uint8_t *rest = arti_close_begun(x, begun, &len);
+    bool alive = rest != NULL;
+    uint32_t least = NONE, looked_at = 0;
+    for (size_t i = 0; alive && i < len; i++) { /* each container that ends may have one more instead */
+        if ((st.mode == ARTI_M_AFTER || is_opened(&st)) && (rest[i] == ']' || rest[i] == '}') &&
+            looked_at++ < ENDS_MAX) {
+            const uint32_t longer = arti_trail_stray_len(t, st.top);
+            if (longer < least) least = longer;
         }
+        alive = arti_state_step(x, &st, rest[i]);
     }
-    if (len == NONE) len = MEMBER_LEN;
-    return len < LENGTH_MAX >> t->n_strays ? (len + 1) << t->n_strays : LENGTH_MAX;
+    if (alive && arti_ends_anew(x, &st))
+        least = 0;
+    else if (least == NONE)
+        least = arti_trail_stray_len(t, begun->top);
+    arti_region_reset(x->region, mark);
+    return least;
 }
 
 void arti_trails_leave(arti_trails *t, const arti_frame *f) {
@@ -456,10 +489,12 @@ static int next_way(arti_trails *t, arti_trail *tr, const arti_state *st, uint32
         }
         if (n->parent == NONE) continue;
         if (*tries > 0) {
-            const uint32_t cheapest = n->len + lacks(t->x, &n->st);
-            if (n->put_off != t->round && !ends_cheaply(t, &n->st, tries)) {
-                if (arti_faulted(t->x->s)) return -1;
-                const uint32_t length = cheapest + arti_trail_stray_len(t, n->st.top, 0);
+            const uint32_t rest = lacks(t->x, &n->st), cheapest = n->len + rest;
+            *tries -= rest < *tries ? rest : *tries;
+            const uint32_t penalty = n->put_off == t->round ? 0 : arti_trail_penalty(t, &n->st);
+            if (arti_faulted(t->x->s)) return -1;
+            if (penalty) {
+                const uint32_t length = cheapest + penalty;
                 n->put_off = t->round;
                 if (!put_back(t, tr, node, length > tr->shortest ? length : tr->shortest, false)) return -1;
                 continue;
@@ -473,12 +508,13 @@ static int next_way(arti_trails *t, arti_trail *tr, const arti_state *st, uint32
     return 0;
 }
 
-/* Begins a trail anew. */
-static bool begin(arti_trails *t, arti_trail *tr, const arti_state *st, bool is_wide) {
+/* Begins a trail anew, with more than was tried before. */
+static bool begin(arti_trails *t, arti_trail *tr, const arti_state *st) {
+    const breadth least = t->whole ? FEW : USUAL;
+    tr->breadth = !tr->is_begun || tr->breadth == WIDE ? least : tr->breadth + 1;
     tr->n = 0;
     tr->shortest = 0;
     tr->is_begun = true;
-    tr->is_wide = is_wide;
     tr->is_whole = t->whole && (st->mode == ARTI_M_VALUE || st->mode == ARTI_M_FIRST_VALUE);
     const uint32_t root = add_node(t, st, NONE, ENDED);
     return root != NONE && put_back(t, tr, root, 0, false);
@@ -505,13 +541,13 @@ bool arti_trail_go(arti_trails *t, arti_state *st, bool anew, uint32_t len_max) 
     tr->depth = st->top ? st->top->depth : 0; /* the same place may lie deeper or less deep */
     /* A trail at its end begins anew, first with what is usual: something that was used up may be needed again by another array. */
     for (uint32_t begun = 0; said == 0 && tries; begun++) {
-        if (begun == 3) { /* all of it was tried */
+        if (begun == (t->whole ? 4 : 3)) { /* all of it was tried */
             if (tr->is_spent) break;
             tr->is_spent = true;
             begun = 1;
         }
         if (anew && tr->is_spent) break;
-        if ((begun || !tr->is_begun) && !begin(t, tr, st, tr->is_begun && !tr->is_wide)) return false;
+        if ((begun || !tr->is_begun) && !begin(t, tr, st)) return false;
         said = next_way(t, tr, st, len_max, &tries);
     }
     t->left -= before - tries;

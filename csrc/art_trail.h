@@ -49,15 +49,17 @@ void arti_trails_free(arti_trails *t);
 /* Finds a short way from *st to the end of a value or a key, or past one structural character, and steps *st over it. anew: no value behind
  * which arti_ends_anew() does not hold, and no way that is longer than len_max. false: none was found (or a fault). */
 bool arti_trail_go(arti_trails *t, arti_state *st, bool anew, uint32_t len_max);
-/* How much longer f's container becomes by one item or member more, with n of them: a guess. It doubles with each container around it that
- * already has one more than the cheapest way asks: in recursive schemas there would be no end of them. */
-uint32_t arti_trail_stray_len(arti_trails *t, const arti_frame *f, uint32_t n);
+/* How much longer f's container becomes by one item or member more: a guess. It doubles with each container around it that already has one
+ * more than the cheapest way asks: in recursive schemas there would be no end of them. */
+uint32_t arti_trail_stray_len(arti_trails *t, const arti_frame *f);
 /* f's container gets one more. */
 void arti_trail_stray(arti_trails *t, const arti_frame *f);
 /* f is the innermost container now; NULL: there is none. */
 void arti_trails_leave(arti_trails *t, const arti_frame *f);
 /* Behind a value: can what is around it, as far as nothing lacks there, end without repeating an item? */
 bool arti_ends_anew(arti_jctx *x, const arti_state *st);
+/* 0 where what arti_close_begun() ends, ended so, repeats nothing; else how much longer it becomes to differ. */
+uint32_t arti_trail_penalty(arti_trails *t, const arti_state *begun);
 /* Its bytes. */
 size_t arti_trail_len(const arti_trails *t);
 void arti_trail_text(const arti_trails *t, uint8_t *buf);

@@ -590,6 +590,103 @@ def test_completions_in_recursive_arrays(schema: dict[str, Any], completion: byt
             assert Schema(schema).validate(text[:n] + matcher.shortest_completion())
 
 
+TWO_IN_ORDER = {"type": "object", "required": ["b", ""]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "order", "text", "completion"),
+    [
+        # The completion aimed at what `contains` asks, which ranks members in another way than all of the schema.
+        (
+            {
+                "type": "array",
+                "items": {"items": {"required": [""]}, "contains": {}},
+                "contains": {"type": "array", "items": {"type": "object", "required": ["b"]}, "uniqueItems": True},
+            },
+            "schema",
+            b"",
+            b'[[{"":0,"b":0}]]',
+        ),
+        # Where the object was used up, the other values were taken to be.
+        (
+            {"type": "array", "uniqueItems": True, "contains": {"enum": ["a", {}]}, "minContains": 2},
+            "schema",
+            b"",
+            b'[{},"a"]',
+        ),
+        # Items that are asked to be equal: they were written in another order, or as others than those before.
+        ({"items": TWO_IN_ORDER, "not": {"uniqueItems": True}}, "schema", b"", b'[{"b":0,"":0},{"b":0,"":0}]'),
+        (
+            {"items": {"type": "array", "uniqueItems": True, "minItems": 4}, "not": {"uniqueItems": True}},
+            "any",
+            b"[[0,0.1,1,2],",
+            b"[0,1,2,3],[0,1,2,3]]",
+        ),
+        # Of other keys, the shortest was taken, whatever its value had to hold.
+        *(
+            (
+                {
+                    "type": "object",
+                    "properties": {"b": {"$ref": "#"}, "a": {"$ref": "#"}},
+                    "additionalProperties": {
+                        "type": "array",
+                        "items": {"$ref": "#"},
+                        "uniqueItems": True,
+                        "minItems": 3,
+                    },
+                },
+                order,
+                b'{"{":[',
+                b'{},{"a":{}},{"b":{}}]}',
+            )
+            for order in ("schema", "any")
+        ),
+        # What one item more costs was guessed without those that must not be counted.
+        (
+            _recursive(
+                d={
+                    "type": "array",
+                    "items": {
+                        "type": ["array", "null"],
+                        "items": {"$ref": "#/$defs/d"},
+                        "contains": {"maxItems": 4},
+                        "maxContains": 1,
+                    },
+                    "uniqueItems": True,
+                }
+            ),
+            "any",
+            b"[null,[[[[],",
+            None,
+        ),
+        # The first item has to be another than the cheapest, for the third one.
+        (
+            _recursive(
+                d={
+                    "type": "array",
+                    "items": {"type": "array", "items": {"minItems": 3, "anyOf": [{"$ref": "#/$defs/d"}]}},
+                    "prefixItems": [{"$ref": "#/$defs/d"}, True],
+                    "uniqueItems": True,
+                }
+            ),
+            "any",
+            b"[[[[]],[],",
+            None,
+        ),
+    ],
+)
+def test_completions_of_what_has_to_differ(
+    schema: dict[str, Any], order: str, text: bytes, completion: bytes | None
+) -> None:
+    matcher = Constraint(schema, property_order=order, whitespace="compact").matcher()
+    assert matcher.accept_bytes(text) == len(text)
+    rest = matcher.shortest_completion()
+    assert completion in (None, rest)
+    assert matcher.accept_bytes(rest) == len(rest)
+    assert matcher.is_complete
+    assert Schema(schema).validate(text + rest)
+
+
 @pytest.mark.parametrize(
     ("schema", "text"),
     [
