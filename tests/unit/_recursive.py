@@ -62,10 +62,12 @@ class _Maker:
                 schema[keyword] = [self.some(depth) for _ in range(draw.randrange(1, 4))]
         if self.often(0.12):
             schema |= {"if": self.some(depth), "then": self.some(depth)}
-        if self.often(0.15):
-            schema["properties"] = {key: self.some(depth) for key in "ab"}
+        if self.often(0.2):
+            schema["properties"] = {key: self.some(depth) for key in draw.choice(["ab", "ba", "a", ""])}
             if self.often(0.5):
-                schema |= {"required": ["a"], "additionalProperties": self.some(depth)}
+                schema["required"] = draw.sample(["a", "b", ""], draw.randrange(1, 3))
+            if self.often(0.5):
+                schema["additionalProperties"] = self.some(depth)
         return schema
 
     def schema(self) -> dict[str, Any]:
@@ -81,7 +83,8 @@ def check(seed: int, walks: int = 2) -> str:
     schema, draw = make(seed), random.Random(seed)
     try:
         validator = Schema(schema)
-        constraint = Constraint(validator, SMALL.vocab, whitespace="compact")
+        order = "schema" if seed % 3 == 0 else "any"
+        constraint = Constraint(validator, SMALL.vocab, property_order=order, whitespace="compact")
     except (SchemaError, LimitExceeded):
         return ""
     single = {token[0]: i for i, token in enumerate(SMALL.tokens) if len(token) == 1}
@@ -95,7 +98,8 @@ def check(seed: int, walks: int = 2) -> str:
                 return f"no completion after {text!r}"
             except (SchemaError, LimitExceeded):  # where a part is too much work to look at ahead
                 break
-            if not validator.validate(text + rest):
+            end = matcher.copy()
+            if end.accept_bytes(rest) != len(rest) or not end.is_complete or not validator.validate(text + rest):
                 return f"wrong completion {rest!r} after {text!r}"
             if not allowed:
                 if not matcher.is_complete:
@@ -104,4 +108,22 @@ def check(seed: int, walks: int = 2) -> str:
             byte = draw.choice([byte for byte in allowed if byte in BYTES] or allowed)
             matcher.accept(single[byte])
             text += bytes([byte])
+        said = _check_anew(schema, order, text)
+        if said:
+            return said
+    return ""
+
+
+def _check_anew(schema: dict[str, Any], order: str, text: bytes) -> str:
+    """Does a constraint that was asked nothing before say the same?"""
+    try:
+        matcher = Constraint(schema, SMALL.vocab, property_order=order, whitespace="compact").matcher()
+        read = matcher.accept_bytes(text)
+        if read < len(text):
+            return f"a new constraint reads only {read} bytes of {text!r}"
+        matcher.shortest_completion()
+    except StateError:
+        return f"a new constraint has no completion after {text!r}"
+    except (SchemaError, LimitExceeded):
+        pass
     return ""
