@@ -855,6 +855,9 @@ static void facet_values(arti_count *k, arti_conj_info *info, arti_values *out) 
     }
 }
 
+_Static_assert(sizeof((arti_norm *)NULL)->listing / sizeof(uint64_t) == ARTI_VALUES_DEPTH_MAX + 1,
+               "one for each depth");
+
 const arti_values *arti_conj_values(arti_count *k, arti_conj c) {
     static const arti_values none = {.is_all = true};
     art_schema *s = k->s;
