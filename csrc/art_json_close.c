@@ -642,7 +642,7 @@ bool arti_close_scalar(arti_jctx *x, const arti_state *st, arti_out *out, uint32
 
 /* ------------------------------------------------------------------ the whole */
 
-bool arti_close_write(arti_jctx *x, const arti_state *from, arti_out *out) {
+static bool write_rest(arti_jctx *x, const arti_state *from, arti_out *out) {
     arti_state st = *from;
     if (st.mode == ARTI_M_TEXT || st.mode == ARTI_M_KEY_TEXT) {
         if (!arti_close_char(x, &st, out)) return false;
@@ -667,6 +667,22 @@ bool arti_close_write(arti_jctx *x, const arti_state *from, arti_out *out) {
     case ARTI_M_KEY: return write_frames(x, st.top, true, out);
     default: return arti_close_scalar(x, &st, out, &goal) && write_after(x, st.top, st.goals, goal, out);
     }
+}
+
+bool arti_close_write(arti_jctx *x, const arti_state *from, arti_out *out) {
+    arti_frame *top = (arti_frame *)from->top;
+    arti_region *keep = x->keep, own_costs;
+    const bool pending = from->mode == ARTI_M_VALUE || from->mode == ARTI_M_COLON || from->mode == ARTI_M_TEXT ||
+                         from->mode == ARTI_M_NUMBER || from->mode == ARTI_M_WORD;
+    if (top && !(pending ? arti_close_costs(x, top, from->goals) : pending_costs(x, top))) return false;
+    uint32_t *own = top ? top->costs : NULL;
+    arti_region_init(&own_costs, x->region->mem);
+    x->keep = &own_costs; /* of frames that are only there for this text */
+    const bool ok = write_rest(x, from, out);
+    arti_region_free(&own_costs);
+    x->keep = keep;
+    if (top) top->costs = own;
+    return ok;
 }
 
 size_t arti_close_len(arti_jctx *x, const arti_state *st) {

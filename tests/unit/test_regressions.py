@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from _walks import SMALL, Tokens, walk
 
-from agentrt import Constraint, LimitExceeded, Schema, SchemaError
+from agentrt import Constraint, LimitExceeded, Schema, SchemaError, memory_in_use
 
 UNEVALUATED_NONE = {"items": {}, "unevaluatedItems": False}
 HAS_TWO_AND_ONE = {"minItems": 2, "uniqueItems": True, "contains": {"const": 1}, "maxContains": 1}
@@ -685,6 +685,18 @@ def test_completions_of_what_has_to_differ(
     assert matcher.accept_bytes(rest) == len(rest)
     assert matcher.is_complete
     assert Schema(schema).validate(text + rest)
+
+
+def test_completions_keep_no_memory() -> None:
+    """What the end of each of their containers costs was kept until the next token."""
+    schema = {"type": "array", "uniqueItems": True, "minItems": 50, "items": {"type": "object"}}
+    matcher = Constraint(schema).matcher()
+    assert matcher.accept_bytes(b"[{},") == 4
+    first = matcher.shortest_completion()
+    before = memory_in_use()
+    for _ in range(100):
+        assert matcher.shortest_completion() == first
+    assert memory_in_use() == before
 
 
 @pytest.mark.parametrize(
