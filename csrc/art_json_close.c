@@ -441,6 +441,33 @@ static bool write_value(arti_jctx *x, const arti_state *st, arti_out *out) {
            write_after(x, st->top, st->goals, goal, out);
 }
 
+uint32_t arti_close_cost_after(arti_jctx *x, const arti_state *st) {
+    const uint32_t *costs = arti_close_costs(x, st->top, st->goals);
+    uint32_t least = ARTI_LEN_NONE;
+    for (uint32_t i = 0; costs && i < st->goals->n; i++)
+        if (costs[i] < least) least = costs[i];
+    return least;
+}
+
+uint32_t arti_close_cost(arti_jctx *x, const arti_state *st, uint32_t inside) {
+    switch ((arti_mode)st->mode) {
+    case ARTI_M_DONE: return 0;
+    case ARTI_M_VALUE:
+    case ARTI_M_COLON: {
+        const uint32_t goal = arti_close_goal(x, st);
+        if (goal == UINT32_MAX) return ARTI_LEN_NONE;
+        const uint32_t value = arti_conj_len(x->s, st->goals->conj[goal]) + (st->mode == ARTI_M_COLON);
+        return arti_len_add(value, arti_close_costs(x, st->top, st->goals)[goal]);
+    }
+    case ARTI_M_KEY: return arti_close_frame(x, st->top, true).cost - (st->top->n > 0); /* the comma is there already */
+    case ARTI_M_KEY_TEXT: return arti_len_add(arti_close_frame(x, st->top, false).cost, inside);
+    case ARTI_M_FIRST_VALUE:
+    case ARTI_M_FIRST_KEY:
+    case ARTI_M_AFTER: return arti_close_frame(x, st->top, false).cost;
+    default: return arti_len_add(inside, arti_close_cost_after(x, st));
+    }
+}
+
 /* The cheapest end of f's container, just opened: its length, and in plan how. */
 static uint32_t end_opened(arti_jctx *x, const arti_frame *f, arti_plan *plan) {
     static const uint32_t none[ARTI_CONTAINS_MAX];

@@ -320,9 +320,19 @@ static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
 #define DEEPER_MAX 256u /* containers within each other that a completion begins */
 
 typedef struct pieces_how {
+    bool rest;      /* begins with all of the arrays whose items differ */
     bool whole;     /* values that begin are written to their end */
     bool all_ranks; /* as aim has it */
 } pieces_how;
+
+/* What ends the arrays whose items differ, all of it searched for. */
+static bool step_rest(arti_trails *trails, arti_state *st, pieces *p) {
+    if (!st->top || !arti_is_distinct(st) || !arti_trail_rest(trails, st)) return false;
+    p->len = arti_trail_len(trails);
+    if (!make_room(trails->x, p, p->len)) return false;
+    arti_trail_text(trails, p->buf);
+    return true;
+}
 
 /* Piece by piece, each the cheapest. One that would repeat an item is replaced by a short one that does not: by the beginning of one, or a whole
  * value. What is aimed at may rank members in another way than all goals together: so those are stepped, too. */
@@ -334,6 +344,10 @@ static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, arti_out *o
     const bool ranked = x->in_order && x->s->norm->has_unique && !how.all_ranks;
     arti_state all = *st;
     bool ok = make_room(x, &p, 2 * ARTI_KEY_MAX);
+    if (ok && how.rest) {
+        ok = step_rest(&trails, st, &p);
+        if (ok) arti_out_put(out, p.buf, p.len);
+    }
     for (uint32_t n = 0; ok && st->mode != ARTI_M_DONE; n++) {
         const size_t len = out->len;
         arti_trails_leave(&trails, st->top);
@@ -351,8 +365,9 @@ static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, arti_out *o
 
 /* What begins a value may leave little but to begin another within it, and so on: then whole values are searched for. */
 bool arti_close_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
-    static const pieces_how hows[] = {{false, false}, {true, false}, {false, true}, {true, true}};
-    const size_t n_hows = !x->s->norm->has_unique ? 1 : x->in_order ? 4 : 2;
+    static const pieces_how hows[] = {
+        {false, false, false}, {false, true, false}, {true, true, true}, {false, false, true}, {false, true, true}};
+    const size_t n_hows = !x->s->norm->has_unique ? 1 : x->in_order ? 5 : 3;
     const arti_state from = *st;
     const size_t len = out->len;
     for (size_t i = 0; i < n_hows; i++) {

@@ -9,7 +9,8 @@
 #define ENDED 256         /* a number ends where it is */
 #define LENGTH_MAX 65536u /* texts that are longer wait side by side */
 #define MEMBER_LEN 6u     /* of an item or a member of which no length is known: "a":0 */
-#define CHARS_FEW 2
+#define CHARS_FEW 2u
+#define STARTS_FEW 3u
 #define ENDS_MAX 64u    /* of containers, in a cheapest rest, that are looked at */
 #define SEPARATE_LEN 2u /* by which a value gets longer at least, to be another one: a guess */
 
@@ -24,6 +25,7 @@ struct arti_trail_node { /* a text that was tried and is alive */
     uint32_t put_off; /* the search in which its container turned out not to end the cheapest way */
     uint16_t byte;    /* or ENDED */
     uint8_t n_chars;  /* characters and digits that led on from it */
+    uint32_t starts;  /* best_starts(); 0: not asked for */
     bool is_dead;
 };
 
@@ -31,8 +33,8 @@ typedef struct queue {
     uint32_t first, last;
 } queue;
 
-/* What is tried. FEW: of characters and digits the first two that lead on from a text; WIDE: also characters beyond ASCII, escapes, and
- * exponents that are not needed, which have few values that are dear to list. */
+/* What is tried. FEW: of characters and digits the first two that lead on from a text, and of beginnings of values the three best; WIDE: also characters beyond ASCII,
+ * escapes, and exponents that are not needed, which have few values that are dear to list. */
 typedef enum breadth { FEW, USUAL, WIDE } breadth;
 
 struct arti_trail {
@@ -43,6 +45,7 @@ struct arti_trail {
     breadth breadth;
     bool is_begun, is_whole;
     uint32_t depth; /* is_whole: of the container that the value is in */
+    uint32_t outer; /* .. what its end costs, up to the end of the text */
     bool is_spent;  /* there is nothing anew: it was all found, and goes on as long as it is alive */
 };
 
@@ -210,8 +213,8 @@ static bool is_end(const arti_trail *tr, const arti_state *st) {
 static uint32_t lacks_in(const arti_trail *tr, arti_jctx *x, const arti_state *st) {
     const uint32_t n = is_inside(st) || is_opened(st) ? lacks(x, st) : st->mode != ARTI_M_AFTER;
     if (!tr->is_whole) return n;
-    const uint32_t open = st->top->depth - tr->depth - is_opened(st); /* whose ends are not in n */
-    return open < LENGTH_MAX - n ? n + open : LENGTH_MAX;
+    const uint32_t cost = arti_close_cost(x, st, n);
+    return cost > tr->outer ? cost - tr->outer : 0;
 }
 
 /* Makes a node wait: before all that become as long, or behind them. */
@@ -374,17 +377,51 @@ static bool only_respells(const arti_state *st, int byte) {
     return true;
 }
 
-/* Is the byte one of many that are alike: a character of a string, or a digit? */
-static bool is_choice(const arti_state *st, int byte) {
-    if (byte == ENDED || byte == '"') return false;
-    if (st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT || st->mode == ARTI_M_NUMBER) return true;
-    return (st->mode == ARTI_M_VALUE || st->mode == ARTI_M_FIRST_VALUE) && byte >= '0' && byte <= '9';
+/* Is the byte one of many that are alike: a character of a string, or a digit of a number? */
+static bool is_char(const arti_state *st, int byte) {
+    if (st->mode == ARTI_M_TEXT || st->mode == ARTI_M_KEY_TEXT) return byte != '"';
+    return st->mode == ARTI_M_NUMBER && byte != ENDED;
+}
+
+/* Of the bytes that a value may begin with, those that leave the least to write: as bits over what candidate() tries. */
+static uint32_t best_starts(arti_trails *t, const arti_trail *tr, const arti_state *from) {
+    arti_jctx *x = t->x;
+    const arti_region_mark mark = arti_region_mark_now(x->region);
+    uint32_t lacking[32], taken = 0, n = 0;
+    for (int c; (c = candidate(from, n, false)) >= 0; n++) {
+        arti_state after = *from;
+        lacking[n] = step_over(x, &after, c) ? lacks_in(tr, x, &after) : NONE;
+        arti_region_reset(x->region, mark);
+    }
+    for (uint32_t i = 0; i < STARTS_FEW; i++) {
+        uint32_t best = n;
+        for (uint32_t k = 0; k < n; k++)
+            if (!(taken >> k & 1u) && lacking[k] != NONE && (best == n || lacking[k] < lacking[best])) best = k;
+        if (best == n) break;
+        taken |= 1u << best;
+    }
+    return taken;
 }
 
 static void found(arti_trails *t, const arti_state *after, uint32_t node, int byte) {
     t->after = *after;
     t->way_node = node;
     t->way_byte = byte;
+}
+
+/* Could the string or the number have ended before its last character? */
+static bool is_long_enough(arti_jctx *x, const arti_state *st) {
+    if (st->mode == ARTI_M_NUMBER) return st->number.num.len > 1 && arti_num_may_end(&st->number.num);
+    return st->mode == ARTI_M_TEXT && st->text.n_cp > 0 && text_lacks(x, st) == 0;
+}
+
+/* Is what candidate() gave last one of the few? */
+static bool is_among_few(arti_trails *t, const arti_trail *tr, uint32_t node, const arti_state *from, int byte) {
+    arti_trail_node *n = &t->nodes[node];
+    if (is_char(from, byte)) return n->n_chars < CHARS_FEW && !is_long_enough(t->x, from);
+    if (from->mode != ARTI_M_VALUE && from->mode != ARTI_M_FIRST_VALUE) return true;
+    if (!n->starts) n->starts = best_starts(t, tr, from);
+    return n->starts >> (n->n_tried - 1) & 1u;
 }
 
 /* Tries what may follow a node's text until something leads on as briefly as is hoped. 1: found; 0: not yet; -1: fault. */
@@ -397,8 +434,10 @@ static int try_node(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t *tri
         if (*tries == 0) return put_back(t, tr, node, tr->shortest, true) ? 0 : -1;
         t->nodes[node].n_tried++;
         if (from.mode == ARTI_M_NUMBER && only_respells(&from, c)) continue;
-        const bool is_char = is_choice(&from, c);
-        if (is_char && tr->breadth == FEW && t->nodes[node].n_chars == CHARS_FEW) continue;
+        if (tr->breadth == FEW && !is_among_few(t, tr, node, &from, c)) {
+            if (arti_faulted(x->s)) return -1;
+            continue;
+        }
         --*tries;
         arti_state after = from;
         const arti_region_mark mark = arti_region_mark_now(x->region);
@@ -407,7 +446,7 @@ static int try_node(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t *tri
             if (arti_faulted(x->s)) return -1;
             continue;
         }
-        if (is_char && t->nodes[node].n_chars < CHARS_FEW) t->nodes[node].n_chars++;
+        if (is_char(&from, c) && t->nodes[node].n_chars < CHARS_FEW) t->nodes[node].n_chars++;
         if (is_end(tr, &after)) {
             if (!tr->is_spent && !arti_ends_anew(x, &after)) {
                 arti_region_reset(x->region, mark);
@@ -516,6 +555,7 @@ static bool begin(arti_trails *t, arti_trail *tr, const arti_state *st) {
     tr->shortest = 0;
     tr->is_begun = true;
     tr->is_whole = t->whole && (st->mode == ARTI_M_VALUE || st->mode == ARTI_M_FIRST_VALUE);
+    tr->outer = tr->is_whole ? arti_close_cost_after(t->x, st) : 0;
     const uint32_t root = add_node(t, st, NONE, ENDED);
     return root != NONE && put_back(t, tr, root, 0, false);
 }
@@ -555,4 +595,18 @@ bool arti_trail_go(arti_trails *t, arti_state *st, bool anew, uint32_t len_max) 
     tr->n_given++;
     *st = t->after;
     return true;
+}
+
+bool arti_trail_rest(arti_trails *t, arti_state *st) {
+    const arti_frame *f = st->top;
+    while (f->hashing) f = f->parent;
+    arti_trail tr = {.breadth = FEW, .is_begun = true, .is_whole = true, .depth = f->depth - 1};
+    uint32_t tries = ARTI_TRAIL_REST_MAX;
+    t->round++;
+    const uint32_t root = add_node(t, st, NONE, ENDED);
+    const bool ok = root != NONE && put_back(t, &tr, root, 0, false) && next_way(t, &tr, st, UINT32_MAX, &tries) == 1 &&
+                    is_end(&tr, &t->after);
+    arti_free(t->x->region->mem, tr.waits, tr.cap * sizeof *tr.waits);
+    if (ok) *st = t->after;
+    return ok;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * art_trail.h: texts that go on from a place, the shortest first, each of them once (private to art_json_pieces.c).
+ * art_trail.h: texts that go on from a place, the shortest first, each of them once (private to the art_json_* modules).
  *
  * Purpose   where a completion must not repeat an item, the cheapest text of a value or a key may be taken. Others are searched for by their
  *           length, led by what they lack at least. Where the search ended is kept as a *trail*: the next item at the same place goes on from
@@ -8,8 +8,8 @@
  * Owns      the trails of one completion, until arti_trails_free().
  * Threads   under the schema's lock.
  * Errors    false with the schema's fault set, or without one when no text was found.
- * Limits    ARTI_TRAIL_TRIES_MAX bytes are tried for one text (beyond, a beginning of one is taken as it is), ARTI_TRAIL_TOTAL_MAX for a
- *           completion, of which ARTI_TRAIL_NODES_MAX lead on. ARTI_TRAIL_STRAYS_MAX containers within each other are told to hold more than
+ * Limits    ARTI_TRAIL_TRIES_MAX bytes are tried for one text (beyond, a beginning of one is taken as it is), ARTI_TRAIL_REST_MAX for one
+ *           that ends all arrays whose items differ, ARTI_TRAIL_TOTAL_MAX for a completion, of which ARTI_TRAIL_NODES_MAX lead on. ARTI_TRAIL_STRAYS_MAX containers within each other are told to hold more than
  *           the cheapest way asks. */
 #ifndef ART_TRAIL_H
 #define ART_TRAIL_H
@@ -17,6 +17,7 @@
 #include "art_json_close.h"
 
 #define ARTI_TRAIL_TRIES_MAX 16384u
+#define ARTI_TRAIL_REST_MAX 65536u
 #define ARTI_TRAIL_TOTAL_MAX (1u << 20)
 #define ARTI_TRAIL_NODES_MAX (1u << 18)
 #define ARTI_TRAIL_STRAYS_MAX 16u
@@ -49,6 +50,8 @@ void arti_trails_free(arti_trails *t);
 /* Finds a short way from *st to the end of a value or a key, or past one structural character, and steps *st over it. anew: no value behind
  * which arti_ends_anew() does not hold, and no way that is longer than len_max. false: none was found (or a fault). */
 bool arti_trail_go(arti_trails *t, arti_state *st, bool anew, uint32_t len_max);
+/* Likewise to the end of the outermost of the arrays whose items differ that *st is in. */
+bool arti_trail_rest(arti_trails *t, arti_state *st);
 /* How much longer f's container becomes by one item or member more: a guess. It doubles with each container around it that already has one
  * more than the cheapest way asks: in recursive schemas there would be no end of them. */
 uint32_t arti_trail_stray_len(arti_trails *t, const arti_frame *f);

@@ -673,6 +673,46 @@ TWO_IN_ORDER = {"type": "object", "required": ["b", ""]}
             b"[[[[]],[],",
             None,
         ),
+        # .. and that array is begun already: all up to its end has to be searched for.
+        (
+            _recursive(
+                d={
+                    "type": ["array", "null"],
+                    "prefixItems": [{"$ref": "#/$defs/e"}, True],
+                    "items": {"uniqueItems": True, "$ref": "#/$defs/e"},
+                    "uniqueItems": True,
+                    "minItems": 3,
+                },
+                e={"type": ["array", "null"], "contains": {"$ref": "#/$defs/d"}, "minContains": 2},
+            ),
+            "any",
+            b"[[null,null],[null,null,null],null,[null,[[[n",
+            None,
+        ),
+        # Arrays of four different ones, of which two in another order are asked for.
+        (
+            _recursive(
+                d={"type": "array", "items": {"$ref": "#/$defs/e"}, "uniqueItems": True},
+                e={
+                    "type": ["array", "boolean"],
+                    "items": {
+                        "type": "array",
+                        "items": {
+                            "type": "array",
+                            "items": {"$ref": "#/$defs/d"},
+                            "uniqueItems": True,
+                            "minItems": 4,
+                        },
+                        "not": {"$ref": "#/$defs/d"},
+                    },
+                    "minItems": 2,
+                    "uniqueItems": True,
+                },
+            ),
+            "any",
+            b"[true,false,",
+            None,
+        ),
     ],
 )
 def test_completions_of_what_has_to_differ(
