@@ -441,7 +441,7 @@ static bool write_value(arti_jctx *x, const arti_state *st, arti_out *out) {
            write_after(x, st->top, st->goals, goal, out);
 }
 
-uint32_t arti_close_cost_after(arti_jctx *x, const arti_state *st) {
+uint32_t arti_close_least_after(arti_jctx *x, const arti_state *st) {
     const uint32_t *costs = arti_close_costs(x, st->top, st->goals);
     uint32_t least = ARTI_LEN_NONE;
     for (uint32_t i = 0; costs && i < st->goals->n; i++)
@@ -449,7 +449,7 @@ uint32_t arti_close_cost_after(arti_jctx *x, const arti_state *st) {
     return least;
 }
 
-uint32_t arti_close_cost(arti_jctx *x, const arti_state *st, uint32_t inside) {
+uint32_t arti_close_least(arti_jctx *x, const arti_state *st, uint32_t inside) {
     switch ((arti_mode)st->mode) {
     case ARTI_M_DONE: return 0;
     case ARTI_M_VALUE:
@@ -459,12 +459,15 @@ uint32_t arti_close_cost(arti_jctx *x, const arti_state *st, uint32_t inside) {
         const uint32_t value = arti_conj_len(x->s, st->goals->conj[goal]) + (st->mode == ARTI_M_COLON);
         return arti_len_add(value, arti_close_costs(x, st->top, st->goals)[goal]);
     }
-    case ARTI_M_KEY: return arti_close_frame(x, st->top, true).cost - (st->top->n > 0); /* the comma is there already */
+    case ARTI_M_KEY: {
+        const uint32_t cost = arti_close_frame(x, st->top, true).cost;
+        return cost == ARTI_LEN_NONE ? cost : cost - (st->top->n > 0); /* the comma is there already */
+    }
     case ARTI_M_KEY_TEXT: return arti_len_add(arti_close_frame(x, st->top, false).cost, inside);
     case ARTI_M_FIRST_VALUE:
     case ARTI_M_FIRST_KEY:
     case ARTI_M_AFTER: return arti_close_frame(x, st->top, false).cost;
-    default: return arti_len_add(inside, arti_close_cost_after(x, st));
+    default: return arti_len_add(inside, arti_close_least_after(x, st));
     }
 }
 
@@ -698,15 +701,14 @@ static bool write_rest(arti_jctx *x, const arti_state *from, arti_out *out) {
 
 bool arti_close_write(arti_jctx *x, const arti_state *from, arti_out *out) {
     arti_frame *top = (arti_frame *)from->top;
-    arti_region *keep = x->keep, own_costs;
+    arti_region *keep = x->keep;
     const bool pending = from->mode == ARTI_M_VALUE || from->mode == ARTI_M_COLON || from->mode == ARTI_M_TEXT ||
                          from->mode == ARTI_M_NUMBER || from->mode == ARTI_M_WORD;
     if (top && !(pending ? arti_close_costs(x, top, from->goals) : pending_costs(x, top))) return false;
     uint32_t *own = top ? top->costs : NULL;
-    arti_region_init(&own_costs, x->region->mem);
-    x->keep = &own_costs; /* of frames that are only there for this text */
+    arti_region_reset(x->brief, (arti_region_mark){0});
+    x->keep = x->brief;
     const bool ok = write_rest(x, from, out);
-    arti_region_free(&own_costs);
     x->keep = keep;
     if (top) top->costs = own;
     return ok;

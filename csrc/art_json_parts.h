@@ -34,9 +34,9 @@ arti_ending arti_close_frame(arti_jctx *x, const arti_frame *f, bool one_more);
 const uint32_t *arti_close_costs(arti_jctx *x, const arti_frame *f, const arti_goals *g);
 /* Bytes to the end of the text, at the least cost, as if nothing were a repetition; `inside`: those that end the string, number or word that
  * *st is in. ARTI_LEN_NONE: a fault. */
-uint32_t arti_close_cost(arti_jctx *x, const arti_state *st, uint32_t inside);
+uint32_t arti_close_least(arti_jctx *x, const arti_state *st, uint32_t inside);
 /* Bytes behind the value that *st is in or before, likewise. */
-uint32_t arti_close_cost_after(arti_jctx *x, const arti_state *st);
+uint32_t arti_close_least_after(arti_jctx *x, const arti_state *st);
 /* The goal that a value which is still to come meets at the least cost; UINT32_MAX: fault. */
 uint32_t arti_close_goal(arti_jctx *x, const arti_state *st);
 

@@ -272,8 +272,9 @@ static bool step_key(arti_trails *trails, arti_state *st, uint32_t len_max, piec
     }
     if (least == ARTI_LEN_NONE && len_max == UINT32_MAX && !arti_faulted(x->s))
         return arti_close_key(x, &key, st, &quoted) && put_key(x, p, &opening, &quoted);
+    if (least == ARTI_LEN_NONE || least > len_max || arti_faulted(x->s)) return false;
     if (strays) arti_trail_stray(trails, st->top);
-    return least != ARTI_LEN_NONE && least <= len_max && !arti_faulted(x->s);
+    return true;
 }
 
 /* Another piece, where that one would repeat an item; anew: or the end behind it would, and then one of up to len_max bytes. */
@@ -347,6 +348,7 @@ static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, arti_out *o
     if (ok && how.rest) {
         ok = step_rest(&trails, st, &p);
         if (ok) arti_out_put(out, p.buf, p.len);
+        all = *st;
     }
     for (uint32_t n = 0; ok && st->mode != ARTI_M_DONE; n++) {
         const size_t len = out->len;
@@ -366,7 +368,7 @@ static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, arti_out *o
 /* What begins a value may leave little but to begin another within it, and so on: then whole values are searched for. */
 bool arti_close_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
     static const pieces_how hows[] = {
-        {false, false, false}, {false, true, false}, {true, true, true}, {false, false, true}, {false, true, true}};
+        {false, false, false}, {false, true, false}, {true, true, false}, {false, false, true}, {false, true, true}};
     const size_t n_hows = !x->s->norm->has_unique ? 1 : x->in_order ? 5 : 3;
     const arti_state from = *st;
     const size_t len = out->len;

@@ -122,7 +122,7 @@ typedef struct json_run {
     arti_run base;
     arti_json_constraint *c;
     arti_mem mem;
-    arti_region heap, scratch;
+    arti_region heap, scratch, brief;
     arti_state now;
     arti_undo past;   /* states before the last steps */
     size_t live_size; /* of the heap after the last compaction */
@@ -141,6 +141,7 @@ static arti_jctx ctx_of(json_run *r, bool scratch) {
     return (arti_jctx){.s = r->c->schema,
                        .region = scratch ? &r->scratch : &r->heap,
                        .keep = &r->heap,
+                       .brief = &r->brief,
                        .style = ARTI_NUM_USUAL,
                        .in_order = r->c->in_order,
                        .embedded = r->embedded,
@@ -301,6 +302,7 @@ static void run_free(arti_run *base) {
     if (!r) return;
     arti_region_free(&r->heap);
     arti_region_free(&r->scratch);
+    arti_region_free(&r->brief);
     arti_undo_free(&r->mem, &r->past);
     arti_mem mem = r->mem;
     arti_free(&mem, r, sizeof *r);
@@ -459,6 +461,7 @@ static json_run *run_alloc(arti_json_constraint *c, bool embedded) {
     r->embedded = embedded;
     arti_region_init(&r->heap, &r->mem);
     arti_region_init(&r->scratch, &r->mem);
+    arti_region_init(&r->brief, &r->mem);
     return r;
 }
 

@@ -186,6 +186,7 @@ typedef struct arti_jctx { /* what a step needs besides the state */
     art_schema *s;
     arti_region *region; /* new frames go here */
     arti_region *keep;   /* what is remembered on frames goes here: lives as long as the frames that are kept */
+    arti_region *brief;  /* .. on frames that are only there for one completion: for arti_close_write() */
     arti_num_style style;
     bool in_order; /* property order of the schema */
     bool embedded;

@@ -211,10 +211,9 @@ static bool is_end(const arti_trail *tr, const arti_state *st) {
 
 /* .. and how many bytes lack at least until there. */
 static uint32_t lacks_in(const arti_trail *tr, arti_jctx *x, const arti_state *st) {
-    const uint32_t n = is_inside(st) || is_opened(st) ? lacks(x, st) : st->mode != ARTI_M_AFTER;
-    if (!tr->is_whole) return n;
-    const uint32_t cost = arti_close_cost(x, st, n);
-    return cost > tr->outer ? cost - tr->outer : 0;
+    if (!tr->is_whole) return is_inside(st) || is_opened(st) ? lacks(x, st) : st->mode != ARTI_M_AFTER;
+    const uint32_t least = arti_close_least(x, st, is_inside(st) ? lacks(x, st) : 0);
+    return least > tr->outer ? least - tr->outer : 0;
 }
 
 /* Makes a node wait: before all that become as long, or behind them. */
@@ -555,7 +554,7 @@ static bool begin(arti_trails *t, arti_trail *tr, const arti_state *st) {
     tr->shortest = 0;
     tr->is_begun = true;
     tr->is_whole = t->whole && (st->mode == ARTI_M_VALUE || st->mode == ARTI_M_FIRST_VALUE);
-    tr->outer = tr->is_whole ? arti_close_cost_after(t->x, st) : 0;
+    tr->outer = tr->is_whole ? arti_close_least_after(t->x, st) : 0;
     const uint32_t root = add_node(t, st, NONE, ENDED);
     return root != NONE && put_back(t, tr, root, 0, false);
 }
