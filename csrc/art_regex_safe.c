@@ -235,13 +235,11 @@ static bool go_on(arti_re_ctx *c, search *s, uint32_t v, uint32_t depth, uint32_
     return true;
 }
 
-/* Leaves what was visited in c->reach. Where there is too much of it, the search ends at the depth that it is complete to. */
-static bool explore(arti_re_ctx *c, uint32_t root, search *s) {
+/* Goes through texts of `in` and leaves what was visited in c->reach. Where that is too much, the search ends at the depth that it is complete to. */
+static bool explore_in(arti_re_ctx *c, uint32_t root, uint64_t in, search *s) {
     const uint32_t epoch = re_next_epoch(c);
     c->reach.n = 0;
-    if (!find_alive(c, root)) return false;
-    *s = (search){
-        .in = c->vertices[root].alive_all, .out = c->vertices[root].alive_some, .room = RE_NIL, .is_layered = true};
+    *s = (search){.in = in, .out = c->vertices[root].alive_some, .room = RE_NIL, .is_layered = true};
     s->near_in = s->in;
     s->near = RE_NIL;
     if (!visit(c, root, 0, epoch)) return false;
@@ -264,6 +262,17 @@ static bool explore(arti_re_ctx *c, uint32_t root, search *s) {
     }
     if (!s->in) s->room = 0;
     if (s->near > s->room && s->near_in == s->in) s->near = s->room;
+    return true;
+}
+
+/* The same with all ranges that are alive, then with what is left of them: what only the others led to says nothing about texts of these. */
+static bool explore(arti_re_ctx *c, uint32_t root, search *s) {
+    if (!find_alive(c, root) || !explore_in(c, root, c->vertices[root].alive_all, s)) return false;
+    const search first = *s;
+    if (!s->in || s->in == s->near_in || s->room == RE_NIL) return true;
+    if (!explore_in(c, root, first.in, s)) return false;
+    s->near_in = first.near_in;
+    s->near = first.near;
     return true;
 }
 
@@ -316,11 +325,14 @@ static bool find_safe(arti_re_ctx *c, uint32_t v, bool with_lengths) {
         if (w != v && weigh(c, c->vertices[w].alive_all & ~s.in) > weigh(c, s.in) / SAFE_LOSS) continue;
         arti_re_safe its = all;
         if (its.has_lengths && its.span != ARTI_RE_UNBOUNDED) its.span -= distance;
-        if (s.near != RE_NIL) its.near = distance < s.near ? s.near - distance : 0;
         if (s.room != RE_NIL) {
             if (distance > s.room) continue;
             its.room -= distance;
             if (w != v && !its.ends && its.room < SAFE_ROOM_SHARED) continue;
+        }
+        if (w != v) { /* which v may do as with texts of `in` alone */
+            its.near_in = its.in;
+            its.near = its.room;
         }
         if (!keep(c, w, &its)) return false;
     }

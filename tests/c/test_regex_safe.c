@@ -39,6 +39,8 @@ static const char *const patterns[] = {
     "^(?=.{0,40}$)(?!.*a.{30}b)([a-c]{0,200}|.{0,35}[0-9]{9})$",
     "^\\[\\^?-?([a-l]|a-[b-l]|b-[c-l]|c-[d-l]|[d-k]-l)*-?\\]$",
     "^(<?[a-z]|(@[0-9])?[0-9a-z])+(x|y[0-9]|z-)?[a-z]*$",
+    "^([01]?[0-9]|2[0-3]):[0-5][0-9]$",
+    "^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$",
     "^$",
 };
 
@@ -108,6 +110,19 @@ static void check_safe(arti_re_ctx *c, arti_re_state s) {
         assert(safe.span == ARTI_RE_UNBOUNDED || n + l.shortest <= safe.span);
         if (safe.stretches) assert(l.contiguous && l.longest == ARTI_RE_UNBOUNDED);
     }
+}
+
+/* A search answers for states on the way, too, but not all that is true of the start is true of those. */
+static void test_safe_on_the_way(arti_mem *mem) {
+    static const char pattern[] = "^(([a-f]|-)[a-z-][a-z]*|[g-z]-?([a-z][a-z])*)$";
+    static const char *const texts[] = {"", "g", "g-", "ga", "a", "a-"};
+    arti_re_ctx *c;
+    assert(arti_re_ctx_new(mem, &c, NULL) == ART_OK);
+    arti_re_set_ranges(c, ranges, weights, N_RANGES);
+    const arti_re_state start = arti_re_start(c, arti_re_pattern(c, pattern, sizeof pattern - 1));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        check_safe(c, arti_re_run(c, start, (const uint8_t *)texts[i], strlen(texts[i])));
+    arti_re_ctx_free(c);
 }
 
 /* A text that keeps the language alive; NULL state at its end when there is none. */
@@ -300,6 +315,7 @@ int main(void) {
         assert(arti_re_get_safe(c, ARTI_RE_DEAD, true, &dead) == ART_REJECTED);
         arti_re_ctx_free(c);
     }
+    test_safe_on_the_way(&mem);
     test_near(&mem);
     test_forbidden(&mem);
     assert(n_in > 60 && n_ends > 10 && n_far > 60 &&
