@@ -159,6 +159,25 @@ static bool is_free(const arti_leaver *l, uint32_t i) {
     return p->hi == UINT32_MAX && arti_re_is_open(l->w->x->s->re, (arti_re_state)q);
 }
 
+/* The same, as parts i and j tell together. */
+static bool are_free(const arti_leaver *l, uint32_t i, uint32_t j) {
+    const arti_part *a = arti_text_part(l->st, i), *b = arti_text_part(l->st, j);
+    const uint64_t *q = arti_text_q(l->st);
+    if (a->kind != ARTI_PART_TERM || b->kind != ARTI_PART_TERM || !q[i] || !q[j]) return false;
+    return a->hi == UINT32_MAX && b->hi == UINT32_MAX &&
+           arti_re_are_complements(l->w->x->s->re, (arti_re_state)q[i], (arti_re_state)q[j]);
+}
+
+/* Do all tokens stay that stay in any string, as a look at one part or at two tells? */
+static bool all_stay(const arti_leaver *l) {
+    for (uint32_t i = 0; i < l->n_parts; i++) {
+        if (is_free(l, i)) return true;
+        for (uint32_t j = 0; j < i; j++)
+            if (are_free(l, i, j)) return true;
+    }
+    return false;
+}
+
 /* Tokens of the first part that has any. Of a pattern whose lengths make no difference, the row is kept, and has tokens with escapes. */
 static bool begin_stay(arti_leaver *l, uint32_t i, arti_re_state lang) {
     arti_walk *w = l->w;
@@ -217,8 +236,7 @@ static bool set_stay(arti_leaver *l) {
     bool is_first = true;
     if (l->clash.any && !arti_repeats_list(l)) return false;
     if (l->part && l->part->kind == ARTI_PART_SET && q[0] && !l->different) return only_set_stay(l);
-    for (uint32_t i = 0; i < l->n_parts; i++) {
-        if (!is_free(l, i)) continue;
+    if (all_stay(l)) {
         arti_walk_copy(w, w->v->free_row); /* nothing can be added */
         l->covered = UINT64_MAX;
         return true;

@@ -195,6 +195,8 @@ bool arti_re_is_closed(arti_re_ctx *c, arti_re_state s);
 
 /* Closed, and the term shows it: an alternative that begins with any text, as in patterns that search. No search here. */
 bool arti_re_is_open(const arti_re_ctx *c, arti_re_state s);
+/* Is one the complement of the other, as their terms show? Then every text is alive in one of them. No search here. */
+bool arti_re_are_complements(const arti_re_ctx *c, arti_re_state a, arti_re_state b);
 
 typedef struct arti_re_bytes { /* bit (b % 64) of bits[b / 64] */
     uint64_t bits[4];

@@ -725,6 +725,14 @@ bool arti_re_is_open(const arti_re_ctx *c, arti_re_state s) {
     return c->splits[info->split]->u8 == ARTI_U8_0 && is_open(c, info->term);
 }
 
+bool arti_re_are_complements(const arti_re_ctx *c, arti_re_state a, arti_re_state b) {
+    if (a == ARTI_RE_FAIL || b == ARTI_RE_FAIL) return false;
+    const re_info *x = re_info_of(c, a), *y = re_info_of(c, b);
+    if (c->splits[x->split]->u8 != ARTI_U8_0 || c->splits[y->split]->u8 != ARTI_U8_0) return false;
+    const re_node *s = &c->nodes[x->term], *t = &c->nodes[y->term];
+    return (s->kind == RE_NOT && s->a == y->term) || (t->kind == RE_NOT && t->a == x->term);
+}
+
 /* ------------------------------------------------------------------ bytes */
 
 /* Adds the bytes of class k, of which `first` is the first one, eight at a time. */
