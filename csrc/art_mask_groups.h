@@ -67,6 +67,8 @@ bool arti_left_run(arti_lang *l);
 /* Adds to a row what the language has more than it, where that may be little; *done: it was. Without tokens with escapes. */
 bool arti_left_add(arti_lang *l, bool *done);
 
+/* Writes all of l->row where the language shows words without which no token is dead, and few tokens have them; *done: so it was. */
+bool arti_words_set(arti_lang *l, bool *done);
 /* Where most tokens are alive (l->clears), and the language shows words without which none is dead: takes those out that are. *done: it was. */
 bool arti_words_clear(arti_lang *l, bool *done);
 

@@ -385,7 +385,9 @@ static const arti_mask_row *take_kept(arti_walk *w, const row_keys *k, uint32_t 
 
 static bool make_row(arti_walk *w, arti_re_state q, uint32_t *words, uint32_t *ends, arti_basis *basis) {
     arti_lang l = {.w = w, .row = words, .q = q, .room = UINT32_MAX};
-    if (!arti_groups_set(&l) || !arti_left_run(&l)) return false;
+    bool done;
+    if (!arti_words_set(&l, &done)) return false;
+    if (!done && (!arti_groups_set(&l) || !arti_left_run(&l))) return false;
     *basis = l.basis;
     uint64_t alive[4];
     return find_first_bytes(w, q, alive) && set_escapes(w, q, alive, 0, words) && find_ends(w, q, alive, 0, ends);

@@ -258,9 +258,9 @@ typedef struct arti_re_word {
     bool at_start; /* a text begins with it; else: a text has it anywhere */
 } arti_re_word;
 
-/* Words of which each text that the state does not accept has one: what leads to ARTI_RE_DEAD is found by looking for them. Returns how many, at
- * most ARTI_RE_FORBIDDEN_MAX; 0: it is not known, as the state wants something else as well, or there are more. */
-uint32_t arti_re_forbidden(const arti_re_ctx *c, arti_re_state s, arti_re_word words[ARTI_RE_FORBIDDEN_MAX]);
+/* Words of which each text that leads from the state to ARTI_RE_DEAD has one. Returns how many, at most ARTI_RE_FORBIDDEN_MAX; 0: it is not
+ * known, as the state wants something else as well, or there are more. */
+uint32_t arti_re_forbidden(arti_re_ctx *c, arti_re_state s, arti_re_word words[ARTI_RE_FORBIDDEN_MAX]);
 
 /* Writes a continuation of the smallest possible length in [lo, hi] that leads to acceptance, in readable characters
  * where there is a choice. *len is its length in bytes even when that is more than cap (then ART_E_LIMIT, and what is

@@ -3,10 +3,13 @@
  * Words without which a state is not left for the dead one.
  *
  * What is refused by what it contains, as `not: {"pattern": "foo"}` is, ends up as complements in an intersection. A text that such a state
- * does not accept belongs to one of the complements' bodies, and so has whatever literal text all of that body's texts have. */
+ * does not accept belongs to one of the complements' bodies, and so has whatever literal text all of that body's texts have. What must be
+ * found in a text as well, as `oneOf` of two patterns makes it, can still come behind any text that has no such word. */
+#include "art_find.h"
 #include "art_regex_impl.h"
 
 #define ALTERNATIVES_DEEP 3u /* alternatives within each other */
+#define WANTED_BYTES_MAX 256u
 
 typedef struct word_list {
     arti_re_word *out;
@@ -82,13 +85,52 @@ static bool add_forbidden(const arti_re_ctx *c, arti_re t, word_list *words) {
     return c->nodes[t].kind == RE_NOT && add_words(c, c->nodes[t].a, true, ALTERNATIVES_DEEP, words);
 }
 
-uint32_t arti_re_forbidden(const arti_re_ctx *c, arti_re_state s, arti_re_word out[ARTI_RE_FORBIDDEN_MAX]) {
+/* The alternative of an operand that begins with any text, as in patterns that search; RE_NIL: there is none. */
+static arti_re open_alternative(const arti_re_ctx *c, arti_re t) {
+    const re_node *x = &c->nodes[t];
+    const bool is_or = x->kind == RE_OR;
+    for (uint32_t i = 0; i < (is_or ? x->b : 1); i++) {
+        const re_node *k = &c->nodes[is_or ? x->kids[i] : t];
+        if (k->kind == RE_CONCAT && k->a == ARTI_RE_ANY && c->nodes[k->b].flags & RE_EXACT)
+            return is_or ? x->kids[i] : t;
+    }
+    return RE_NIL;
+}
+
+static bool has_word(const uint8_t *text, size_t len, const word_list *words) {
+    for (uint32_t i = 0; i < words->n; i++)
+        if (!words->out[i].at_start && arti_find(text, len, 0, words->out[i].bytes, words->out[i].len) != SIZE_MAX)
+            return true;
+    return false;
+}
+
+/* Does something without the words end a text of `wanted`, whatever text without them stands before it? Behind a character that no word has, it is
+ * enough that it is one of `wanted` and has none. */
+static bool can_end(arti_re_ctx *c, arti_re wanted, const word_list *words) {
+    uint8_t text[WANTED_BYTES_MAX];
+    size_t len;
+    const art_error before = c->err;
+    re_begin(c);
+    const arti_re_state s = re_whole_state(c, wanted);
+    const bool found =
+        s != ARTI_RE_FAIL && arti_re_witness(c, s, 0, ARTI_RE_UNBOUNDED, text, sizeof text, &len) == ART_OK;
+    c->err = before; /* what is too much work is not known */
+    return found && !has_word(text, len, words);
+}
+
+uint32_t arti_re_forbidden(arti_re_ctx *c, arti_re_state s, arti_re_word out[ARTI_RE_FORBIDDEN_MAX]) {
     if (s == ARTI_RE_DEAD || s == ARTI_RE_FAIL || c->splits[re_info_of(c, s)->split]->u8 != ARTI_U8_0) return 0;
     const arti_re t = re_info_of(c, s)->term;
-    const re_node *x = &c->nodes[t];
     word_list words = {out, 0};
-    bool ok = true;
-    if (x->kind != RE_AND) return add_forbidden(c, t, &words) ? words.n : 0;
-    for (uint32_t i = 0; i < x->b && ok; i++) ok = add_forbidden(c, x->kids[i], &words);
-    return ok ? words.n : 0;
+    if (c->nodes[t].kind != RE_AND) return add_forbidden(c, t, &words) ? words.n : 0;
+    const uint32_t *kids = c->nodes[t].kids, n = c->nodes[t].b;
+    arti_re wanted = ARTI_RE_ANY;
+    for (uint32_t i = 0; i < n && wanted != ARTI_RE_FAIL; i++) {
+        const arti_re open = open_alternative(c, kids[i]);
+        if (open != RE_NIL)
+            wanted = re_and2(c, wanted, open);
+        else if (!add_forbidden(c, kids[i], &words))
+            return 0;
+    }
+    return wanted == ARTI_RE_ANY || can_end(c, wanted, &words) ? words.n : 0;
 }
