@@ -39,6 +39,14 @@ bool arti_lang_search(arti_lang *l, arti_re_state q, arti_re_safe *out) {
     return true;
 }
 
+/* Do lengths leave no room for any text that begins with a character that leads to one of these? */
+static bool is_too_long(const arti_lang *l, const arti_re_state to[ARTI_RE_FAN]) {
+    if (to[ARTI_RE_FAN - 1] == ARTI_RE_UNKNOWN) return false;
+    for (uint32_t i = 0; i < ARTI_RE_FAN && to[i] != ARTI_RE_DEAD; i++)
+        if (arti_part_alive(l->w->x->s, l->part, to[i], l->n_cp + 1, false)) return false;
+    return true;
+}
+
 /* Takes state `to` into account, which some characters of the atom lead to. */
 static bool plan_state(arti_lang *l, arti_atom_plan *p, arti_re_state to) {
     arti_re_safe safe;
@@ -63,6 +71,7 @@ static bool plan_atom(arti_lang *l, arti_atom_plan *p, const arti_re_state to[AR
                       uint64_t wide) {
     *p = (arti_atom_plan){.is = ARTI_REJECTED};
     if (l->room == 0 || (to[0] == ARTI_RE_DEAD && to[ARTI_RE_FAN - 1] == ARTI_RE_DEAD)) return true;
+    if (l->has_bounds && is_too_long(l, to)) return !arti_faulted(l->w->x->s);
     p->is = ARTI_LEFT;
     if (!arti_lang_may_search(l) || to[0] == ARTI_RE_DEAD || to[0] == ARTI_RE_UNKNOWN) return true;
     const bool is_left = to[ARTI_RE_FAN - 1] == ARTI_RE_UNKNOWN || (is_partly_dead && to[2] != ARTI_RE_DEAD);

@@ -190,6 +190,7 @@ static bool prepare_goals(preparation *p, size_t i) {
 
 /* Texts as they are written under formats, and so under many patterns. */
 static const char *const usual_texts[] = {
+    "^[a-z]",
     "2024-01-31T12:30:45.123Z",
     "2024-01-01T00:00:00+00:00",
     "https://www.example.com/path/to/page?query=1#part",

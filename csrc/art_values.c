@@ -364,7 +364,8 @@ void arti_number_values(arti_count *k, const arti_num_rule *r, bool plain, const
         return;
     }
     if (rest <= room) arti_values_add(k, out, arti_digest_number(buf, n->len + rest));
-    if (r->lo && r->hi && arti_dec_cmp(r->lo, r->hi) == 0) return; /* it is the only one */
+    const bool is_zero = n->lex >= ARTI_NUM_E && n->n_sig == 0;
+    if (is_zero || (r->lo && r->hi && arti_dec_cmp(r->lo, r->hi) == 0)) return; /* it is the only one */
     uint32_t n_frac = places(r->lo) > places(r->hi) ? places(r->lo) : places(r->hi);
     if (places(r->step) > n_frac) n_frac = places(r->step);
     if (n->n_frac > n_frac) n_frac = n->n_frac;
