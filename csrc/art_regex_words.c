@@ -3,13 +3,13 @@
  * Words without which a state is not left for the dead one.
  *
  * What is refused by what it contains, as `not: {"pattern": "foo"}` is, ends up as complements in an intersection. A text that such a state
- * does not accept belongs to one of the complements' bodies, and so has whatever literal text all of that body's texts have. What must be
- * found in a text as well, as `oneOf` of two patterns makes it, can still come behind any text that has no such word. */
+ * does not accept belongs to one of the complements' bodies, and so has whatever literal text all of that body's texts have. One thing that must
+ * be found in a text as well, as `oneOf` of two patterns makes it, can still come behind any text that has no such word. */
 #include "art_find.h"
 #include "art_regex_impl.h"
 
 #define ALTERNATIVES_DEEP 3u /* alternatives within each other */
-#define WANTED_BYTES_MAX 256u
+#define WANTED_MAX 64u       /* characters of what must still be found */
 
 typedef struct word_list {
     arti_re_word *out;
@@ -107,8 +107,9 @@ static bool has_word(const uint8_t *text, size_t len, const word_list *words) {
 /* Does something without the words end a text of `wanted`, whatever text without them stands before it? Behind a character that no word has, it is
  * enough that it is one of `wanted` and has none. */
 static bool can_end(arti_re_ctx *c, arti_re wanted, const word_list *words) {
-    uint8_t text[WANTED_BYTES_MAX];
+    uint8_t text[4 * WANTED_MAX];
     size_t len;
+    if (c->nodes[wanted].shortest > WANTED_MAX) return false;
     const art_error before = c->err;
     re_begin(c);
     const arti_re_state s = re_whole_state(c, wanted);
@@ -124,13 +125,13 @@ uint32_t arti_re_forbidden(arti_re_ctx *c, arti_re_state s, arti_re_word out[ART
     word_list words = {out, 0};
     if (c->nodes[t].kind != RE_AND) return add_forbidden(c, t, &words) ? words.n : 0;
     const uint32_t *kids = c->nodes[t].kids, n = c->nodes[t].b;
-    arti_re wanted = ARTI_RE_ANY;
-    for (uint32_t i = 0; i < n && wanted != ARTI_RE_FAIL; i++) {
-        const arti_re open = open_alternative(c, kids[i]);
+    arti_re wanted = RE_NIL;
+    for (uint32_t i = 0; i < n; i++) {
+        const arti_re open = wanted == RE_NIL ? open_alternative(c, kids[i]) : RE_NIL; /* of two, no text is at hand */
         if (open != RE_NIL)
-            wanted = re_and2(c, wanted, open);
+            wanted = open;
         else if (!add_forbidden(c, kids[i], &words))
             return 0;
     }
-    return wanted == ARTI_RE_ANY || can_end(c, wanted, &words) ? words.n : 0;
+    return wanted == RE_NIL || can_end(c, wanted, &words) ? words.n : 0;
 }
