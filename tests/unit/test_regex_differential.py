@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 ROOT = Path(__file__).parents[2]
 SOURCES = [
     *sorted((ROOT / "csrc").glob("art_regex*.c")),
-    *(ROOT / "csrc" / name for name in ("art_unicode.c", "art_mem.c", "art_budget.c")),
+    *(ROOT / "csrc" / name for name in ("art_find.c", "art_unicode.c", "art_mem.c", "art_budget.c")),
 ]
 # A search of V8 also looks inside surrogate pairs (`\B` matches there), so matches are asked for at each code point.
 NODE_SERVER = r"""
