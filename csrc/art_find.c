@@ -10,12 +10,27 @@
 #define USE_AVX2 0
 #endif
 
+/* Place of the byte that texts have least often, as far as the most usual letters tell. */
+static size_t rarest_of(const uint8_t *word, size_t len) {
+    static const char usual[] = "etaoinsr lcdhumpgf"; /* the earlier, the more often */
+    size_t best = 0, best_rank = 0;
+    for (size_t i = 0; i < len; i++) {
+        const char *at = word[i] ? strchr(usual, word[i]) : NULL;
+        const size_t rank = at ? (size_t)(at - usual) + 1 : sizeof usual;
+        if (rank <= best_rank) continue;
+        best = i;
+        best_rank = rank;
+    }
+    return best;
+}
+
 size_t arti_find_portable(const uint8_t *text, size_t n, size_t from, const uint8_t *word, size_t len) {
+    const size_t k = rarest_of(word, len);
     while (len <= n && from <= n - len) {
-        const uint8_t *at = memchr(text + from, word[0], n - len - from + 1);
+        const uint8_t *at = memchr(text + from + k, word[k], n - len - from + 1);
         if (!at) break;
-        if (at[len - 1] == word[len - 1] && memcmp(at, word, len) == 0) return (size_t)(at - text);
-        from = (size_t)(at - text) + 1;
+        if (memcmp(at - k, word, len) == 0) return (size_t)(at - k - text);
+        from = (size_t)(at - k - text) + 1;
     }
     return SIZE_MAX;
 }
@@ -38,11 +53,19 @@ __attribute__((target("avx2"))) static size_t find_avx2(const uint8_t *text, siz
     return arti_find_portable(text, n, from, word, len);
 }
 
+bool arti_find_is_fast(void) {
+    return __builtin_cpu_supports("avx2");
+}
+
 size_t arti_find(const uint8_t *text, size_t n, size_t from, const uint8_t *word, size_t len) {
-    return (__builtin_cpu_supports("avx2") ? find_avx2 : arti_find_portable)(text, n, from, word, len);
+    return (arti_find_is_fast() ? find_avx2 : arti_find_portable)(text, n, from, word, len);
 }
 
 #else
+
+bool arti_find_is_fast(void) {
+    return false;
+}
 
 size_t arti_find(const uint8_t *text, size_t n, size_t from, const uint8_t *word, size_t len) {
     return arti_find_portable(text, n, from, word, len);

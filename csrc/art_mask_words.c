@@ -90,8 +90,9 @@ static bool clear_dead(arti_lang *l, const word_list *words, uint32_t run_max, b
 
 bool arti_words_set(arti_lang *l, bool *done) {
     word_list words;
-    words.n = arti_re_forbidden(l->w->x->s->re, l->q, words.at);
     *done = false;
+    if (!arti_find_is_fast()) return true;
+    words.n = arti_re_forbidden(l->w->x->s->re, l->q, words.at);
     if (words.n == 0) return true;
     l->basis = (arti_basis){l->w->v->bases->rows[0], NULL};
     arti_basis_copy(l->basis, l->row, l->w->v->n_words);
