@@ -392,6 +392,9 @@ bool re_term_lengths(arti_re_ctx *c, arti_re t, arti_re_lengths *out);
 /* The dead state. */
 bool re_dfa_init(arti_re_ctx *c);
 
+/* t, or an alternative of it, that is any text and something exact behind it, as in patterns that search; RE_NIL: there is none. */
+arti_re re_open_part(const arti_re_ctx *c, arti_re t);
+
 /* RE_YES, RE_NO, or RE_MAYBE when that could not be found out (error set). */
 uint8_t re_is_live(arti_re_ctx *c, arti_re t);
 

@@ -618,18 +618,24 @@ art_status arti_re_length_in(arti_re_ctx *c, arti_re_state s, uint32_t lo, uint3
 
 /* ------------------------------------------------------------------ universal and closed */
 
+arti_re re_open_part(const arti_re_ctx *c, arti_re t) {
+    const re_node *x = &c->nodes[t];
+    const bool is_or = x->kind == RE_OR;
+    for (uint32_t i = 0; i < (is_or ? x->b : 1); i++) {
+        const arti_re part = is_or ? x->kids[i] : t;
+        const re_node *k = &c->nodes[part];
+        if (k->kind == RE_CONCAT && k->a == ARTI_RE_ANY && is_exact(c, k->b)) return part;
+    }
+    return RE_NIL;
+}
+
 /* Any text can be continued to one of t, and the term shows it: it has an alternative ANY k, or lacks but short texts. */
 static bool is_open(const arti_re_ctx *c, arti_re t) {
     const re_node *x = &c->nodes[t];
     switch ((re_kind)x->kind) {
     case RE_ANY: return true;
-    case RE_CONCAT: return x->a == ARTI_RE_ANY && is_exact(c, x->b);
-    case RE_OR:
-        for (uint32_t i = 0; i < x->b; i++) {
-            const re_node *k = &c->nodes[x->kids[i]];
-            if (k->kind == RE_CONCAT && k->a == ARTI_RE_ANY && is_exact(c, k->b)) return true;
-        }
-        return false;
+    case RE_CONCAT:
+    case RE_OR: return re_open_part(c, t) != RE_NIL;
     case RE_NOT: return c->nodes[x->a].longest != ARTI_RE_UNBOUNDED;
     case RE_AND:
         for (uint32_t i = 0; i < x->b; i++) {

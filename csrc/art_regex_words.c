@@ -85,18 +85,6 @@ static bool add_forbidden(const arti_re_ctx *c, arti_re t, word_list *words) {
     return c->nodes[t].kind == RE_NOT && add_words(c, c->nodes[t].a, true, ALTERNATIVES_DEEP, words);
 }
 
-/* The alternative of an operand that begins with any text, as in patterns that search; RE_NIL: there is none. */
-static arti_re open_alternative(const arti_re_ctx *c, arti_re t) {
-    const re_node *x = &c->nodes[t];
-    const bool is_or = x->kind == RE_OR;
-    for (uint32_t i = 0; i < (is_or ? x->b : 1); i++) {
-        const re_node *k = &c->nodes[is_or ? x->kids[i] : t];
-        if (k->kind == RE_CONCAT && k->a == ARTI_RE_ANY && c->nodes[k->b].flags & RE_EXACT)
-            return is_or ? x->kids[i] : t;
-    }
-    return RE_NIL;
-}
-
 static bool has_word(const uint8_t *text, size_t len, const word_list *words) {
     for (uint32_t i = 0; i < words->n; i++)
         if (!words->out[i].at_start && arti_find(text, len, 0, words->out[i].bytes, words->out[i].len) != SIZE_MAX)
@@ -127,7 +115,7 @@ uint32_t arti_re_forbidden(arti_re_ctx *c, arti_re_state s, arti_re_word out[ART
     const uint32_t *kids = c->nodes[t].kids, n = c->nodes[t].b;
     arti_re wanted = RE_NIL;
     for (uint32_t i = 0; i < n; i++) {
-        const arti_re open = wanted == RE_NIL ? open_alternative(c, kids[i]) : RE_NIL; /* of two, no text is at hand */
+        const arti_re open = wanted == RE_NIL ? re_open_part(c, kids[i]) : RE_NIL; /* of two, no text is at hand */
         if (open != RE_NIL)
             wanted = open;
         else if (!add_forbidden(c, kids[i], &words))
