@@ -449,7 +449,7 @@ uint32_t arti_close_least_after(arti_jctx *x, const arti_state *st) {
     return least;
 }
 
-uint32_t arti_close_least(arti_jctx *x, const arti_state *st, uint32_t inside) {
+uint32_t arti_close_least(arti_jctx *x, const arti_state *st) {
     switch ((arti_mode)st->mode) {
     case ARTI_M_DONE: return 0;
     case ARTI_M_VALUE:
@@ -463,11 +463,11 @@ uint32_t arti_close_least(arti_jctx *x, const arti_state *st, uint32_t inside) {
         const uint32_t cost = arti_close_frame(x, st->top, true).cost;
         return cost == ARTI_LEN_NONE ? cost : cost - (st->top->n > 0); /* the comma is there already */
     }
-    case ARTI_M_KEY_TEXT: return arti_len_add(arti_close_frame(x, st->top, false).cost, inside);
+    case ARTI_M_KEY_TEXT: return arti_len_add(arti_close_frame(x, st->top, false).cost, 1);
     case ARTI_M_FIRST_VALUE:
     case ARTI_M_FIRST_KEY:
     case ARTI_M_AFTER: return arti_close_frame(x, st->top, false).cost;
-    default: return arti_len_add(inside, arti_close_least_after(x, st));
+    default: return ARTI_LEN_NONE; /* in a string, number or word */
     }
 }
 

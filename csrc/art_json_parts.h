@@ -32,9 +32,9 @@ typedef struct arti_ending { /* the cheapest way to end a frame's container */
 arti_ending arti_close_frame(arti_jctx *x, const arti_frame *f, bool one_more);
 /* Costs to the end of the text after the value that is pending in f, for each of its goals g. */
 const uint32_t *arti_close_costs(arti_jctx *x, const arti_frame *f, const arti_goals *g);
-/* Bytes to the end of the text, at the least cost, as if nothing were a repetition; `inside`: those that end the string, number or word that
- * *st is in. ARTI_LEN_NONE: a fault. */
-uint32_t arti_close_least(arti_jctx *x, const arti_state *st, uint32_t inside);
+/* Bytes to the end of the text, at the least cost, as if nothing were a repetition. *st is not in a string, number or word; in a key, its
+ * quotation mark is what lacks of it. ARTI_LEN_NONE: a fault. */
+uint32_t arti_close_least(arti_jctx *x, const arti_state *st);
 /* Bytes behind the value that *st is in or before, likewise. */
 uint32_t arti_close_least_after(arti_jctx *x, const arti_state *st);
 /* The goal that a value which is still to come meets at the least cost; UINT32_MAX: fault. */

@@ -151,56 +151,81 @@ static bool is_opened(const arti_state *st) { /* just now */
     return st->mode == ARTI_M_FIRST_VALUE || st->mode == ARTI_M_FIRST_KEY;
 }
 
+static uint32_t part_lacks(arti_jctx *x, const arti_state *st, uint32_t part) {
+    const arti_text_machine *m = st->text.machine;
+    const arti_part *p = &m->parts[part];
+    const uint64_t q = arti_text_q(st)[part];
+    if (q == 0 || st->text.n_cp > p->hi) return NONE;
+    uint32_t n = p->lo > st->text.n_cp ? p->lo - st->text.n_cp : 0;
+    arti_re_lengths l;
+    if (p->kind == ARTI_PART_SET) {
+        n = NONE;
+        for (uint32_t k = arti_set_lo(q); k < arti_set_hi(q); k++)
+            if (p->set[k].len - arti_set_depth(q) < n) n = p->set[k].len - arti_set_depth(q);
+    } else if (p->kind == ARTI_PART_TERM && arti_re_get_lengths(x->s->re, (arti_re_state)q, &l) == ART_OK) {
+        if (l.shortest > n) n = l.shortest;
+    }
+    return n;
+}
+
 static uint32_t text_lacks(arti_jctx *x, const arti_state *st) {
     const arti_text_machine *m = st->text.machine;
     uint32_t least = NONE;
     for (uint32_t i = 0; i < m->n_parts; i++) {
-        const arti_part *p = &m->parts[i];
-        const uint64_t q = arti_text_q(st)[i];
-        if (q == 0 || st->text.n_cp > p->hi) continue;
-        uint32_t n = p->lo > st->text.n_cp ? p->lo - st->text.n_cp : 0;
-        arti_re_lengths l;
-        if (p->kind == ARTI_PART_SET) {
-            n = NONE;
-            for (uint32_t k = arti_set_lo(q); k < arti_set_hi(q); k++)
-                if (p->set[k].len - arti_set_depth(q) < n) n = p->set[k].len - arti_set_depth(q);
-        } else if (p->kind == ARTI_PART_TERM && arti_re_get_lengths(x->s->re, (arti_re_state)q, &l) == ART_OK) {
-            if (l.shortest > n) n = l.shortest;
-        }
+        const uint32_t n = part_lacks(x, st, i);
         if (n < least) least = n;
     }
     return least;
 }
 
-static uint32_t number_lacks(const arti_jctx *x, const arti_state *st) {
-    const arti_goal_type *gt = &st->goals->type[ARTI_T_NUMBER];
-    size_t least = NONE;
+/* Could a value be of alternative a, as far as is written of it? Then the bytes that lack of it at least; else NONE. */
+static uint32_t alt_lacks(arti_jctx *x, const arti_state *st, const arti_goal_type *gt, uint32_t a) {
+    static const uint8_t word_lens[] = {5, 4, 4};
+    const arti_shape *sh = gt->alts[a].shape;
+    if (st->mode == ARTI_M_TEXT)
+        return arti_len_add(part_lacks(x, st, ((const arti_text_machine *)st->text.machine)->part_of[a]), 1);
+    if (st->mode == ARTI_M_WORD)
+        return st->word < 2 && !(sh->bools >> st->word & 1u) ? NONE : (uint32_t)(word_lens[st->word] - st->word_len);
+    const size_t n = arti_num_shortest(&sh->number, &st->number.num, st->number.text,
+                                       sh->plain ? ARTI_NUM_PLAIN : x->style, NULL, 0);
+    return n < NONE ? (uint32_t)n : NONE;
+}
+
+static arti_type type_of(const arti_state *st) {
+    if (st->mode == ARTI_M_TEXT) return ARTI_T_STRING;
+    if (st->mode == ARTI_M_NUMBER) return ARTI_T_NUMBER;
+    return st->word < 2 ? ARTI_T_BOOL : ARTI_T_NULL;
+}
+
+/* Bytes that lack at least until *st is behind the string, number or word that it is in; costs: and until the text is at its end. What can not
+ * meet the goal behind which the least lacks is not to look as if it could: it would be tried in all its forms before anything else. */
+static uint32_t scalar_lacks(arti_jctx *x, const arti_state *st, const uint32_t *costs) {
+    const arti_goal_type *gt = &st->goals->type[type_of(st)];
+    uint32_t least = NONE;
     for (uint32_t a = 0; a < gt->n_alts; a++) {
-        const arti_shape *sh = gt->alts[a].shape;
-        const size_t n = arti_num_shortest(&sh->number, &st->number.num, st->number.text,
-                                           sh->plain ? ARTI_NUM_PLAIN : x->style, NULL, 0);
+        const uint32_t after = costs ? costs[gt->alts[a].goal] : 0;
+        if (after >= least) continue;
+        const uint32_t n = arti_len_add(alt_lacks(x, st, gt, a), after);
         if (n < least) least = n;
     }
-    return (uint32_t)least;
+    return least;
+}
+
+static bool is_in_scalar(const arti_state *st) {
+    return is_inside(st) && st->mode != ARTI_M_KEY_TEXT;
 }
 
 /* Bytes that lack at least until *st is behind what it is in. */
 static uint32_t lacks(arti_jctx *x, const arti_state *st) {
-    static const uint8_t word_lens[] = {5, 4, 4};
-    switch ((arti_mode)st->mode) {
-    case ARTI_M_TEXT: {
-        const uint32_t n = text_lacks(x, st);
-        return n < LENGTH_MAX ? n + 1 : LENGTH_MAX;
-    }
-    case ARTI_M_NUMBER: return number_lacks(x, st);
-    case ARTI_M_WORD: return word_lens[st->word] - st->word_len;
-    case ARTI_M_FIRST_VALUE:
-    case ARTI_M_FIRST_KEY: {
-        const uint32_t n = arti_close_begun_len(x, st);
-        return n < LENGTH_MAX ? n : LENGTH_MAX;
-    }
-    default: return 1;
-    }
+    const uint32_t n = is_in_scalar(st) ? scalar_lacks(x, st, NULL) : is_opened(st) ? arti_close_begun_len(x, st) : 1;
+    return n < LENGTH_MAX ? n : LENGTH_MAX;
+}
+
+/* .. until the end of the text. */
+static uint32_t lacks_to_end(arti_jctx *x, const arti_state *st) {
+    if (!is_in_scalar(st)) return arti_close_least(x, st);
+    const uint32_t *costs = arti_close_costs(x, st->top, st->goals);
+    return costs ? scalar_lacks(x, st, costs) : NONE;
 }
 
 /* Is *st at the end of what the trail looks for? */
@@ -212,7 +237,7 @@ static bool is_end(const arti_trail *tr, const arti_state *st) {
 /* .. and how many bytes lack at least until there. */
 static uint32_t lacks_in(const arti_trail *tr, arti_jctx *x, const arti_state *st) {
     if (!tr->is_whole) return is_inside(st) || is_opened(st) ? lacks(x, st) : st->mode != ARTI_M_AFTER;
-    const uint32_t least = arti_close_least(x, st, is_inside(st) ? lacks(x, st) : 0);
+    const uint32_t least = lacks_to_end(x, st);
     return least > tr->outer ? least - tr->outer : 0;
 }
 

@@ -689,6 +689,28 @@ TWO_IN_ORDER = {"type": "object", "required": ["b", ""]}
             b"[[null,null],[null,null,null],null,[null,[[[n",
             None,
         ),
+        # Second items of an item looked as if `contains` counted them, whatever they were: all of its numbers were tried first.
+        *(
+            (
+                _recursive(
+                    d={
+                        "type": "array",
+                        "items": {
+                            "type": "array",
+                            "prefixItems": [{"type": "integer"}, second],
+                            "items": {"$ref": "#/$defs/d"},
+                            "contains": {"type": "array"},
+                        },
+                        "uniqueItems": True,
+                        "minItems": 2,
+                    }
+                ),
+                "any",
+                b"",
+                b"[[0,[]],[1,[]]]",
+            )
+            for second in ({"items": False}, {"type": ["array", "integer"], "items": False})
+        ),
         # Arrays of four different ones, of which two in another order are asked for.
         (
             _recursive(
