@@ -391,6 +391,32 @@ static bool write_after(arti_jctx *x, const arti_frame *f, const arti_goals *g, 
     return true;
 }
 
+/* Pushes what ends f's container by an alternative. */
+static bool push_ending(writer *w, const arti_frame *f, uint32_t alt, bool one_more) {
+    arti_jctx *x = w->x;
+    arti_plan p = {.mem = &x->s->mem};
+    uint32_t cost;
+    if (f->is_object) {
+        arti_object_view v;
+        arti_object_at at;
+        arti_object_view_init(&v, &at, x, f, alt);
+        if (one_more) at.at_least = f->n + 1;
+        cost = arti_object_best(x->s, ((arti_object_machine *)f->machine)->alts[alt].shape, &at, &p);
+    } else {
+        const arti_array_machine *m = f->machine;
+        cost =
+            arti_array_best(x->s, m->alts[alt].shape, f->n, arti_frame_counts(f) + m->count_at[alt], f->has_equal, &p);
+    }
+    const bool ok = cost != ARTI_LEN_NONE && push(w, (task){.kind = TASK_BYTE, .byte = f->is_object ? '}' : ']'}) &&
+                    push_plan(w, &p, f->n > 0 && !one_more);
+    arti_plan_free(&p);
+    return ok;
+}
+
+static uint32_t goal_of(const arti_frame *f, uint32_t alt) {
+    return f->goals->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY].alts[alt].goal;
+}
+
 static bool write_frames(arti_jctx *x, const arti_frame *f, bool one_more, arti_out *out) {
     const arti_ending e = arti_close_frame(x, f, one_more);
     if (e.cost == ARTI_LEN_NONE) return false;
@@ -399,25 +425,17 @@ static bool write_frames(arti_jctx *x, const arti_frame *f, bool one_more, arti_
         return true;
     }
     writer w = {.x = x, .out = out};
-    arti_plan p = {.mem = &x->s->mem};
-    uint32_t cost;
-    if (f->is_object) {
-        arti_object_view v;
-        arti_object_at at;
-        arti_object_view_init(&v, &at, x, f, e.alt);
-        if (one_more) at.at_least = f->n + 1;
-        cost = arti_object_best(x->s, ((arti_object_machine *)f->machine)->alts[e.alt].shape, &at, &p);
-    } else {
-        const arti_array_machine *m = f->machine;
-        cost = arti_array_best(x->s, m->alts[e.alt].shape, f->n, arti_frame_counts(f) + m->count_at[e.alt],
-                               f->has_equal, &p);
-    }
-    bool ok = cost != ARTI_LEN_NONE && push(&w, (task){.kind = TASK_BYTE, .byte = f->is_object ? '}' : ']'}) &&
-              push_plan(&w, &p, f->n > 0 && !one_more);
-    arti_plan_free(&p);
+    bool ok = push_ending(&w, f, e.alt, one_more);
     ok = write_tasks(&w) && ok;
-    return ok && write_after(x, f->parent, f->goals,
-                             f->goals->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY].alts[e.alt].goal, out);
+    return ok && write_after(x, f->parent, f->goals, goal_of(f, e.alt), out);
+}
+
+bool arti_close_container(arti_jctx *x, const arti_frame *f, arti_out *out) {
+    const arti_ending e = arti_close_frame(x, f, false);
+    if (e.cost == ARTI_LEN_NONE || e.cost - pending_costs(x, f)[goal_of(f, e.alt)] > out->cap) return false;
+    writer w = {.x = x, .out = out};
+    const bool ok = push_ending(&w, f, e.alt, false);
+    return write_tasks(&w) && ok;
 }
 
 /* The goal that a value which is still to come meets at the least cost; UINT32_MAX: fault. */

@@ -30,6 +30,8 @@ typedef struct arti_ending { /* the cheapest way to end a frame's container */
 } arti_ending;
 /* one_more: with another member or item. */
 arti_ending arti_close_frame(arti_jctx *x, const arti_frame *f, bool one_more);
+/* Writes the cheapest end of f's container behind a value of it: its bracket and what lacks before. false: it is longer than *out, or a fault. */
+bool arti_close_container(arti_jctx *x, const arti_frame *f, arti_out *out);
 /* Costs to the end of the text after the value that is pending in f, for each of its goals g. */
 const uint32_t *arti_close_costs(arti_jctx *x, const arti_frame *f, const arti_goals *g);
 /* Bytes to the end of the text, at the least cost, as if nothing were a repetition. *st is not in a string, number or word; in a key, its

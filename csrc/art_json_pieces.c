@@ -291,6 +291,8 @@ static bool step_instead(arti_trails *trails, arti_state *st, bool anew, uint32_
     return true;
 }
 
+#define SPARE_LEN 1u /* bytes that another value may take where one behind it might make the difference, too */
+
 /* A piece from *st, and *st behind it: the cheapest, or where it repeats an item a short one that does not. Alive is not enough: an item would
  * grow and grow where any further member or item makes it another one, and where the cheapest container is there already, another would begin
  * within it, and so on. */
@@ -300,16 +302,19 @@ static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
     const bool whole = x->s->norm->has_unique && (from.mode == ARTI_M_VALUE || from.mode == ARTI_M_FIRST_VALUE) &&
                        arti_is_distinct(&from) && !arti_unique_is_first(from.top);
     const bool stepped = step_piece(x, st, whole, p);
-    if (stepped && (st->mode != ARTI_M_AFTER || arti_ends_anew(x, st))) return !arti_faulted(x->s);
+    const arti_end end = stepped && st->mode == ARTI_M_AFTER ? arti_end_around(x, st) : ARTI_END_ANEW;
+    if (stepped && end == ARTI_END_ANEW) return !arti_faulted(x->s);
     if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
     if (stepped || whole) {
-        const size_t grown = stepped ? p->len + arti_trail_stray_len(trails, st->top) : UINT32_MAX;
+        const bool strays = stepped && end == ARTI_END_REPEATS;
+        const size_t grown =
+            stepped ? p->len + (strays ? arti_trail_stray_len(trails, st->top) : SPARE_LEN) : UINT32_MAX;
         *st = from;
         if (step_instead(trails, st, true, grown < UINT32_MAX ? (uint32_t)grown : UINT32_MAX, p)) return true;
         *st = from;
         if (arti_faulted(x->s)) return false;
         if (step_piece(x, st, whole && stepped, p)) {
-            if (stepped) arti_trail_stray(trails, st->top);
+            if (strays) arti_trail_stray(trails, st->top);
             return true;
         }
         if (arti_faulted(x->s)) return false;

@@ -12,6 +12,7 @@
 #define CHARS_FEW 2u
 #define STARTS_FEW 3u
 #define ENDS_MAX 64u    /* of containers, in a cheapest rest, that are looked at */
+#define REST_MAX 64u    /* bytes of what lacks in a container that are looked at */
 #define SEPARATE_LEN 2u /* by which a value gets longer at least, to be another one: a guess */
 
 struct arti_trail_node { /* a text that was tried and is alive */
@@ -372,15 +373,25 @@ static int candidate(const arti_state *st, uint32_t k, bool is_wide) {
     }
 }
 
-bool arti_ends_anew(arti_jctx *x, const arti_state *st) {
+arti_end arti_end_around(arti_jctx *x, const arti_state *st) {
     const arti_region_mark mark = arti_region_mark_now(x->region);
     arti_state at = *st;
-    arti_accept acc;
-    bool anew = true;
-    while (anew && at.mode == ARTI_M_AFTER && at.top->hashing && arti_frame_accepts(x, at.top, &acc))
-        anew = arti_state_step(x, &at, at.top->is_object ? '}' : ']');
+    arti_end end = ARTI_END_ANEW;
+    bool lacked = false;
+    while (end == ARTI_END_ANEW && at.mode == ARTI_M_AFTER && at.top->hashing) {
+        uint8_t buf[REST_MAX];
+        arti_out rest = {buf, sizeof buf, 0};
+        if (!arti_close_container(x, at.top, &rest)) break;
+        lacked |= rest.len > 1;
+        bool may_repeat_itself = rest.len > 1 && is_unique_array(at.top);
+        size_t n = 0;
+        while (n < rest.len && arti_state_step(x, &at, buf[n]))
+            may_repeat_itself |= ++n < rest.len && is_unique_array(at.top);
+        if (n < rest.len && (n + 1 < rest.len || may_repeat_itself)) break; /* it will be another */
+        if (n < rest.len) end = lacked ? ARTI_END_MAY_REPEAT : ARTI_END_REPEATS;
+    }
     arti_region_reset(x->region, mark);
-    return anew;
+    return end;
 }
 
 /* Of a number that may end: does it only become another spelling of itself with this byte? */
@@ -472,7 +483,7 @@ static int try_node(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t *tri
         }
         if (is_char(&from, c) && t->nodes[node].n_chars < CHARS_FEW) t->nodes[node].n_chars++;
         if (is_end(tr, &after)) {
-            if (!tr->is_spent && !arti_ends_anew(x, &after)) {
+            if (!tr->is_spent && arti_end_around(x, &after) != ARTI_END_ANEW) {
                 arti_region_reset(x->region, mark);
                 if (arti_faulted(x->s)) return -1;
                 continue;
@@ -520,7 +531,7 @@ uint32_t arti_trail_penalty(arti_trails *t, const arti_state *begun) {
         }
         alive = arti_state_step(x, &st, rest[i]);
     }
-    if (alive && arti_ends_anew(x, &st))
+    if (alive && arti_end_around(x, &st) == ARTI_END_ANEW)
         least = 0;
     else if (least == NONE)
         least = arti_trail_stray_len(t, begun->top);

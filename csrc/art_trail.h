@@ -48,7 +48,7 @@ void arti_trails_init(arti_trails *t, arti_jctx *x, bool whole);
 void arti_trails_free(arti_trails *t);
 
 /* Finds a short way from *st to the end of a value or a key, or past one structural character, and steps *st over it. anew: no value behind
- * which arti_ends_anew() does not hold, and no way that is longer than len_max. false: none was found (or a fault). */
+ * which arti_end_around() is another, and no way that is longer than len_max. false: none was found (or a fault). */
 bool arti_trail_go(arti_trails *t, arti_state *st, bool anew, uint32_t len_max);
 /* Likewise to the end of the outermost of the arrays whose items differ that *st is in. */
 bool arti_trail_rest(arti_trails *t, arti_state *st);
@@ -59,8 +59,13 @@ uint32_t arti_trail_stray_len(arti_trails *t, const arti_frame *f);
 void arti_trail_stray(arti_trails *t, const arti_frame *f);
 /* f is the innermost container now; NULL: there is none. */
 void arti_trails_leave(arti_trails *t, const arti_frame *f);
-/* Behind a value: can what is around it, as far as nothing lacks there, end without repeating an item? */
-bool arti_ends_anew(arti_jctx *x, const arti_state *st);
+typedef enum arti_end {
+    ARTI_END_ANEW,
+    ARTI_END_REPEATS,
+    ARTI_END_MAY_REPEAT /* the cheapest of what lacks before it makes a repetition; something else might not */
+} arti_end;
+/* How what is around *st ends, behind a value. What lacks there is taken to be as cheap as can be; where that is long, to make a difference. */
+arti_end arti_end_around(arti_jctx *x, const arti_state *st);
 /* 0 where what arti_close_begun() ends, ended so, repeats nothing; else how much longer it becomes to differ. */
 uint32_t arti_trail_penalty(arti_trails *t, const arti_state *begun);
 /* Its bytes. */

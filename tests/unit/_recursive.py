@@ -94,13 +94,13 @@ def check(seed: int, walks: int = 2) -> str:
             try:
                 allowed = [byte for byte, token in single.items() if matcher.allows(token)]
                 rest = matcher.shortest_completion()
+                end = matcher.copy()
+                if end.accept_bytes(rest) != len(rest) or not end.is_complete or not validator.validate(text + rest):
+                    return f"wrong completion {rest!r} after {text!r}"
             except StateError:
                 return f"no completion after {text!r}"
             except (SchemaError, LimitExceeded):  # where a part is too much work to look at ahead
                 break
-            end = matcher.copy()
-            if end.accept_bytes(rest) != len(rest) or not end.is_complete or not validator.validate(text + rest):
-                return f"wrong completion {rest!r} after {text!r}"
             if not allowed:
                 if not matcher.is_complete:
                     return f"dead end after {text!r}"

@@ -590,6 +590,10 @@ def test_completions_in_recursive_arrays(schema: dict[str, Any], completion: byt
             assert Schema(schema).validate(text[:n] + matcher.shortest_completion())
 
 
+def _tagged(kind: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {"a": {"type": kind}, "b": {"const": "x"}}, "required": ["a", "b"]}
+
+
 TWO_IN_ORDER = {"type": "object", "required": ["b", ""]}
 
 
@@ -710,6 +714,29 @@ TWO_IN_ORDER = {"type": "object", "required": ["b", ""]}
                 b"[[0,[]],[1,[]]]",
             )
             for second in ({"items": False}, {"type": ["array", "integer"], "items": False})
+        ),
+        # What came last was the same again, and a member was added that nobody asked for.
+        *(
+            (
+                {"type": "array", "uniqueItems": True, "minItems": 3, "items": _tagged(value)},
+                order,
+                b"",
+                b'[{"a":%b,"b":"x"},{"a":%b,"b":"x"},{"a":%b,"b":"x"}]' % values,
+            )
+            for order in ("schema", "any")
+            for value, values in (("integer", (b"0", b"1", b"2")), ("string", (b'""', b'"a"', b'"b"')))
+        ),
+        # .. but not where that would leave room for less: what follows can differ as well, and in fewer bytes.
+        (
+            {
+                "type": "array",
+                "uniqueItems": True,
+                "minItems": 2,
+                "items": {"type": "array", "minItems": 2, "prefixItems": [{"type": "object"}, {"type": "integer"}]},
+            },
+            "any",
+            b"",
+            b"[[{},0],[{},1]]",
         ),
         # Arrays of four different ones, of which two in another order are asked for.
         (
