@@ -1,6 +1,6 @@
 """Random schemas of recursive arrays whose items differ, for hours: do completions and masks lead to an end?
 
-    python tests/fuzz/recursive.py [--seconds 600] [--seed 0]
+    python tests/fuzz/recursive.py [--seconds 600] [--seed 0] [--dense]
 
 What fails is printed with its seed and schema.
 """
@@ -22,13 +22,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--dense", action="store_true", help="schemas that ask for many items of several kinds")
     args = parser.parse_args()
     end, seed, failures = time.monotonic() + args.seconds, args.seed, 0
     while time.monotonic() < end:
-        said = check(seed)
+        said = check(seed, dense=args.dense)
         if said:
             failures += 1
-            print(json.dumps({"seed": seed, "schema": make(seed), "said": said}), flush=True)
+            print(json.dumps({"seed": seed, "schema": make(seed, args.dense), "said": said}), flush=True)
         seed += 1
     print(f"seeds {args.seed} to {seed - 1}, {failures} failures")
     return failures > 0

@@ -74,13 +74,53 @@ class _Maker:
         return {"$ref": "#/$defs/d0", "$defs": {f"d{i}": self.array(0) for i in range(self.n)}}
 
 
-def make(seed: int) -> dict[str, Any]:
-    return _Maker(random.Random(seed)).schema()
+class _DenseMaker(_Maker):
+    """Fewer schemas without a value, and more that ask for many items of several kinds."""
+
+    def array(self, depth: int) -> dict[str, Any]:
+        draw, schema = self.draw, {}
+        if self.often(0.8):
+            others = [["array", "null"], ["array", "boolean"], ["array", "integer"]]
+            schema["type"] = draw.choice(["array", "array", "array", *others])
+        if self.often(0.8):
+            schema["items"] = self.some(depth)
+        if self.often(0.5):
+            schema["prefixItems"] = [self.some(depth) for _ in range(draw.randrange(1, 3))]
+        if self.often(0.7):
+            schema["uniqueItems"] = True
+        if self.often(0.5):
+            schema["minItems"] = draw.randrange(1, 5)
+        if self.often(0.1):
+            schema["maxItems"] = draw.randrange(2, 5)
+        if self.often(0.4):
+            schema["contains"] = self.some(depth)
+            if self.often(0.3):
+                schema["minContains"] = draw.randrange(4)
+            if self.often(0.2):
+                schema["maxContains"] = draw.randrange(1, 4)
+        if self.often(0.1):
+            schema["not"] = self.some(depth)
+        for keyword in ("anyOf", "oneOf"):
+            if self.often(0.1):
+                schema[keyword] = [self.some(depth) for _ in range(draw.randrange(1, 4))]
+        if self.often(0.1):
+            schema["properties"] = {key: self.some(depth) for key in draw.choice(["ab", "ba", "a"])}
+            if self.often(0.5):
+                schema["required"] = draw.sample(["a", "b", ""], draw.randrange(1, 3))
+            if self.often(0.5):
+                schema["additionalProperties"] = self.some(depth)
+            if self.often(0.5):
+                schema["type"] = "object"
+        return schema
 
 
-def check(seed: int, walks: int = 2) -> str:
+def make(seed: int, dense: bool = False) -> dict[str, Any]:
+    return (_DenseMaker if dense else _Maker)(random.Random(seed)).schema()
+
+
+def check(seed: int, walks: int = 2, dense: bool = False) -> str:
     """What is wrong at some state of walks over the schema; "" where nothing is, or it is refused."""
-    schema, draw = make(seed), random.Random(seed)
+    schema, draw = make(seed, dense), random.Random(seed)
     try:
         validator = Schema(schema)
         order = "schema" if seed % 3 == 0 else "any"

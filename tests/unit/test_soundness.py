@@ -86,5 +86,7 @@ def test_corpus() -> None:
 
 
 @pytest.mark.parametrize("begin", [0, 100, 200, 300])
-def test_recursive_arrays_lead_to_an_end(begin: int) -> None:
-    assert [(seed, said) for seed in range(begin, begin + 100) if (said := check_recursive(seed))] == []
+@pytest.mark.parametrize("dense", [False, True])
+def test_recursive_arrays_lead_to_an_end(begin: int, dense: bool) -> None:
+    said = {seed: check_recursive(seed, dense=dense) for seed in range(begin, begin + 100)}
+    assert {seed: text for seed, text in said.items() if text} == {}
