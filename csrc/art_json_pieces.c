@@ -102,6 +102,10 @@ static bool write_piece(arti_jctx *x, arti_state *st, bool whole, arti_out *out)
 
 #define PIECES_MAX 100000u
 
+static bool is_value(const arti_state *st) { /* that begins */
+    return st->mode == ARTI_M_VALUE || st->mode == ARTI_M_FIRST_VALUE;
+}
+
 /* Of an item that meets conjunction c: how many conditions of `contains` that still lack items is it counted by? */
 static uint32_t lacking_met(arti_jctx *x, const arti_frame *f, arti_conj c) {
     uint32_t most = 0;
@@ -136,11 +140,11 @@ static bool comes_before(const prospect *a, const prospect *b, bool counted_firs
 
 /* Of what the value that comes next may be, keeps what makes the text shortest and can still differ where it must: the items of an array that
  * are lacking come first then, whatever they have to look like. Writes the bracket of an object that is kept in the order of the schema.
- * all_ranks: what ranks the members of objects within arrays is kept as well. */
-static bool aim(arti_jctx *x, arti_state *st, bool all_ranks, arti_out *out) {
+ * all_ranks: what ranks the members of objects within arrays is kept as well. skipped: so many that look better are passed over. false: there are
+ * not so many (or a fault). */
+static bool aim(arti_jctx *x, arti_state *st, bool all_ranks, uint32_t skipped, arti_out *out) {
     const arti_goals *all = st->goals;
-    if ((st->mode != ARTI_M_VALUE && st->mode != ARTI_M_FIRST_VALUE) || !x->s->norm->has_unique || !all || all->n == 1)
-        return true;
+    if (!is_value(st) || !x->s->norm->has_unique || !all || all->n == 1) return !skipped;
     const uint32_t *costs = arti_close_costs(x, st->top, all);
     if (!costs) return false;
     prospect *prospects = arti_region_get(x->region, all->n * sizeof *prospects);
@@ -154,8 +158,9 @@ static bool aim(arti_jctx *x, arti_state *st, bool all_ranks, arti_out *out) {
             if (prospects[i].cost != ARTI_LEN_NONE &&
                 (best == UINT32_MAX || comes_before(&prospects[i], &prospects[best], tried > 0)))
                 best = i;
-        if (best == UINT32_MAX) break;
+        if (best == UINT32_MAX) return !skipped;
         prospects[best].cost = ARTI_LEN_NONE;
+        if (tried < skipped) continue;
         const arti_shape *sh = arti_close_shape(x->s, all->conj[best]);
         if (x->in_order && sh && sh->type == ARTI_T_OBJECT) { /* the order of members is that of all goals together */
             if (st->mode == ARTI_M_FIRST_VALUE) break;
@@ -291,6 +296,10 @@ static bool step_instead(arti_trails *trails, arti_state *st, bool anew, uint32_
     return true;
 }
 
+static bool begins_nested(const arti_trails *trails, const arti_state *st) {
+    return (st->mode == ARTI_M_FIRST_VALUE || st->mode == ARTI_M_FIRST_KEY) && arti_trail_nests(trails, st->top);
+}
+
 #define SPARE_LEN 1u /* bytes that another value may take where one behind it might make the difference, too */
 
 /* A piece from *st, and *st behind it: the cheapest, or where it repeats an item a short one that does not. Alive is not enough: an item would
@@ -299,9 +308,9 @@ static bool step_instead(arti_trails *trails, arti_state *st, bool anew, uint32_
 static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
     arti_jctx *x = trails->x;
     const arti_state from = *st;
-    const bool whole = x->s->norm->has_unique && (from.mode == ARTI_M_VALUE || from.mode == ARTI_M_FIRST_VALUE) &&
-                       arti_is_distinct(&from) && !arti_unique_is_first(from.top);
-    const bool stepped = step_piece(x, st, whole, p);
+    const bool whole =
+        x->s->norm->has_unique && is_value(&from) && arti_is_distinct(&from) && !arti_unique_is_first(from.top);
+    const bool stepped = step_piece(x, st, whole, p) && !begins_nested(trails, st);
     const arti_end end = stepped && st->mode == ARTI_M_AFTER ? arti_end_around(x, st) : ARTI_END_ANEW;
     if (stepped && end == ARTI_END_ANEW) return !arti_faulted(x->s);
     if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
@@ -323,13 +332,46 @@ static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
     return step_instead(trails, st, false, UINT32_MAX, p);
 }
 
-#define DEEPER_MAX 256u /* containers within each other that a completion begins */
+#define DEEPER_MAX 256u        /* containers within each other that a completion begins */
+#define DETOUR_TURNS_MAX 32u   /* values that may begin in another way */
+#define DETOUR_STEPS_MAX 4096u /* pieces, and bytes that are tried for them, on one detour */
+#define DETOURS_MAX (1u << 17) /* .. on all of them */
 
 typedef struct pieces_how {
+    bool detours;   /* one value begins in another way */
     bool rest;      /* begins with all of the arrays whose items differ */
     bool whole;     /* values that begin are written to their end */
     bool all_ranks; /* as aim has it */
 } pieces_how;
+
+#define KEPT UINT8_MAX
+
+typedef struct value_how { /* begins */
+    uint8_t start;         /* with this byte; 0: as usual; KEPT: it is the cheapest, though it repeats an item */
+    uint8_t skipped;       /* as aim has it */
+} value_how;
+
+typedef struct detour {
+    uint32_t turn;   /* how many values begin before the one that begins in another way */
+    value_how how;   /* it does */
+    bool is_reached; /* that value was */
+    uint32_t left;   /* of DETOURS_MAX */
+} detour;
+
+/* A piece; a value begins as `how` has it. */
+static bool step_as(arti_trails *trails, arti_state *st, value_how how, pieces *p) {
+    arti_jctx *x = trails->x;
+    if (how.start == 0) return step_shortly(trails, st, p);
+    if (how.start != KEPT) {
+        p->buf[0] = how.start;
+        p->len = 1;
+        return arti_state_step(x, st, how.start);
+    }
+    if (!step_piece(x, st, true, p) || st->mode != ARTI_M_AFTER || arti_end_around(x, st) == ARTI_END_ANEW)
+        return false;
+    arti_trail_stray(trails, st->top);
+    return !arti_faulted(x->s);
+}
 
 /* What ends the arrays whose items differ, all of it searched for. */
 static bool step_rest(arti_trails *trails, arti_state *st, pieces *p) {
@@ -341,12 +383,13 @@ static bool step_rest(arti_trails *trails, arti_state *st, pieces *p) {
 }
 
 /* Piece by piece, each the cheapest. One that would repeat an item is replaced by a short one that does not: by the beginning of one, or a whole
- * value. What is aimed at may rank members in another way than all goals together: so those are stepped, too. */
-static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, arti_out *out) {
+ * value. What is aimed at may rank members in another way than all goals together: so those are stepped, too. d: NULL, or the detour that is made. */
+static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, detour *d, arti_out *out) {
     pieces p = {0};
     arti_trails trails;
-    arti_trails_init(&trails, x, how.whole);
-    const uint32_t depth_max = depth_of(st) + DEEPER_MAX;
+    arti_trails_init(&trails, x, how.whole, d != NULL);
+    if (d) trails.left = d->left < DETOUR_STEPS_MAX ? d->left : DETOUR_STEPS_MAX;
+    const uint32_t given = trails.left, depth_max = depth_of(st) + DEEPER_MAX;
     const bool ranked = x->in_order && x->s->norm->has_unique && !how.all_ranks;
     arti_state all = *st;
     bool ok = make_room(x, &p, 2 * ARTI_KEY_MAX);
@@ -355,32 +398,69 @@ static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, arti_out *o
         if (ok) arti_out_put(out, p.buf, p.len);
         all = *st;
     }
+    uint32_t n_values = 0;
     for (uint32_t n = 0; ok && st->mode != ARTI_M_DONE; n++) {
         const size_t len = out->len;
+        const bool turns = d && is_value(st) && n_values++ == d->turn;
+        const value_how value = turns ? d->how : (value_how){0};
+        if (turns) d->is_reached = true;
+        if (d && trails.left > 0) trails.left--;
         arti_trails_leave(&trails, st->top);
-        ok = n < PIECES_MAX && (how.whole || trails.n_strays < ARTI_TRAIL_STRAYS_MAX) &&
-             aim(x, st, how.all_ranks, out) && (!ranked || out->len == len || arti_state_step(x, &all, '{'));
+        ok = n < PIECES_MAX && (!d || trails.left > 0) && (how.whole || trails.n_strays < ARTI_TRAIL_STRAYS_MAX) &&
+             aim(x, st, how.all_ranks, value.skipped, out) &&
+             (!ranked || out->len == len || arti_state_step(x, &all, '{'));
         if (!ok) break;
-        ok = step_shortly(&trails, st, &p) && (!how.whole || depth_of(st) <= depth_max);
+        ok = step_as(&trails, st, value, &p) && (!how.whole || depth_of(st) <= depth_max);
         for (size_t i = 0; ok && ranked && i < p.len; i++) ok = arti_state_step(x, &all, p.buf[i]);
         if (ok) arti_out_put(out, p.buf, p.len);
     }
+    if (d) d->left -= given - trails.left;
     arti_free(x->region->mem, p.buf, p.cap);
     arti_trails_free(&trails);
     return ok;
 }
 
-/* What begins a value may leave little but to begin another within it, and so on: then whole values are searched for. */
+/* Likewise, but no container begins within one of its kind where there is another way; and where that does not help, one value begins in another
+ * way: the first, the second, and so on. Most choices of what is cheapest are right, so that one that is not is soon found (limited discrepancy search,
+ * Harvey and Ginsberg 1995). */
+static bool try_detours(arti_jctx *x, arti_state *st, pieces_how how, arti_out *out) {
+    static const value_how ways[] = {{0, 0},   {KEPT, 0}, {0, 1},   {0, 2},   {'[', 0}, {'{', 0},
+                                     {'"', 0}, {'0', 0},  {'t', 0}, {'f', 0}, {'n', 0}};
+    const arti_state from = *st;
+    const size_t len = out->len;
+    detour d = {.left = DETOURS_MAX};
+    for (uint32_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        d.how = ways[i];
+        d.is_reached = true;
+        for (d.turn = 0; d.turn < (i ? DETOUR_TURNS_MAX : 1) && d.is_reached; d.turn++) {
+            const arti_region_mark mark = arti_region_mark_now(x->region);
+            d.is_reached = false;
+            if (try_pieces(x, st, how, &d, out)) return true;
+            if (arti_faulted(x->s) || !d.left) return false;
+            arti_region_reset(x->region, mark);
+            *st = from;
+            out->len = len;
+        }
+    }
+    return false;
+}
+
+/* What begins a value may leave little but to begin another within it, and so on: then one value begins in another way, or whole values are searched
+ * for. */
 bool arti_close_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
-    static const pieces_how hows[] = {
-        {false, false, false}, {false, true, false}, {true, true, false}, {false, false, true}, {false, true, true}};
-    const size_t n_hows = !x->s->norm->has_unique ? 1 : x->in_order ? 5 : 3;
+    static const pieces_how hows[] = {{0},
+                                      {.detours = true},
+                                      {.whole = true},
+                                      {.rest = true, .whole = true},
+                                      {.all_ranks = true},
+                                      {.whole = true, .all_ranks = true}};
+    const size_t n_hows = !x->s->norm->has_unique ? 1 : x->in_order ? 6 : 4;
     const arti_state from = *st;
     const size_t len = out->len;
     for (size_t i = 0; i < n_hows; i++) {
         *st = from;
         out->len = len;
-        if (try_pieces(x, st, hows[i], out)) return true;
+        if (hows[i].detours ? try_detours(x, st, hows[i], out) : try_pieces(x, st, hows[i], NULL, out)) return true;
         if (arti_faulted(x->s)) break;
     }
     return false;

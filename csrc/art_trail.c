@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "art_trail.h"
 
+#include "art_json_keys.h"
 #include "art_json_parts.h"
 #include "art_unique.h"
 #include "art_utf8.h"
@@ -11,8 +12,10 @@
 #define MEMBER_LEN 6u     /* of an item or a member of which no length is known: "a":0 */
 #define CHARS_FEW 2u
 #define STARTS_FEW 3u
-#define ENDS_MAX 64u    /* of containers, in a cheapest rest, that are looked at */
-#define REST_MAX 64u    /* bytes of what lacks in a container that are looked at */
+#define ENDS_MAX 64u /* of containers, in a cheapest rest, that are looked at */
+#define REST_MAX 64u /* bytes of what lacks in a container that are looked at */
+#define NESTED_LEN                                                                                                     \
+    1024u /* by which a container within one of its kind is taken to be longer, where that is to be avoided */
 #define SEPARATE_LEN 2u /* by which a value gets longer at least, to be another one: a guess */
 
 struct arti_trail_node { /* a text that was tried and is alive */
@@ -50,8 +53,8 @@ struct arti_trail {
     bool is_spent;  /* there is nothing anew: it was all found, and goes on as long as it is alive */
 };
 
-void arti_trails_init(arti_trails *t, arti_jctx *x, bool whole) {
-    *t = (arti_trails){.x = x, .left = ARTI_TRAIL_TOTAL_MAX, .way_node = NONE, .whole = whole};
+void arti_trails_init(arti_trails *t, arti_jctx *x, bool whole, bool flat) {
+    *t = (arti_trails){.x = x, .left = ARTI_TRAIL_TOTAL_MAX, .way_node = NONE, .whole = whole, .flat = flat};
 }
 
 void arti_trails_free(arti_trails *t) {
@@ -83,7 +86,9 @@ static bool lacks_equals(const arti_frame *f) {
 static uint64_t place_of(const arti_state *st, bool nearest) {
     uint64_t h = arti_hash_mix(st->mode, st->goals ? st->goals->id + 1 : 0);
     bool found = false;
-    for (const arti_frame *f = st->top; f; f = f->hashing ? f->parent : NULL) {
+    const arti_frame *f = st->top;
+    for (bool inside = true; f && inside; f = f->parent) {
+        inside = f->hashing;
         h = arti_hash_mix(h, (uint64_t)(uintptr_t)f->machine);
         h = arti_hash_mix(h, f->key_hash);
         if (lacks_equals(f)) h = arti_hash_mix(h, f->n);
@@ -93,6 +98,7 @@ static uint64_t place_of(const arti_state *st, bool nearest) {
             h = arti_hash_mix(h, f->hash);
         if (nearest && found && f->hashing) h = arti_hash_mix(h, f->parent->n);
     }
+    for (; f; f = f->parent) h = arti_hash_mix(h, f->n); /* which of several such arrays it is */
     return h;
 }
 
@@ -222,8 +228,23 @@ static uint32_t lacks(arti_jctx *x, const arti_state *st) {
     return n < LENGTH_MAX ? n : LENGTH_MAX;
 }
 
+/* Bytes to the end of the text from within a key: what the least member that it may become takes is among them. */
+static uint32_t key_lacks(arti_jctx *x, const arti_state *st) {
+    const uint32_t rest = arti_close_least(x, st);
+    uint8_t buf[ARTI_KEY_MAX];
+    arti_out quoted = {buf, sizeof buf, 0};
+    arti_keys keys;
+    arti_state after;
+    uint32_t member;
+    if (st->text.escape != ARTI_ESC_NONE || st->text.u8 != ARTI_U8_0 || !arti_keys_init(&keys, x, st) ||
+        !arti_keys_next(&keys, &after, &quoted, &member))
+        return rest;
+    return arti_len_add(rest, member);
+}
+
 /* .. until the end of the text. */
 static uint32_t lacks_to_end(arti_jctx *x, const arti_state *st) {
+    if (st->mode == ARTI_M_KEY_TEXT) return key_lacks(x, st);
     if (!is_in_scalar(st)) return arti_close_least(x, st);
     const uint32_t *costs = arti_close_costs(x, st->top, st->goals);
     return costs ? scalar_lacks(x, st, costs) : NONE;
@@ -515,13 +536,33 @@ uint32_t arti_trail_stray_len(arti_trails *t, const arti_frame *f) {
     return len < LENGTH_MAX >> t->n_strays ? len << t->n_strays : LENGTH_MAX;
 }
 
+static uint32_t n_alts_of(const arti_frame *f) {
+    return f->is_object ? ((const arti_object_machine *)f->machine)->n_alts
+                        : ((const arti_array_machine *)f->machine)->n_alts;
+}
+
+static const arti_shape *alt_shape(const arti_frame *f, uint32_t alt) {
+    return f->goals->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY].alts[alt].shape;
+}
+
+bool arti_trail_nests(const arti_trails *t, const arti_frame *f) {
+    if (!t->flat) return false;
+    for (const arti_frame *outer = f->parent; outer; outer = outer->parent) {
+        if (outer->is_object != f->is_object) continue;
+        for (uint32_t i = 0; i < n_alts_of(f); i++)
+            for (uint32_t k = 0; k < n_alts_of(outer); k++)
+                if (arti_live(f, i) && arti_live(outer, k) && alt_shape(f, i) == alt_shape(outer, k)) return true;
+    }
+    return false;
+}
+
 uint32_t arti_trail_penalty(arti_trails *t, const arti_state *begun) {
     arti_jctx *x = t->x;
     const arti_region_mark mark = arti_region_mark_now(x->region);
     arti_state st = *begun;
     size_t len;
     const uint8_t *rest = arti_close_begun(x, begun, &len);
-    bool alive = rest != NULL;
+    bool alive = rest != NULL, nests = alive && is_opened(begun) && arti_trail_nests(t, begun->top);
     uint32_t least = NONE, looked_at = 0;
     for (size_t i = 0; alive && i < len; i++) { /* each container that ends may have one more instead */
         if ((st.mode == ARTI_M_AFTER || is_opened(&st)) && (rest[i] == ']' || rest[i] == '}') &&
@@ -530,13 +571,14 @@ uint32_t arti_trail_penalty(arti_trails *t, const arti_state *begun) {
             if (longer < least) least = longer;
         }
         alive = arti_state_step(x, &st, rest[i]);
+        nests |= alive && is_opened(&st) && arti_trail_nests(t, st.top);
     }
     if (alive && arti_end_around(x, &st) == ARTI_END_ANEW)
         least = 0;
     else if (least == NONE)
         least = arti_trail_stray_len(t, begun->top);
     arti_region_reset(x->region, mark);
-    return least;
+    return nests ? least + NESTED_LEN : least;
 }
 
 void arti_trails_leave(arti_trails *t, const arti_frame *f) {

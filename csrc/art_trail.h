@@ -39,12 +39,13 @@ typedef struct arti_trails {
     /* Depths of open containers that hold more than the cheapest way asks, the outermost first. */
     uint32_t strays[ARTI_TRAIL_STRAYS_MAX], n_strays;
     bool whole;       /* values are searched for to their end, else at most to the first value that they hold */
+    bool flat;        /* no container begins within one of its kind where there is another way */
     arti_state after; /* what was found last: a node's text and a byte */
     uint32_t way_node;
     int way_byte;
 } arti_trails;
 
-void arti_trails_init(arti_trails *t, arti_jctx *x, bool whole);
+void arti_trails_init(arti_trails *t, arti_jctx *x, bool whole, bool flat);
 void arti_trails_free(arti_trails *t);
 
 /* Finds a short way from *st to the end of a value or a key, or past one structural character, and steps *st over it. anew: no value behind
@@ -57,6 +58,8 @@ bool arti_trail_rest(arti_trails *t, arti_state *st);
 uint32_t arti_trail_stray_len(arti_trails *t, const arti_frame *f);
 /* f's container gets one more. */
 void arti_trail_stray(arti_trails *t, const arti_frame *f);
+/* Is f's container in one of its kind, where that is to be avoided? */
+bool arti_trail_nests(const arti_trails *t, const arti_frame *f);
 /* f is the innermost container now; NULL: there is none. */
 void arti_trails_leave(arti_trails *t, const arti_frame *f);
 typedef enum arti_end {

@@ -590,6 +590,13 @@ def test_completions_in_recursive_arrays(schema: dict[str, Any], completion: byt
             assert Schema(schema).validate(text[:n] + matcher.shortest_completion())
 
 
+def _of_objects(unique: bool) -> dict[str, Any]:
+    value = {"properties": {"a": {"type": ["array", "null"], "maxItems": 0}}, "type": "object"}
+    value["additionalProperties"] = {"$ref": "#/$defs/d"}
+    items = {"type": "array", "items": value, "uniqueItems": True, "minItems": 3}
+    return {"type": "array", "items": items, "uniqueItems": unique, "minItems": 4}
+
+
 def _tagged(kind: str) -> dict[str, Any]:
     return {"type": "object", "properties": {"a": {"type": kind}, "b": {"const": "x"}}, "required": ["a", "b"]}
 
@@ -737,6 +744,101 @@ TWO_IN_ORDER = {"type": "object", "required": ["b", ""]}
             "any",
             b"",
             b"[[{},0],[{},1]]",
+        ),
+        # After [true,false the third item to be counted had to be an array with such items, of which the third one ...
+        (
+            _recursive(
+                d={
+                    "type": "array",
+                    "prefixItems": [{}, {}],
+                    "items": {
+                        "type": ["array", "boolean"],
+                        "items": {"$ref": "#/$defs/d"},
+                        "contains": {"contains": {"$ref": "#/$defs/counted"}, "minContains": 3},
+                    },
+                    "uniqueItems": True,
+                    "minItems": 2,
+                },
+                counted={"type": ["array", "boolean"], "items": {"$ref": "#/$defs/d"}, "minItems": 1},
+            ),
+            "any",
+            b"[true,{},false,",
+            b"[[[[0,1]],true,false]]]",
+        ),
+        # .. or had to be one in which the second item can not be the shortest.
+        *(
+            (
+                _recursive(
+                    d={
+                        "prefixItems": [{"type": "null"}, {"type": ["array", "integer"]}],
+                        "items": {"$ref": "#/$defs/d"},
+                        "uniqueItems": True,
+                        "contains": {"type": ["array", "null"], "minItems": 3},
+                        "minContains": 2,
+                    }
+                ),
+                order,
+                b'[null,0,{"',
+                b'":0},[null,[0,0,0],0]]',
+            )
+            for order in ("schema", "any")
+        ),
+        # Another member was not taken to hold all that its value asks for, and other orders of three items were not found.
+        *(
+            (_recursive(d=_of_objects(unique)), "any", b"", completion)
+            for unique, completion in (
+                (False, b"[" + b",".join([b'[{},{"a":[]},{"a":null}]'] * 4) + b"]"),
+                (
+                    True,
+                    b'[[{},{"a":[]},{"a":null}],[{"a":[]},{},{"a":null}],'
+                    b'[{"a":[]},{"a":null},{}],[{},{"a":null},{"a":[]}]]',
+                ),
+            )
+        ),
+        # A fourth item is enough to differ from what has three, which was made to differ in its third one, deeper and deeper.
+        (
+            _recursive(
+                d={
+                    "type": "array",
+                    "uniqueItems": True,
+                    "contains": {"type": "array", "items": {"$ref": "#/$defs/pair"}, "minItems": 3},
+                    "minContains": 2,
+                },
+                pair={
+                    "type": "array",
+                    "prefixItems": [
+                        {"type": "array", "items": {"$ref": "#/$defs/e"}, "uniqueItems": True, "minItems": 1}
+                    ],
+                    "items": {"$ref": "#/$defs/e"},
+                    "uniqueItems": True,
+                    "minItems": 2,
+                },
+                e={
+                    "type": ["array", "null"],
+                    "uniqueItems": True,
+                    "contains": {"type": "array", "items": {"$ref": "#/$defs/d"}},
+                    "minContains": 3,
+                },
+            ),
+            "any",
+            b"",
+            b"[[%b],[%b]]" % (b",".join([b"[[null],null]"] * 3), b",".join([b"[[null],null]"] * 4)),
+        ),
+        # What lacked, [0,0,0,0], was not what its own items ask for; that was no reason to go on without it.
+        (
+            {
+                "type": "array",
+                "items": {
+                    "type": "array",
+                    "items": {"type": "array", "items": {"type": "integer"}},
+                    "contains": {"type": "array", "uniqueItems": True, "minItems": 4},
+                },
+                "uniqueItems": True,
+                "minItems": 2,
+            },
+            "any",
+            b"[[[1,0,0",
+            b"],[0,1,2,3]],[[0,1,2,3]]]",
         ),
         # Arrays of four different ones, of which two in another order are asked for.
         (
