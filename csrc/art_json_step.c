@@ -253,6 +253,7 @@ static bool offer_keys(arti_jctx *x, arti_state *st) {
         if (!arti_unique_offer(x, st, offer)) return false;
         f = st->top;
         any = any_bit(offer, m->n_seen_words);
+        other = st->text.offer_other;
     }
     if (any) return true;
     if (!other) return false;

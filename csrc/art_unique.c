@@ -574,15 +574,20 @@ static bool ends_with_this(question *q, const arti_state *st) {
     return alive;
 }
 
+/* The goals of f's alternatives that are alive, as bits. */
+static uint64_t live_goals(const arti_frame *f) {
+    const arti_goal_type *gt = &f->goals->type[f->is_object ? ARTI_T_OBJECT : ARTI_T_ARRAY];
+    uint64_t goals = 0;
+    for (uint32_t alt = 0; alt < gt->n_alts; alt++)
+        if (arti_live(f, alt)) goals |= UINT64_C(1) << gt->alts[alt].goal;
+    return goals;
+}
+
 /* Of an object that goes on endlessly it only matters whether many different ones can end. false: that does not tell. */
 static bool ends_endlessly(question *q, const arti_state *st, bool *alive) {
     const arti_frame *f = st->top;
     if (!f->hashing || (st->goals && st->goals->n > 1) || f->goals->n > 64 || !goes_on_endlessly(q, f)) return false;
-    const arti_goal_type *gt = &f->goals->type[ARTI_T_OBJECT];
-    uint64_t goals = 0;
-    for (uint32_t alt = 0; alt < gt->n_alts; alt++)
-        if (arti_live(f, alt)) goals |= UINT64_C(1) << gt->alts[alt].goal;
-    *alive = ends_with_many(q, f->parent, f->goals, goals);
+    *alive = ends_with_many(q, f->parent, f->goals, live_goals(f));
     return true;
 }
 
@@ -670,12 +675,12 @@ bool arti_unique_is_endless(art_schema *s, arti_re_state q) {
 /* ------------------------------------------------------------------ keys */
 
 /* Does a member that may still come make as many objects as one likes, whichever other comes next? */
-static bool is_open_object(arti_jctx *x, const arti_frame *f) {
+static bool is_open_object(question *q, const arti_frame *f) {
+    arti_jctx *x = q->x;
     const arti_object_machine *m = f->machine;
     if (!m->all_simple || x->in_order) return false;
-    question q = ask(x, f);
     bool open = true;
-    if (goes_on_endlessly(&q, f)) return true;
+    if (goes_on_endlessly(q, f)) return true;
     if (arti_faulted(x->s)) return false;
     for (uint32_t alt = 0; alt < m->n_alts && open; alt++) {
         if (!arti_live(f, alt)) continue;
@@ -684,11 +689,20 @@ static bool is_open_object(arti_jctx *x, const arti_frame *f) {
         arti_object_view_init(&v, &at, x, f, alt);
         at.at_least = at.n + 1;
         arti_values more = {.enough = 1};
-        arti_object_values(&q.k, m->alts[alt].shape, &at, 0, &more);
+        arti_object_values(&q->k, m->alts[alt].shape, &at, 0, &more);
         arti_values_free(x->s, &more);
         open = more.at_least == UINT32_MAX;
     }
     return open;
+}
+
+/* Does any key leave more than repetitions? Of an object that is open it does where each of its goals leads out. false: not known. */
+static bool any_key_leads_out(arti_jctx *x, const arti_frame *f) {
+    question q = ask(x, f);
+    if (f->goals->n > 64 || !is_open_object(&q, f)) return false;
+    for (uint64_t goals = live_goals(f); goals; goals &= goals - 1)
+        if (!ends_with_many(&q, f->parent, f->goals, goals & -goals)) return false;
+    return true;
 }
 
 /* Does a pending key leave more than repetitions? */
@@ -839,24 +853,40 @@ static bool bar_known(arti_jctx *x, arti_state *st, const arti_hset *heads) {
     return true;
 }
 
+/* The same for a word like no other of an endless class; of classes that have few, words are barred one by one. */
+static bool class_leads_out(arti_jctx *x, const arti_frame *f, const arti_object_shape *o, arti_extra_class *class) {
+    bool endless;
+    uint64_t matches;
+    if (!arti_class_is_endless(x->s, class, &endless)) return false;
+    const arti_key *word = endless ? arti_class_word(x->s, o, class, 0) : NULL;
+    if (!word) return !arti_faulted(x->s);
+    return word_matches(x, f->machine, word, &matches) && key_leads_out(x, f, UINT32_MAX, matches, ARTI_DIGEST_OTHER);
+}
+
 bool arti_unique_offer(arti_jctx *x, arti_state *st, uint64_t *offer) {
     const arti_frame *f = st->top;
     const arti_object_machine *m = f->machine;
-    if (x->style == ARTI_NUM_ANY_STYLE || arti_unique_is_first(f) || is_open_object(x, f)) return !arti_faulted(x->s);
+    if (x->style == ARTI_NUM_ANY_STYLE || arti_unique_is_first(f) || any_key_leads_out(x, f))
+        return !arti_faulted(x->s);
+    if (arti_faulted(x->s)) return false;
     for (uint32_t i = 0; i < m->n_names; i++) {
         if (!(offer[i / 64] >> (i % 64) & 1u)) continue;
         const uint64_t hash = arti_digest_text(ARTI_TEXT_HASH, m->names[i].ptr, m->names[i].len);
         if (!key_leads_out(x, f, i, 0, hash)) offer[i / 64] &= ~(UINT64_C(1) << (i % 64));
         if (arti_faulted(x->s)) return false;
     }
+    bool other = false;
     for (uint32_t a = 0; st->text.offer_other && a < m->n_alts; a++) {
-        if (m->alts[a].extra_part >= ARTI_EXTRA_NONE || !arti_takes_other(st, a)) continue;
+        if (m->alts[a].extra_part == ARTI_EXTRA_NONE || !arti_takes_other(st, a)) continue;
         const arti_class_list *classes = arti_object_open_classes(x->s, m->alts[a].shape);
         if (!classes) return false;
-        for (uint32_t i = 0; i < classes->n; i++)
-            if (!bar_words(x, st, m->alts[a].shape, classes->at[i])) return false;
+        for (uint32_t i = 0; i < classes->n; i++) {
+            other = other || class_leads_out(x, f, m->alts[a].shape, classes->at[i]);
+            if (arti_faulted(x->s) || !bar_words(x, st, m->alts[a].shape, classes->at[i])) return false;
+        }
     }
-    for (const arti_frame *at = f; st->text.offer_other && m->n_parts && at->hashing; at = at->parent)
+    st->text.offer_other = other;
+    for (const arti_frame *at = f; other && m->n_parts && at->hashing; at = at->parent)
         if (at->parent->heads && !bar_known(x, st, at->parent->heads)) return false;
     return true;
 }

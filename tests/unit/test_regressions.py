@@ -700,7 +700,7 @@ TWO_IN_ORDER = {"type": "object", "required": ["b", ""]}
             b"[[null,null],[null,null,null],null,[null,[[[n",
             None,
         ),
-        # Second items of an item looked as if `contains` counted them, whatever they were: all of its numbers were tried first.
+        # Second items looked as if `contains` counted them, whatever they were: all numbers were tried first.
         *(
             (
                 _recursive(
@@ -783,7 +783,7 @@ TWO_IN_ORDER = {"type": "object", "required": ["b", ""]}
             )
             for order in ("schema", "any")
         ),
-        # Another member was not taken to hold all that its value asks for, and other orders of three items were not found.
+        # Other members were not taken to hold all that they must; other orders of three items were not found.
         *(
             (_recursive(d=_of_objects(unique)), "any", b"", completion)
             for unique, completion in (
@@ -795,7 +795,7 @@ TWO_IN_ORDER = {"type": "object", "required": ["b", ""]}
                 ),
             )
         ),
-        # A fourth item is enough to differ from what has three, which was made to differ in its third one, deeper and deeper.
+        # A fourth item is enough to differ from what has three; the third was made to differ, deeper and deeper.
         (
             _recursive(
                 d={
@@ -876,6 +876,17 @@ def test_completions_of_what_has_to_differ(
     assert matcher.accept_bytes(rest) == len(rest)
     assert matcher.is_complete
     assert Schema(schema).validate(text + rest)
+
+
+def test_keys_lead_out_of_what_must_not_hold_them() -> None:
+    """An object with a member is one of many that differ, but the array around it is not counted any more then."""
+    inner = {"items": {"enum": [{}, [], 1]}, "prefixItems": [True], "uniqueItems": True, "minContains": 2}
+    schema = _recursive(d={**inner, "contains": {"type": "array", "prefixItems": [True, {"$ref": "#/$defs/d"}]}})
+    for text, rest in ((b"[[0,[[[]],1,{", b"},[]]],[]]"), (b"[[0,[[[]],{", b"},[]]],[]]"), (b"[{", None)):
+        matcher = Constraint(schema, SMALL.vocab, whitespace="compact").matcher()
+        assert matcher.accept_bytes(text) == len(text) if rest else matcher.accept_bytes(text) < len(text)
+        assert rest in (None, matcher.shortest_completion())
+        assert matcher.accept_bytes(b'"') == 0
 
 
 def test_completions_keep_no_memory() -> None:
