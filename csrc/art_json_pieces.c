@@ -333,12 +333,13 @@ static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
 }
 
 #define DEEPER_MAX 256u        /* containers within each other that a completion begins */
-#define DETOUR_TURNS_MAX 32u   /* values that may begin in another way */
+#define DETOUR_VALUES_MAX 32u  /* values that may begin in another way */
 #define DETOUR_STEPS_MAX 4096u /* pieces, and bytes that are tried for them, on one detour */
-#define DETOURS_MAX (1u << 17) /* .. on all of them */
+#define DETOURS_MAX (1u << 17) /* .. on all with one turn; eight times as many with two */
+#define TURNS_MAX 2u           /* values that begin in another way at once */
 
 typedef struct pieces_how {
-    bool detours;   /* one value begins in another way */
+    uint8_t turns;  /* so many values begin in another way */
     bool rest;      /* begins with all of the arrays whose items differ */
     bool whole;     /* values that begin are written to their end */
     bool all_ranks; /* as aim has it */
@@ -352,10 +353,12 @@ typedef struct value_how { /* begins */
 } value_how;
 
 typedef struct detour {
-    uint32_t turn;   /* how many values begin before the one that begins in another way */
-    value_how how;   /* it does */
-    bool is_reached; /* that value was */
-    uint32_t left;   /* of DETOURS_MAX */
+    struct detour_turn {
+        uint32_t value; /* how many values begin before the one that begins in another way */
+        value_how how;  /* it does */
+    } turns[TURNS_MAX];
+    uint32_t n, n_reached, n_made; /* turns; those that were come to, and those that were possible */
+    uint32_t left;                 /* of DETOURS_MAX */
 } detour;
 
 /* A piece; a value begins as `how` has it. */
@@ -382,6 +385,14 @@ static bool step_rest(arti_trails *trails, arti_state *st, pieces *p) {
     return true;
 }
 
+/* Of a value that begins: the turn that is to be made there, or NULL. */
+static const struct detour_turn *next_turn(detour *d, const arti_state *st, uint32_t *n_values) {
+    if (!d || !is_value(st)) return NULL;
+    const uint32_t value = (*n_values)++;
+    if (d->n_reached == d->n || d->turns[d->n_reached].value != value) return NULL;
+    return &d->turns[d->n_reached++];
+}
+
 /* Piece by piece, each the cheapest. One that would repeat an item is replaced by a short one that does not: by the beginning of one, or a whole
  * value. What is aimed at may rank members in another way than all goals together: so those are stepped, too. d: NULL, or the detour that is made. */
 static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, detour *d, arti_out *out) {
@@ -401,9 +412,8 @@ static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, detour *d, 
     uint32_t n_values = 0;
     for (uint32_t n = 0; ok && st->mode != ARTI_M_DONE; n++) {
         const size_t len = out->len;
-        const bool turns = d && is_value(st) && n_values++ == d->turn;
-        const value_how value = turns ? d->how : (value_how){0};
-        if (turns) d->is_reached = true;
+        const struct detour_turn *turn = next_turn(d, st, &n_values);
+        const value_how value = turn ? turn->how : (value_how){0};
         if (d && trails.left > 0) trails.left--;
         arti_trails_leave(&trails, st->top);
         ok = n < PIECES_MAX && (!d || trails.left > 0) && (how.whole || trails.n_strays < ARTI_TRAIL_STRAYS_MAX) &&
@@ -411,6 +421,7 @@ static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, detour *d, 
              (!ranked || out->len == len || arti_state_step(x, &all, '{'));
         if (!ok) break;
         ok = step_as(&trails, st, value, &p) && (!how.whole || depth_of(st) <= depth_max);
+        if (ok && turn) d->n_made++;
         for (size_t i = 0; ok && ranked && i < p.len; i++) ok = arti_state_step(x, &all, p.buf[i]);
         if (ok) arti_out_put(out, p.buf, p.len);
     }
@@ -420,48 +431,60 @@ static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, detour *d, 
     return ok;
 }
 
-/* Likewise, but no container begins within one of its kind where there is another way; and where that does not help, one value begins in another
- * way: the first, the second, and so on. Most choices of what is cheapest are right, so that one that is not is soon found (limited discrepancy search,
- * Harvey and Ginsberg 1995). */
-static bool try_detours(arti_jctx *x, arti_state *st, pieces_how how, arti_out *out) {
-    static const value_how ways[] = {{0, 0},   {KEPT, 0}, {0, 1},   {0, 2},   {'[', 0}, {'{', 0},
-                                     {'"', 0}, {'0', 0},  {'t', 0}, {'f', 0}, {'n', 0}};
+static bool try_detour(arti_jctx *x, arti_state *st, detour *d, arti_out *out) {
+    const arti_region_mark mark = arti_region_mark_now(x->region);
     const arti_state from = *st;
     const size_t len = out->len;
-    detour d = {.left = DETOURS_MAX};
-    for (uint32_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        d.how = ways[i];
-        d.is_reached = true;
-        for (d.turn = 0; d.turn < (i ? DETOUR_TURNS_MAX : 1) && d.is_reached; d.turn++) {
-            const arti_region_mark mark = arti_region_mark_now(x->region);
-            d.is_reached = false;
-            if (try_pieces(x, st, how, &d, out)) return true;
-            if (arti_faulted(x->s) || !d.left) return false;
-            arti_region_reset(x->region, mark);
-            *st = from;
-            out->len = len;
-        }
-    }
+    d->n_reached = d->n_made = 0;
+    if (try_pieces(x, st, (pieces_how){0}, d, out)) return true;
+    arti_region_reset(x->region, mark);
+    *st = from;
+    out->len = len;
     return false;
 }
 
-/* What begins a value may leave little but to begin another within it, and so on: then one value begins in another way, or whole values are searched
+/* Tries all that turn k may be, with those before it as they are. */
+static bool try_turns(arti_jctx *x, arti_state *st, detour *d, uint32_t k, arti_out *out) {
+    static const value_how ways[] = {{KEPT, 0}, {0, 1},   {0, 2},   {'[', 0}, {'{', 0},
+                                     {'"', 0},  {'0', 0}, {'t', 0}, {'f', 0}, {'n', 0}};
+    const uint32_t first = k ? d->turns[k - 1].value + 1 : 0;
+    for (uint32_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        for (uint32_t value = first; value < DETOUR_VALUES_MAX; value++) {
+            d->turns[k] = (struct detour_turn){value, ways[i]};
+            if (k + 1 < d->n ? try_turns(x, st, d, k + 1, out) : try_detour(x, st, d, out)) return true;
+            if (arti_faulted(x->s) || !d->left || d->n_made < k) return false;
+            if (d->n_reached <= k) break; /* there are no more values */
+        }
+    return false;
+}
+
+/* Piece by piece, but no container begins within one of its kind where there is another way; and where that does not help, n values begin in another
+ * way. Most choices of what is cheapest are right, so that those that are not are soon found (limited discrepancy search, Harvey and Ginsberg 1995). */
+static bool try_detours(arti_jctx *x, arti_state *st, uint32_t n, arti_out *out) {
+    detour d = {.left = n == 1 ? DETOURS_MAX : 8 * DETOURS_MAX};
+    if (n == 1 && try_detour(x, st, &d, out)) return true;
+    d.n = n;
+    return !arti_faulted(x->s) && try_turns(x, st, &d, 0, out);
+}
+
+/* What begins a value may leave little but to begin another within it, and so on: then some values begin in another way, or whole values are searched
  * for. */
 bool arti_close_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
     static const pieces_how hows[] = {{0},
-                                      {.detours = true},
+                                      {.turns = 1},
                                       {.whole = true},
                                       {.rest = true, .whole = true},
                                       {.all_ranks = true},
-                                      {.whole = true, .all_ranks = true}};
-    const size_t n_hows = !x->s->norm->has_unique ? 1 : x->in_order ? 6 : 4;
+                                      {.whole = true, .all_ranks = true},
+                                      {.turns = 2}};
+    const size_t n_hows = x->s->norm->has_unique ? sizeof hows / sizeof *hows : 1;
     const arti_state from = *st;
     const size_t len = out->len;
-    for (size_t i = 0; i < n_hows; i++) {
+    for (size_t i = 0; i < n_hows && !arti_faulted(x->s); i++) {
+        if (hows[i].all_ranks && !x->in_order) continue;
         *st = from;
         out->len = len;
-        if (hows[i].detours ? try_detours(x, st, hows[i], out) : try_pieces(x, st, hows[i], NULL, out)) return true;
-        if (arti_faulted(x->s)) break;
+        if (hows[i].turns ? try_detours(x, st, hows[i].turns, out) : try_pieces(x, st, hows[i], NULL, out)) return true;
     }
     return false;
 }

@@ -840,6 +840,33 @@ TWO_IN_ORDER = {"type": "object", "required": ["b", ""]}
             b"[[[1,0,0",
             b"],[0,1,2,3]],[[0,1,2,3]]]",
         ),
+        # Two values have to be others than the cheapest: the first of what the last is, and the first of that.
+        (
+            _recursive(
+                d={
+                    "type": ["array", "boolean"],
+                    "prefixItems": [
+                        {
+                            "type": ["array", "boolean"],
+                            "prefixItems": [{"uniqueItems": True, "minItems": 4}],
+                            "items": {"$ref": "#/$defs/d"},
+                            "minItems": 4,
+                            "contains": {
+                                "type": "array",
+                                "items": {"type": "array", "items": {"$ref": "#/$defs/d"}},
+                            },
+                        },
+                        True,
+                    ],
+                    "items": {"$ref": "#/$defs/d"},
+                    "uniqueItems": True,
+                    "minItems": 4,
+                }
+            ),
+            "any",
+            b"[true,",
+            b"0,false,[[[[],[true],[true,true],[false]],true,true,true],0,true,false]]",
+        ),
         # Arrays of four different ones, of which two in another order are asked for.
         (
             _recursive(
