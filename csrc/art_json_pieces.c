@@ -126,8 +126,39 @@ static uint32_t lacking_met(arti_jctx *x, const arti_frame *f, arti_conj c) {
     return most;
 }
 
+/* A state like *st in which the next value has to meet conjunction c. false: fault. */
+static bool aim_at(arti_jctx *x, const arti_state *st, arti_conj c, arti_state *at) {
+    const arti_goals *one = arti_goals_of(x->s, &c, 1);
+    arti_frame *top =
+        one ? arti_frame_copy(x, st->top) : NULL; /* of which nothing is remembered for all goals together */
+    *at = (arti_state){.top = top, .goals = one, .mode = ARTI_M_VALUE};
+    return top != NULL;
+}
+
+/* Bytes of a shortest value for conjunction c. That its numbers, strings and containers may be repetitions is left out of account, as others of
+ * them are little longer; but not that words are. */
+static uint32_t value_len(arti_jctx *x, const arti_state *st, arti_conj c) {
+    static const char starts[] = "ftn";
+    static const uint8_t lens[] = {5, 4, 4};
+    const arti_shape *cheapest = arti_close_shape(x->s, c);
+    arti_state at;
+    if (!cheapest || cheapest->type > ARTI_T_BOOL || !arti_is_distinct(st) || !aim_at(x, st, c, &at))
+        return arti_conj_len(x->s, c);
+    const arti_conj_info *info = arti_conj_get(x->s, c);
+    uint32_t least = ARTI_LEN_NONE;
+    for (uint32_t w = 0; w < 3; w++) {
+        arti_state after = at;
+        if (lens[w] < least && arti_state_step(x, &after, (uint8_t)starts[w])) least = lens[w];
+    }
+    for (int t = ARTI_T_BOOL + 1; t < ARTI_N_TYPES; t++)
+        for (uint32_t i = 0; i < info->facet[t].n_shapes; i++)
+            if (info->facet[t].is_decided && info->facet[t].shapes[i]->len < least)
+                least = info->facet[t].shapes[i]->len;
+    return least;
+}
+
 typedef struct prospect { /* one of the goals of the next value */
-    uint32_t cost;        /* of the value and all that follows, as if nothing were a repetition */
+    uint32_t cost;        /* of the value and all that follows, as if little were a repetition */
     uint32_t lacking;     /* lacking_met */
 } prospect;
 
@@ -150,8 +181,8 @@ static bool aim(arti_jctx *x, arti_state *st, bool all_ranks, uint32_t skipped, 
     prospect *prospects = arti_region_get(x->region, all->n * sizeof *prospects);
     if (!prospects) return arti_fault_mem(x->s);
     for (uint32_t i = 0; i < all->n; i++)
-        prospects[i] = (prospect){arti_len_add(arti_conj_len(x->s, all->conj[i]), costs[i]),
-                                  lacking_met(x, st->top, all->conj[i])};
+        prospects[i] =
+            (prospect){arti_len_add(value_len(x, st, all->conj[i]), costs[i]), lacking_met(x, st->top, all->conj[i])};
     for (uint32_t tried = 0; tried < all->n; tried++) {
         uint32_t best = UINT32_MAX;
         for (uint32_t i = 0; i < all->n; i++)
@@ -175,15 +206,11 @@ static bool aim(arti_jctx *x, arti_state *st, bool all_ranks, uint32_t skipped, 
             if (all_ranks) continue;
         }
         if (all_ranks && sh && sh->type == ARTI_T_ARRAY) break;
-        arti_conj c = all->conj[best];
-        const arti_goals *one = arti_goals_of(x->s, &c, 1);
-        if (!one) return !arti_faulted(x->s);
-        arti_frame *top = arti_frame_copy(x, st->top); /* of which nothing is remembered for all goals together */
-        if (!top) return false;
-        const arti_state probe = {.top = top, .goals = one, .mode = ARTI_M_VALUE};
-        if (!arti_unique_alive(x, &probe)) continue;
-        st->top = top;
-        st->goals = one;
+        arti_state at;
+        if (!aim_at(x, st, all->conj[best], &at)) return !arti_faulted(x->s);
+        if (!arti_unique_alive(x, &at)) continue;
+        st->top = at.top;
+        st->goals = at.goals;
         break;
     }
     return !arti_faulted(x->s);
