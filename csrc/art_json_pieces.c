@@ -338,7 +338,7 @@ static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
     const bool whole =
         x->s->norm->has_unique && is_value(&from) && arti_is_distinct(&from) && !arti_unique_is_first(from.top);
     const bool stepped = step_piece(x, st, whole, p) && !begins_nested(trails, st);
-    const arti_end end = stepped && st->mode == ARTI_M_AFTER ? arti_end_around(x, st) : ARTI_END_ANEW;
+    const arti_end end = stepped && st->mode == ARTI_M_AFTER ? arti_end_around(trails, st) : ARTI_END_ANEW;
     if (stepped && end == ARTI_END_ANEW) return !arti_faulted(x->s);
     if (arti_faulted(x->s) || !x->s->norm->has_unique) return false;
     if (stepped || whole) {
@@ -397,7 +397,7 @@ static bool step_as(arti_trails *trails, arti_state *st, value_how how, pieces *
         p->len = 1;
         return arti_state_step(x, st, how.start);
     }
-    if (!step_piece(x, st, true, p) || st->mode != ARTI_M_AFTER || arti_end_around(x, st) == ARTI_END_ANEW)
+    if (!step_piece(x, st, true, p) || st->mode != ARTI_M_AFTER || arti_end_around(trails, st) == ARTI_END_ANEW)
         return false;
     arti_trail_stray(trails, st->top);
     return !arti_faulted(x->s);

@@ -53,8 +53,8 @@ struct arti_trail {
     bool is_spent;  /* there is nothing anew: it was all found, and goes on as long as it is alive */
 };
 
-void arti_trails_init(arti_trails *t, arti_jctx *x, bool whole, bool flat) {
-    *t = (arti_trails){.x = x, .left = ARTI_TRAIL_TOTAL_MAX, .way_node = NONE, .whole = whole, .flat = flat};
+void arti_trails_init(arti_trails *t, arti_jctx *x, bool whole, bool detour) {
+    *t = (arti_trails){.x = x, .left = ARTI_TRAIL_TOTAL_MAX, .way_node = NONE, .whole = whole, .detour = detour};
 }
 
 void arti_trails_free(arti_trails *t) {
@@ -394,7 +394,8 @@ static int candidate(const arti_state *st, uint32_t k, bool is_wide) {
     }
 }
 
-arti_end arti_end_around(arti_jctx *x, const arti_state *st) {
+arti_end arti_end_around(const arti_trails *t, const arti_state *st) {
+    arti_jctx *x = t->x;
     const arti_region_mark mark = arti_region_mark_now(x->region);
     arti_state at = *st;
     arti_end end = ARTI_END_ANEW;
@@ -404,12 +405,16 @@ arti_end arti_end_around(arti_jctx *x, const arti_state *st) {
         arti_out rest = {buf, sizeof buf, 0};
         if (!arti_close_container(x, at.top, &rest)) break;
         lacked |= rest.len > 1;
-        bool may_repeat_itself = rest.len > 1 && is_unique_array(at.top);
+        const arti_frame *f = at.top;
+        bool may_repeat_itself = rest.len > 1 && is_unique_array(f);
         size_t n = 0;
         while (n < rest.len && arti_state_step(x, &at, buf[n]))
             may_repeat_itself |= ++n < rest.len && is_unique_array(at.top);
-        if (n < rest.len && (n + 1 < rest.len || may_repeat_itself)) break; /* it will be another */
-        if (n < rest.len) end = lacked ? ARTI_END_MAY_REPEAT : ARTI_END_REPEATS;
+        if (n == rest.len) continue;
+        if (n + 1 < rest.len || may_repeat_itself) break; /* it will be another */
+        /* As it is it may be no repetition, but not what has to be there either: more will follow. */
+        if (t->detour && rest.len == 1 && is_unique_array(f->parent) && !arti_hset_has(f->parent->set, f->hash)) break;
+        end = lacked ? ARTI_END_MAY_REPEAT : ARTI_END_REPEATS;
     }
     arti_region_reset(x->region, mark);
     return end;
@@ -504,7 +509,7 @@ static int try_node(arti_trails *t, arti_trail *tr, uint32_t node, uint32_t *tri
         }
         if (is_char(&from, c) && t->nodes[node].n_chars < CHARS_FEW) t->nodes[node].n_chars++;
         if (is_end(tr, &after)) {
-            if (!tr->is_spent && arti_end_around(x, &after) != ARTI_END_ANEW) {
+            if (!tr->is_spent && arti_end_around(t, &after) != ARTI_END_ANEW) {
                 arti_region_reset(x->region, mark);
                 if (arti_faulted(x->s)) return -1;
                 continue;
@@ -546,7 +551,7 @@ static const arti_shape *alt_shape(const arti_frame *f, uint32_t alt) {
 }
 
 bool arti_trail_nests(const arti_trails *t, const arti_frame *f) {
-    if (!t->flat) return false;
+    if (!t->detour) return false;
     for (const arti_frame *outer = f->parent; outer; outer = outer->parent) {
         if (outer->is_object != f->is_object) continue;
         for (uint32_t i = 0; i < n_alts_of(f); i++)
@@ -573,7 +578,7 @@ uint32_t arti_trail_penalty(arti_trails *t, const arti_state *begun) {
         alive = arti_state_step(x, &st, rest[i]);
         nests |= alive && is_opened(&st) && arti_trail_nests(t, st.top);
     }
-    if (alive && arti_end_around(x, &st) == ARTI_END_ANEW)
+    if (alive && arti_end_around(t, &st) == ARTI_END_ANEW)
         least = 0;
     else if (least == NONE)
         least = arti_trail_stray_len(t, begun->top);

@@ -38,14 +38,15 @@ typedef struct arti_trails {
     uint32_t left;                                                         /* of ARTI_TRAIL_TOTAL_MAX */
     /* Depths of open containers that hold more than the cheapest way asks, the outermost first. */
     uint32_t strays[ARTI_TRAIL_STRAYS_MAX], n_strays;
-    bool whole;       /* values are searched for to their end, else at most to the first value that they hold */
-    bool flat;        /* no container begins within one of its kind where there is another way */
+    bool whole; /* values are searched for to their end, else at most to the first value that they hold */
+    bool
+        detour; /* no container begins within one of its kind where there is another way; ends are only judged by what is certain */
     arti_state after; /* what was found last: a node's text and a byte */
     uint32_t way_node;
     int way_byte;
 } arti_trails;
 
-void arti_trails_init(arti_trails *t, arti_jctx *x, bool whole, bool flat);
+void arti_trails_init(arti_trails *t, arti_jctx *x, bool whole, bool detour);
 void arti_trails_free(arti_trails *t);
 
 /* Finds a short way from *st to the end of a value or a key, or past one structural character, and steps *st over it. anew: no value behind
@@ -68,7 +69,7 @@ typedef enum arti_end {
     ARTI_END_MAY_REPEAT /* the cheapest of what lacks before it makes a repetition; something else might not */
 } arti_end;
 /* How what is around *st ends, behind a value. What lacks there is taken to be as cheap as can be; where that is long, to make a difference. */
-arti_end arti_end_around(arti_jctx *x, const arti_state *st);
+arti_end arti_end_around(const arti_trails *t, const arti_state *st);
 /* 0 where what arti_close_begun() ends, ended so, repeats nothing; else how much longer it becomes to differ. */
 uint32_t arti_trail_penalty(arti_trails *t, const arti_state *begun);
 /* Its bytes. */

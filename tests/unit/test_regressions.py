@@ -882,6 +882,37 @@ TWO_IN_ORDER = {"type": "object", "required": ["b", ""]}
             b"[",
             b"null,[0,1,2,3],[0,4,5,6],[0,7,8,9]]",
         ),
+        # An array that could end, but not as what has to be there, was taken for a repetition until it did.
+        *(
+            (
+                _recursive(
+                    d={
+                        "type": "array",
+                        "items": {"enum": [[], [[]], False]},
+                        "prefixItems": [{"enum": [1]}, {"$ref": "#/$defs/few"}],
+                        "uniqueItems": True,
+                        "contains": {
+                            "type": ["array", "boolean"],
+                            "items": {
+                                "type": "array",
+                                "items": {"$ref": "#/$defs/few"},
+                                "uniqueItems": True,
+                                "minItems": 2,
+                            },
+                            "uniqueItems": True,
+                            "contains": {"$ref": "#/$defs/d"},
+                        },
+                        "minContains": 2,
+                        "maxContains": 2,
+                    },
+                    few={"uniqueItems": True, "maxItems": 3},
+                ),
+                order,
+                b"[1,[[{",
+                b"},0],[1,true,false]],false]",
+            )
+            for order in ("schema", "any")
+        ),
         # Arrays of four different ones, of which two in another order are asked for.
         (
             _recursive(
