@@ -690,6 +690,34 @@ bool arti_close_scalar(arti_jctx *x, const arti_state *st, arti_out *out, uint32
 
 /* ------------------------------------------------------------------ the whole */
 
+/* What ends the text from *st, which is in no character and no key, as plans have it. */
+static bool write_plans(arti_jctx *x, const arti_state *st, arti_out *out) {
+    uint32_t goal;
+    switch ((arti_mode)st->mode) {
+    case ARTI_M_DONE: return true;
+    case ARTI_M_VALUE: return write_value(x, st, out);
+    case ARTI_M_COLON: arti_out_byte(out, ':'); return write_value(x, st, out);
+    case ARTI_M_FIRST_VALUE:
+    case ARTI_M_FIRST_KEY:
+    case ARTI_M_AFTER: return write_frames(x, st->top, false, out);
+    case ARTI_M_KEY: return write_frames(x, st->top, true, out);
+    default: return arti_close_scalar(x, st, out, &goal) && write_after(x, st->top, st->goals, goal, out);
+    }
+}
+
+/* The same where the order of members is given: false also where plans have another one. */
+static bool write_plans_in_order(arti_jctx *x, const arti_state *st, arti_out *out) {
+    arti_out text = {NULL, 0, 0};
+    if (!write_plans(x, st, &text)) return false;
+    text = (arti_out){arti_region_get(x->region, text.len), text.len, 0};
+    if (!text.buf) return arti_fault_mem(x->s);
+    arti_state at = *st;
+    bool ok = write_plans(x, st, &text) && text.len <= text.cap;
+    for (size_t i = 0; ok && i < text.len; i++) ok = arti_state_step(x, &at, text.buf[i]);
+    if (ok && at.mode == ARTI_M_DONE) arti_out_put(out, text.buf, text.len);
+    return ok && at.mode == ARTI_M_DONE;
+}
+
 static bool write_rest(arti_jctx *x, const arti_state *from, arti_out *out) {
     arti_state st = *from;
     if (st.mode == ARTI_M_TEXT || st.mode == ARTI_M_KEY_TEXT) {
@@ -703,18 +731,13 @@ static bool write_rest(arti_jctx *x, const arti_state *from, arti_out *out) {
         arti_out_put(out, buf, quoted.len);
         st = after;
     }
-    if (x->in_order || x->s->norm->has_unique) return arti_close_pieces(x, &st, out);
-    uint32_t goal;
-    switch ((arti_mode)st.mode) {
-    case ARTI_M_DONE: return true;
-    case ARTI_M_VALUE: return write_value(x, &st, out);
-    case ARTI_M_COLON: arti_out_byte(out, ':'); return write_value(x, &st, out);
-    case ARTI_M_FIRST_VALUE:
-    case ARTI_M_FIRST_KEY:
-    case ARTI_M_AFTER: return write_frames(x, st.top, false, out);
-    case ARTI_M_KEY: return write_frames(x, st.top, true, out);
-    default: return arti_close_scalar(x, &st, out, &goal) && write_after(x, st.top, st.goals, goal, out);
-    }
+    if (!x->in_order && !x->s->norm->has_unique) return write_plans(x, &st, out);
+    const arti_state before = st;
+    const size_t len = out->len;
+    if (arti_close_pieces(x, &st, out)) return true;
+    if (arti_faulted(x->s) || x->s->norm->has_unique) return false;
+    out->len = len;
+    return write_plans_in_order(x, &before, out);
 }
 
 bool arti_close_write(arti_jctx *x, const arti_state *from, arti_out *out) {

@@ -913,6 +913,19 @@ TWO_IN_ORDER = {"type": "object", "required": ["b", ""]}
             )
             for order in ("schema", "any")
         ),
+        # One array within another looked shorter than two items that are equal, over and over.
+        (
+            _recursive(
+                d={
+                    "type": ["array", "null"],
+                    "items": {"$ref": "#/$defs/d"},
+                    "not": {"type": "array", "items": {"type": "null"}, "uniqueItems": True},
+                }
+            ),
+            "schema",
+            b"[[nul",
+            b"l,null,null]]",
+        ),
         # Arrays of four different ones, of which two in another order are asked for.
         (
             _recursive(
