@@ -3,7 +3,8 @@
  * Completions piece by piece.
  *
  * Where the order of members is given, what the machines of all alternatives together rank first comes first; and items of unique arrays
- * depend on the items before them. So a completion is made of pieces there, and each is stepped before the next one is chosen. */
+ * depend on the items before them. So a completion is made of pieces there, and each is stepped before the next one is chosen. Where the
+ * cheapest ones lead to no end, detours are made. */
 #include "art_json_keys.h"
 #include "art_json_parts.h"
 #include "art_trail.h"

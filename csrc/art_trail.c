@@ -14,8 +14,9 @@
 #define STARTS_FEW 3u
 #define ENDS_MAX 64u /* of containers, in a cheapest rest, that are looked at */
 #define REST_MAX 64u /* bytes of what lacks in a container that are looked at */
-#define NESTED_LEN                                                                                                     \
-    1024u /* by which a container within one of its kind is taken to be longer, where that is to be avoided */
+#define ALTS_MAX 64u /* of containers that are told to be of one kind */
+/* By which a container within one of its kind is taken to be longer, where that is to be avoided. */
+#define NESTED_LEN 1024u
 #define SEPARATE_LEN 2u /* by which a value gets longer at least, to be another one: a guess */
 
 struct arti_trail_node { /* a text that was tried and is alive */
@@ -553,7 +554,7 @@ static const arti_shape *alt_shape(const arti_frame *f, uint32_t alt) {
 bool arti_trail_nests(const arti_trails *t, const arti_frame *f) {
     if (!t->detour) return false;
     for (const arti_frame *outer = f->parent; outer; outer = outer->parent) {
-        if (outer->is_object != f->is_object) continue;
+        if (outer->is_object != f->is_object || n_alts_of(f) > ALTS_MAX || n_alts_of(outer) > ALTS_MAX) continue;
         for (uint32_t i = 0; i < n_alts_of(f); i++)
             for (uint32_t k = 0; k < n_alts_of(outer); k++)
                 if (arti_live(f, i) && arti_live(outer, k) && alt_shape(f, i) == alt_shape(outer, k)) return true;

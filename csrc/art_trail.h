@@ -39,8 +39,8 @@ typedef struct arti_trails {
     /* Depths of open containers that hold more than the cheapest way asks, the outermost first. */
     uint32_t strays[ARTI_TRAIL_STRAYS_MAX], n_strays;
     bool whole; /* values are searched for to their end, else at most to the first value that they hold */
-    bool
-        detour; /* no container begins within one of its kind where there is another way; ends are only judged by what is certain */
+    /* No container begins within one of its kind where there is another way, and what may be no repetition is not taken for one. */
+    bool detour;
     arti_state after; /* what was found last: a node's text and a byte */
     uint32_t way_node;
     int way_byte;
@@ -63,6 +63,7 @@ void arti_trail_stray(arti_trails *t, const arti_frame *f);
 bool arti_trail_nests(const arti_trails *t, const arti_frame *f);
 /* f is the innermost container now; NULL: there is none. */
 void arti_trails_leave(arti_trails *t, const arti_frame *f);
+
 typedef enum arti_end {
     ARTI_END_ANEW,
     ARTI_END_REPEATS,
