@@ -170,11 +170,19 @@ static bool comes_before(const prospect *a, const prospect *b, bool counted_firs
     return a->cost != b->cost ? a->cost < b->cost : a->lacking > b->lacking;
 }
 
+typedef struct pieces_how {
+    uint8_t turns;  /* so many values begin in another way */
+    bool rest;      /* begins with all of the arrays whose items differ */
+    bool whole;     /* values that begin are written to their end */
+    bool all_ranks; /* what ranks the members of objects within arrays is kept */
+    bool
+        by_least; /* what a value may be is ranked by the shortest of its kind, though it be a word that is there already */
+} pieces_how;
+
 /* Of what the value that comes next may be, keeps what makes the text shortest and can still differ where it must: the items of an array that
  * are lacking come first then, whatever they have to look like. Writes the bracket of an object that is kept in the order of the schema.
- * all_ranks: what ranks the members of objects within arrays is kept as well. skipped: so many that look better are passed over. false: there are
- * not so many (or a fault). */
-static bool aim(arti_jctx *x, arti_state *st, bool all_ranks, uint32_t skipped, arti_out *out) {
+ * skipped: so many that look better are passed over. false: there are not so many (or a fault). */
+static bool aim(arti_jctx *x, arti_state *st, pieces_how how, uint32_t skipped, arti_out *out) {
     const arti_goals *all = st->goals;
     if (!is_value(st) || !x->s->norm->has_unique || !all || all->n == 1) return !skipped;
     const uint32_t *costs = arti_close_costs(x, st->top, all);
@@ -182,8 +190,9 @@ static bool aim(arti_jctx *x, arti_state *st, bool all_ranks, uint32_t skipped, 
     prospect *prospects = arti_region_get(x->region, all->n * sizeof *prospects);
     if (!prospects) return arti_fault_mem(x->s);
     for (uint32_t i = 0; i < all->n; i++)
-        prospects[i] =
-            (prospect){arti_len_add(value_len(x, st, all->conj[i]), costs[i]), lacking_met(x, st->top, all->conj[i])};
+        prospects[i] = (prospect){
+            arti_len_add(how.by_least ? arti_conj_len(x->s, all->conj[i]) : value_len(x, st, all->conj[i]), costs[i]),
+            lacking_met(x, st->top, all->conj[i])};
     for (uint32_t tried = 0; tried < all->n; tried++) {
         uint32_t best = UINT32_MAX;
         for (uint32_t i = 0; i < all->n; i++)
@@ -204,9 +213,9 @@ static bool aim(arti_jctx *x, arti_state *st, bool all_ranks, uint32_t skipped, 
                 break;
             }
             if (arti_faulted(x->s)) return false;
-            if (all_ranks) continue;
+            if (how.all_ranks) continue;
         }
-        if (all_ranks && sh && sh->type == ARTI_T_ARRAY) break;
+        if (how.all_ranks && sh && sh->type == ARTI_T_ARRAY) break;
         arti_state at;
         if (!aim_at(x, st, all->conj[best], &at)) return !arti_faulted(x->s);
         if (!arti_unique_alive(x, &at)) continue;
@@ -366,13 +375,6 @@ static bool step_shortly(arti_trails *trails, arti_state *st, pieces *p) {
 #define DETOURS_MAX (1u << 17) /* .. on all with one turn; eight times as many with two */
 #define TURNS_MAX 2u           /* values that begin in another way at once */
 
-typedef struct pieces_how {
-    uint8_t turns;  /* so many values begin in another way */
-    bool rest;      /* begins with all of the arrays whose items differ */
-    bool whole;     /* values that begin are written to their end */
-    bool all_ranks; /* as aim has it */
-} pieces_how;
-
 #define KEPT UINT8_MAX
 
 typedef struct value_how { /* begins */
@@ -445,8 +447,7 @@ static bool try_pieces(arti_jctx *x, arti_state *st, pieces_how how, detour *d, 
         if (d && trails.left > 0) trails.left--;
         arti_trails_leave(&trails, st->top);
         ok = n < PIECES_MAX && (!d || trails.left > 0) && (how.whole || trails.n_strays < ARTI_TRAIL_STRAYS_MAX) &&
-             aim(x, st, how.all_ranks, value.skipped, out) &&
-             (!ranked || out->len == len || arti_state_step(x, &all, '{'));
+             aim(x, st, how, value.skipped, out) && (!ranked || out->len == len || arti_state_step(x, &all, '{'));
         if (!ok) break;
         ok = step_as(&trails, st, value, &p) && (!how.whole || depth_of(st) <= depth_max);
         if (ok && turn) d->n_made++;
@@ -500,7 +501,9 @@ static bool try_detours(arti_jctx *x, arti_state *st, uint32_t n, arti_out *out)
 bool arti_close_pieces(arti_jctx *x, arti_state *st, arti_out *out) {
     static const pieces_how hows[] = {{0},
                                       {.turns = 1},
+                                      {.by_least = true},
                                       {.whole = true},
+                                      {.whole = true, .by_least = true},
                                       {.rest = true, .whole = true},
                                       {.all_ranks = true},
                                       {.whole = true, .all_ranks = true},
