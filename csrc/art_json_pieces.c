@@ -175,8 +175,7 @@ typedef struct pieces_how {
     bool rest;      /* begins with all of the arrays whose items differ */
     bool whole;     /* values that begin are written to their end */
     bool all_ranks; /* what ranks the members of objects within arrays is kept */
-    bool
-        by_least; /* what a value may be is ranked by the shortest of its kind, though it be a word that is there already */
+    bool by_least;  /* kinds of values are ranked by their shortest, though it be a word that is there already */
 } pieces_how;
 
 /* Of what the value that comes next may be, keeps what makes the text shortest and can still differ where it must: the items of an array that
